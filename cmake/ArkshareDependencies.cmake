@@ -1,0 +1,28 @@
+# Every package that arkshare builds with. scripts/setup installs them on Debian 12.
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(edit REQUIRED IMPORTED_TARGET libedit)
+if(ARKSHARE_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+
+# google/rpc/error_details.proto: gRPC's packages do not carry it. A copy without ErrorInfo is too old.
+find_path(GOOGLE_RPC_PROTO_DIR google/rpc/error_details.proto
+  PATHS /usr/share/gocode/src/github.com/gogo/googleapis /usr/share/googleapis /usr/local/include
+  NO_DEFAULT_PATH)
+if(NOT GOOGLE_RPC_PROTO_DIR)
+  message(FATAL_ERROR "google/rpc/error_details.proto is missing: apt-get install "
+    "golang-github-gogo-googleapis-dev, or set GOOGLE_RPC_PROTO_DIR to a checkout of googleapis")
+endif()
+file(READ ${GOOGLE_RPC_PROTO_DIR}/google/rpc/error_details.proto error_details_text)
+if(NOT error_details_text MATCHES "message ErrorInfo")
+  message(FATAL_ERROR "${GOOGLE_RPC_PROTO_DIR}/google/rpc/error_details.proto has no ErrorInfo: too old")
+endif()

@@ -1,0 +1,26 @@
+# Warnings, sanitizers and the compiler cache, for our own targets: link arkshare_options PRIVATE.
+add_library(arkshare_options INTERFACE)
+target_compile_options(arkshare_options INTERFACE -Wall -Wextra -Wpedantic -Werror)
+target_include_directories(arkshare_options INTERFACE ${CMAKE_SOURCE_DIR})
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  target_compile_options(arkshare_options INTERFACE -Wthread-safety)
+endif()
+if(ARKSHARE_FAILPOINTS)
+  target_compile_definitions(arkshare_options INTERFACE ARKSHARE_FAILPOINTS)
+endif()
+
+# Sanitizers instrument the generated code too, so they are set for everything.
+if(ARKSHARE_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(ARKSHARE_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(ARKSHARE_SANITIZE)
+  message(FATAL_ERROR "ARKSHARE_SANITIZE is '${ARKSHARE_SANITIZE}'; it can be address, thread or empty")
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()

@@ -1,0 +1,62 @@
+// A peer's identity: an Ed25519 key (RFC 8032).
+#ifndef ARKSHARE_LIB_CORE_KEY_H_
+#define ARKSHARE_LIB_CORE_KEY_H_
+
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace arkshare {
+
+// 32 raw bytes. Thread-safe, cheap to copy.
+class PublicKey {
+ public:
+  PublicKey() = default;  // 32 zero bytes: no valid key; verifies nothing.
+  // InvalidArgument unless `bytes` is 32 long.
+  static absl::StatusOr<PublicKey> FromBytes(absl::string_view bytes);
+
+  std::string bytes() const;
+  std::string hex() const;
+  // True when `signature` (64 bytes) is this key's over `message`. Never fails otherwise.
+  bool Verify(absl::string_view message, absl::string_view signature) const;
+
+  auto operator<=>(const PublicKey&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const PublicKey& key) {
+    return H::combine(std::move(h), key.bytes_);
+  }
+
+ private:
+  std::array<uint8_t, 32> bytes_{};
+};
+
+// Thread-safe, shares its state when copied.
+class PrivateKey {
+ public:
+  static PrivateKey Generate();
+  // The 32 byte seed of RFC 8032, as seed() gave it. InvalidArgument for another length.
+  static absl::StatusOr<PrivateKey> FromSeed(absl::string_view seed);
+
+  std::string seed() const;
+  const PublicKey& public_key() const;
+  // 64 bytes.
+  std::string Sign(absl::string_view message) const;
+
+ private:
+  struct State;
+  explicit PrivateKey(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+// `n` bytes from the operating system's generator of random numbers, fit for secrets.
+std::string RandomBytes(size_t n);
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_LIB_CORE_KEY_H_

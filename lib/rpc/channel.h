@@ -1,0 +1,26 @@
+// Channels to other programs, with the keepalive and limits that our servers accept.
+#ifndef ARKSHARE_LIB_RPC_CHANNEL_H_
+#define ARKSHARE_LIB_RPC_CHANNEL_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/security/credentials.h>
+
+#include <memory>
+#include <string>
+
+#include <absl/time/time.h>
+
+namespace arkshare {
+
+// `target` is "HOST:PORT", "[IPv6]:PORT" or "unix:PATH". Never uses an HTTP proxy. The connection is
+// its own (not shared with other channels to the same target) and reconnects after at most 1 s.
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
+
+// Sets a deadline from now.
+void SetTimeout(grpc::ClientContext& context, absl::Duration timeout);
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_LIB_RPC_CHANNEL_H_

@@ -1,0 +1,47 @@
+// proto <-> core. Everything that comes in is checked here, once; the core types are the proof.
+// All parsers return MakeError(kInvalidField | kInvalidName) that names the field.
+#ifndef ARKSHARE_LIB_RPC_CONVERT_H_
+#define ARKSHARE_LIB_RPC_CONVERT_H_
+
+#include <absl/status/statusor.h>
+
+#include "arkshare/v1/file.pb.h"
+#include "arkshare/v1/types.pb.h"
+#include "lib/core/book_name.h"
+#include "lib/core/content_id.h"
+#include "lib/core/errors.h"
+#include "lib/core/ticket.h"
+
+namespace arkshare {
+
+// What a peer says of one of its books (v1::Listing).
+struct BookListing {
+  uint64_t number = 0;
+  BookName name;
+  ContentId content;
+
+  bool operator==(const BookListing&) const = default;
+};
+
+absl::StatusOr<ContentId> FromProto(const v1::ContentId& proto);
+v1::ContentId ToProto(const ContentId& id);
+
+absl::StatusOr<BookListing> FromProto(const v1::Listing& proto);
+v1::Listing ToProto(const BookListing& listing);
+
+absl::StatusOr<MoveTicket> FromProto(const v1::MoveTicket& proto);
+v1::MoveTicket ToProto(const MoveTicket& ticket);
+
+absl::StatusOr<ReleaseItem> FromProto(const v1::ReleaseRequest::Item& proto);
+v1::ReleaseRequest::Item ToProto(const ReleaseItem& item);
+
+// `field` names the field in the error.
+absl::StatusOr<PublicKey> KeyFromProto(absl::string_view bytes, absl::string_view field);
+absl::StatusOr<TransferId> TransferIdFromProto(absl::string_view bytes);
+
+// A page size within 1 to `most`; `standard` for 0. kInvalidField for a negative one.
+absl::StatusOr<int> PageSize(int32_t requested, int standard, int most);
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_LIB_RPC_CONVERT_H_
