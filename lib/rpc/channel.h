@@ -2,6 +2,7 @@
 #ifndef ARKSHARE_LIB_RPC_CHANNEL_H_
 #define ARKSHARE_LIB_RPC_CHANNEL_H_
 
+#include <absl/time/time.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/security/credentials.h>
@@ -9,12 +10,10 @@
 #include <memory>
 #include <string>
 
-#include <absl/time/time.h>
-
 namespace arkshare {
 
-// `target` is "HOST:PORT", "[IPv6]:PORT" or "unix:PATH". Never uses an HTTP proxy. The connection is
-// its own (not shared with other channels to the same target) and reconnects after at most 1 s.
+// `target` is "HOST:PORT", "[IPv6]:PORT" or "unix:PATH". Never uses an HTTP proxy. The connection
+// is its own (not shared with other channels to the same target) and reconnects after at most 1 s.
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 

@@ -25,8 +25,8 @@ struct TlsOptions {
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const TlsOptions& tls);
 
-// The client's side. The server's certificate must be signed by the CA; its host name is not checked,
-// because peers are known by their Ed25519 keys and their addresses change.
+// The client's side. The server's certificate must be signed by the CA; its host name is not
+// checked, because peers are known by their Ed25519 keys and their addresses change.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(
     const TlsOptions& tls);
 

@@ -1,5 +1,5 @@
-// One gRPC server as all our programs need it: one bound address, health, reflection, keepalive, limits,
-// and an end that drains.
+// One gRPC server as all our programs need it: one bound address, health, reflection, keepalive,
+// limits, and an end that drains.
 #ifndef ARKSHARE_LIB_RPC_SERVER_H_
 #define ARKSHARE_LIB_RPC_SERVER_H_
 
@@ -16,6 +16,8 @@
 #include "lib/rpc/credentials.h"
 
 namespace arkshare {
+
+class SocketLock;
 
 struct RpcServerOptions {
   // "IP:PORT" (port 0: any free one), "[IPv6]:PORT", or "unix:PATH".
@@ -38,13 +40,13 @@ class RpcServer {
   // grpc.health.v1 and reflection v1alpha. Health of "" and of each service starts as NOT_SERVING
   // until SetServing(true).
   //
-  // A unix socket gets a folder of mode 0700 (created when missing), a lock file beside it that is held
-  // as long as the server lives, and replaces the stale socket of a killed server; paths over 107
-  // bytes are refused.
-  // Errors, all for people: InvalidArgument (address, TLS files, plaintext on a non-loopback address
-  // without `insecure`), AlreadyExists (port or socket in use), PermissionDenied.
-  static absl::StatusOr<std::unique_ptr<RpcServer>> Start(
-      RpcServerOptions options, std::vector<grpc::Service*> services);
+  // A unix socket gets a folder of mode 0700 (created when missing), a lock file beside it that is
+  // held as long as the server lives, and replaces the stale socket of a killed server; paths over
+  // 107 bytes are refused. Errors, all for people: InvalidArgument (address, TLS files, plaintext
+  // on a non-loopback address without `insecure`), AlreadyExists (port or socket in use),
+  // PermissionDenied.
+  static absl::StatusOr<std::unique_ptr<RpcServer>> Start(RpcServerOptions options,
+                                                          std::vector<grpc::Service*> services);
   ~RpcServer();
 
   // "IP:PORT" with the port that was bound, or "unix:PATH".
@@ -59,9 +61,9 @@ class RpcServer {
   void Shutdown(absl::Duration grace);
 
  private:
-  RpcServer() = default;
+  RpcServer();
 
-  class SocketLock;
+  // Before server_: given back only after gRPC has removed its socket.
   std::unique_ptr<SocketLock> socket_lock_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> service_names_;
@@ -69,19 +71,19 @@ class RpcServer {
   int port_ = 0;
 };
 
-// Splits "HOST:PORT" and "[IPv6]:PORT"; InvalidArgument says what is wrong.
 struct HostPort {
   std::string host;  // without brackets
   int port = 0;      // 0 to 65535
 
   std::string ToString() const;  // brackets an IPv6 host
 };
+// Splits "HOST:PORT" and "[IPv6]:PORT"; InvalidArgument says what is wrong.
 absl::StatusOr<HostPort> ParseHostPort(const std::string& text);
-// True for 127.0.0.0/8, ::1 and "localhost".
+// True for 127.0.0.0/8, ::1, IPv4 loopback mapped into IPv6, and "localhost".
 bool IsLoopbackHost(const std::string& host);
 
-// The defaults that every program of ours wants before its first allocation: malloc thresholds that suit
-// messages of 1 MiB. Call first in main.
+// The defaults that every program of ours wants before its first allocation: malloc thresholds that
+// suit messages of 1 MiB, and as many open files as the machine allows. Call first in main.
 void TuneProcess();
 
 // Blocks SIGTERM and SIGINT in this thread and in all that it starts: call in main before anything
