@@ -14,17 +14,19 @@ namespace arkshare {
 
 // The name of a book relative to a shared folder, "/" between folders.
 //
-// UTF-8 in Unicode NFC; 1 to 1,024 bytes, at most 255 a part; no empty part and none that starts with
-// "." (so neither ".", ".." nor hidden files); no control character (C0, C1, DEL), no bidirectional
-// control (U+061C, U+200E/F, U+202A–E, U+2066–9), no line or paragraph separator (U+2028/9), no
-// unassigned-surrogate or non-character, no backslash. Holding one is the proof that the rules hold.
+// UTF-8 in Unicode NFC; 1 to 1,024 bytes, at most 255 a part; no empty part and none that
+// starts with "." (so neither ".", ".." nor hidden files); no control character (C0, C1, DEL), no
+// bidirectional control (U+061C, U+200E/F, U+202A–E, U+2066–9), no line or paragraph separator
+// (U+2028/9), no surrogate or non-character, no backslash. Holding one is the proof that the rules
+// hold.
 class BookName {
  public:
   // Normalises to NFC and checks. InvalidArgument says which rule is broken, with the name escaped.
   static absl::StatusOr<BookName> Parse(absl::string_view text);
 
   const std::string& value() const { return value_; }
-  // "name.txt" -> "name (2).txt" for n = 2: the name to take when this one is taken. Stays within limits.
+  // "name.txt" -> "name (2).txt" for n = 2: the name to take when this one is taken. Stays within
+  // the limits: a stem that is too long is cut, a folder that leaves no room is left out.
   BookName WithSuffix(int n) const;
 
   auto operator<=>(const BookName&) const = default;
@@ -38,7 +40,8 @@ class BookName {
   std::string value_;
 };
 
-// Any bytes made safe to print: invalid UTF-8, control and bidirectional characters as \xNN or \u{NNNN}.
+// Any bytes made safe to print: bytes that are not UTF-8 as \xNN; control and bidirectional
+// characters, line and paragraph separators and non-characters as \u{NNNN}.
 std::string EscapeForDisplay(absl::string_view text);
 
 // The words of a text for keyword search: runs of letters and digits, case-folded, accents removed

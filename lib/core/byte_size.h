@@ -11,8 +11,8 @@
 
 namespace arkshare {
 
-// "0", "1048576", "20MiB", "20M" (= MiB), "1.5GiB", "100kB" (= 1000), "2MB/s": bytes. The suffix "/s" is
-// allowed and ignored. InvalidArgument says what is expected.
+// "0", "1048576", "20MiB", "20M" (= MiB), "1.5GiB", "100kB" (= 1000), "2MB/s": bytes. The suffix
+// "/s" is allowed and ignored. InvalidArgument says what is expected.
 absl::StatusOr<uint64_t> ParseByteSize(absl::string_view text);
 // "0 B", "1.5 KiB", "20.0 MiB": at most one decimal.
 std::string FormatByteSize(uint64_t bytes);

@@ -6,6 +6,7 @@
 #include <absl/status/status.h>
 #include <absl/strings/string_view.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 
 #include <map>
 #include <optional>
@@ -69,6 +70,8 @@ enum class Reason {
   kInternal,
 };
 
+// Every reason but kUnspecified, in the order above.
+absl::Span<const Reason> AllReasons();
 // "BOOK_MOVED"; "" for kUnspecified.
 absl::string_view ReasonName(Reason reason);
 // kUnspecified for a name that is not in the table.
@@ -76,7 +79,8 @@ Reason ReasonFromName(absl::string_view name);
 // The status code that belongs to a reason.
 absl::StatusCode ReasonCode(Reason reason);
 
-// Details of an error: ErrorInfo.metadata. Keys in lowerCamelCase are reserved; ours are lower_snake.
+// Details of an error: ErrorInfo.metadata. Keys in lowerCamelCase are reserved; ours are
+// lower_snake.
 using ErrorMetadata = std::map<std::string, std::string>;
 
 // A status of the reason's code that carries the reason, `metadata` and `retry_after` as payloads.

@@ -3,9 +3,9 @@
 //
 // The environment variable ARKSHARE_FAILPOINTS says what happens where, separated by ";":
 //   NAME=kill         the process ends as by SIGKILL
-//   NAME=pause:PATH   the thread opens the FIFO PATH for writing, which blocks until the test opens it
-//                     for reading ("I am here"), closes it, and opens it for reading, which blocks
-//                     until the test opens it for writing ("go on")
+//   NAME=pause:PATH   the thread opens the FIFO PATH for writing, which blocks until the test opens
+//                     it for reading ("I am here"), closes it, and opens it for reading, which
+//                     blocks until the test opens it for writing ("go on")
 //   NAME=error        ARKSHARE_FAILPOINT_ERROR(NAME) yields true
 // Each acts once, unless "*" stands before the action ("NAME=*error").
 #ifndef ARKSHARE_LIB_CORE_FAILPOINT_H_

@@ -1,12 +1,14 @@
 // The SHA-256 Merkle tree of BitTorrent v2 (BEP 52): roots, pieces, and their verification.
 //
 // Leaves are SHA-256 of blocks of 16 KiB (the last one possibly short); missing leaves are 32 zero
-// bytes. A book of one piece has the tree over its own blocks, padded to a power of two; in a book of
-// several pieces every piece is padded to the piece length, and missing pieces are roots of zero leaves.
+// bytes. A book of one piece has the tree over its own blocks, padded to a power of two; in a book
+// of several pieces every piece is padded to the piece length, and missing pieces are roots of zero
+// leaves.
 #ifndef ARKSHARE_LIB_CORE_MERKLE_H_
 #define ARKSHARE_LIB_CORE_MERKLE_H_
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
 #include <cstddef>
@@ -25,7 +27,8 @@ inline constexpr uint64_t kMaxPieces = 65'536;
 // SHA-256 of `data`.
 Sha256Digest Sha256(absl::Span<const uint8_t> data);
 
-// The larger of 1 MiB and the smallest power of two that cuts `size` bytes into at most 65,536 pieces.
+// The larger of 1 MiB and the smallest power of two that cuts `size` bytes into at most 65,536
+// pieces.
 uint64_t PieceLength(uint64_t size);
 // How many pieces a book of `size` bytes has; 0 for an empty book.
 uint64_t PieceCount(uint64_t size);
@@ -38,7 +41,8 @@ Sha256Digest PieceHash(uint64_t book_size, absl::Span<const uint8_t> piece);
 // The root over a book's piece hashes, which must be PieceCount(size) many.
 Sha256Digest RootOfPieces(uint64_t size, absl::Span<const Sha256Digest> pieces);
 
-// OK when `pieces` are the piece hashes of `id`; DataLoss otherwise. Call before believing a manifest.
+// OK when `pieces` are the piece hashes of `id`; DataLoss otherwise. Call before believing a
+// manifest.
 absl::Status VerifyManifest(const ContentId& id, absl::Span<const Sha256Digest> pieces);
 
 // Hashes a book that is read from its beginning. Not thread-safe.

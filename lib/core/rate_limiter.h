@@ -11,8 +11,9 @@
 
 namespace arkshare {
 
-// A token bucket whose bucket may go below zero: a caller takes its bytes at once and is told how long
-// to wait before it may go on, so that the order of callers is the order of their calls. Thread-safe.
+// A token bucket whose bucket may go below zero: a caller takes its bytes at once and is told how
+// long to wait before it may go on, so that the order of callers is the order of their calls.
+// Thread-safe.
 class RateLimiter {
  public:
   // 0 bytes a second means no limit.
@@ -20,7 +21,8 @@ class RateLimiter {
 
   void SetRate(uint64_t bytes_per_second);
   uint64_t rate() const;
-  // Accounts for `bytes`; the caller sleeps for the result. At most 100 ms worth of tokens are saved up.
+  // Accounts for `bytes`; the caller sleeps for the result. At most 100 ms worth of tokens are
+  // saved up.
   absl::Duration Take(uint64_t bytes);
 
  private:

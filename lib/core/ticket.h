@@ -4,6 +4,7 @@
 #define ARKSHARE_LIB_CORE_TICKET_H_
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
@@ -48,6 +49,9 @@ struct TicketBody {
   bool operator==(const TicketBody&) const = default;
 };
 
+// How many tickets one signature may cover.
+inline constexpr uint32_t kMaxTicketBatch = 1'000;
+
 struct MoveTicket {
   TicketBody body;
   uint32_t batch_size = 1;
@@ -58,19 +62,20 @@ struct MoveTicket {
   bool operator==(const MoveTicket&) const = default;
 };
 
-// Signs all bodies with one signature; every body's source is `key`'s public key. 1 to 1,000 bodies.
+// Signs all bodies with one signature; every body's source is `key`'s public key. At most
+// kMaxTicketBatch bodies; none for none.
 std::vector<MoveTicket> IssueTickets(const PrivateKey& key, absl::Span<const TicketBody> bodies);
 
-// Checks tickets; remembers the last batch root whose signature held, so that the tickets of one batch
-// cost one Ed25519 verification. Not thread-safe; make one for each request.
+// Checks tickets; remembers the last batch root whose signature held, so that the tickets of one
+// batch cost one Ed25519 verification. Not thread-safe; make one for each request.
 class TicketVerifier {
  public:
-  // OK, or PermissionDenied.
+  // OK, or kTicketInvalid (PermissionDenied).
   absl::Status Verify(const MoveTicket& ticket);
 
  private:
   PublicKey verified_key_;
-  std::string verified_;  // batch root || signature
+  std::string verified_;  // the batch's signed bytes || signature
 };
 
 // A ticket as bytes for a ledger, and back (InvalidArgument when they are not one).

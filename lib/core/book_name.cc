@@ -1,0 +1,226 @@
+#include "lib/core/book_name.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_split.h>
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include "lib/core/errors.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kMaxNameBytes = 1'024;
+constexpr size_t kMaxPartBytes = 255;
+// What is longer is refused unseen: composing shortens a name to a quarter at most, and takes time
+// that grows with the square of a run of marks.
+constexpr size_t kMaxRawBytes = 4 * kMaxNameBytes;
+// What follows the last dot counts as an extension up to this length, if it has no space.
+constexpr size_t kMaxExtensionBytes = 16;
+
+struct CodePoint {
+  utf8proc_int32_t value = -1;  // -1: not UTF-8
+  size_t bytes = 1;
+};
+
+// The code point at the front of `text`, which is not empty.
+CodePoint FirstCodePoint(absl::string_view text) {
+  CodePoint first;
+  const utf8proc_ssize_t bytes =
+      utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                       static_cast<utf8proc_ssize_t>(text.size()), &first.value);
+  if (bytes <= 0) return CodePoint();
+  first.bytes = static_cast<size_t>(bytes);
+  return first;
+}
+
+bool IsControl(utf8proc_int32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
+
+bool IsBidiControl(utf8proc_int32_t c) {
+  return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
+bool IsSeparator(utf8proc_int32_t c) { return c == 0x2028 || c == 0x2029; }
+
+bool IsNonCharacter(utf8proc_int32_t c) {
+  return (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
+}
+
+// Why `c` may not be in a name; empty when it may.
+absl::string_view Objection(utf8proc_int32_t c) {
+  if (c < 0) return "it is not UTF-8";
+  if (IsControl(c)) return "it has a control character";
+  if (IsBidiControl(c)) return "it has a character that changes the direction of text";
+  if (IsSeparator(c)) return "it has a line or paragraph separator";
+  if (IsNonCharacter(c)) return "it has a code that is not a character";
+  if (c == '\\') return "it has a backslash";
+  return "";
+}
+
+absl::string_view CharacterObjection(absl::string_view text) {
+  while (!text.empty()) {
+    const CodePoint c = FirstCodePoint(text);
+    const absl::string_view objection = Objection(c.value);
+    if (!objection.empty()) return objection;
+    text.remove_prefix(c.bytes);
+  }
+  return "";
+}
+
+absl::string_view PartObjection(absl::string_view name) {
+  for (absl::string_view part : absl::StrSplit(name, '/')) {
+    if (part.empty()) return "it has an empty part (a slash at an end, or two in a row)";
+    if (part[0] == '.') return "a part of it starts with a dot";
+    if (part.size() > kMaxPartBytes) return "a part of it is longer than 255 bytes";
+  }
+  return "";
+}
+
+absl::Status NameError(absl::string_view text, absl::string_view objection) {
+  return MakeError(
+      Reason::kInvalidName,
+      absl::StrCat("\"", EscapeForDisplay(text.substr(0, kMaxPartBytes)),
+                   text.size() > kMaxPartBytes ? "..." : "", "\" cannot name a book: ", objection));
+}
+
+// `text`, which is UTF-8, in Unicode NFC.
+std::string Normalized(absl::string_view text) {
+  struct Free {
+    void operator()(utf8proc_uint8_t* p) const { std::free(p); }
+  };
+  utf8proc_uint8_t* raw = nullptr;
+  const utf8proc_ssize_t size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &raw,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, Free> bytes(raw);
+  if (size < 0) std::abort();  // out of memory: `text` was checked
+  return std::string(reinterpret_cast<const char*>(bytes.get()), static_cast<size_t>(size));
+}
+
+// The longest beginning of `text` of at most `limit` bytes that ends between code points.
+absl::string_view CutAtCodePoint(absl::string_view text, size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<uint8_t>(text[limit]) & 0xC0) == 0x80) --limit;
+  return text.substr(0, limit);
+}
+
+bool IsWordCharacter(utf8proc_int32_t c) {
+  switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void AppendCodePoint(std::string& out, utf8proc_int32_t c) {
+  std::array<utf8proc_uint8_t, 4> bytes;
+  const utf8proc_ssize_t size = utf8proc_encode_char(c, bytes.data());
+  out.append(reinterpret_cast<const char*>(bytes.data()), static_cast<size_t>(size));
+}
+
+}  // namespace
+
+absl::StatusOr<BookName> BookName::Parse(absl::string_view text) {
+  if (text.empty()) return NameError(text, "it is empty");
+  if (text.size() > kMaxRawBytes) return NameError(text, "it is longer than 1,024 bytes");
+  absl::string_view objection = CharacterObjection(text);
+  if (!objection.empty()) return NameError(text, objection);
+  std::string name = Normalized(text);
+  if (name.size() > kMaxNameBytes) return NameError(name, "it is longer than 1,024 bytes");
+  objection = PartObjection(name);
+  if (!objection.empty()) return NameError(name, objection);
+  return BookName(std::move(name));
+}
+
+BookName BookName::WithSuffix(int n) const {
+  const size_t slash = value_.rfind('/');
+  absl::string_view folder = absl::string_view(value_).substr(0, slash + 1);
+  const absl::string_view last = absl::string_view(value_).substr(slash + 1);
+  if (slash == std::string::npos) folder = "";
+
+  absl::string_view extension = last.substr(std::min(last.rfind('.'), last.size()));
+  if (extension.size() > kMaxExtensionBytes || extension.find(' ') != absl::string_view::npos) {
+    extension = "";
+  }
+  absl::string_view stem = last.substr(0, last.size() - extension.size());
+  const std::string tail = absl::StrCat(" (", n, ")", extension);
+
+  // Folders so deep that not even one character of the stem has room: the book goes further up.
+  constexpr size_t kLongestCodePoint = 4;
+  while (folder.size() + kLongestCodePoint + tail.size() > kMaxNameBytes) {
+    const size_t parent = folder.rfind('/', folder.size() - 2);
+    folder = parent == absl::string_view::npos ? "" : folder.substr(0, parent + 1);
+  }
+  const size_t room = std::min(kMaxPartBytes, kMaxNameBytes - folder.size()) - tail.size();
+  return BookName(absl::StrCat(folder, CutAtCodePoint(stem, room), tail));
+}
+
+std::string EscapeForDisplay(absl::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const CodePoint c = FirstCodePoint(text);
+    if (c.value < 0) {
+      absl::StrAppendFormat(&out, "\\x%02X", static_cast<uint8_t>(text[0]));
+    } else if (c.value != '\\' && !Objection(c.value).empty()) {
+      absl::StrAppendFormat(&out, "\\u{%04X}", static_cast<uint32_t>(c.value));
+    } else {
+      absl::StrAppend(&out, text.substr(0, c.bytes));
+    }
+    text.remove_prefix(c.bytes);
+  }
+  return out;
+}
+
+std::vector<std::string> FoldedWords(absl::string_view text) {
+  constexpr auto kFold =
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT |
+                                     UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK);
+  // The longest decomposition in Unicode has 18 code points.
+  std::array<utf8proc_int32_t, 32> folded;
+  std::vector<std::string> words;
+  std::string word;
+  const auto end_word = [&] {
+    if (!word.empty()) words.push_back(std::move(word));
+    word.clear();
+  };
+  // Character by character: once the marks are gone, nothing is left to be put in order.
+  while (!text.empty()) {
+    const CodePoint c = FirstCodePoint(text);
+    text.remove_prefix(c.bytes);
+    if (c.value < 0) {
+      end_word();
+      continue;
+    }
+    int bound_class = 0;
+    const utf8proc_ssize_t count = utf8proc_decompose_char(
+        c.value, folded.data(), static_cast<utf8proc_ssize_t>(folded.size()), kFold, &bound_class);
+    for (utf8proc_ssize_t i = 0; i < count; ++i) {
+      if (IsWordCharacter(folded[static_cast<size_t>(i)])) {
+        AppendCodePoint(word, folded[static_cast<size_t>(i)]);
+      } else {
+        end_word();
+      }
+    }
+  }
+  end_word();
+  return words;
+}
+
+}  // namespace arkshare

@@ -1,0 +1,205 @@
+#include "lib/core/merkle.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "lib/core/errors.h"
+#include "lib/core/hasher.h"
+
+namespace arkshare {
+namespace {
+
+// Enough for any number of leaves that 64 bits can count.
+constexpr size_t kMaxHeight = 64;
+
+// Roots of trees of zero leaves: [h] is over 2^h of them.
+const std::array<Sha256Digest, kMaxHeight>& ZeroRoots() {
+  static const auto roots = [] {
+    std::array<Sha256Digest, kMaxHeight> all{};
+    for (size_t h = 1; h < kMaxHeight; ++h) {
+      all[h] = Hasher::ForThisThread().HashPair(all[h - 1], all[h - 1]);
+    }
+    return all;
+  }();
+  return roots;
+}
+
+uint64_t DivideUp(uint64_t value, uint64_t by) { return value / by + (value % by != 0); }
+
+// Height of the smallest tree with `leaves` leaves, which is not 0.
+size_t HeightFor(uint64_t leaves) { return static_cast<size_t>(std::bit_width(leaves - 1)); }
+
+// Height of the tree over the blocks of one piece.
+size_t PieceHeight(uint64_t book_size) {
+  const uint64_t length = std::min(PieceLength(book_size), std::max<uint64_t>(book_size, 1));
+  return HeightFor(DivideUp(length, kBlockBytes));
+}
+
+// Builds a tree from its leaves, which come one by one, in memory for its height only.
+class TreeBuilder {
+ public:
+  // The leaves are themselves roots of trees of `leaf_height`: what is missing is padded with
+  // those.
+  explicit TreeBuilder(size_t leaf_height = 0) : leaf_height_(leaf_height) {}
+
+  void Add(Sha256Digest node) {
+    // As in a binary counter: every finished pair of equal height becomes one node above it.
+    size_t level = 0;
+    for (; (count_ >> level) & 1; ++level) {
+      node = Hasher::ForThisThread().HashPair(waiting_[level], node);
+    }
+    waiting_[level] = node;
+    ++count_;
+  }
+
+  // The root of the tree of `height`, padded; at most 2^height leaves were added. Empties the
+  // builder.
+  Sha256Digest Finish(size_t height) {
+    if (count_ == uint64_t{1} << height) {
+      count_ = 0;
+      return waiting_[height];
+    }
+    Sha256Digest node = ZeroRoots()[leaf_height_];
+    for (size_t level = 0; level < height; ++level) {
+      node = (count_ >> level) & 1
+                 ? Hasher::ForThisThread().HashPair(waiting_[level], node)
+                 : Hasher::ForThisThread().HashPair(node, ZeroRoots()[leaf_height_ + level]);
+    }
+    count_ = 0;
+    return node;
+  }
+
+ private:
+  size_t leaf_height_;
+  uint64_t count_ = 0;
+  // [h]: the root of 2^h leaves that waits for its right sibling, when bit h of count_ is set.
+  std::array<Sha256Digest, kMaxHeight> waiting_;
+};
+
+// Adds the leaves of `data`, whose blocks are whole but for the book's last one.
+void AddBlocks(TreeBuilder& tree, absl::Span<const uint8_t> data) {
+  std::array<Sha256Digest, kHashBatch> leaves;
+  while (!data.empty()) {
+    const absl::Span<const uint8_t> batch = data.subspan(0, kHashBatch * kBlockBytes);
+    const size_t count = DivideUp(batch.size(), kBlockBytes);
+    Hasher::ForThisThread().HashBlocks(batch, absl::MakeSpan(leaves.data(), count));
+    for (size_t i = 0; i < count; ++i) tree.Add(leaves[i]);
+    data.remove_prefix(batch.size());
+  }
+}
+
+}  // namespace
+
+Sha256Digest Sha256(absl::Span<const uint8_t> data) { return Hasher::ForThisThread().Hash(data); }
+
+uint64_t PieceLength(uint64_t size) {
+  return std::max(kMinPieceBytes, std::bit_ceil(DivideUp(size, kMaxPieces)));
+}
+
+uint64_t PieceCount(uint64_t size) { return DivideUp(size, PieceLength(size)); }
+
+uint64_t PieceBytes(uint64_t size, uint64_t index) {
+  if (index >= PieceCount(size)) return 0;
+  return std::min(PieceLength(size), size - index * PieceLength(size));
+}
+
+Sha256Digest PieceHash(uint64_t book_size, absl::Span<const uint8_t> piece) {
+  if (book_size == 0) return Sha256({});
+  TreeBuilder tree;
+  AddBlocks(tree, piece);
+  return tree.Finish(PieceHeight(book_size));
+}
+
+Sha256Digest RootOfPieces(uint64_t size, absl::Span<const Sha256Digest> pieces) {
+  if (pieces.empty()) return Sha256({});
+  TreeBuilder tree(PieceHeight(size));
+  for (const Sha256Digest& piece : pieces) tree.Add(piece);
+  return tree.Finish(HeightFor(pieces.size()));
+}
+
+absl::Status VerifyManifest(const ContentId& id, absl::Span<const Sha256Digest> pieces) {
+  if (pieces.size() != PieceCount(id.size)) {
+    return MakeError(Reason::kContentMismatch,
+                     absl::StrCat("a book of ", id.size, " bytes has ", PieceCount(id.size),
+                                  " pieces, but the manifest lists ", pieces.size()));
+  }
+  if (RootOfPieces(id.size, pieces) != id.root) {
+    return MakeError(Reason::kContentMismatch,
+                     absl::StrCat("the manifest does not belong to the book ", ToHex(id.root)));
+  }
+  return absl::OkStatus();
+}
+
+struct BookHasher::State {
+  explicit State(uint64_t size)
+      : size(size), piece_length(PieceLength(size)), piece_height(PieceHeight(size)) {
+    pieces.reserve(PieceCount(size));
+    block.reserve(kBlockBytes);
+  }
+
+  // Whole blocks of one piece, or the last, short block of the book.
+  void AddToPiece(absl::Span<const uint8_t> data) {
+    AddBlocks(piece, data);
+    piece_bytes += data.size();
+    if (piece_bytes == piece_length) FinishPiece();
+  }
+
+  void FinishPiece() {
+    pieces.push_back(piece.Finish(piece_height));
+    piece_bytes = 0;
+  }
+
+  const uint64_t size;
+  const uint64_t piece_length;
+  const size_t piece_height;
+  uint64_t seen = 0;         // bytes given, also those that were too many
+  uint64_t piece_bytes = 0;  // of the current piece
+  TreeBuilder piece;
+  std::vector<uint8_t> block;  // the beginning of a block whose end has not come yet
+  std::vector<Sha256Digest> pieces;
+};
+
+BookHasher::BookHasher(uint64_t size) : state_(std::make_unique<State>(size)) {}
+BookHasher::~BookHasher() = default;
+BookHasher::BookHasher(BookHasher&&) noexcept = default;
+BookHasher& BookHasher::operator=(BookHasher&&) noexcept = default;
+
+void BookHasher::Update(absl::Span<const uint8_t> data) {
+  State& s = *state_;
+  const uint64_t room = s.size - std::min(s.seen, s.size);
+  s.seen += data.size();
+  data = data.subspan(0, room);  // a file that grows meanwhile: Finish tells
+  if (!s.block.empty()) {
+    const absl::Span<const uint8_t> rest = data.subspan(0, kBlockBytes - s.block.size());
+    s.block.insert(s.block.end(), rest.begin(), rest.end());
+    data.remove_prefix(rest.size());
+    if (s.block.size() < kBlockBytes) return;
+    s.AddToPiece(s.block);
+    s.block.clear();
+  }
+  while (data.size() >= kBlockBytes) {
+    const uint64_t whole = data.size() / kBlockBytes * kBlockBytes;
+    const absl::Span<const uint8_t> run =
+        data.subspan(0, std::min(whole, s.piece_length - s.piece_bytes));
+    s.AddToPiece(run);
+    data.remove_prefix(run.size());
+  }
+  s.block.insert(s.block.end(), data.begin(), data.end());
+}
+
+absl::StatusOr<BookHasher::Result> BookHasher::Finish() {
+  State& s = *state_;
+  if (s.seen != s.size) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("expected ", s.size, " bytes of a book, got ", s.seen));
+  }
+  if (!s.block.empty()) s.AddToPiece(s.block);
+  s.block.clear();
+  if (s.piece_bytes > 0) s.FinishPiece();
+  return Result{{RootOfPieces(s.size, s.pieces), s.size}, s.pieces};
+}
+
+}  // namespace arkshare
