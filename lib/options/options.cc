@@ -1,0 +1,147 @@
+#include "lib/options/options.h"
+
+#include <absl/status/statusor.h>
+#include <absl/strings/ascii.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "lib/core/byte_size.h"
+#include "lib/options/flat_toml.h"
+
+namespace arkshare {
+namespace {
+
+// "--tls-cert" -> "ARKSHARE_TLS_CERT".
+std::string EnvironmentName(const std::string& option) {
+  return absl::StrCat("ARKSHARE_",
+                      absl::AsciiStrToUpper(absl::StrReplaceAll(option, {{"-", "_"}})));
+}
+
+const char* FromEnvironment(const std::string& option) {
+  const char* value = std::getenv(EnvironmentName(option).c_str());
+  return value == nullptr || *value == '\0' ? nullptr : value;
+}
+
+// Reads the config file, lets the environment beat it, and reports mistakes as CLI11 wants it: by
+// throwing; ParseOptions catches. (CLI11's own reader takes an unclosed quote as part of the value
+// and a "#" within quotes as a comment.)
+class StrictToml : public CLI::ConfigTOML {
+ public:
+  explicit StrictToml(const CLI::App* app) : app_(app) {}
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    const std::string text(std::istreambuf_iterator<char>(input), {});
+    absl::StatusOr<std::vector<TomlEntry>> entries = ParseFlatToml(text);
+    if (!entries.ok()) {
+      throw CLI::ConfigError(
+          absl::StrCat("the --config file: ", std::string(entries.status().message())));
+    }
+    std::vector<CLI::ConfigItem> items;
+    for (TomlEntry& entry : *entries) {
+      const bool known = app_->get_option_no_throw("--" + entry.key) != nullptr;
+      if (known && FromEnvironment(entry.key) != nullptr) continue;
+      CLI::ConfigItem item;
+      item.name = std::move(entry.key);
+      item.inputs = std::move(entry.values);
+      items.push_back(std::move(item));
+    }
+    return items;
+  }
+
+ private:
+  const CLI::App* const app_;
+};
+
+// A check that says in our parser's words what is wrong.
+template <typename Parse>
+CLI::Validator MakeCheck(Parse parse, const std::string& type_name) {
+  return CLI::Validator(
+      [parse](std::string& text) {
+        const auto value = parse(text);
+        return value.ok() ? std::string() : std::string(value.status().message());
+      },
+      type_name);
+}
+
+void SetUpLogging(const std::string& level) {
+  auto logger = std::make_shared<spdlog::logger>("arkshare",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  logger->set_level(spdlog::level::from_str(level));
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> MakeApp(const std::string& program, const std::string& description) {
+  auto app = std::make_unique<CLI::App>(description, program);
+  app->set_version_flag("--version", absl::StrCat(program, " ", ARKSHARE_VERSION));
+  app->add_option("--log-level", "What goes to stderr: trace, debug, info, warning, error or off")
+      ->default_str("info")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));
+  app->config_formatter(std::make_shared<StrictToml>(app.get()));
+  app->allow_config_extras(CLI::config_extras_mode::error);
+  // CLI11 ignores an environment variable on this option, so its value is the default instead.
+  const char* config = FromEnvironment("config");
+  app->set_config("--config", config == nullptr ? "" : config, "A TOML file with these options",
+                  /*config_required=*/config != nullptr);
+  return app;
+}
+
+CLI::Option* AddDuration(CLI::App& app, const std::string& name, absl::Duration& variable,
+                         const std::string& description) {
+  const auto parse = [](const std::string& text) { return ParsePositiveDuration(text); };
+  return app
+      .add_option_function<std::string>(
+          name, [&variable, parse](const std::string& text) { variable = *parse(text); },
+          description)
+      ->check(MakeCheck(parse, "DURATION"))
+      ->type_name("")
+      ->default_str(absl::FormatDuration(variable));
+}
+
+CLI::Option* AddByteSize(CLI::App& app, const std::string& name, uint64_t& variable,
+                         const std::string& description) {
+  const auto parse = [](const std::string& text) { return ParseByteSize(text); };
+  return app
+      .add_option_function<std::string>(
+          name, [&variable, parse](const std::string& text) { variable = *parse(text); },
+          description)
+      ->check(MakeCheck(parse, "BYTES"))
+      ->type_name("")
+      ->default_str(absl::StrCat(variable));
+}
+
+void AddTlsOptions(CLI::App& app, TlsOptions& variable) {
+  app.add_option("--tls-cert", variable.cert_file, "Our certificate (PEM file)")->type_name("FILE");
+  app.add_option("--tls-key", variable.key_file, "Its private key (PEM file)")->type_name("FILE");
+  app.add_option("--tls-ca", variable.ca_file, "The CA that the others' certificates come from")
+      ->type_name("FILE");
+}
+
+std::optional<int> ParseOptions(CLI::App& app, int argc, const char* const* argv) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    if (name == "help" || name == "version" || name == "config") continue;
+    option->envname(EnvironmentName(name));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+  }
+  const CLI::Option* level = app.get_option("--log-level");
+  SetUpLogging(level->count() > 0 ? level->as<std::string>() : "info");
+  return std::nullopt;
+}
+
+}  // namespace arkshare
