@@ -1,0 +1,101 @@
+#include "lib/rpc/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace arkshare {
+namespace {
+
+ContentId SomeContent() {
+  ContentId id;
+  id.root.fill(7);
+  id.size = 1234;
+  return id;
+}
+
+BookListing SomeListing() { return {5, *BookName::Parse("folder/a book.txt"), SomeContent()}; }
+
+MoveTicket SomeTicket() {
+  const PrivateKey source = PrivateKey::Generate();
+  std::vector<TicketBody> bodies;
+  for (uint64_t listing = 1; listing <= 3; ++listing) {
+    bodies.push_back({TransferId::Random(), source.public_key(), listing,
+                      PrivateKey::Generate().public_key(), SomeContent()});
+  }
+  return IssueTickets(source, bodies)[1];
+}
+
+TEST(ConvertTest, WhatGoesOutComesBack) {
+  EXPECT_EQ(*FromProto(ToProto(SomeContent())), SomeContent());
+  EXPECT_EQ(*FromProto(ToProto(SomeListing())), SomeListing());
+  const MoveTicket ticket = SomeTicket();
+  EXPECT_EQ(*FromProto(ToProto(ticket)), ticket);
+  EXPECT_TRUE(TicketVerifier().Verify(*FromProto(ToProto(ticket))).ok());
+  const ReleaseItem item{TransferId::Random(), 9, SomeContent()};
+  EXPECT_EQ(*FromProto(ToProto(item)), item);
+}
+
+TEST(ConvertTest, ContentNeedsARootOf32BytesAndASizeThatFilesCanHave) {
+  v1::ContentId proto = ToProto(SomeContent());
+  proto.set_root("short");
+  EXPECT_EQ(GetReason(FromProto(proto).status()), Reason::kInvalidField);
+  proto = ToProto(SomeContent());
+  proto.set_size_bytes(uint64_t{1} << 63);
+  EXPECT_EQ(GetReason(FromProto(proto).status()), Reason::kInvalidField);
+  proto.set_size_bytes(0);
+  EXPECT_TRUE(FromProto(proto).ok());
+}
+
+TEST(ConvertTest, ListingNeedsANumberAndAName) {
+  v1::Listing proto = ToProto(SomeListing());
+  proto.set_listing_number(0);
+  EXPECT_EQ(GetReason(FromProto(proto).status()), Reason::kInvalidField);
+  proto = ToProto(SomeListing());
+  for (const char* name : {"", "../x", "/etc/passwd", "a//b", "a\\b", ".hidden", "a\x01"}) {
+    proto.set_name(name);
+    const absl::Status status = FromProto(proto).status();
+    EXPECT_EQ(GetReason(status), Reason::kInvalidName) << name;
+    EXPECT_FALSE(status.message().empty());
+  }
+}
+
+TEST(ConvertTest, EveryFieldOfATicketIsChecked) {
+  const std::vector<std::function<void(v1::MoveTicket&)>> mistakes = {
+      [](v1::MoveTicket& t) { t.set_transfer_id("short"); },
+      [](v1::MoveTicket& t) { t.set_source_public_key("short"); },
+      [](v1::MoveTicket& t) { t.clear_receiver_public_key(); },
+      [](v1::MoveTicket& t) { t.set_source_listing_number(0); },
+      [](v1::MoveTicket& t) { t.clear_content(); },
+      [](v1::MoveTicket& t) { t.set_batch_size(0); },
+      [](v1::MoveTicket& t) { t.set_batch_size(1001); },
+      [](v1::MoveTicket& t) { t.set_batch_index(3); },
+      [](v1::MoveTicket& t) { t.add_batch_path("short"); },
+      [](v1::MoveTicket& t) {
+        for (int i = 0; i < 20; ++i) t.add_batch_path(std::string(32, 'x'));
+      },
+      [](v1::MoveTicket& t) { t.mutable_signature()->push_back('x'); },
+  };
+  for (size_t i = 0; i < mistakes.size(); ++i) {
+    v1::MoveTicket proto = ToProto(SomeTicket());
+    mistakes[i](proto);
+    EXPECT_EQ(GetReason(FromProto(proto).status()), Reason::kInvalidField) << i;
+  }
+}
+
+TEST(ConvertTest, KeysSayWhichFieldIsWrong) {
+  const absl::Status status = KeyFromProto("abc", "receiver_public_key").status();
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("receiver_public_key"));
+}
+
+TEST(ConvertTest, PageSizesHaveAStandardAndAMost) {
+  EXPECT_EQ(*PageSize(0, 50, 1000), 50);
+  EXPECT_EQ(*PageSize(1, 50, 1000), 1);
+  EXPECT_EQ(*PageSize(5000, 50, 1000), 1000);
+  EXPECT_EQ(GetReason(PageSize(-1, 50, 1000).status()), Reason::kInvalidField);
+}
+
+}  // namespace
+}  // namespace arkshare
