@@ -1,0 +1,114 @@
+// arkshare's own programs as tests run them: real binaries, real ports, real folders.
+#ifndef ARKSHARE_TESTS_SUPPORT_PROGRAMS_H_
+#define ARKSHARE_TESTS_SUPPORT_PROGRAMS_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <grpcpp/channel.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arkshare/v1/file.grpc.pb.h"
+#include "arkshare/v1/index.grpc.pb.h"
+#include "arkshare/v1/peer.grpc.pb.h"
+#include "tests/support/process.h"
+
+namespace arkshare {
+
+// Waits until the health service behind `channel` says that the server as a whole serves.
+absl::Status WaitUntilServing(const std::shared_ptr<grpc::Channel>& channel,
+                              absl::Duration timeout = kPatience);
+
+struct IndexOptions {
+  // Where its log goes, and its state unless `args` says otherwise. Must exist.
+  std::string folder;
+  std::string listen = "127.0.0.1:0";
+  std::string lease = "2s";
+  std::vector<std::string> args;  // more of them, last
+  std::map<std::string, std::string> env;
+};
+
+// A running arkshare-index. Killed when it goes out of scope.
+class IndexProcess {
+ public:
+  // Starts it and waits until it serves.
+  static absl::StatusOr<std::unique_ptr<IndexProcess>> Start(IndexOptions options);
+
+  // "IP:PORT"; the same after a restart.
+  const std::string& address() const { return address_; }
+  Process& process() { return *process_; }
+  v1::IndexService::Stub& stub() { return *stub_; }
+
+  // SIGKILL, then the same index again at the same address, with its state file.
+  absl::Status KillAndRestart();
+
+ private:
+  explicit IndexProcess(IndexOptions options) : options_(std::move(options)) {}
+  absl::Status Launch();
+
+  IndexOptions options_;
+  std::string address_;
+  std::unique_ptr<Process> process_;
+  std::unique_ptr<v1::IndexService::Stub> stub_;
+};
+
+struct PeerOptions {
+  // Holds books/ (the shared folder), control.sock and log. Must exist; its path must be short.
+  std::string folder;
+  std::string index;  // "IP:PORT"
+  std::string policy = "move";
+  std::vector<std::string> args;  // more of them, last
+  // Such as {"ARKSHARE_FAILPOINTS", PausePoint::Setting()}.
+  std::map<std::string, std::string> env;
+};
+
+// An arkshare-peer and its folder. Killed when it goes out of scope.
+class PeerProcess {
+ public:
+  // Starts it and waits until it serves. It is registered some time after that: WaitOnline.
+  static absl::StatusOr<std::unique_ptr<PeerProcess>> Start(PeerOptions options);
+
+  // The shared folder.
+  std::string books() const { return options_.folder + "/books"; }
+  std::string control() const { return "unix:" + options_.folder + "/control.sock"; }
+  // Of FileService, "IP:PORT"; another one after each start.
+  const std::string& address() const { return address_; }
+  Process& process() { return *process_; }
+  v1::FileService::Stub& files() { return *files_; }
+  v1::PeerService::Stub& control_stub() { return *control_stub_; }
+
+  absl::StatusOr<v1::GetStatusResponse> GetStatus();
+  // Until it is registered, its Announce stream stands and nothing is left to be hashed.
+  // DeadlineExceeded with what it says of its trouble.
+  absl::Status WaitOnline(absl::Duration timeout = kPatience);
+
+  // Starts it on the same folder after it has ended (by Process::Kill, a failpoint, Stop …), on
+  // another port, with `env` in place of what it had.
+  absl::Status Restart(std::map<std::string, std::string> env = {});
+
+ private:
+  explicit PeerProcess(PeerOptions options) : options_(std::move(options)) {}
+  absl::Status Launch();
+
+  PeerOptions options_;
+  std::string address_;
+  std::unique_ptr<Process> process_;
+  std::unique_ptr<v1::FileService::Stub> files_;
+  std::unique_ptr<v1::PeerService::Stub> control_stub_;
+};
+
+// arkshare-cli with these arguments and all of its stdin, to its end.
+absl::StatusOr<Finished> RunCli(std::vector<std::string> args, std::string input = "",
+                                absl::Duration timeout = kPatience);
+
+// Paths of the binaries under test; empty for one that this build does not have.
+std::string IndexBinary();
+std::string PeerBinary();
+std::string CliBinary();
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_TESTS_SUPPORT_PROGRAMS_H_
