@@ -57,7 +57,7 @@ std::optional<uint64_t> Parse(absl::string_view text) {
     fraction_digits = TakeDigits(text);
     if (fraction_digits.empty() || fraction_digits.size() > kMaxFractionDigits) return std::nullopt;
   }
-  absl::ConsumePrefix(&text, " ");
+  if (text.size() > 1) absl::ConsumePrefix(&text, " ");
   uint64_t whole = 0;
   if (!absl::SimpleAtoi(whole_digits, &whole)) return std::nullopt;
   const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits),
