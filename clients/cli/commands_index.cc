@@ -1,0 +1,259 @@
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+
+#include <algorithm>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/json.h"
+#include "clients/cli/render.h"
+#include "lib/core/book_name.h"
+#include "lib/core/byte_size.h"
+#include "lib/core/content_id.h"
+#include "lib/core/errors.h"
+#include "lib/core/key.h"
+#include "lib/core/ticket.h"
+#include "lib/rpc/convert.h"
+
+namespace arkshare {
+namespace {
+
+constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
+constexpr size_t kNonceBytes = 32;
+
+absl::StatusOr<v1::SearchRequest> QueryOf(const SearchOptions& options) {
+  const int queries = (options.words.empty() ? 0 : 1) + (options.name.empty() ? 0 : 1) +
+                      (options.root.empty() ? 0 : 1);
+  if (queries != 1) {
+    return MakeError(Reason::kQueryEmpty,
+                     "say what to search for: WORDS, --name NAME, or --root HEX with --size N");
+  }
+  v1::SearchRequest query;
+  if (!options.words.empty()) {
+    query.set_keywords(absl::StrJoin(options.words, " "));
+    return query;
+  }
+  if (!options.name.empty()) {
+    const absl::StatusOr<BookName> name = BookName::Parse(options.name);
+    if (!name.ok()) return name.status();
+    query.set_name(name->value());
+    return query;
+  }
+  const absl::StatusOr<std::string> root = FromHex(options.root);
+  if (!root.ok() || root->size() != Sha256Digest().size() || !options.size.has_value()) {
+    return MakeError(Reason::kInvalidField,
+                     "a content is --root with all of its 64 hex digits and --size in bytes");
+  }
+  query.mutable_content()->set_root(*root);
+  query.mutable_content()->set_size_bytes(*options.size);
+  return query;
+}
+
+// "1, 4 (copy), and 3 more": who has it, and who only lends it.
+std::string HoldersCell(const v1::SearchResponse::Result& result) {
+  std::string cell =
+      absl::StrJoin(result.holders(), ", ", [](std::string* out, const v1::Holder& holder) {
+        absl::StrAppend(out, holder.peer_id(),
+                        holder.policy() == v1::SHARE_POLICY_COPY ? " (copy)" : "");
+      });
+  const auto shown = static_cast<uint32_t>(result.holders_size());
+  if (result.holder_count() > shown) {
+    absl::StrAppend(&cell, " and ", result.holder_count() - shown, " more");
+  }
+  return cell;
+}
+
+struct RoundTrips {
+  int sent = 0;
+  int answered = 0;
+  absl::Duration min = absl::InfiniteDuration();
+  absl::Duration max;
+  absl::Duration total;
+  // Why the others were not answered.
+  absl::Status trouble;
+};
+
+// OK when the answer is to `nonce`, and is signed with `key`.
+absl::Status CheckPingResponse(const PublicKey& key, const std::string& nonce,
+                               const v1::PingResponse& response) {
+  if (response.nonce() != nonce || response.public_key() != key.bytes() ||
+      !key.Verify(PingSignedBytes(nonce, response.boot_id(), ""), response.signature())) {
+    return MakeError(Reason::kSignatureInvalid,
+                     "somebody answers who does not have this peer's key");
+  }
+  return absl::OkStatus();
+}
+
+RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingOptions& options) {
+  RoundTrips trips;
+  const absl::StatusOr<PublicKey> key = KeyFromProto(peer.public_key(), "public_key");
+  if (!key.ok()) {
+    trips.trouble = key.status();
+    return trips;
+  }
+  const absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
+      session.connection.ConnectFileService(peer.address(), kConnectTimeout);
+  if (!stub.ok()) {
+    trips.trouble = stub.status();
+    return trips;
+  }
+  const std::string who = absl::StrCat("peer ", peer.peer_id(), " at ", peer.address());
+  for (int i = 0; i < options.count; ++i) {
+    if (i > 0 && !session.interrupts.SleepFor(options.interval)) break;
+    v1::PingRequest request;
+    request.set_nonce(RandomBytes(kNonceBytes));
+    ++trips.sent;
+    const absl::Time start = session.console.clock->Monotonic();
+    const absl::StatusOr<v1::PingResponse> response = session.connection.Ping(**stub, request, who);
+    const absl::Duration took = session.console.clock->Monotonic() - start;
+    if (!response.ok()) {
+      trips.trouble = response.status();
+      if (session.interrupts.triggered()) break;
+      continue;
+    }
+    const absl::Status checked = CheckPingResponse(*key, request.nonce(), *response);
+    if (!checked.ok()) {
+      trips.trouble = checked;
+      break;
+    }
+    ++trips.answered;
+    trips.min = std::min(trips.min, took);
+    trips.max = std::max(trips.max, took);
+    trips.total += took;
+  }
+  return trips;
+}
+
+std::string InMilliseconds(absl::Duration duration) {
+  return absl::StrFormat("%.2f ms", absl::ToDoubleMilliseconds(duration));
+}
+
+int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
+  Console& console = session.console;
+  const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection, peer_id);
+  if (!peer.ok()) return Report(session, peer.status());
+  const RoundTrips trips = MeasureRoundTrips(session, *peer, options);
+  const std::string who = absl::StrCat("peer ", peer_id, " at ", peer->address());
+  const bool any = trips.answered > 0;
+  const absl::Duration average = any ? trips.total / trips.answered : absl::ZeroDuration();
+  const bool forged = GetReason(trips.trouble) == Reason::kSignatureInvalid;
+  if (console.json) {
+    JsonObject object;
+    object.Add("peer_id", uint64_t{peer_id})
+        .Add("address", peer->address())
+        .Add("public_key", ToHex(peer->public_key()))
+        .Add("sent", static_cast<uint64_t>(trips.sent))
+        .Add("answered", static_cast<uint64_t>(trips.answered))
+        .Add("verified", any && !forged);
+    if (any) {
+      object.Add("min_seconds", absl::ToDoubleSeconds(trips.min))
+          .Add("avg_seconds", absl::ToDoubleSeconds(average))
+          .Add("max_seconds", absl::ToDoubleSeconds(trips.max));
+    }
+    console.out << object.Finish() << '\n';
+  } else if (any) {
+    console.out << EscapeForDisplay(who) << ": " << trips.answered << " of " << trips.sent
+                << " answered, min " << InMilliseconds(trips.min) << ", avg "
+                << InMilliseconds(average) << ", max " << InMilliseconds(trips.max)
+                << (forged ? "" : ", signature verified") << '\n';
+  }
+  console.out << std::flush;
+  return Report(session, trips.trouble, who);
+}
+
+}  // namespace
+
+int RunSearch(Session& session, const SearchOptions& options) {
+  Console& console = session.console;
+  const absl::StatusOr<v1::SearchRequest> query = QueryOf(options);
+  if (!query.ok()) return Report(session, query.status());
+  const absl::StatusOr<SearchResults> found = Search(session.connection, *query, options.limit);
+  if (!found.ok()) return Report(session, found.status());
+  if (found->results.empty()) {
+    return Report(session,
+                  MakeError(Reason::kBookNotFound, "nothing found: no live peer has such a book"));
+  }
+  {
+    Table table(console.out, {{"NAME"}, {"SIZE", true}, {"ROOT"}, {"PEERS"}});
+    for (const v1::SearchResponse::Result& result : found->results) {
+      if (console.json) {
+        console.out << ToJson(result) << '\n';
+      } else {
+        table.Add({EscapeForDisplay(result.name()), FormatByteSize(result.content().size_bytes()),
+                   ShortRoot(result.content()), HoldersCell(result)});
+      }
+    }
+  }
+  if (found->more) {
+    console.out << std::flush;
+    console.err << "these are the first " << found->results.size()
+                << "; --limit N or --all shows more\n";
+  }
+  return kDone;
+}
+
+int RunBrowse(Session& session, const BrowseOptions& options) {
+  Console& console = session.console;
+  uint64_t count = 0;
+  uint64_t bytes = 0;
+  absl::Status status;
+  {
+    Table table(console.out, {{"NAME"}, {"SIZE", true}, {"ROOT"}});
+    status = ForEachBook(session.connection, options.peer_id, [&](const v1::Listing& listing) {
+      ++count;
+      bytes += listing.content().size_bytes();
+      if (console.json) {
+        console.out << ToJson(listing) << '\n';
+      } else {
+        table.Add({EscapeForDisplay(listing.name()), FormatByteSize(listing.content().size_bytes()),
+                   ShortRoot(listing.content())});
+      }
+    });
+  }
+  if (!status.ok() || console.json) return Report(session, status);
+  if (count == 0) {
+    console.out << "peer " << options.peer_id << " lists no books\n";
+  } else {
+    console.out << Count(count, "book", "books") << ", " << FormatByteSize(bytes) << '\n';
+  }
+  return kDone;
+}
+
+int RunPeers(Session& session) {
+  Console& console = session.console;
+  uint64_t count = 0;
+  absl::Status status;
+  {
+    Table table(console.out, {{"PEER", true},
+                              {"ADDRESS"},
+                              {"POLICY"},
+                              {"BOOKS", true},
+                              {"FREE SLOTS", true},
+                              {"UPLOAD LIMIT", true},
+                              {"NOTE"}});
+    status = ForEachPeer(session.connection, [&](const v1::Peer& peer) {
+      ++count;
+      if (console.json) {
+        console.out << ToJson(peer) << '\n';
+        return;
+      }
+      table.Add({absl::StrCat(peer.peer_id()), EscapeForDisplay(peer.address()),
+                 PolicyInWords(peer.policy()), absl::StrCat(peer.book_count()),
+                 absl::StrCat(peer.free_slots()), LimitInWords(peer.upload_limit()),
+                 peer.listed() ? "" : "hidden: cannot be reached now"});
+    });
+  }
+  if (status.ok() && count == 0 && !console.json) console.out << "no peer is registered\n";
+  return Report(session, status);
+}
+
+int RunPing(Session& session, const PingOptions& options) {
+  int worst = kDone;
+  for (const uint32_t peer_id : options.peer_ids) {
+    worst = std::max(worst, PingPeer(session, peer_id, options));
+    if (session.interrupts.triggered()) break;
+  }
+  return worst;
+}
+
+}  // namespace arkshare

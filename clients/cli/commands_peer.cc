@@ -1,0 +1,324 @@
+#include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/json.h"
+#include "clients/cli/render.h"
+#include "lib/core/book_name.h"
+#include "lib/core/byte_size.h"
+#include "lib/core/content_id.h"
+#include "lib/core/errors.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kMaxItems = 1000;
+constexpr size_t kMinIdDigits = 6;
+
+std::string NoteOf(const v1::LibraryEntry& entry) {
+  if (!entry.unshared_reason().empty()) {
+    return absl::StrCat("not shared: ", EscapeForDisplay(entry.unshared_reason()));
+  }
+  if (!entry.has_listing()) return "being hashed";
+  if (entry.lend_only()) return "only lent: the file has another hard link";
+  return "";
+}
+
+std::string StateInWords(v1::TransferState state) {
+  switch (state) {
+    case v1::TRANSFER_STATE_QUEUED:
+      return "queued";
+    case v1::TRANSFER_STATE_FETCHING:
+      return "fetching";
+    case v1::TRANSFER_STATE_HANDING_OVER:
+      return "handing over";
+    case v1::TRANSFER_STATE_DONE:
+      return "done";
+    case v1::TRANSFER_STATE_FAILED:
+      return "failed";
+    default:
+      return "?";
+  }
+}
+
+// The items `begin` up to 1,000 more of what may be many.
+template <typename T>
+std::vector<T> Batch(const std::vector<T>& all, size_t begin) {
+  return {all.begin() + static_cast<std::ptrdiff_t>(begin),
+          all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), begin + kMaxItems))};
+}
+
+int RestoreLimbo(Session& session, const std::string& digits) {
+  const std::string wanted = absl::AsciiStrToLower(digits);
+  if (wanted.size() < kMinIdDigits ||
+      !std::all_of(wanted.begin(), wanted.end(), absl::ascii_isxdigit)) {
+    return Report(session, MakeError(Reason::kInvalidField,
+                                     absl::StrCat("an ID is at least ", kMinIdDigits,
+                                                  " hex digits, as arkshare-cli limbo shows it")));
+  }
+  const absl::StatusOr<v1::ListLimboResponse> limbo =
+      session.connection.CallPeer(&v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
+  if (!limbo.ok()) return Report(session, limbo.status());
+  std::vector<v1::LimboEntry> matches;
+  for (const v1::LimboEntry& entry : limbo->entries()) {
+    if (absl::StartsWith(ToHex(entry.transfer_id()), wanted)) matches.push_back(entry);
+  }
+  if (matches.empty()) {
+    return Report(session, MakeError(Reason::kTransferUnknown,
+                                     absl::StrCat("no hidden copy has the ID ", wanted,
+                                                  "; arkshare-cli limbo lists them")));
+  }
+  if (matches.size() > 1) {
+    return Report(session,
+                  MakeError(Reason::kAmbiguousName, absl::StrCat(matches.size(),
+                                                                 " hidden copies have IDs that "
+                                                                 "begin with ",
+                                                                 wanted, "; give more digits")));
+  }
+  v1::RestoreLimboRequest request;
+  request.set_transfer_id(matches[0].transfer_id());
+  const absl::StatusOr<v1::RestoreLimboResponse> restored =
+      session.connection.CallPeer(&v1::PeerService::Stub::RestoreLimbo, request);
+  if (!restored.ok()) return Report(session, restored.status());
+  if (session.console.json) {
+    session.console.out << ToJson(*restored) << '\n';
+    return kDone;
+  }
+  session.console.out << "restored " << EscapeForDisplay(restored->listing().name())
+                      << " to the library; the receiver may have a second copy\n";
+  return kDone;
+}
+
+}  // namespace
+
+int RunLs(Session& session) {
+  Console& console = session.console;
+  uint64_t books = 0;
+  uint64_t bytes = 0;
+  uint64_t others = 0;
+  absl::Status status;
+  {
+    Table table(console.out, {{"NAME"}, {"SIZE", true}, {"ROOT"}, {"NOTE"}});
+    status = ForEachLibraryEntry(session.connection, [&](const v1::LibraryEntry& entry) {
+      if (console.json) {
+        console.out << ToJson(entry) << '\n';
+        return;
+      }
+      if (entry.unshared_reason().empty()) {
+        ++books;
+        bytes += entry.size_bytes();
+      } else {
+        ++others;
+      }
+      table.Add({EscapeForDisplay(entry.name()), FormatByteSize(entry.size_bytes()),
+                 ShortRoot(entry.listing().content()), NoteOf(entry)});
+    });
+  }
+  if (!status.ok() || console.json) return Report(session, status);
+  if (books + others == 0) {
+    console.out << "the folder is empty; put files into it, or say arkshare-cli share PATH\n";
+    return kDone;
+  }
+  console.out << Count(books, "book", "books") << ", " << FormatByteSize(bytes);
+  if (others > 0) console.out << "; " << others << " not shared";
+  console.out << '\n';
+  return kDone;
+}
+
+int RunStatus(Session& session) {
+  Console& console = session.console;
+  const absl::StatusOr<v1::GetStatusResponse> status =
+      session.connection.CallPeer(&v1::PeerService::Stub::GetStatus, v1::GetStatusRequest());
+  if (!status.ok()) return Report(session, status.status());
+  if (console.json) {
+    console.out << ToJson(*status) << '\n';
+    return kDone;
+  }
+  const auto line = [&console](absl::string_view key, absl::string_view value) {
+    console.out << key << std::string(16 - key.size(), ' ')
+                << (value.empty() ? "-" : EscapeForDisplay(value)) << '\n';
+  };
+  line("peer", status->peer_id() == 0 ? "" : absl::StrCat(status->peer_id()));
+  line("online", status->online() ? "yes" : "no");
+  if (!status->trouble().empty()) line("trouble", status->trouble());
+  line("address", status->address());
+  line("listens at", status->listen_address());
+  line("index", status->index_address());
+  line("public key", ToHex(status->public_key()));
+  line("policy", PolicyInWords(status->policy()));
+  line("folder", status->share_folder());
+  line("books",
+       absl::StrCat(status->book_count(), " (", FormatByteSize(status->book_bytes()), ")"));
+  if (status->pending_files() > 0) {
+    line("being hashed", Count(status->pending_files(), "file", "files"));
+  }
+  line("uploads", absl::StrCat(status->uploads_running(), " of ", status->upload_slots(),
+                               " slots, ", status->uploads_waiting(), " waiting"));
+  line("upload limit", LimitInWords(status->upload_limit()));
+  line("download limit", LimitInWords(status->download_limit()));
+  if (status->limbo_count() > 0) {
+    line("in limbo", absl::StrCat(Count(status->limbo_count(), "book", "books"),
+                                  " given away and not yet confirmed; see arkshare-cli limbo"));
+  }
+  return kDone;
+}
+
+int RunTransfers(Session& session) {
+  Console& console = session.console;
+  const absl::StatusOr<v1::ListTransfersResponse> response = session.connection.CallPeer(
+      &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
+  if (!response.ok()) return Report(session, response.status());
+  if (console.json) {
+    for (const v1::Transfer& transfer : response->transfers()) {
+      console.out << ToJson(transfer) << '\n';
+    }
+    return kDone;
+  }
+  if (response->transfers().empty()) {
+    console.out << "no transfers since the peer started\n";
+    return kDone;
+  }
+  Table table(console.out, {{"BEGUN"},
+                            {"STATE"},
+                            {"NAME"},
+                            {"SIZE", true},
+                            {"DONE", true},
+                            {"RATE", true},
+                            {"FROM", true},
+                            {"HOW"},
+                            {"NOTE"}});
+  for (const v1::Transfer& transfer : response->transfers()) {
+    const bool failed = transfer.state() == v1::TRANSFER_STATE_FAILED;
+    const std::string& note =
+        failed && transfer.message().empty() ? transfer.error().message() : transfer.message();
+    table.Add({LocalTime(transfer.start_time()), StateInWords(transfer.state()),
+               EscapeForDisplay(transfer.name()), FormatByteSize(transfer.content().size_bytes()),
+               FormatByteSize(transfer.bytes_done()),
+               transfer.bytes_per_second() == 0
+                   ? ""
+                   : absl::StrCat(FormatByteSize(transfer.bytes_per_second()), "/s"),
+               transfer.from_peer_id() == 0 ? "" : absl::StrCat(transfer.from_peer_id()),
+               transfer.moving() ? "move" : "copy", EscapeForDisplay(note)});
+  }
+  return kDone;
+}
+
+int RunShare(Session& session, const ShareOptions& options) {
+  Console& console = session.console;
+  std::vector<std::string> paths;
+  for (const std::string& path : options.paths) {
+    std::error_code error;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+    if (error || path.empty()) {
+      return Report(session, MakeError(Reason::kInvalidField, "cannot be a path"), path);
+    }
+    paths.push_back(absolute.string());
+  }
+  int worst = kDone;
+  for (size_t begin = 0; begin < paths.size(); begin += kMaxItems) {
+    v1::ShareRequest request;
+    for (const std::string& path : Batch(paths, begin)) request.add_paths(path);
+    // Copying takes as long as the files are large.
+    const absl::StatusOr<v1::ShareResponse> response = session.connection.CallPeer(
+        &v1::PeerService::Stub::Share, request, absl::InfiniteDuration());
+    if (!response.ok()) return std::max(worst, Report(session, response.status()));
+    for (const v1::ShareResponse::Result& result : response->results()) {
+      if (console.json) console.out << ToJson(result) << '\n';
+      if (result.has_error()) {
+        worst = std::max(worst, Report(session, FromItemError(result.error()), result.path()));
+      } else if (!console.json) {
+        console.out << "shared " << EscapeForDisplay(result.name());
+        if (result.file_count() > 1) {
+          console.out << " and " << Count(result.file_count() - 1, "more file", "more files");
+        }
+        console.out << '\n';
+      }
+    }
+  }
+  return worst;
+}
+
+int RunUnshare(Session& session, const UnshareOptions& options) {
+  Console& console = session.console;
+  std::vector<std::string> names;
+  for (const std::string& name : options.names) {
+    const absl::StatusOr<BookName> parsed = BookName::Parse(name);
+    if (!parsed.ok()) return Report(session, parsed.status());
+    names.push_back(parsed->value());
+  }
+  int worst = kDone;
+  for (size_t begin = 0; begin < names.size(); begin += kMaxItems) {
+    v1::UnshareRequest request;
+    for (const std::string& name : Batch(names, begin)) request.add_names(name);
+    const absl::StatusOr<v1::UnshareResponse> response =
+        session.connection.CallPeer(&v1::PeerService::Stub::Unshare, request);
+    if (!response.ok()) return std::max(worst, Report(session, response.status()));
+    for (const v1::UnshareResponse::Result& result : response->results()) {
+      if (console.json) console.out << ToJson(result) << '\n';
+      if (result.has_error()) {
+        worst = std::max(worst, Report(session, FromItemError(result.error()), result.name()));
+      } else if (!console.json) {
+        console.out << "no longer shared: " << EscapeForDisplay(result.name())
+                    << " (the file stays where it is)\n";
+      }
+    }
+  }
+  return worst;
+}
+
+int RunLimbo(Session& session, const LimboOptions& options) {
+  Console& console = session.console;
+  if (!options.restore.empty()) return RestoreLimbo(session, options.restore);
+  const absl::StatusOr<v1::ListLimboResponse> response =
+      session.connection.CallPeer(&v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
+  if (!response.ok()) return Report(session, response.status());
+  if (console.json) {
+    for (const v1::LimboEntry& entry : response->entries()) console.out << ToJson(entry) << '\n';
+    return kDone;
+  }
+  if (response->entries().empty()) {
+    console.out << "nothing in limbo: whatever was given away has arrived\n";
+    return kDone;
+  }
+  Table table(console.out, {{"ID"}, {"NAME"}, {"SIZE", true}, {"GIVEN AWAY"}, {"TO KEY"}});
+  for (const v1::LimboEntry& entry : response->entries()) {
+    table.Add({ToHex(entry.transfer_id()), EscapeForDisplay(entry.name()),
+               FormatByteSize(entry.content().size_bytes()), LocalTime(entry.release_time()),
+               ToHex(entry.receiver_public_key()).substr(0, 12)});
+  }
+  return kDone;
+}
+
+int RunLimits(Session& session, const LimitsOptions& options) {
+  Console& console = session.console;
+  v1::SetLimitsRequest request;
+  if (options.upload.has_value()) request.set_upload_limit(*options.upload);
+  if (options.download.has_value()) request.set_download_limit(*options.download);
+  const absl::StatusOr<v1::SetLimitsResponse> response =
+      session.connection.CallPeer(&v1::PeerService::Stub::SetLimits, request);
+  if (!response.ok()) return Report(session, response.status());
+  if (console.json) {
+    console.out << ToJson(*response) << '\n';
+    return kDone;
+  }
+  console.out << "upload limit    " << LimitInWords(response->upload_limit()) << '\n'
+              << "download limit  " << LimitInWords(response->download_limit()) << '\n';
+  return kDone;
+}
+
+int RunQuit(Session& session) {
+  const absl::StatusOr<v1::ShutdownResponse> response = session.connection.CallPeer(
+      &v1::PeerService::Stub::Shutdown, v1::ShutdownRequest(), kShutdownTimeout);
+  if (!response.ok()) return Report(session, response.status());
+  if (!session.console.json) session.console.out << "--- Connection with Server closed ---\n";
+  return kDone;
+}
+
+}  // namespace arkshare

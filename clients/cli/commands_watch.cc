@@ -1,0 +1,154 @@
+#include <absl/container/flat_hash_map.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/json.h"
+#include "clients/cli/render.h"
+#include "lib/core/book_name.h"
+#include "lib/core/byte_size.h"
+#include "lib/core/errors.h"
+
+namespace arkshare {
+namespace {
+
+std::string BookInWords(const v1::Listing& listing) {
+  return absl::StrCat(EscapeForDisplay(listing.name()), " (",
+                      FormatByteSize(listing.content().size_bytes()), ")");
+}
+
+// Prints events, and remembers what it needs to tell news from what is known.
+class EventPrinter {
+ public:
+  explicit EventPrinter(Console& console) : console_(console) {}
+
+  void Print(const v1::WatchResponse& event) {
+    if (console_.json) {
+      console_.out << ToJson(event) << '\n' << std::flush;
+    } else if (const std::string words = InWords(event); !words.empty()) {
+      console_.out << words << '\n' << std::flush;
+    }
+    boot_id_ = event.boot_id();
+    seen_ = true;
+  }
+
+  // A watch begins: the next events are a snapshot again.
+  void BeginAnew() {
+    in_snapshot_ = true;
+    peers_.clear();
+    books_ = 0;
+  }
+
+  bool seen() const { return seen_; }
+  const std::string& boot_id() const { return boot_id_; }
+
+ private:
+  std::string InWords(const v1::WatchResponse& event) {
+    switch (event.event_case()) {
+      case v1::WatchResponse::kBookListed:
+        if (in_snapshot_) ++books_;
+        return absl::StrCat(in_snapshot_ ? "  " : "+ ", BookInWords(event.book_listed().listing()),
+                            " at peer ", event.book_listed().peer_id());
+      case v1::WatchResponse::kBookGone:
+        return absl::StrCat("- ", BookInWords(event.book_gone().listing()), " at peer ",
+                            event.book_gone().peer_id());
+      case v1::WatchResponse::kBookMoved:
+        return MoveInWords(event.book_moved());
+      case v1::WatchResponse::kPeerListed:
+        return PeerInWords(event.peer_listed().peer());
+      case v1::WatchResponse::kPeerGone:
+        peers_.erase(event.peer_gone().peer_id());
+        return absl::StrCat("- peer ", event.peer_gone().peer_id(), " with all its books");
+      case v1::WatchResponse::kSnapshotComplete:
+        in_snapshot_ = false;
+        return absl::StrCat("watching: ", Count(books_, "book", "books"), " at ",
+                            Count(peers_.size(), "peer", "peers"), " so far; Ctrl-C ends");
+      default:
+        return "";  // Of a newer index.
+    }
+  }
+
+  static std::string MoveInWords(const v1::WatchResponse::BookMoved& move) {
+    std::string words = absl::StrCat("> ", BookInWords(move.old_listing()), " from peer ",
+                                     move.from_peer_id(), " to peer ", move.to_peer_id());
+    if (move.old_listing().name() != move.new_listing().name()) {
+      absl::StrAppend(&words, " as ", EscapeForDisplay(move.new_listing().name()));
+    }
+    return words;
+  }
+
+  // Empty for a peer whose counters alone have changed.
+  std::string PeerInWords(const v1::Peer& peer) {
+    const std::string words =
+        absl::StrCat("peer ", peer.peer_id(), " at ", EscapeForDisplay(peer.address()), " (",
+                     PolicyInWords(peer.policy()), ")", peer.listed() ? "" : ", hidden");
+    std::string& known = peers_[peer.peer_id()];
+    if (known == words) return "";
+    const bool is_new = known.empty();
+    known = words;
+    return absl::StrCat(in_snapshot_ ? "  " : is_new ? "+ " : "= ", words);
+  }
+
+  Console& console_;
+  bool in_snapshot_ = true;
+  bool seen_ = false;
+  uint64_t books_ = 0;
+  std::string boot_id_;
+  absl::flat_hash_map<uint32_t, std::string> peers_;
+};
+
+// Whether watching again can help.
+bool IsPassing(const absl::Status& status) {
+  return GetReason(status) == Reason::kWatchLagged ||
+         status.code() == absl::StatusCode::kUnavailable ||
+         status.code() == absl::StatusCode::kInternal ||
+         status.code() == absl::StatusCode::kCancelled;
+}
+
+}  // namespace
+
+int RunWatch(Session& session, const WatchOptions& options) {
+  Console& console = session.console;
+  v1::WatchRequest request;
+  if (!options.name.empty()) {
+    const absl::StatusOr<BookName> name = BookName::Parse(options.name);
+    if (!name.ok()) return Report(session, name.status());
+    request.set_name(name->value());
+  } else if (!options.words.empty()) {
+    request.set_keywords(absl::StrJoin(options.words, " "));
+  }
+  EventPrinter printer(console);
+  // Set while the index is away, so that it is said once.
+  bool away = false;
+  while (true) {
+    printer.BeginAnew();
+    const std::string last_boot_id = printer.boot_id();
+    bool first = true;
+    const absl::Status status =
+        session.connection.Watch(request, [&](const v1::WatchResponse& event) {
+          if (first && printer.seen()) {
+            console.err << (event.boot_id() == last_boot_id
+                                ? "connected again; everything as it is now:\n"
+                                : "the index has started anew; everything as it is now:\n")
+                        << std::flush;
+          }
+          first = false;
+          away = false;
+          printer.Print(event);
+        });
+    if (session.interrupts.triggered()) return session.interrupts.exit_code();
+    if (!printer.seen() || !IsPassing(status)) return Report(session, status);
+    if (GetReason(status) == Reason::kWatchLagged) {
+      console.err << "too many changes at once, some were missed; watching again\n" << std::flush;
+    } else if (!away) {
+      away = true;
+      console.err << "lost the index (" << Message(status) << "); trying again until it is back\n"
+                  << std::flush;
+    }
+    if (!session.interrupts.SleepFor(options.retry_interval)) {
+      return session.interrupts.exit_code();
+    }
+  }
+}
+
+}  // namespace arkshare

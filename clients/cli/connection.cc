@@ -1,0 +1,206 @@
+#include "clients/cli/connection.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <absl/strings/strip.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "lib/core/clock.h"
+#include "lib/core/errors.h"
+#include "lib/rpc/server.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+// True for failures of the connection itself; what a server says carries details.
+bool DidNotAnswer(const grpc::Status& status) {
+  return status.error_details().empty() &&
+         (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+          status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+absl::Status NoPeerAnswers(const std::string& target) {
+  const std::string path(absl::StripPrefix(target, "unix:"));
+  if (access(path.c_str(), W_OK) != 0 && errno == EACCES) {
+    return MakeError(Reason::kPeerUnreachable,
+                     absl::StrCat("the arkshare-peer at ", target,
+                                  " belongs to somebody else: run this as its owner, or name your "
+                                  "own peer with --peer unix:PATH"));
+  }
+  return MakeError(
+      Reason::kPeerUnreachable,
+      absl::StrCat("no arkshare-peer answers at ", target,
+                   "; start one with: arkshare-peer --index HOST:PORT --share FOLDER --control ",
+                   target));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions options,
+                                                             Interrupts* interrupts) {
+  std::unique_ptr<Connection> connection(new Connection(interrupts));
+  if (absl::StartsWith(options.peer, "/")) options.peer.insert(0, "unix:");
+  if (!absl::StartsWith(options.peer, "unix:") || options.peer.size() == 5) {
+    return MakeError(Reason::kInvalidField,
+                     absl::StrCat("--peer is the control socket of a peer on this machine, "
+                                  "unix:PATH; got \"",
+                                  options.peer, "\""));
+  }
+  for (absl::string_view part : absl::StrSplit(options.index, ',', absl::SkipWhitespace())) {
+    const std::string target(absl::StripAsciiWhitespace(part));
+    const absl::StatusOr<HostPort> address = ParseHostPort(target);
+    if (!address.ok() || address->port == 0) {
+      return MakeError(
+          Reason::kInvalidField,
+          absl::StrCat("--index is HOST:PORT, for example 127.0.0.1:50051; got \"", target, "\""));
+    }
+    connection->index_targets_.push_back(target);
+  }
+  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
+      MakeChannelCredentials(options.tls);
+  if (!credentials.ok()) return credentials.status();
+  connection->credentials_ = *std::move(credentials);
+  connection->peer_ =
+      v1::PeerService::NewStub(MakeChannel(options.peer, grpc::InsecureChannelCredentials()));
+  connection->options_ = std::move(options);
+  return connection;
+}
+
+absl::StatusOr<v1::Transfer> Connection::Fetch(
+    const v1::FetchRequest& request, const std::function<void(const v1::Transfer&)>& on_progress) {
+  grpc::ClientContext context;
+  Interrupts::CallGuard guard(interrupts_, &context);
+  const std::unique_ptr<grpc::ClientReader<v1::FetchResponse>> reader =
+      peer_->Fetch(&context, request);
+  v1::Transfer last;
+  v1::FetchResponse response;
+  while (reader->Read(&response)) {
+    last = std::move(*response.mutable_transfer());
+    on_progress(last);
+  }
+  const absl::Status status = FromPeer(reader->Finish());
+  if (!status.ok()) return status;
+  if (last.state() != v1::TRANSFER_STATE_DONE) {
+    if (last.has_error()) return FromItemError(last.error());
+    return MakeError(Reason::kInternal,
+                     "the peer ended the transfer without a word; its log says more, and "
+                     "arkshare-cli transfers shows where it stands");
+  }
+  return last;
+}
+
+absl::Status Connection::Watch(const v1::WatchRequest& request,
+                               const std::function<void(const v1::WatchResponse&)>& on_event) {
+  for (size_t tried = 1;; ++tried) {
+    absl::StatusOr<v1::IndexService::Stub*> stub = IndexStub();
+    if (!stub.ok()) return stub.status();
+    grpc::ClientContext context;
+    Interrupts::CallGuard guard(interrupts_, &context);
+    const std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> reader =
+        (*stub)->Watch(&context, request);
+    bool any = false;
+    v1::WatchResponse response;
+    while (reader->Read(&response)) {
+      any = true;
+      on_event(response);
+    }
+    absl::Status status = FromIndex(reader->Finish());
+    if (status.ok()) {
+      status = MakeError(Reason::kIndexUnreachable, "the index has ended the watch");
+    }
+    // After the first event it is the caller who decides whether and when to go on.
+    if (GetReason(status) != Reason::kIndexUnreachable) return status;
+    if (!TryNextIndex(tried) || any) return status;
+  }
+}
+
+absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> Connection::ConnectFileService(
+    const std::string& address, absl::Duration timeout) {
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(address, credentials_);
+  const absl::Time end = Clock::Real()->Monotonic() + timeout;
+  grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
+  // In short steps, because nothing else tells a waiting channel of an interrupt.
+  while (state != GRPC_CHANNEL_READY) {
+    if (interrupts_->triggered()) return Interrupted();
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || Clock::Real()->Monotonic() > end) {
+      return MakeError(Reason::kPeerUnreachable, absl::StrCat("nobody answers at ", address));
+    }
+    channel->WaitForStateChange(state,
+                                std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+    state = channel->GetState(/*try_to_connect=*/true);
+  }
+  return v1::FileService::NewStub(channel);
+}
+
+absl::StatusOr<v1::PingResponse> Connection::Ping(v1::FileService::Stub& stub,
+                                                  const v1::PingRequest& request,
+                                                  const std::string& who) {
+  grpc::ClientContext context;
+  SetTimeout(context, kCallTimeout);
+  Interrupts::CallGuard guard(interrupts_, &context);
+  v1::PingResponse response;
+  const grpc::Status status = stub.Ping(&context, request, &response);
+  if (interrupts_->triggered()) return Interrupted();
+  if (!status.ok()) return FromGrpcStatus(status, who, Reason::kPeerUnreachable);
+  return response;
+}
+
+absl::StatusOr<std::string> Connection::IndexTarget() {
+  if (!index_targets_.empty()) return index_targets_[index_position_];
+  if (index_ != nullptr) return index_target_;
+  const absl::StatusOr<v1::GetStatusResponse> status =
+      CallPeer(&v1::PeerService::Stub::GetStatus, v1::GetStatusRequest());
+  if (!status.ok()) {
+    if (GetReason(status.status()) != Reason::kPeerUnreachable) return status.status();
+    return MakeError(Reason::kPeerUnreachable,
+                     absl::StrCat("which index? Say it with --index HOST:PORT; the peer that would "
+                                  "know does not answer at ",
+                                  options_.peer));
+  }
+  if (status->index_address().empty()) {
+    return MakeError(Reason::kIndexUnreachable,
+                     "the peer has no index to ask; name one with --index HOST:PORT");
+  }
+  return status->index_address();
+}
+
+absl::StatusOr<v1::IndexService::Stub*> Connection::IndexStub() {
+  if (index_ == nullptr) {
+    absl::StatusOr<std::string> target = IndexTarget();
+    if (!target.ok()) return target.status();
+    index_target_ = *std::move(target);
+    index_ = v1::IndexService::NewStub(MakeChannel(index_target_, credentials_));
+  }
+  return index_.get();
+}
+
+bool Connection::TryNextIndex(size_t tried) {
+  index_ = nullptr;
+  if (index_targets_.empty()) return false;
+  index_position_ = (index_position_ + 1) % index_targets_.size();
+  return tried < index_targets_.size();
+}
+
+absl::Status Connection::Interrupted() const { return absl::CancelledError("interrupted"); }
+
+absl::Status Connection::FromPeer(const grpc::Status& status) const {
+  if (status.ok()) return absl::OkStatus();
+  if (interrupts_->triggered()) return Interrupted();
+  if (DidNotAnswer(status)) return NoPeerAnswers(options_.peer);
+  return FromGrpcStatus(status, absl::StrCat("the peer at ", options_.peer),
+                        Reason::kPeerUnreachable);
+}
+
+absl::Status Connection::FromIndex(const grpc::Status& status) const {
+  if (status.ok()) return absl::OkStatus();
+  if (interrupts_->triggered()) return Interrupted();
+  return FromGrpcStatus(status, absl::StrCat("the index at ", index_target_),
+                        Reason::kIndexUnreachable);
+}
+
+}  // namespace arkshare

@@ -1,0 +1,28 @@
+#include "clients/cli/fetch.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "clients/cli/progress.h"
+#include "lib/core/book_name.h"
+
+namespace arkshare {
+
+absl::StatusOr<v1::Transfer> FetchWithProgress(Session& session, const v1::FetchRequest& request,
+                                               const std::string& label, bool line_begun) {
+  Progress progress(session.console.err, session.console.clock,
+                    {.bar = session.console.err_is_terminal,
+                     .columns = session.console.columns,
+                     .label = label,
+                     .line_begun = line_begun});
+  return session.connection.Fetch(
+      request, [&progress](const v1::Transfer& transfer) { progress.Update(transfer); });
+}
+
+std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked) {
+  if (!transfer.message().empty()) return EscapeForDisplay(transfer.message());
+  if (transfer.moving() || transfer.from_peer_id() == 0) return "";
+  return absl::StrCat("peer ", transfer.from_peer_id(), " keeps its copy",
+                      copy_asked ? "" : ": it only lends");
+}
+
+}  // namespace arkshare

@@ -1,0 +1,124 @@
+#include "clients/cli/queries.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/core/errors.h"
+
+namespace arkshare {
+namespace {
+
+constexpr int32_t kPageSize = 1000;
+
+// Calls for one page after the other; `take` says whether it wants the next one.
+template <typename Request, typename Call, typename Take>
+absl::Status ForEachPage(Request request, Call call, Take take) {
+  while (true) {
+    auto page = call(request);
+    if (!page.ok()) return page.status();
+    if (!take(*page) || page->next_page_token().empty()) return absl::OkStatus();
+    if (page->next_page_token() == request.page_token()) {
+      return MakeError(Reason::kInternal, "the same page came twice; the list cannot be read");
+    }
+    request.set_page_token(page->next_page_token());
+  }
+}
+
+}  // namespace
+
+absl::Status ForEachLibraryEntry(Connection& connection,
+                                 const std::function<void(const v1::LibraryEntry&)>& visit) {
+  v1::ListLibraryRequest request;
+  request.set_page_size(kPageSize);
+  return ForEachPage(
+      request,
+      [&](const v1::ListLibraryRequest& page) {
+        return connection.CallPeer(&v1::PeerService::Stub::ListLibrary, page);
+      },
+      [&](const v1::ListLibraryResponse& page) {
+        for (const v1::LibraryEntry& entry : page.entries()) visit(entry);
+        return true;
+      });
+}
+
+absl::Status ForEachPeer(Connection& connection,
+                         const std::function<void(const v1::Peer&)>& visit) {
+  v1::ListPeersRequest request;
+  request.set_page_size(kPageSize);
+  return ForEachPage(
+      request,
+      [&](const v1::ListPeersRequest& page) {
+        return connection.CallIndex(&v1::IndexService::Stub::ListPeers, page);
+      },
+      [&](const v1::ListPeersResponse& page) {
+        for (const v1::Peer& peer : page.peers()) visit(peer);
+        return true;
+      });
+}
+
+absl::StatusOr<v1::Peer> FindPeer(Connection& connection, uint32_t peer_id) {
+  v1::ListPeersRequest request;
+  request.set_peer_id(peer_id);
+  const absl::StatusOr<v1::ListPeersResponse> response =
+      connection.CallIndex(&v1::IndexService::Stub::ListPeers, request);
+  if (!response.ok()) return response.status();
+  if (response->peers().empty()) {
+    return MakeError(Reason::kPeerUnknown, absl::StrCat("the index knows no peer ", peer_id,
+                                                        "; arkshare-cli peers lists them"));
+  }
+  return response->peers(0);
+}
+
+absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
+                         const std::function<void(const v1::Listing&)>& visit) {
+  v1::ListBooksRequest request;
+  request.set_peer_id(peer_id);
+  request.set_page_size(kPageSize);
+  return ForEachPage(
+      request,
+      [&](const v1::ListBooksRequest& page) {
+        return connection.CallIndex(&v1::IndexService::Stub::ListBooks, page);
+      },
+      [&](const v1::ListBooksResponse& page) {
+        for (const v1::Listing& listing : page.listings()) visit(listing);
+        return true;
+      });
+}
+
+absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest query,
+                                     uint64_t limit) {
+  query.clear_page_token();
+  query.set_page_size(static_cast<int32_t>(std::min<uint64_t>(limit, kPageSize)));
+  SearchResults found;
+  const absl::Status status = ForEachPage(
+      query,
+      [&](const v1::SearchRequest& page) {
+        return connection.CallIndex(&v1::IndexService::Stub::Search, page);
+      },
+      [&](const v1::SearchResponse& page) {
+        for (const v1::SearchResponse::Result& result : page.results()) {
+          if (found.results.size() < limit) {
+            found.results.push_back(result);
+          } else {
+            found.more = true;
+          }
+        }
+        if (found.results.size() >= limit && !page.next_page_token().empty()) found.more = true;
+        return found.results.size() < limit;
+      });
+  if (!status.ok()) return status;
+  return found;
+}
+
+absl::StatusOr<std::vector<v1::SearchResponse::Result>> SearchName(Connection& connection,
+                                                                   const std::string& name) {
+  v1::SearchRequest query;
+  query.set_name(name);
+  absl::StatusOr<SearchResults> found = Search(connection, std::move(query), kNoLimit);
+  if (!found.ok()) return found.status();
+  return std::move(found->results);
+}
+
+}  // namespace arkshare

@@ -1,0 +1,51 @@
+// Questions whose answers come in pages.
+#ifndef ARKSHARE_CLIENTS_CLI_QUERIES_H_
+#define ARKSHARE_CLIENTS_CLI_QUERIES_H_
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "arkshare/v1/index.pb.h"
+#include "arkshare/v1/peer.pb.h"
+#include "clients/cli/connection.h"
+
+namespace arkshare {
+
+inline constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+
+// The peer's whole library, in order of name.
+absl::Status ForEachLibraryEntry(Connection& connection,
+                                 const std::function<void(const v1::LibraryEntry&)>& visit);
+
+// The live peers, in order of number.
+absl::Status ForEachPeer(Connection& connection, const std::function<void(const v1::Peer&)>& visit);
+
+// The live peer of this number; kPeerUnknown when there is none.
+absl::StatusOr<v1::Peer> FindPeer(Connection& connection, uint32_t peer_id);
+
+// The books of one live peer, in order of name.
+absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
+                         const std::function<void(const v1::Listing&)>& visit);
+
+struct SearchResults {
+  std::vector<v1::SearchResponse::Result> results;
+  // There are more than were asked for.
+  bool more = false;
+};
+
+// The first `limit` results of a query, whose page fields are ignored.
+absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest query,
+                                     uint64_t limit);
+
+// All contents that live peers have under exactly this name.
+absl::StatusOr<std::vector<v1::SearchResponse::Result>> SearchName(Connection& connection,
+                                                                   const std::string& name);
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_CLIENTS_CLI_QUERIES_H_

@@ -1,0 +1,41 @@
+#include "clients/cli/session.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "lib/core/book_name.h"
+
+namespace arkshare {
+
+int ExitCodeOf(const Session& session, const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kDone;
+    case absl::StatusCode::kInvalidArgument:
+      return kUsage;
+    case absl::StatusCode::kNotFound:
+      return kNotFound;
+    case absl::StatusCode::kUnavailable:
+      return kUnreachable;
+    case absl::StatusCode::kCancelled:
+      return session.interrupts.triggered() ? session.interrupts.exit_code() : kFailed;
+    default:
+      return kFailed;
+  }
+}
+
+std::string Message(const absl::Status& status) {
+  if (!status.message().empty()) return EscapeForDisplay(status.message());
+  // Never silence; the code's name is better than nothing.
+  return absl::StrCat("failed without a word (", absl::StatusCodeToString(status.code()), ")");
+}
+
+int Report(Session& session, const absl::Status& status, absl::string_view subject) {
+  const int exit_code = ExitCodeOf(session, status);
+  if (status.ok() || session.interrupts.triggered()) return exit_code;
+  session.console.err << "arkshare-cli: ";
+  if (!subject.empty()) session.console.err << EscapeForDisplay(subject) << ": ";
+  session.console.err << Message(status) << '\n' << std::flush;
+  return exit_code;
+}
+
+}  // namespace arkshare
