@@ -9,11 +9,16 @@ die() {
   exit 1
 }
 
-# configure_and_build PRESET [TARGET...]
-configure_and_build() {
-  local preset=$1
-  shift
-  say "Building build/$preset"
-  cmake --preset "$preset" --log-level=WARNING &&
-    cmake --build --preset "$preset" -j "$(nproc)" ${1+--target "$@"}
+# Waits until no other script holds this lock; this one then does until it ends, or closes LOCK_FD.
+take_lock() {
+  mkdir -p build
+  exec {LOCK_FD}>"build/$1.lock"
+  flock -n "$LOCK_FD" || { echo "Waiting for another script ($1) ..." && flock "$LOCK_FD"; }
 }
+
+# configure_and_build PRESET
+configure_and_build() (
+  say "Building build/$1"
+  take_lock "$1"
+  cmake --preset "$1" --log-level=WARNING && cmake --build --preset "$1" -j "$(nproc)"
+)
