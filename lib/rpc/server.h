@@ -22,7 +22,7 @@ class SocketLock;
 struct RpcServerOptions {
   // "IP:PORT" (port 0: any free one), "[IPv6]:PORT", or "unix:PATH".
   std::string listen;
-  TlsOptions tls;
+  TlsOptions tls{};
   // Allows a non-loopback address without TLS.
   bool insecure = false;
   // The largest message taken, bytes.
@@ -30,7 +30,7 @@ struct RpcServerOptions {
   // Streams and calls that one connection may have open at a time.
   int max_streams_per_connection = 256;
   // More settings of a caller's own, applied last.
-  std::function<void(grpc::ServerBuilder&)> configure;
+  std::function<void(grpc::ServerBuilder&)> configure{};
 };
 
 // Thread-safe.

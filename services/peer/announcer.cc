@@ -1,0 +1,288 @@
+#include "services/peer/announcer.h"
+
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/util/time_util.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/core/errors.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kMostStatements = 1000;
+constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
+constexpr absl::Duration kLastRetry = absl::Seconds(3);
+
+v1::Statement ToStatement(const Library::Change& change) {
+  v1::Statement statement;
+  if (const auto* present = std::get_if<BookListing>(&change)) {
+    *statement.mutable_present() = ToProto(*present);
+  } else {
+    statement.set_gone_listing_number(std::get<uint64_t>(change));
+  }
+  return statement;
+}
+
+}  // namespace
+
+Announcer::Announcer(Options options, Parts parts, PublicKey key,
+                     std::function<void()> on_registered, std::function<void()> on_superseded)
+    : options_(std::move(options)),
+      parts_(parts),
+      key_(key),
+      on_registered_(std::move(on_registered)),
+      on_superseded_(std::move(on_superseded)) {}
+
+Announcer::~Announcer() { Stop(); }
+
+void Announcer::Start() {
+  if (absl::StatusOr<uint32_t> last = parts_.ledger->LastPeerId(); last.ok()) {
+    MutexLock lock(&mutex_);
+    state_.peer_id = *last;
+  }
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Announcer::Stop() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    if (stream_context_ != nullptr) stream_context_->TryCancel();
+    changed_.NotifyAll();
+  }
+  parts_.library->WakeFeed();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Announcer::stopping() const {
+  MutexLock lock(&mutex_);
+  return stopping_;
+}
+
+Announcer::State Announcer::GetState() const {
+  MutexLock lock(&mutex_);
+  return state_;
+}
+
+// False when stopping. Random, so that the peers of a restarted index do not all come at once.
+bool Announcer::WaitBeforeRetry(absl::Duration at_most) {
+  const absl::Duration wait = at_most * absl::Uniform(random_, 0.5, 1.0);
+  const absl::Time until = Clock::Real()->Monotonic() + wait;
+  MutexLock lock(&mutex_);
+  while (!stopping_) {
+    const absl::Duration left = until - Clock::Real()->Monotonic();
+    if (left <= absl::ZeroDuration()) return true;
+    changed_.WaitFor(&mutex_, left);
+  }
+  return false;
+}
+
+void Announcer::Run() {
+  absl::Duration retry = kFirstRetry;
+  while (!stopping()) {
+    if (absl::Status s = Register(); !s.ok()) {
+      {
+        MutexLock lock(&mutex_);
+        if (state_.trouble != s.message()) {
+          spdlog::warn("not_registered error=\"{}\"", std::string(s.message()));
+        }
+        state_.trouble = std::string(s.message());
+        state_.address.clear();
+      }
+      parts_.index->UseNextAddress();
+      if (!WaitBeforeRetry(retry)) break;
+      retry = std::min(retry * 2, kLastRetry);
+      continue;
+    }
+    retry = kFirstRetry;
+    on_registered_();
+    StreamEnd end = StreamEnd::kBroken;
+    absl::Duration again = kFirstRetry;
+    // A broken stream keeps its session for a lease: try to go on with it first.
+    absl::Time session_end = absl::InfiniteFuture();
+    while (end == StreamEnd::kBroken && Clock::Real()->Monotonic() < session_end) {
+      end = Announce();
+      bool was_online = false;
+      {
+        MutexLock lock(&mutex_);
+        was_online = std::exchange(state_.online, false);
+      }
+      if (was_online || session_end == absl::InfiniteFuture()) {
+        session_end = Clock::Real()->Monotonic() + lease_;
+        again = kFirstRetry;
+      }
+      if (end != StreamEnd::kBroken || !WaitBeforeRetry(again)) break;
+      again = std::min(again * 2, kLastRetry);
+    }
+    if (end == StreamEnd::kSuperseded) {
+      {
+        MutexLock lock(&mutex_);
+        state_.trouble = "another peer with the same key has taken this one's place";
+      }
+      on_superseded_();
+      return;
+    }
+    if (end == StreamEnd::kSessionLost) WaitBeforeRetry(std::min(lease_, absl::Seconds(1)));
+  }
+  if (absl::Status s = parts_.index->Unregister(); !s.ok()) {
+    spdlog::info("not unregistered: {}", std::string(s.message()));
+  }
+}
+
+absl::Status Announcer::Register() {
+  v1::RegisterRequest request;
+  request.set_public_key(key_.bytes());
+  request.set_port(static_cast<uint32_t>(options_.port));
+  request.set_advertised_address(options_.advertised_address);
+  request.set_policy(options_.policy == SharePolicy::kMove ? v1::SHARE_POLICY_MOVE
+                                                           : v1::SHARE_POLICY_COPY);
+  request.set_upload_slots(static_cast<uint32_t>(parts_.queue->slots()));
+  request.set_upload_limit(parts_.upload_limiter->rate());
+  request.set_requested_peer_id(GetState().peer_id);
+  request.set_registration_id(parts_.gate->Begin());
+  absl::StatusOr<v1::RegisterResponse> response = parts_.index->Register(request);
+  if (!response.ok()) return response.status();
+
+  parts_.index->SetToken(response->session_token());
+  lease_ = absl::Milliseconds(
+      google::protobuf::util::TimeUtil::DurationToMilliseconds(response->lease()));
+  std::vector<BookListing> snapshot = parts_.library->StartFeed();
+  uint32_t last_id = 0;
+  {
+    MutexLock lock(&mutex_);
+    last_id = std::exchange(state_.peer_id, response->peer_id());
+    state_.address = response->address();
+    unreachable_ = response->reachability().reachable() ? "" : response->reachability().message();
+    state_.trouble = unreachable_;
+    unacknowledged_.clear();
+    first_ = next_to_send_ = 1;
+    for (BookListing& listing : snapshot) {
+      unacknowledged_.push_back(ToStatement(std::move(listing)));
+    }
+  }
+  if (!response->reachability().reachable()) {
+    spdlog::warn("not_reachable address={} reason={}: {}", response->address(),
+                 response->reachability().reason(), response->reachability().message());
+  }
+  spdlog::info("registered id={} address={} books={} lease={}", response->peer_id(),
+               response->address(), snapshot.size(), absl::FormatDuration(lease_));
+  if (last_id != response->peer_id()) return parts_.ledger->SetLastPeerId(response->peer_id());
+  return absl::OkStatus();
+}
+
+void Announcer::TakeAcknowledgement(uint64_t sequence) {
+  MutexLock lock(&mutex_);
+  while (first_ <= sequence && !unacknowledged_.empty()) {
+    unacknowledged_.pop_front();
+    ++first_;
+  }
+}
+
+bool Announcer::Send(grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>& stream,
+                     bool snapshot_complete, bool at_least_one) {
+  while (true) {
+    v1::AnnounceRequest request;
+    bool last = false;
+    {
+      MutexLock lock(&mutex_);
+      next_to_send_ = std::max(next_to_send_, first_);
+      const size_t skip = static_cast<size_t>(next_to_send_ - first_);
+      const size_t n = std::min(kMostStatements, unacknowledged_.size() - skip);
+      if (n == 0 && !at_least_one) return true;
+      request.set_first_sequence(next_to_send_);
+      for (size_t i = 0; i < n; ++i) *request.add_statements() = unacknowledged_[skip + i];
+      next_to_send_ += n;
+      last = skip + n == unacknowledged_.size();
+    }
+    request.set_snapshot_complete(snapshot_complete && last);
+    request.set_free_slots(
+        static_cast<uint32_t>(std::max(0, parts_.queue->slots() - parts_.queue->running())));
+    request.set_upload_limit(parts_.upload_limiter->rate());
+    if (!stream.Write(request)) return false;
+    if (last) return true;
+    at_least_one = false;
+  }
+}
+
+Announcer::StreamEnd Announcer::Announce() {
+  grpc::ClientContext context;
+  parts_.index->AddToken(context);
+  {
+    MutexLock lock(&mutex_);
+    if (stopping_) return StreamEnd::kStopped;
+    stream_context_ = &context;
+  }
+  auto stream = parts_.index->stub()->Announce(&context);
+  std::atomic<bool> ended{false};
+  v1::AnnounceResponse response;
+  // The first answer says what the index has of this session.
+  if (stream->Read(&response)) {
+    {
+      MutexLock lock(&mutex_);
+      next_to_send_ = response.acknowledged_sequence() + 1;
+    }
+    TakeAcknowledgement(response.acknowledged_sequence());
+    std::thread reader([&] {
+      v1::AnnounceResponse acknowledgement;
+      while (stream->Read(&acknowledgement)) {
+        TakeAcknowledgement(acknowledgement.acknowledged_sequence());
+        MutexLock lock(&mutex_);
+        state_.online = true;
+        state_.trouble = unreachable_;
+      }
+      ended.store(true);
+      parts_.library->WakeFeed();
+    });
+    const absl::Duration beat = lease_ / 3;
+    bool sent = Send(*stream, /*snapshot_complete=*/true, /*at_least_one=*/true);
+    absl::Time next_beat = Clock::Real()->Monotonic() + beat;
+    while (sent && !ended.load() && !stopping()) {
+      std::vector<Library::Change> changes = parts_.library->NextChanges(
+          next_beat - Clock::Real()->Monotonic(), kMostStatements);
+      {
+        MutexLock lock(&mutex_);
+        for (const Library::Change& change : changes) {
+          unacknowledged_.push_back(ToStatement(change));
+        }
+      }
+      const bool beat_due = Clock::Real()->Monotonic() >= next_beat;
+      if (changes.empty() && !beat_due) continue;
+      sent = Send(*stream, /*snapshot_complete=*/false, beat_due);
+      next_beat = Clock::Real()->Monotonic() + beat;
+    }
+    if (stopping()) {
+      stream->WritesDone();
+      context.TryCancel();
+    }
+    reader.join();
+  }
+  const grpc::Status status = stream->Finish();
+  {
+    MutexLock lock(&mutex_);
+    stream_context_ = nullptr;
+    if (stopping_) return StreamEnd::kStopped;
+  }
+  const absl::Status why = FromGrpcStatus(
+      status, absl::StrCat("the index at ", parts_.index->address()), Reason::kIndexUnreachable);
+  {
+    MutexLock lock(&mutex_);
+    state_.trouble = std::string(why.message());
+  }
+  spdlog::info("announce_ended reason={} message=\"{}\"", std::string(ReasonName(GetReason(why))),
+               std::string(why.message()));
+  switch (GetReason(why)) {
+    case Reason::kSessionSuperseded:
+      return StreamEnd::kSuperseded;
+    case Reason::kIndexUnreachable:
+    case Reason::kStreamReplaced:
+      return StreamEnd::kBroken;
+    default:
+      return StreamEnd::kSessionLost;  // also after errors: a new session states everything anew
+  }
+}
+
+}  // namespace arkshare

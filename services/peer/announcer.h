@@ -1,0 +1,99 @@
+// Keeps a session with the index: registers, states the library, beats, and comes back after every break.
+#ifndef ARKSHARE_SERVICES_PEER_ANNOUNCER_H_
+#define ARKSHARE_SERVICES_PEER_ANNOUNCER_H_
+
+#include <absl/random/random.h>
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+#include <grpcpp/client_context.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "arkshare/v1/index.grpc.pb.h"
+#include "lib/core/mutex.h"
+#include "services/peer/file_service.h"
+#include "services/peer/index_client.h"
+#include "services/peer/ledger.h"
+#include "services/peer/library.h"
+#include "services/peer/upload_queue.h"
+
+namespace arkshare {
+
+// One thread registers and writes statements; while a stream stands, a second reads acknowledgements.
+// Statements that were not acknowledged are kept and repeated on the next stream of the session; a new
+// session begins with a new snapshot. Thread-safe.
+class Announcer {
+ public:
+  struct Options {
+    int port = 0;                    // of FileService
+    std::string advertised_address;  // "HOST:PORT", or empty: as the index sees us
+    SharePolicy policy = SharePolicy::kMove;
+  };
+  struct Parts {  // all must outlive it
+    IndexClient* index;
+    Library* library;
+    Ledger* ledger;
+    UploadQueue* queue;
+    const RateLimiter* upload_limiter;
+    RegistrationGate* gate;
+  };
+
+  // `on_registered` is called after every registration, `on_superseded` once when another peer with our
+  // key has taken our place; both from the announcer's thread.
+  Announcer(Options options, Parts parts, PublicKey key, std::function<void()> on_registered,
+            std::function<void()> on_superseded);
+  ~Announcer();
+
+  void Start();
+  // Unregisters, and ends.
+  void Stop();
+
+  struct State {
+    uint32_t peer_id = 0;  // of the last registration, also of an earlier run; 0 for none
+    std::string address;   // by which others reach us; empty without a session
+    bool online = false;
+    std::string trouble;  // for people; empty when all is well
+  };
+  State GetState() const;
+
+ private:
+  enum class StreamEnd { kBroken, kSessionLost, kSuperseded, kStopped };
+  void Run();
+  absl::Status Register();
+  StreamEnd Announce();
+  // Sends what is in unacknowledged_ from `next` on, as full messages.
+  bool Send(grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>& stream,
+            bool snapshot_complete, bool at_least_one);
+  void TakeAcknowledgement(uint64_t sequence);
+  bool WaitBeforeRetry(absl::Duration at_most);
+  bool stopping() const;
+
+  const Options options_;
+  const Parts parts_;
+  const PublicKey key_;
+  const std::function<void()> on_registered_;
+  const std::function<void()> on_superseded_;
+  absl::BitGen random_;  // announcer thread only
+  absl::Duration lease_ = absl::Seconds(10);
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  State state_ ABSL_GUARDED_BY(mutex_);
+  std::string unreachable_ ABSL_GUARDED_BY(mutex_);  // the index's word of the last registration
+  grpc::ClientContext* stream_context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  // Statements of this session that the index has not acknowledged; the first has number `first_`.
+  std::deque<v1::Statement> unacknowledged_ ABSL_GUARDED_BY(mutex_);
+  uint64_t first_ ABSL_GUARDED_BY(mutex_) = 1;
+  uint64_t next_to_send_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::thread thread_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_ANNOUNCER_H_

@@ -1,0 +1,68 @@
+// FileService on the wire: parses, asks Library and Handover, converts. The contract is file.proto.
+#ifndef ARKSHARE_SERVICES_PEER_FILE_SERVICE_H_
+#define ARKSHARE_SERVICES_PEER_FILE_SERVICE_H_
+
+#include <string>
+
+#include "arkshare/v1/file.grpc.pb.h"
+#include "lib/core/key.h"
+#include "lib/core/rate_limiter.h"
+#include "services/peer/handover.h"
+#include "services/peer/hash_cache.h"
+#include "services/peer/idle_watchdog.h"
+#include "services/peer/library.h"
+#include "services/peer/upload_queue.h"
+
+namespace arkshare {
+
+// What begins a registration and is asked whether it did; see PingRequest.registration_id.
+class RegistrationGate {
+ public:
+  std::string Begin();  // a new id; forgets the one before
+  bool Vouches(absl::string_view registration_id) const;
+
+ private:
+  mutable Mutex mutex_;
+  std::string current_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Synchronous handlers: a thread each, bounded by the upload queue; blocking writes are the back-pressure.
+class FileService final : public v1::FileService::Service {
+ public:
+  struct Parts {  // all must outlive the service
+    Library* library;
+    Handover* handover;
+    HashCache* cache;
+    UploadQueue* queue;
+    RateLimiter* upload_limiter;
+    IdleWatchdog* watchdog;
+    const RegistrationGate* gate;
+  };
+
+  FileService(Parts parts, PrivateKey key);
+
+  grpc::Status Ping(grpc::ServerContext* context, const v1::PingRequest* request,
+                    v1::PingResponse* response) override;
+  grpc::Status GetManifest(grpc::ServerContext* context, const v1::GetManifestRequest* request,
+                           v1::GetManifestResponse* response) override;
+  grpc::Status Download(grpc::ServerContext* context, const v1::DownloadRequest* request,
+                        grpc::ServerWriter<v1::DownloadResponse>* writer) override;
+  grpc::Status Release(grpc::ServerContext* context, const v1::ReleaseRequest* request,
+                       v1::ReleaseResponse* response) override;
+  grpc::Status Confirm(grpc::ServerContext* context, const v1::ConfirmRequest* request,
+                       v1::ConfirmResponse* response) override;
+
+ private:
+  absl::Status Serve(grpc::ServerContext* context, const v1::DownloadRequest& request,
+                     grpc::ServerWriter<v1::DownloadResponse>* writer);
+  absl::Status FillManifest(const v1::GetManifestRequest& request,
+                            v1::GetManifestResponse* response);
+
+  const Parts parts_;
+  const PrivateKey key_;
+  const std::string boot_id_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_FILE_SERVICE_H_

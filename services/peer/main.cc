@@ -1,0 +1,57 @@
+// arkshare-peer: shares a folder of books, and gets others.
+#include <absl/strings/str_cat.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <map>
+
+#include "lib/options/options.h"
+#include "lib/rpc/server.h"
+#include "services/peer/peer_node.h"
+
+int main(int argc, char** argv) {
+  using namespace arkshare;
+  TuneProcess();
+  PeerOptions options;
+  options.control = DefaultControlSocket();
+  const std::unique_ptr<CLI::App> app =
+      MakeApp("arkshare-peer", "Shares a folder of books with other peers, and gets theirs.");
+  app->add_option("--index", options.index_addresses, "The index, HOST:PORT; several by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  app->add_option("--listen", options.listen, "Where other peers reach this one, IP:PORT (0: any)")
+      ->capture_default_str();
+  app->add_option("--advertise", options.advertise,
+                  "HOST:PORT to give to others; default: the IP that the index sees, and the port");
+  app->add_option("--share", options.share, "The folder of books")->required();
+  const std::map<std::string, SharePolicy> policies = {{"move", SharePolicy::kMove},
+                                                       {"copy", SharePolicy::kCopy}};
+  app->add_option("--policy", options.policy,
+                  "move: a download takes the book away; copy: this peer only lends")
+      ->transform(CLI::CheckedTransformer(policies).description("move|copy"))
+      ->default_str("move");
+  app->add_option("--control", options.control, "unix:PATH of the socket for arkshare-cli")
+      ->capture_default_str();
+  app->add_option("--slots", options.slots, "Uploads at a time")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  AddByteSize(*app, "--upload-limit", options.upload_limit, "Bytes a second given away (0: any)");
+  AddByteSize(*app, "--download-limit", options.download_limit, "Bytes a second taken (0: any)");
+  app->add_option("--max-books", options.max_books, "Books listed at most")->capture_default_str();
+  AddTlsOptions(*app, options.tls);
+  app->add_flag("--insecure", options.insecure, "Allow a non-loopback --listen without TLS");
+  if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;
+
+  BlockStopSignals();
+  absl::StatusOr<std::unique_ptr<PeerNode>> peer = PeerNode::Start(std::move(options), RequestStop);
+  if (!peer.ok()) {
+    const std::string message(peer.status().message());
+    std::fprintf(stderr, "arkshare-peer: %s\n", message.c_str());
+    return absl::IsInvalidArgument(peer.status()) ? kExitUsage : kExitFailed;
+  }
+  std::printf("serving address=%s\n", (*peer)->address().c_str());
+  std::fflush(stdout);
+  WaitForStopSignal();
+  spdlog::info("stopping");
+  return kExitDone;
+}

@@ -1,0 +1,120 @@
+#include "services/peer/peer_node.h"
+
+#include <absl/strings/str_cat.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+
+namespace arkshare {
+namespace {
+
+constexpr absl::Duration kDrain = absl::Seconds(1);
+
+}  // namespace
+
+std::string DefaultControlSocket() {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  return absl::StrCat("unix:", runtime != nullptr && *runtime != '\0' ? runtime : "/run",
+                      "/arkshare/control.sock");
+}
+
+absl::StatusOr<std::unique_ptr<PeerNode>> PeerNode::Start(PeerOptions options,
+                                                          std::function<void()> request_stop) {
+  auto node = std::unique_ptr<PeerNode>(new PeerNode(std::move(options), std::move(request_stop)));
+  if (absl::Status s = node->Open(); !s.ok()) return s;
+  if (absl::Status s = node->Serve(); !s.ok()) return s;
+  return node;
+}
+
+// The disk: recovered and known before anybody is answered.
+absl::Status PeerNode::Open() {
+  const Clock* clock = Clock::Real();
+  absl::StatusOr<std::unique_ptr<SharedFolder>> folder = SharedFolder::Open(options_.share);
+  if (!folder.ok()) return folder.status();
+  folder_ = *std::move(folder);
+  absl::StatusOr<PrivateKey> key = folder_->LoadOrCreateKey();
+  if (!key.ok()) return key.status();
+  absl::StatusOr<std::unique_ptr<Ledger>> ledger = Ledger::Open(folder_.get(), clock);
+  if (!ledger.ok()) return ledger.status();
+  ledger_ = *std::move(ledger);
+  absl::StatusOr<std::unique_ptr<HashCache>> cache = HashCache::Open(*folder_);
+  if (!cache.ok()) return cache.status();
+  cache_ = *std::move(cache);
+  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
+      MakeChannelCredentials(options_.tls);
+  if (!credentials.ok()) return credentials.status();
+
+  library_ = std::make_unique<Library>(
+      folder_.get(), ledger_.get(), clock,
+      Library::Options{.policy = options_.policy, .max_books = options_.max_books});
+  scanner_ = std::make_unique<FolderScanner>(folder_.get(), cache_.get(), library_.get(), clock);
+  handover_ = std::make_unique<Handover>(folder_.get(), ledger_.get(), library_.get(), *key);
+  sharing_ = std::make_unique<Sharing>(folder_.get(), library_.get(), scanner_.get());
+  queue_ = std::make_unique<UploadQueue>(options_.slots);
+  upload_limiter_ = std::make_unique<RateLimiter>(clock, options_.upload_limit);
+  download_limiter_ = std::make_unique<RateLimiter>(clock, options_.download_limit);
+  watchdog_ = std::make_unique<IdleWatchdog>(clock);
+  file_service_ = std::make_unique<FileService>(
+      FileService::Parts{library_.get(), handover_.get(), cache_.get(), queue_.get(),
+                         upload_limiter_.get(), watchdog_.get(), &gate_},
+      *key);
+  index_ = std::make_unique<IndexClient>(options_.index_addresses, *credentials);
+  holders_ = std::make_unique<Holders>(*credentials);
+  fetcher_ = std::make_unique<Fetcher>(holders_.get(), download_limiter_.get(), watchdog_.get());
+  transfers_ = std::make_unique<Transfers>(
+      Transfers::Parts{folder_.get(), ledger_.get(), cache_.get(), library_.get(), scanner_.get(),
+                       holders_.get(), fetcher_.get(), index_.get(), clock},
+      *key);
+
+  if (absl::Status s = handover_->Recover(); !s.ok()) return s;
+  if (absl::Status s = transfers_->Recover(); !s.ok()) return s;
+  if (absl::Status s = library_->Load(); !s.ok()) return s;
+  return scanner_->Start();
+}
+
+absl::Status PeerNode::Serve() {
+  absl::StatusOr<PrivateKey> key = folder_->LoadOrCreateKey();
+  if (!key.ok()) return key.status();
+  absl::StatusOr<std::unique_ptr<RpcServer>> files = RpcServer::Start(
+      {.listen = options_.listen, .tls = options_.tls, .insecure = options_.insecure},
+      {file_service_.get()});
+  if (!files.ok()) return files.status();
+  files_server_ = *std::move(files);
+  files_server_->SetServing(true);
+
+  announcer_ = std::make_unique<Announcer>(
+      Announcer::Options{files_server_->port(), options_.advertise, options_.policy},
+      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), queue_.get(),
+                       upload_limiter_.get(), &gate_},
+      key->public_key(), [this] { transfers_->RetryNow(); },
+      [this] {
+        spdlog::critical("superseded: another peer with the same key has registered; stopping");
+        request_stop_();
+      });
+  peer_service_ = std::make_unique<PeerService>(
+      PeerService::Parts{folder_.get(), library_.get(), scanner_.get(), handover_.get(),
+                         sharing_.get(), transfers_.get(), announcer_.get(), index_.get(),
+                         queue_.get(), upload_limiter_.get(), download_limiter_.get()},
+      key->public_key(), files_server_->address(), request_stop_);
+  absl::StatusOr<std::unique_ptr<RpcServer>> control =
+      RpcServer::Start({.listen = options_.control}, {peer_service_.get()});
+  if (!control.ok()) return control.status();
+  control_server_ = *std::move(control);
+  transfers_->Start();
+  announcer_->Start();
+  control_server_->SetServing(true);
+  return absl::OkStatus();
+}
+
+PeerNode::~PeerNode() {
+  // First the index forgets us, then nobody is let in any more, then what runs ends.
+  if (announcer_) announcer_->Stop();
+  if (files_server_) files_server_->SetServing(false);
+  if (queue_) queue_->Close();
+  if (transfers_) transfers_->Stop();
+  if (control_server_) control_server_->Shutdown(kDrain);
+  if (files_server_) files_server_->Shutdown(kDrain);
+  if (scanner_) scanner_->Stop();
+}
+
+}  // namespace arkshare

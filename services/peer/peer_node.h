@@ -1,0 +1,97 @@
+// A whole peer: what it is made of, and the order in which that starts and stops.
+#ifndef ARKSHARE_SERVICES_PEER_PEER_NODE_H_
+#define ARKSHARE_SERVICES_PEER_PEER_NODE_H_
+
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/core/rate_limiter.h"
+#include "lib/rpc/credentials.h"
+#include "lib/rpc/server.h"
+#include "services/peer/announcer.h"
+#include "services/peer/fetcher.h"
+#include "services/peer/file_service.h"
+#include "services/peer/folder_scanner.h"
+#include "services/peer/handover.h"
+#include "services/peer/hash_cache.h"
+#include "services/peer/holders.h"
+#include "services/peer/idle_watchdog.h"
+#include "services/peer/index_client.h"
+#include "services/peer/ledger.h"
+#include "services/peer/library.h"
+#include "services/peer/peer_service.h"
+#include "services/peer/shared_folder.h"
+#include "services/peer/sharing.h"
+#include "services/peer/transfers.h"
+#include "services/peer/upload_queue.h"
+
+namespace arkshare {
+
+struct PeerOptions {
+  std::vector<std::string> index_addresses = {"127.0.0.1:50051"};  // "HOST:PORT"; one is used at a time
+  std::string listen = "127.0.0.1:0";                              // of FileService
+  std::string advertise;                                           // "HOST:PORT"; empty: as the index sees us
+  std::string share;                                               // the folder
+  SharePolicy policy = SharePolicy::kMove;
+  std::string control;          // "unix:PATH"
+  int slots = 8;                // uploads at a time, 1 to 1,000
+  uint64_t upload_limit = 0;    // bytes a second, 0: none
+  uint64_t download_limit = 0;  // bytes a second, 0: none
+  uint64_t max_books = 10'000'000;
+  TlsOptions tls;
+  bool insecure = false;  // allows a non-loopback address without TLS
+};
+
+// Where the control socket stands when nobody says: $XDG_RUNTIME_DIR/arkshare/control.sock, or
+// /run/arkshare/control.sock.
+std::string DefaultControlSocket();
+
+// The members stand in the order of their lifetimes: who is declared later uses who is declared earlier.
+class PeerNode {
+ public:
+  // Recovers what a crash interrupted, scans the folder, then serves. `request_stop` is called, from any
+  // thread, when the owner or a newer peer with the same key ends this one.
+  static absl::StatusOr<std::unique_ptr<PeerNode>> Start(PeerOptions options,
+                                                         std::function<void()> request_stop);
+  // Unregisters, lets running calls end for a second, and stops.
+  ~PeerNode();
+
+  const std::string& address() const { return files_server_->address(); }
+
+ private:
+  PeerNode(PeerOptions options, std::function<void()> request_stop)
+      : options_(std::move(options)), request_stop_(std::move(request_stop)) {}
+  absl::Status Open();
+  absl::Status Serve();
+
+  const PeerOptions options_;
+  const std::function<void()> request_stop_;
+  std::unique_ptr<SharedFolder> folder_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<HashCache> cache_;
+  std::unique_ptr<Library> library_;
+  std::unique_ptr<FolderScanner> scanner_;
+  std::unique_ptr<Handover> handover_;
+  std::unique_ptr<Sharing> sharing_;
+  std::unique_ptr<UploadQueue> queue_;
+  std::unique_ptr<RateLimiter> upload_limiter_, download_limiter_;
+  std::unique_ptr<IdleWatchdog> watchdog_;
+  RegistrationGate gate_;
+  std::unique_ptr<FileService> file_service_;
+  std::unique_ptr<RpcServer> files_server_;
+  std::unique_ptr<IndexClient> index_;
+  std::unique_ptr<Holders> holders_;
+  std::unique_ptr<Fetcher> fetcher_;
+  std::unique_ptr<Transfers> transfers_;
+  std::unique_ptr<Announcer> announcer_;
+  std::unique_ptr<PeerService> peer_service_;
+  std::unique_ptr<RpcServer> control_server_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_PEER_NODE_H_

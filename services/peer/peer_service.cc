@@ -1,0 +1,279 @@
+#include "services/peer/peer_service.h"
+
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/core/errors.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+constexpr int kMostItems = 1000;
+constexpr absl::Duration kProgressEvery = absl::Milliseconds(250);
+
+google::protobuf::Timestamp ToProto(absl::Time time) {
+  return google::protobuf::util::TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(time));
+}
+
+v1::TransferState ToProto(TransferView::State state) {
+  switch (state) {
+    case TransferView::State::kQueued:
+      return v1::TRANSFER_STATE_QUEUED;
+    case TransferView::State::kFetching:
+      return v1::TRANSFER_STATE_FETCHING;
+    case TransferView::State::kHandingOver:
+      return v1::TRANSFER_STATE_HANDING_OVER;
+    case TransferView::State::kDone:
+      return v1::TRANSFER_STATE_DONE;
+    case TransferView::State::kFailed:
+      return v1::TRANSFER_STATE_FAILED;
+  }
+  return v1::TRANSFER_STATE_UNSPECIFIED;
+}
+
+v1::Transfer ToProto(const TransferView& view) {
+  v1::Transfer proto;
+  proto.set_transfer_id(view.record.id.bytes());
+  proto.set_name(view.record.name.value());
+  *proto.mutable_content() = ToProto(view.record.content);
+  proto.set_state(ToProto(view.state));
+  proto.set_bytes_done(view.bytes_done);
+  proto.set_bytes_per_second(view.bytes_per_second);
+  proto.set_queue_position(static_cast<uint32_t>(view.queue_position));
+  proto.set_from_peer_id(view.from_peer_id);
+  proto.set_source_public_key(view.record.source.bytes());
+  proto.set_moving(view.record.move);
+  proto.set_message(view.message);
+  if (!view.error.ok()) *proto.mutable_error() = ToItemError(view.error);
+  *proto.mutable_start_time() = ToProto(view.start);
+  if (view.end != absl::Time()) *proto.mutable_end_time() = ToProto(view.end);
+  return proto;
+}
+
+v1::LibraryEntry ToProto(const LibraryItem& item) {
+  v1::LibraryEntry proto;
+  absl::StatusOr<BookName> name = BookName::Parse(item.path);
+  proto.set_name(name.ok() ? name->value() : EscapeForDisplay(item.path));
+  proto.set_size_bytes(item.size);
+  proto.set_unshared_reason(item.unshared_reason);
+  if (item.book) {
+    *proto.mutable_listing() = ToProto(item.book->listing());
+    proto.set_lend_only(item.book->lend_only);
+  }
+  return proto;
+}
+
+absl::StatusOr<FetchWish> ParseWish(const v1::FetchRequest& request) {
+  FetchWish wish;
+  if (!request.name().empty()) {
+    absl::StatusOr<BookName> name = BookName::Parse(request.name());
+    if (!name.ok()) return name.status();
+    wish.name = *std::move(name);
+  }
+  if (request.has_content()) {
+    absl::StatusOr<ContentId> content = FromProto(request.content());
+    if (!content.ok()) return content.status();
+    wish.content = *content;
+  }
+  if (!request.save_as().empty()) {
+    absl::StatusOr<BookName> name = BookName::Parse(request.save_as());
+    if (!name.ok()) return name.status();
+    wish.save_as = *std::move(name);
+  }
+  wish.from_peer_id = request.from_peer_id();
+  wish.copy_only = request.copy_only();
+  return wish;
+}
+
+absl::Status CheckItems(int size) {
+  if (size >= 1 && size <= kMostItems) return absl::OkStatus();
+  return MakeError(Reason::kInvalidField,
+                   absl::StrCat("a call takes 1 to ", kMostItems, " items, not ", size));
+}
+
+}  // namespace
+
+PeerService::PeerService(Parts parts, PublicKey key, std::string listen_address,
+                         std::function<void()> shut_down)
+    : parts_(parts),
+      key_(key),
+      listen_address_(std::move(listen_address)),
+      shut_down_(std::move(shut_down)) {}
+
+grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                                    v1::GetStatusResponse* response) {
+  const Announcer::State state = parts_.announcer->GetState();
+  const Library::Totals totals = parts_.library->GetTotals();
+  response->set_peer_id(state.peer_id);
+  response->set_public_key(key_.bytes());
+  response->set_address(state.address);
+  response->set_listen_address(listen_address_);
+  response->set_index_address(parts_.index->address());
+  response->set_online(state.online);
+  response->set_trouble(state.trouble);
+  response->set_policy(parts_.library->policy() == SharePolicy::kMove ? v1::SHARE_POLICY_MOVE
+                                                                      : v1::SHARE_POLICY_COPY);
+  response->set_share_folder(parts_.folder->path());
+  response->set_book_count(totals.books);
+  response->set_book_bytes(totals.bytes);
+  response->set_pending_files(totals.pending);
+  response->set_upload_slots(static_cast<uint32_t>(parts_.queue->slots()));
+  response->set_uploads_running(static_cast<uint32_t>(parts_.queue->running()));
+  response->set_uploads_waiting(static_cast<uint32_t>(parts_.queue->waiting()));
+  response->set_upload_limit(parts_.upload_limiter->rate());
+  response->set_download_limit(parts_.download_limiter->rate());
+  if (absl::StatusOr<std::vector<ReleaseRecord>> limbo = parts_.handover->Limbo(); limbo.ok()) {
+    response->set_limbo_count(limbo->size());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibraryRequest* request,
+                                      v1::ListLibraryResponse* response) {
+  if (!request->name().empty()) {
+    absl::StatusOr<BookName> name = BookName::Parse(request->name());
+    if (!name.ok()) return ToGrpcStatus(name.status());
+    if (std::optional<Book> book = parts_.library->Find(*name)) {
+      const uint64_t size = book->record.content.size;
+      const std::string path = book->record.path;
+      *response->add_entries() = ToProto(LibraryItem{path, size, *std::move(book), ""});
+    } else if (std::optional<LibraryItem> item = parts_.library->FindUnlisted(name->value())) {
+      *response->add_entries() = ToProto(*item);
+    }
+    return grpc::Status::OK;
+  }
+  absl::StatusOr<int> page = PageSize(request->page_size(), kMostItems, kMostItems);
+  if (!page.ok()) return ToGrpcStatus(page.status());
+  // The token is the hex of the last path: paths need not be UTF-8, tokens must.
+  absl::StatusOr<std::string> after = FromHex(request->page_token());
+  if (!after.ok()) {
+    return ToGrpcStatus(MakeError(Reason::kPageTokenInvalid,
+                                  "page_token is not one that this call returned"));
+  }
+  const std::vector<LibraryItem> items =
+      parts_.library->Items(*after, static_cast<size_t>(*page));
+  for (const LibraryItem& item : items) *response->add_entries() = ToProto(item);
+  if (items.size() == static_cast<size_t>(*page)) {
+    response->set_next_page_token(ToHex(items.back().path));
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
+                                grpc::ServerWriter<v1::FetchResponse>* writer) {
+  absl::StatusOr<FetchWish> wish = ParseWish(*request);
+  if (!wish.ok()) return ToGrpcStatus(wish.status());
+  absl::StatusOr<TransferId> id = parts_.transfers->Begin(*wish);
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  uint64_t version = 0;
+  absl::Time last_sent = absl::InfinitePast();
+  TransferView::State last_state = TransferView::State::kFailed;
+  while (!context->IsCancelled()) {
+    absl::StatusOr<Transfers::Update> update =
+        parts_.transfers->Await(*id, version, kProgressEvery);
+    if (!update.ok()) return ToGrpcStatus(update.status());
+    version = update->version;
+    const TransferView& view = update->view;
+    if (view.state == TransferView::State::kFailed) return ToGrpcStatus(view.error);
+    const bool done = view.state == TransferView::State::kDone;
+    const absl::Time now = Clock::Real()->Monotonic();
+    if (done || view.state != last_state || now - last_sent >= kProgressEvery) {
+      v1::FetchResponse response;
+      *response.mutable_transfer() = ToProto(view);
+      if (!writer->Write(response) || done) return grpc::Status::OK;
+      last_sent = now;
+      last_state = view.state;
+    }
+    if (parts_.transfers->stopping()) {
+      return ToGrpcStatus(MakeError(Reason::kShuttingDown, "the peer is shutting down"));
+    }
+  }
+  return grpc::Status::CANCELLED;
+}
+
+grpc::Status PeerService::Share(grpc::ServerContext*, const v1::ShareRequest* request,
+                                v1::ShareResponse* response) {
+  if (absl::Status s = CheckItems(request->paths_size()); !s.ok()) return ToGrpcStatus(s);
+  for (const std::string& path : request->paths()) {
+    v1::ShareResponse::Result* result = response->add_results();
+    result->set_path(path);
+    absl::StatusOr<Sharing::Shared> shared = parts_.sharing->Share(path);
+    if (!shared.ok()) {
+      *result->mutable_error() = ToItemError(shared.status());
+      continue;
+    }
+    result->set_name(shared->first_name);
+    result->set_file_count(shared->file_count);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::Unshare(grpc::ServerContext*, const v1::UnshareRequest* request,
+                                  v1::UnshareResponse* response) {
+  if (absl::Status s = CheckItems(request->names_size()); !s.ok()) return ToGrpcStatus(s);
+  for (const std::string& name : request->names()) {
+    v1::UnshareResponse::Result* result = response->add_results();
+    result->set_name(name);
+    absl::Status status = parts_.sharing->Unshare(name);
+    if (!status.ok()) *result->mutable_error() = ToItemError(status);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::ListTransfers(grpc::ServerContext*, const v1::ListTransfersRequest*,
+                                        v1::ListTransfersResponse* response) {
+  for (const TransferView& view : parts_.transfers->List()) {
+    *response->add_transfers() = ToProto(view);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
+                                    v1::SetLimitsResponse* response) {
+  if (request->has_upload_limit()) parts_.upload_limiter->SetRate(request->upload_limit());
+  if (request->has_download_limit()) parts_.download_limiter->SetRate(request->download_limit());
+  response->set_upload_limit(parts_.upload_limiter->rate());
+  response->set_download_limit(parts_.download_limiter->rate());
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::ListLimbo(grpc::ServerContext*, const v1::ListLimboRequest*,
+                                    v1::ListLimboResponse* response) {
+  absl::StatusOr<std::vector<ReleaseRecord>> limbo = parts_.handover->Limbo();
+  if (!limbo.ok()) return ToGrpcStatus(limbo.status());
+  for (const ReleaseRecord& record : *limbo) {
+    v1::LimboEntry* entry = response->add_entries();
+    entry->set_transfer_id(record.item.transfer_id.bytes());
+    entry->set_name(parts_.handover->NameOf(record.item.listing));
+    *entry->mutable_content() = ToProto(record.item.content);
+    entry->set_receiver_public_key(record.receiver.bytes());
+    *entry->mutable_release_time() = ToProto(record.time);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::RestoreLimbo(grpc::ServerContext*,
+                                       const v1::RestoreLimboRequest* request,
+                                       v1::RestoreLimboResponse* response) {
+  absl::StatusOr<TransferId> id = TransferIdFromProto(request->transfer_id());
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  absl::StatusOr<std::string> path = parts_.handover->Restore(*id);
+  if (!path.ok()) return ToGrpcStatus(path.status());
+  parts_.scanner->Examine(*path);
+  if (std::optional<Book> book = parts_.library->FindPath(*path)) {
+    *response->mutable_listing() = ToProto(book->listing());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,
+                                   v1::ShutdownResponse*) {
+  shut_down_();
+  return grpc::Status::OK;
+}
+
+}  // namespace arkshare

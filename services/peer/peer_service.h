@@ -1,0 +1,68 @@
+// PeerService on the wire: how its owner drives the peer. The contract is peer.proto.
+#ifndef ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_
+#define ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_
+
+#include <functional>
+#include <string>
+
+#include "arkshare/v1/peer.grpc.pb.h"
+#include "lib/core/rate_limiter.h"
+#include "services/peer/announcer.h"
+#include "services/peer/handover.h"
+#include "services/peer/sharing.h"
+#include "services/peer/transfers.h"
+#include "services/peer/upload_queue.h"
+
+namespace arkshare {
+
+class PeerService final : public v1::PeerService::Service {
+ public:
+  struct Parts {  // all must outlive the service
+    const SharedFolder* folder;
+    Library* library;
+    FolderScanner* scanner;
+    Handover* handover;
+    Sharing* sharing;
+    Transfers* transfers;
+    Announcer* announcer;
+    IndexClient* index;
+    UploadQueue* queue;
+    RateLimiter* upload_limiter;
+    RateLimiter* download_limiter;
+  };
+
+  // `shut_down` must return at once.
+  PeerService(Parts parts, PublicKey key, std::string listen_address,
+              std::function<void()> shut_down);
+
+  grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
+                         v1::GetStatusResponse* response) override;
+  grpc::Status ListLibrary(grpc::ServerContext* context, const v1::ListLibraryRequest* request,
+                           v1::ListLibraryResponse* response) override;
+  grpc::Status Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
+                     grpc::ServerWriter<v1::FetchResponse>* writer) override;
+  grpc::Status Share(grpc::ServerContext* context, const v1::ShareRequest* request,
+                     v1::ShareResponse* response) override;
+  grpc::Status Unshare(grpc::ServerContext* context, const v1::UnshareRequest* request,
+                       v1::UnshareResponse* response) override;
+  grpc::Status ListTransfers(grpc::ServerContext* context, const v1::ListTransfersRequest* request,
+                             v1::ListTransfersResponse* response) override;
+  grpc::Status SetLimits(grpc::ServerContext* context, const v1::SetLimitsRequest* request,
+                         v1::SetLimitsResponse* response) override;
+  grpc::Status ListLimbo(grpc::ServerContext* context, const v1::ListLimboRequest* request,
+                         v1::ListLimboResponse* response) override;
+  grpc::Status RestoreLimbo(grpc::ServerContext* context, const v1::RestoreLimboRequest* request,
+                            v1::RestoreLimboResponse* response) override;
+  grpc::Status Shutdown(grpc::ServerContext* context, const v1::ShutdownRequest* request,
+                        v1::ShutdownResponse* response) override;
+
+ private:
+  const Parts parts_;
+  const PublicKey key_;
+  const std::string listen_address_;
+  const std::function<void()> shut_down_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_

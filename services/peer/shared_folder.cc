@@ -1,0 +1,460 @@
+#include "services/peer/shared_folder.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+
+#include "services/peer/beneath.h"
+
+namespace arkshare {
+namespace {
+
+constexpr char kStateFolder[] = ".arkshare";
+constexpr uint64_t kReserveBytes = 1024 * 1024;
+
+// Never returns when the disk lost what it was given.
+void SyncOrDie(int fd, const char* what) {
+  if (::fsync(fd) == 0) return;
+  spdlog::critical("fsync_failed what={} error=\"{}\": stopping; a restart recovers", what,
+                   std::strerror(errno));
+  std::_Exit(70);  // EX_SOFTWARE; no destructor may write anything more
+}
+
+bool IsNetworkFileSystem(int fd) {
+  struct statfs fs;
+  if (::fstatfs(fd, &fs) != 0) return false;
+  switch (static_cast<uint32_t>(fs.f_type)) {
+    case 0x6969:      // NFS
+    case 0x517B:      // SMB
+    case 0xFF534D42:  // CIFS
+    case 0xFE534D42:  // SMB2
+    case 0x5346414F:  // AFS
+    case 0x00C36400:  // Ceph
+    case 0x01021997:  // 9P
+      return true;
+    default:
+      return false;
+  }
+}
+
+FileStat FromStat(const struct stat& st) {
+  FileStat out;
+  out.kind = S_ISREG(st.st_mode)   ? FileKind::kRegular
+             : S_ISDIR(st.st_mode) ? FileKind::kFolder
+             : S_ISLNK(st.st_mode) ? FileKind::kSymlink
+                                   : FileKind::kOther;
+  out.identity.inode = st.st_ino;
+  out.identity.size = static_cast<uint64_t>(st.st_size);
+  out.identity.mtime_ns =
+      static_cast<int64_t>(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec;
+  out.links = st.st_nlink;
+  return out;
+}
+
+absl::StatusOr<FileStat> StatAt(int dir, const std::string& name) {
+  struct stat st;
+  if (::fstatat(dir, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, name);
+  return FromStat(st);
+}
+
+std::string HiddenName(const SharedFolder::HiddenFile& hidden) {
+  return absl::StrCat(hidden.transfer_id.hex(), "-", hidden.listing);
+}
+
+absl::StatusOr<TransferId> TransferIdFromHex(absl::string_view hex) {
+  absl::StatusOr<std::string> bytes = FromHex(hex);
+  if (!bytes.ok()) return bytes.status();
+  return TransferId::FromBytes(*bytes);
+}
+
+std::vector<std::string> ListNames(int dir) {
+  std::vector<std::string> names;
+  const int copy = ::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (copy < 0) return names;
+  DIR* stream = ::fdopendir(copy);
+  if (stream == nullptr) {
+    ::close(copy);
+    return names;
+  }
+  while (const dirent* entry = ::readdir(stream)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  ::closedir(stream);
+  return names;
+}
+
+absl::StatusOr<UniqueFd> MakeFolder(int dir, const char* name) {
+  if (::mkdirat(dir, name, 0700) != 0 && errno != EEXIST) return ErrnoStatus(errno, name);
+  UniqueFd fd(::openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, name);
+  return fd;
+}
+
+}  // namespace
+
+// A folder, and a name in it.
+struct SharedFolder::Place {
+  UniqueFd folder;
+  std::string leaf;
+};
+
+absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::string& path) {
+  auto folder = std::unique_ptr<SharedFolder>(new SharedFolder());
+  char* real = ::realpath(path.c_str(), nullptr);
+  if (real == nullptr) {
+    absl::Status status = ErrnoStatus(errno, path);
+    return absl::Status(status.code(), absl::StrCat("the shared folder ", path, " cannot be used: ",
+                                                    status.message(),
+                                                    "; create it or give another with --share"));
+  }
+  folder->path_ = real;
+  std::free(real);
+  folder->root_ = UniqueFd(::open(folder->path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder->root_.valid()) {
+    absl::Status status = ErrnoStatus(errno, path);
+    return absl::Status(status.code(),
+                        absl::StrCat("the shared folder ", path, " cannot be read: ",
+                                     status.message(), "; it must be a folder that you may read"));
+  }
+  if (IsNetworkFileSystem(folder->root_.get())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the shared folder ", path,
+                     " is on a network file system, which cannot promise that a book that was "
+                     "written is kept; give a folder on a local disk with --share"));
+  }
+  struct stat st;
+  if (::fstat(folder->root_.get(), &st) != 0) return ErrnoStatus(errno, path);
+  folder->device_ = st.st_dev;
+
+  absl::StatusOr<UniqueFd> state = MakeFolder(folder->root_.get(), kStateFolder);
+  if (!state.ok()) {
+    return absl::Status(state.status().code(),
+                        absl::StrCat("cannot keep state in ", path, "/", kStateFolder, ": ",
+                                     state.status().message(),
+                                     "; the peer must be allowed to write to its shared folder"));
+  }
+  folder->state_ = *std::move(state);
+  folder->lock_ = UniqueFd(
+      ::openat(folder->state_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!folder->lock_.valid()) return ErrnoStatus(errno, "lock");
+  if (::flock(folder->lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "another peer already shares ", path, "; stop it, or give another folder with --share"));
+  }
+  absl::StatusOr<UniqueFd> staging = MakeFolder(folder->state_.get(), "staging");
+  if (!staging.ok()) return staging.status();
+  folder->staging_ = *std::move(staging);
+  absl::StatusOr<UniqueFd> released = MakeFolder(folder->state_.get(), "released");
+  if (!released.ok()) return released.status();
+  folder->released_ = *std::move(released);
+  SyncOrDie(folder->state_.get(), kStateFolder);
+  SyncOrDie(folder->root_.get(), "shared folder");
+  folder->RestoreReserve();
+  return folder;
+}
+
+std::string SharedFolder::StatePath(absl::string_view file) const {
+  return absl::StrCat(path_, "/", kStateFolder, "/", file);
+}
+
+absl::StatusOr<PrivateKey> SharedFolder::LoadOrCreateKey() const {
+  UniqueFd fd(::openat(state_.get(), "key", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd.valid()) {
+    std::string seed(32, '\0');
+    if (absl::Status s = ReadFully(fd.get(), 0, reinterpret_cast<uint8_t*>(seed.data()), 32); !s.ok()) {
+      return absl::DataLossError(absl::StrCat(StatePath("key"),
+                                              " is not a key of 32 bytes; restore it from a backup, "
+                                              "or remove it to begin as a new peer"));
+    }
+    return PrivateKey::FromSeed(seed);
+  }
+  if (errno != ENOENT) return ErrnoStatus(errno, "key");
+  const PrivateKey key = PrivateKey::Generate();
+  const std::string seed = key.seed();
+  UniqueFd out(
+      ::openat(state_.get(), "key.new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!out.valid()) return ErrnoStatus(errno, "key.new");
+  if (absl::Status s =
+          WriteFully(out.get(), 0, reinterpret_cast<const uint8_t*>(seed.data()), seed.size());
+      !s.ok()) {
+    return s;
+  }
+  // fsync before rename: the name "key" implies a whole, durable key.
+  SyncOrDie(out.get(), "key");
+  if (::renameat(state_.get(), "key.new", state_.get(), "key") != 0) return ErrnoStatus(errno, "key");
+  SyncOrDie(state_.get(), kStateFolder);
+  return key;
+}
+
+absl::StatusOr<SharedFolder::Place> SharedFolder::OpenParent(const std::string& path,
+                                                             bool create) const {
+  Place place;
+  const size_t slash = path.rfind('/');
+  place.leaf = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash);
+  if (create && slash != std::string::npos) {
+    std::string made;
+    for (absl::string_view part : absl::StrSplit(parent, '/')) {
+      absl::StatusOr<UniqueFd> above =
+          OpenBeneath(root_.get(), made.empty() ? "." : made, O_RDONLY | O_DIRECTORY);
+      if (!above.ok()) return above.status();
+      if (::mkdirat(above->get(), std::string(part).c_str(), 0777) == 0) {
+        SyncOrDie(above->get(), "folder");
+      } else if (errno != EEXIST) {
+        return ErrnoStatus(errno, parent);
+      }
+      absl::StrAppend(&made, made.empty() ? "" : "/", part);
+    }
+  }
+  absl::StatusOr<UniqueFd> folder = OpenBeneath(root_.get(), parent, O_RDONLY | O_DIRECTORY);
+  if (!folder.ok()) return folder.status();
+  place.folder = *std::move(folder);
+  return place;
+}
+
+absl::StatusOr<FileStat> SharedFolder::Stat(const std::string& path) const {
+  absl::StatusOr<Place> place = OpenParent(path, /*create=*/false);
+  if (!place.ok()) return place.status();
+  struct stat st;
+  if (::fstatat(place->folder.get(), place->leaf.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  FileStat out = FromStat(st);
+  if (st.st_dev != device_) out.kind = FileKind::kOtherFileSystem;
+  return out;
+}
+
+absl::StatusOr<SharedFolder::OpenedFile> SharedFolder::OpenFile(const std::string& path) const {
+  // O_NONBLOCK: opening a FIFO that somebody put there must not hang.
+  absl::StatusOr<UniqueFd> fd = OpenBeneath(root_.get(), path, O_RDONLY | O_NONBLOCK);
+  if (!fd.ok()) return fd.status();
+  absl::StatusOr<FileStat> stat = StatFd(fd->get());
+  if (!stat.ok()) return stat.status();
+  if (stat->kind != FileKind::kRegular) return absl::InvalidArgumentError("not a regular file");
+  return OpenedFile{*std::move(fd), *stat};
+}
+
+absl::StatusOr<UniqueFd> SharedFolder::OpenFolder(const std::string& path) const {
+  return OpenBeneath(root_.get(), path.empty() ? "." : path, O_RDONLY | O_DIRECTORY);
+}
+
+void SharedFolder::Walk(
+    const std::function<void(const std::string&, const FileStat&)>& visit) const {
+  std::vector<std::string> folders = {""};
+  while (!folders.empty()) {
+    const std::string folder = std::move(folders.back());
+    folders.pop_back();
+    absl::StatusOr<UniqueFd> fd = OpenFolder(folder);
+    if (!fd.ok()) continue;
+    for (const std::string& name : ListNames(fd->get())) {
+      struct stat st;
+      if (::fstatat(fd->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      FileStat stat = FromStat(st);
+      if (st.st_dev != device_) stat.kind = FileKind::kOtherFileSystem;
+      const std::string path = folder.empty() ? name : absl::StrCat(folder, "/", name);
+      visit(path, stat);
+      if (stat.kind == FileKind::kFolder) folders.push_back(path);
+    }
+  }
+}
+
+absl::StatusOr<UniqueFd> SharedFolder::CreateStaging(const TransferId& id, uint64_t size) const {
+  const std::string name = id.hex();
+  UniqueFd fd(::openat(staging_.get(), name.c_str(),
+                       O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
+  if (!fd.valid()) return ErrnoStatus(errno, name);
+  if (size > 0) {
+    // Not posix_fallocate: where the file system cannot, it would write every block.
+    if (::fallocate(fd.get(), 0, 0, static_cast<off_t>(size)) != 0 && errno != EOPNOTSUPP) {
+      absl::Status status = ErrnoStatus(errno, name);
+      ::unlinkat(staging_.get(), name.c_str(), 0);
+      return status;
+    }
+  }
+  return fd;
+}
+
+void SharedFolder::SyncStaging(int fd) const {
+  SyncOrDie(fd, "staged book");
+  SyncOrDie(staging_.get(), "staging");
+}
+
+absl::Status SharedFolder::RemoveStaging(const TransferId& id) const {
+  if (::unlinkat(staging_.get(), id.hex().c_str(), 0) != 0 && errno != ENOENT) {
+    return ErrnoStatus(errno, id.hex());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FileStat> SharedFolder::StatStaging(const TransferId& id) const {
+  return StatAt(staging_.get(), id.hex());
+}
+
+std::vector<TransferId> SharedFolder::ListStaging() const {
+  std::vector<TransferId> ids;
+  for (const std::string& name : ListNames(staging_.get())) {
+    if (absl::StatusOr<TransferId> id = TransferIdFromHex(name); id.ok()) ids.push_back(*id);
+  }
+  return ids;
+}
+
+absl::Status SharedFolder::RenameInto(int from_dir, const std::string& from,
+                                      const std::string& path) const {
+  absl::StatusOr<Place> place = OpenParent(path, /*create=*/true);
+  if (!place.ok()) return place.status();
+  if (::renameat2(from_dir, from.c_str(), place->folder.get(), place->leaf.c_str(),
+                  RENAME_NOREPLACE) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  SyncOrDie(place->folder.get(), "folder");
+  SyncOrDie(from_dir, "state folder");
+  return absl::OkStatus();
+}
+
+absl::Status SharedFolder::Admit(const TransferId& id, const std::string& path) const {
+  // Told apart from a missing folder on the way, which RenameInto makes.
+  if (absl::StatusOr<FileStat> staged = StatStaging(id); !staged.ok()) return staged.status();
+  return RenameInto(staging_.get(), id.hex(), path);
+}
+
+absl::StatusOr<FileStat> SharedFolder::StageCopy(int from_fd, const TransferId& id) const {
+  absl::StatusOr<FileStat> from = StatFd(from_fd);
+  if (!from.ok()) return from.status();
+  absl::StatusOr<UniqueFd> to = CreateStaging(id, 0);
+  if (!to.ok()) return to.status();
+  if (::ioctl(to->get(), FICLONE, from_fd) != 0) {
+    std::vector<uint8_t> buffer(1024 * 1024);
+    uint64_t offset = 0;
+    while (true) {
+      const ssize_t n = ::pread(from_fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      absl::Status status = n < 0 ? ErrnoStatus(errno, "read") : absl::OkStatus();
+      if (status.ok() && n > 0) {
+        status = WriteFully(to->get(), offset, buffer.data(), static_cast<size_t>(n));
+      }
+      if (!status.ok()) {
+        RemoveStaging(id).IgnoreError();
+        return status;
+      }
+      if (n == 0) break;
+      offset += static_cast<uint64_t>(n);
+    }
+  }
+  SyncStaging(to->get());
+  return StatFd(to->get());
+}
+
+absl::StatusOr<FileStat> SharedFolder::Hide(const std::string& path,
+                                            const HiddenFile& hidden) const {
+  absl::StatusOr<Place> place = OpenParent(path, /*create=*/false);
+  if (!place.ok()) return place.status();
+  const std::string name = HiddenName(hidden);
+  if (::renameat2(place->folder.get(), place->leaf.c_str(), released_.get(), name.c_str(),
+                  RENAME_NOREPLACE) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  return StatAt(released_.get(), name);
+}
+
+void SharedFolder::SyncHidden(absl::Span<const std::string> paths) const {
+  std::set<std::string> parents;
+  for (const std::string& path : paths) {
+    const size_t slash = path.rfind('/');
+    parents.insert(slash == std::string::npos ? "" : path.substr(0, slash));
+  }
+  SyncOrDie(released_.get(), "released");
+  for (const std::string& parent : parents) {
+    // A folder that is gone took its entries with it.
+    if (absl::StatusOr<UniqueFd> fd = OpenFolder(parent); fd.ok()) SyncOrDie(fd->get(), "folder");
+  }
+}
+
+absl::Status SharedFolder::Unhide(const HiddenFile& hidden, const std::string& path) const {
+  return RenameInto(released_.get(), HiddenName(hidden), path);
+}
+
+absl::Status SharedFolder::RemoveHidden(absl::Span<const HiddenFile> hidden) const {
+  for (const HiddenFile& file : hidden) {
+    if (::unlinkat(released_.get(), HiddenName(file).c_str(), 0) != 0 && errno != ENOENT) {
+      return ErrnoStatus(errno, HiddenName(file));
+    }
+  }
+  SyncOrDie(released_.get(), "released");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FileStat> SharedFolder::StatHidden(const HiddenFile& hidden) const {
+  return StatAt(released_.get(), HiddenName(hidden));
+}
+
+std::vector<SharedFolder::HiddenFile> SharedFolder::ListHidden() const {
+  std::vector<HiddenFile> out;
+  for (const std::string& name : ListNames(released_.get())) {
+    const std::vector<std::string> parts = absl::StrSplit(name, '-');
+    HiddenFile hidden;
+    if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &hidden.listing)) continue;
+    absl::StatusOr<TransferId> id = TransferIdFromHex(parts[0]);
+    if (!id.ok()) continue;
+    hidden.transfer_id = *id;
+    out.push_back(hidden);
+  }
+  return out;
+}
+
+bool SharedFolder::FreeReserve() const { return ::unlinkat(state_.get(), "reserve", 0) == 0; }
+
+void SharedFolder::RestoreReserve() const {
+  UniqueFd fd(
+      ::openat(state_.get(), "reserve", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd.valid()) return;  // it is there
+  if (::fallocate(fd.get(), 0, 0, kReserveBytes) != 0) FreeReserve();
+}
+
+absl::StatusOr<FileStat> StatFd(int fd) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return ErrnoStatus(errno, "fstat");
+  return FromStat(st);
+}
+
+absl::Status ReadFully(int fd, uint64_t offset, uint8_t* out, size_t size) {
+  while (size > 0) {
+    const ssize_t n = ::pread(fd, out, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, "read");
+    if (n == 0) return absl::FailedPreconditionError("the file ended early");
+    offset += static_cast<uint64_t>(n);
+    out += n;
+    size -= static_cast<size_t>(n);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteFully(int fd, uint64_t offset, const uint8_t* data, size_t size) {
+  while (size > 0) {
+    const ssize_t n = ::pwrite(fd, data, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, "write");
+    offset += static_cast<uint64_t>(n);
+    data += n;
+    size -= static_cast<size_t>(n);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace arkshare

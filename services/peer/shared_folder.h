@@ -1,0 +1,141 @@
+// The only door to the disk: a shared folder and the peer's own state inside it.
+//
+//   DIR/                     the books
+//   DIR/.arkshare/key        the Ed25519 seed; ledger.db, cache.db; reserve; lock
+//   DIR/.arkshare/staging/   downloads in progress, one file a transfer, named by its id in hex
+//   DIR/.arkshare/released/  given away and not yet confirmed: "<transfer id in hex>-<listing number>"
+//
+// Every path is relative to DIR and resolved beneath it without following any symlink
+// (openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; part by part with O_NOFOLLOW where a sandbox
+// refuses openat2). Errors: NotFound, AlreadyExists, ResourceExhausted (disk full), PermissionDenied,
+// InvalidArgument (not a regular file, a symlink on the way), Internal.
+//
+// An fsync that fails ends the process: what the kernel dropped cannot be asked for again, and the
+// restart recovers from what is on the disk.
+#ifndef ARKSHARE_SERVICES_PEER_SHARED_FOLDER_H_
+#define ARKSHARE_SERVICES_PEER_SHARED_FOLDER_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/core/key.h"
+#include "lib/core/ticket.h"
+#include "services/peer/unique_fd.h"
+
+namespace arkshare {
+
+// What tells a file from another, or from itself after a change.
+struct FileIdentity {
+  uint64_t inode = 0;
+  uint64_t size = 0;      // bytes
+  int64_t mtime_ns = 0;   // since 1970
+
+  auto operator<=>(const FileIdentity&) const = default;
+};
+
+enum class FileKind { kRegular, kFolder, kSymlink, kOther, kOtherFileSystem };
+
+struct FileStat {
+  FileKind kind = FileKind::kOther;
+  FileIdentity identity;
+  uint64_t links = 0;
+};
+
+// Thread-safe: holds nothing but descriptors.
+class SharedFolder {
+ public:
+  // Creates .arkshare/ when missing and locks it for this process.
+  // Errors for people: NotFound, PermissionDenied, AlreadyExists (another peer shares this folder),
+  // FailedPrecondition (a network file system).
+  static absl::StatusOr<std::unique_ptr<SharedFolder>> Open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  // Of .arkshare/, for databases.
+  std::string StatePath(absl::string_view file) const;
+  // The peer's key; drawn and written durably the first time.
+  absl::StatusOr<PrivateKey> LoadOrCreateKey() const;
+
+  // --- Books ---
+  absl::StatusOr<FileStat> Stat(const std::string& path) const;
+  // A regular file, for reading. The stat is of the opened file.
+  struct OpenedFile {
+    UniqueFd fd;
+    FileStat stat;
+  };
+  absl::StatusOr<OpenedFile> OpenFile(const std::string& path) const;
+  // Calls `visit` for everything in the folder except dot-files, parents before children; folders that
+  // cannot be read are visited and skipped.
+  void Walk(const std::function<void(const std::string& path, const FileStat& stat)>& visit) const;
+  // Descriptors of folders, for inotify: "" is DIR itself.
+  absl::StatusOr<UniqueFd> OpenFolder(const std::string& path) const;
+
+  // --- Receiving ---
+  // A new empty file, its blocks allocated up to `size` bytes; replaces a left-over of the same id.
+  absl::StatusOr<UniqueFd> CreateStaging(const TransferId& id, uint64_t size) const;
+  // Makes a staged file's bytes and its name durable.
+  void SyncStaging(int fd) const;
+  absl::Status RemoveStaging(const TransferId& id) const;
+  absl::StatusOr<FileStat> StatStaging(const TransferId& id) const;
+  std::vector<TransferId> ListStaging() const;
+  // Renames a staged file into the library, never over another (AlreadyExists), and makes it durable.
+  // NotFound when it is not in staging. Creates folders on the way.
+  absl::Status Admit(const TransferId& id, const std::string& path) const;
+  // Copies an open file into staging (reflink where possible), durably.
+  absl::StatusOr<FileStat> StageCopy(int from_fd, const TransferId& id) const;
+
+  // --- Giving away ---
+  struct HiddenFile {
+    TransferId transfer_id;
+    uint64_t listing = 0;
+
+    bool operator==(const HiddenFile&) const = default;
+  };
+  // Renames a book into released/. The stat is of what was really there; not yet durable, see SyncHidden.
+  absl::StatusOr<FileStat> Hide(const std::string& path, const HiddenFile& hidden) const;
+  // Makes renames of `paths` into released/ durable: their folders and released/.
+  void SyncHidden(absl::Span<const std::string> paths) const;
+  // Renames a hidden file back, never over another (AlreadyExists), durably.
+  absl::Status Unhide(const HiddenFile& hidden, const std::string& path) const;
+  // Deletes hidden files (absent ones count as deleted) and makes that durable.
+  absl::Status RemoveHidden(absl::Span<const HiddenFile> hidden) const;
+  absl::StatusOr<FileStat> StatHidden(const HiddenFile& hidden) const;
+  std::vector<HiddenFile> ListHidden() const;
+
+  // --- The reserve ---
+  // 1 MiB that is given up when the disk is full, so that the ledger can still write. False when there is
+  // none left.
+  bool FreeReserve() const;
+  // Makes it again, when there is room.
+  void RestoreReserve() const;
+
+ private:
+  SharedFolder() = default;
+  struct Place;
+  absl::StatusOr<Place> OpenParent(const std::string& path, bool create) const;
+  absl::Status RenameInto(int from_dir, const std::string& from, const std::string& path) const;
+
+  std::string path_;
+  uint64_t device_ = 0;
+  UniqueFd root_, state_, staging_, released_, lock_;
+};
+
+// Size, inode and times of an open file.
+absl::StatusOr<FileStat> StatFd(int fd);
+
+// Reads exactly `size` bytes at `offset`; FailedPrecondition when the file ends before.
+absl::Status ReadFully(int fd, uint64_t offset, uint8_t* out, size_t size);
+// ResourceExhausted when the disk is full.
+absl::Status WriteFully(int fd, uint64_t offset, const uint8_t* data, size_t size);
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_SHARED_FOLDER_H_

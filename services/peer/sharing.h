@@ -1,0 +1,45 @@
+// What the owner puts into the shared folder, and takes out of the listings.
+#ifndef ARKSHARE_SERVICES_PEER_SHARING_H_
+#define ARKSHARE_SERVICES_PEER_SHARING_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+
+#include "services/peer/folder_scanner.h"
+#include "services/peer/library.h"
+#include "services/peer/shared_folder.h"
+
+namespace arkshare {
+
+// Thread-safe.
+class Sharing {
+ public:
+  // All must outlive it.
+  Sharing(const SharedFolder* folder, Library* library, FolderScanner* scanner)
+      : folder_(folder), library_(library), scanner_(scanner) {}
+
+  struct Shared {
+    std::string first_name;
+    uint64_t file_count = 0;
+  };
+  // Copies a file, or a folder with all its files, into the shared folder and lists it; what stands in the
+  // shared folder already and was unshared is listed again. `path` is absolute.
+  // Errors: kFileNotFound, kInvalidName, kNameTaken, kDiskFull, kInvalidField (relative; not a file).
+  absl::StatusOr<Shared> Share(const std::string& path);
+  // Lists a book no more and remembers that; the file stays. kBookNotFound.
+  absl::Status Unshare(const std::string& name);
+
+ private:
+  absl::Status ShareFile(const std::string& path, const std::string& name);
+
+  const SharedFolder* const folder_;
+  Library* const library_;
+  FolderScanner* const scanner_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_SHARING_H_

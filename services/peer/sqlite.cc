@@ -1,0 +1,91 @@
+#include "services/peer/sqlite.h"
+
+#include <absl/strings/str_cat.h>
+
+namespace arkshare {
+namespace {
+
+absl::Status SqlError(sqlite3* db, absl::string_view what) {
+  const std::string message = absl::StrCat(what, ": ", sqlite3_errmsg(db));
+  if (sqlite3_errcode(db) == SQLITE_FULL) return absl::ResourceExhaustedError(message);
+  return absl::InternalError(message);
+}
+
+}  // namespace
+
+SqlStatement::SqlStatement(sqlite3* db, const char* sql) : db_(db) {
+  // A failure shows in Step: the statement is then null.
+  sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr);
+}
+
+SqlStatement::~SqlStatement() { sqlite3_finalize(statement_); }
+
+SqlStatement& SqlStatement::Bind(int64_t value) {
+  sqlite3_bind_int64(statement_, next_parameter_++, value);
+  return *this;
+}
+
+SqlStatement& SqlStatement::BindText(absl::string_view text) {
+  sqlite3_bind_text(statement_, next_parameter_++, text.data(), static_cast<int>(text.size()),
+                    SQLITE_TRANSIENT);
+  return *this;
+}
+
+SqlStatement& SqlStatement::BindBlob(absl::string_view bytes) {
+  // A null pointer would bind NULL, which is not the empty blob.
+  sqlite3_bind_blob(statement_, next_parameter_++, bytes.empty() ? "" : bytes.data(),
+                    static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
+  return *this;
+}
+
+absl::StatusOr<bool> SqlStatement::Step() {
+  if (statement_ == nullptr) return SqlError(db_, "cannot prepare a statement");
+  switch (sqlite3_step(statement_)) {
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return SqlError(db_, "database");
+  }
+}
+
+absl::Status SqlStatement::Run() {
+  while (true) {
+    absl::StatusOr<bool> row = Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+  }
+}
+
+int64_t SqlStatement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
+
+std::string SqlStatement::Bytes(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);
+  const int size = sqlite3_column_bytes(statement_, column);
+  return data == nullptr ? std::string()
+                         : std::string(static_cast<const char*>(data), static_cast<size_t>(size));
+}
+
+absl::StatusOr<std::unique_ptr<SqlDatabase>> SqlDatabase::Open(const std::string& path,
+                                                               bool durable) {
+  sqlite3* raw = nullptr;
+  const int rc = sqlite3_open_v2(
+      path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+  auto db = std::unique_ptr<SqlDatabase>(new SqlDatabase(raw));
+  if (rc != SQLITE_OK) return SqlError(raw, absl::StrCat("cannot open ", path));
+  sqlite3_busy_timeout(raw, 5000);
+  if (absl::Status s = db->Execute("PRAGMA journal_mode=WAL"); !s.ok()) return s;
+  const char* sync = durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF";
+  if (absl::Status s = db->Execute(sync); !s.ok()) return s;
+  return db;
+}
+
+SqlDatabase::~SqlDatabase() { sqlite3_close_v2(db_); }
+
+absl::Status SqlDatabase::Execute(const char* sql) {
+  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return absl::OkStatus();
+  return SqlError(db_, "database");
+}
+
+}  // namespace arkshare

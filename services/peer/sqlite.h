@@ -1,0 +1,71 @@
+// A thin, owning door to SQLite. One connection belongs to one class, which serialises its use.
+#ifndef ARKSHARE_SERVICES_PEER_SQLITE_H_
+#define ARKSHARE_SERVICES_PEER_SQLITE_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace arkshare {
+
+// One prepared statement. Bind, Step until it returns false, Reset happens by itself at the end.
+class SqlStatement {
+ public:
+  SqlStatement(sqlite3* db, const char* sql);
+  ~SqlStatement();
+  SqlStatement(const SqlStatement&) = delete;
+  SqlStatement& operator=(const SqlStatement&) = delete;
+
+  // Parameters count from 1, in order of the calls.
+  SqlStatement& Bind(int64_t value);
+  SqlStatement& BindText(absl::string_view text);
+  SqlStatement& BindBlob(absl::string_view bytes);
+
+  // True: a row is there. False: done. ResourceExhausted when the disk is full; Internal otherwise.
+  absl::StatusOr<bool> Step();
+  // For statements without rows.
+  absl::Status Run();
+
+  int64_t Int(int column) const;
+  std::string Bytes(int column) const;
+
+ private:
+  sqlite3* db_;
+  sqlite3_stmt* statement_ = nullptr;
+  int next_parameter_ = 1;
+};
+
+class SqlDatabase {
+ public:
+  // Opens or creates `path`. `durable`: WAL with synchronous=FULL, so that a commit that returned
+  // survives a power cut; otherwise synchronous=OFF.
+  static absl::StatusOr<std::unique_ptr<SqlDatabase>> Open(const std::string& path, bool durable);
+  ~SqlDatabase();
+
+  // Statements without parameters and rows.
+  absl::Status Execute(const char* sql);
+  sqlite3* handle() { return db_; }
+
+  // Runs `body` between BEGIN IMMEDIATE and COMMIT; rolls back and returns its error when it fails.
+  template <typename Body>
+  absl::Status Transaction(Body body) {
+    if (absl::Status s = Execute("BEGIN IMMEDIATE"); !s.ok()) return s;
+    absl::Status status = body();
+    if (status.ok()) status = Execute("COMMIT");
+    if (!status.ok()) Execute("ROLLBACK").IgnoreError();
+    return status;
+  }
+
+ private:
+  explicit SqlDatabase(sqlite3* db) : db_(db) {}
+  sqlite3* db_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_SQLITE_H_
