@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 #include <utf8proc.h>
 
@@ -91,8 +92,7 @@ absl::Status NameError(absl::string_view text, absl::string_view objection) {
                    text.size() > kMaxPartBytes ? "..." : "", "\" cannot name a book: ", objection));
 }
 
-// `text`, which is UTF-8, in Unicode NFC.
-std::string Normalized(absl::string_view text) {
+std::string ComposedByUtf8proc(absl::string_view text) {
   struct Free {
     void operator()(utf8proc_uint8_t* p) const { std::free(p); }
   };
@@ -104,6 +104,16 @@ std::string Normalized(absl::string_view text) {
   const std::unique_ptr<utf8proc_uint8_t, Free> bytes(raw);
   if (size < 0) std::abort();  // out of memory: `text` was checked
   return std::string(reinterpret_cast<const char*>(bytes.get()), static_cast<size_t>(size));
+}
+
+// `text`, which is UTF-8, in Unicode NFC.
+std::string Normalized(absl::string_view text) {
+  // utf8proc swallows U+11A7 after a Hangul syllable, as if it were the empty trailing consonant.
+  // It composes with nothing, so what stands before and after it can be composed apart.
+  constexpr absl::string_view kSwallowed = "\u11A7";
+  return absl::StrJoin(
+      absl::StrSplit(text, kSwallowed), kSwallowed,
+      [](std::string* out, absl::string_view part) { out->append(ComposedByUtf8proc(part)); });
 }
 
 // The longest beginning of `text` of at most `limit` bytes that ends between code points.
@@ -127,6 +137,31 @@ bool IsWordCharacter(utf8proc_int32_t c) {
     default:
       return false;
   }
+}
+
+// NFKD without marks.
+constexpr auto kNoMarks = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
+                                                         UTF8PROC_COMPAT | UTF8PROC_STRIPMARK);
+
+// Code points on the stack, as a range.
+struct Decomposition {
+  // The longest decomposition in Unicode has 18.
+  std::array<utf8proc_int32_t, 32> code_points;
+  utf8proc_ssize_t count = 0;
+
+  const utf8proc_int32_t* begin() const { return code_points.data(); }
+  const utf8proc_int32_t* end() const {
+    return code_points.data() + std::max<utf8proc_ssize_t>(count, 0);
+  }
+};
+
+Decomposition Decomposed(utf8proc_int32_t c, utf8proc_option_t options) {
+  Decomposition all;
+  int bound_class = 0;
+  all.count = utf8proc_decompose_char(c, all.code_points.data(),
+                                      static_cast<utf8proc_ssize_t>(all.code_points.size()),
+                                      options, &bound_class);
+  return all;
 }
 
 void AppendCodePoint(std::string& out, utf8proc_int32_t c) {
@@ -189,11 +224,6 @@ std::string EscapeForDisplay(absl::string_view text) {
 }
 
 std::vector<std::string> FoldedWords(absl::string_view text) {
-  constexpr auto kFold =
-      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT |
-                                     UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK);
-  // The longest decomposition in Unicode has 18 code points.
-  std::array<utf8proc_int32_t, 32> folded;
   std::vector<std::string> words;
   std::string word;
   const auto end_word = [&] {
@@ -208,14 +238,15 @@ std::vector<std::string> FoldedWords(absl::string_view text) {
       end_word();
       continue;
     }
-    int bound_class = 0;
-    const utf8proc_ssize_t count = utf8proc_decompose_char(
-        c.value, folded.data(), static_cast<utf8proc_ssize_t>(folded.size()), kFold, &bound_class);
-    for (utf8proc_ssize_t i = 0; i < count; ++i) {
-      if (IsWordCharacter(folded[static_cast<size_t>(i)])) {
-        AppendCodePoint(word, folded[static_cast<size_t>(i)]);
-      } else {
-        end_word();
+    // Case after marks: folding makes a letter of the iota under a composed omega.
+    for (utf8proc_int32_t letter : Decomposed(c.value, kNoMarks)) {
+      for (utf8proc_int32_t folded :
+           Decomposed(letter, static_cast<utf8proc_option_t>(kNoMarks | UTF8PROC_CASEFOLD))) {
+        if (IsWordCharacter(folded)) {
+          AppendCodePoint(word, folded);
+        } else {
+          end_word();
+        }
       }
     }
   }

@@ -119,6 +119,8 @@ TEST(BookNameTest, IsNormalizedToNfc) {
   EXPECT_EQ(decomposed.value(), "caf\u00E9");
   EXPECT_EQ(Name("\u212B").value(), "\u00C5");              // the sign of the angstrom
   EXPECT_EQ(Name("\u1100\u1161\u11A8").value(), "\uAC01");  // Hangul
+  EXPECT_EQ(Name("\uAC00\u11A7").value(), "\uAC00\u11A7");  // and what only looks like it
+  EXPECT_EQ(Name("\u11A7\u11A7e\u0301").value(), "\u11A7\u11A7\u00E9");
   // Marks in another order.
   EXPECT_EQ(Name("q\u0323\u0307"), Name("q\u0307\u0323"));
 }
@@ -228,6 +230,12 @@ TEST(FoldedWordsTest, FoldsCaseAndAccents) {
   EXPECT_THAT(FoldedWords("\u03A3\u03C3\u03C2"), ElementsAre("\u03C3\u03C3\u03C3"));
   EXPECT_THAT(FoldedWords("\uFB01n \u212A \u2167"), ElementsAre("fin", "k", "viii"));
   EXPECT_THAT(FoldedWords("\U0001D400\u00B2"), ElementsAre("a2"));
+}
+
+TEST(FoldedWordsTest, ComposedAndDecomposedTextsHaveTheSameWords) {
+  EXPECT_THAT(FoldedWords("\u1FFC"), ElementsAre("\u03C9"));
+  EXPECT_THAT(FoldedWords("\u03A9\u0345"), ElementsAre("\u03C9"));
+  EXPECT_EQ(FoldedWords("\uAC01"), FoldedWords("\u1100\u1161\u11A8"));
 }
 
 TEST(FoldedWordsTest, TakesAnyBytes) {
