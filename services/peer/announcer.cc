@@ -170,7 +170,11 @@ absl::Status Announcer::Register() {
   }
   spdlog::info("registered id={} address={} books={} lease={}", response->peer_id(),
                response->address(), snapshot.size(), absl::FormatDuration(lease_));
-  if (last_id != response->peer_id()) return parts_.ledger->SetLastPeerId(response->peer_id());
+  if (last_id != response->peer_id()) {
+    if (absl::Status s = parts_.ledger->SetLastPeerId(response->peer_id()); !s.ok()) {
+      spdlog::warn("peer id not kept for the next start: {}", std::string(s.message()));
+    }
+  }
   return absl::OkStatus();
 }
 
