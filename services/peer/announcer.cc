@@ -245,8 +245,8 @@ Announcer::StreamEnd Announcer::Announce() {
     bool sent = Send(*stream, /*snapshot_complete=*/true, /*at_least_one=*/true);
     absl::Time next_beat = Clock::Real()->Monotonic() + beat;
     while (sent && !ended.load() && !stopping()) {
-      std::vector<Library::Change> changes = parts_.library->NextChanges(
-          next_beat - Clock::Real()->Monotonic(), kMostStatements);
+      std::vector<Library::Change> changes =
+          parts_.library->NextChanges(next_beat - Clock::Real()->Monotonic(), kMostStatements);
       {
         MutexLock lock(&mutex_);
         for (const Library::Change& change : changes) {

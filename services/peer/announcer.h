@@ -1,4 +1,5 @@
-// Keeps a session with the index: registers, states the library, beats, and comes back after every break.
+// Keeps a session with the index: registers, states the library, beats, and comes back after every
+// break.
 #ifndef ARKSHARE_SERVICES_PEER_ANNOUNCER_H_
 #define ARKSHARE_SERVICES_PEER_ANNOUNCER_H_
 
@@ -24,9 +25,9 @@
 
 namespace arkshare {
 
-// One thread registers and writes statements; while a stream stands, a second reads acknowledgements.
-// Statements that were not acknowledged are kept and repeated on the next stream of the session; a new
-// session begins with a new snapshot. Thread-safe.
+// One thread registers and writes statements; while a stream stands, a second reads
+// acknowledgements. Statements that were not acknowledged are kept and repeated on the next stream
+// of the session; a new session begins with a new snapshot. Thread-safe.
 class Announcer {
  public:
   struct Options {
@@ -43,8 +44,8 @@ class Announcer {
     RegistrationGate* gate;
   };
 
-  // `on_registered` is called after every registration, `on_superseded` once when another peer with our
-  // key has taken our place; both from the announcer's thread.
+  // `on_registered` is called after every registration, `on_superseded` once when another peer with
+  // our key has taken our place; both from the announcer's thread.
   Announcer(Options options, Parts parts, PublicKey key, std::function<void()> on_registered,
             std::function<void()> on_superseded);
   ~Announcer();

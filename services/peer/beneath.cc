@@ -43,8 +43,8 @@ absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int fl
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
     const long fd = ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how);
     if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    // EAGAIN: a rename raced with "..", which our paths do not have. EPERM or ENOSYS: refused; EPERM may
-    // also mean the file, and then going part by part says so again.
+    // EAGAIN: a rename raced with "..", which our paths do not have. EPERM or ENOSYS: refused;
+    // EPERM may also mean the file, and then going part by part says so again.
     if (errno != ENOSYS && errno != EPERM && errno != EAGAIN) return ErrnoStatus(errno, path);
     if (errno == ENOSYS) openat2_refused.store(true, std::memory_order_relaxed);
   }

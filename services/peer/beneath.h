@@ -12,17 +12,17 @@
 
 namespace arkshare {
 
-// openat(2) for an existing `path` below `folder`: no symlink is followed anywhere, ".." cannot leave.
-// Uses openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; where the kernel or a sandbox refuses that
-// call, opens part by part with O_NOFOLLOW. Flags get O_CLOEXEC and O_NOFOLLOW.
+// openat(2) for an existing `path` below `folder`: no symlink is followed anywhere, ".." cannot
+// leave. Uses openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; where the kernel or a sandbox
+// refuses that call, opens part by part with O_NOFOLLOW. Flags get O_CLOEXEC and O_NOFOLLOW.
 // InvalidArgument for a symlink on the way or a way out.
 absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int flags);
 
 // Makes OpenBeneath go part by part from now on, for tests.
 void DisableOpenat2ForTest(bool disabled);
 
-// NotFound, AlreadyExists, ResourceExhausted (ENOSPC, EDQUOT), PermissionDenied, InvalidArgument (ELOOP,
-// EXDEV, ENOTDIR, EISDIR, ENAMETOOLONG) or Internal, with the system's words.
+// NotFound, AlreadyExists, ResourceExhausted (ENOSPC, EDQUOT), PermissionDenied, InvalidArgument
+// (ELOOP, EXDEV, ENOTDIR, EISDIR, ENAMETOOLONG) or Internal, with the system's words.
 absl::Status ErrnoStatus(int error, absl::string_view what);
 
 }  // namespace arkshare

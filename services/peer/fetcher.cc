@@ -78,8 +78,8 @@ bool Fetcher::Pace(uint64_t bytes, IdleWatchdog::Watch& watch) {
   return true;
 }
 
-// The receiver's story of one download: ask who is there, believe a manifest only when its root is right,
-// take piece after piece from the nearest holder, and turn to the next one when it fails.
+// The receiver's story of one download: ask who is there, believe a manifest only when its root is
+// right, take piece after piece from the nearest holder, and turn to the next one when it fails.
 absl::StatusOr<std::vector<Sha256Digest>> Fetcher::Fetch(const Job& job) {
   Work work{job, {}, 0};
   if (PieceCount(job.content.size) == 1) work.pieces = {job.content.root};
@@ -109,8 +109,8 @@ absl::StatusOr<std::vector<Sha256Digest>> Fetcher::Fetch(const Job& job) {
       last = status;
       const Reason reason = GetReason(status);
       spdlog::info("holder_failed peer={} address={} piece={} reason={} message=\"{}\"",
-                   holder.peer_id, holder.address, work.next_piece,
-                   std::string(ReasonName(reason)), std::string(status.message()));
+                   holder.peer_id, holder.address, work.next_piece, std::string(ReasonName(reason)),
+                   std::string(status.message()));
       if (reason == Reason::kDiskFull) return status;
       if (reason == Reason::kBookMoved && job.source && *job.source == holder.key) return status;
       if (reason == Reason::kContentMismatch) liars.insert(holder.key);
@@ -196,7 +196,8 @@ absl::Status Fetcher::FetchRun(const BookHolder& holder, Work& work) {
                             absl::StrCat(Who(holder), " sent a piece that is not the book's"));
         spdlog::warn("bad_piece peer={} address={} piece={}", holder.peer_id, holder.address,
                      work.next_piece);
-      } else if (absl::Status s = WriteFully(work.job.fd, work.offset(), piece.data(), piece.size());
+      } else if (absl::Status s =
+                     WriteFully(work.job.fd, work.offset(), piece.data(), piece.size());
                  !s.ok()) {
         failure = absl::IsResourceExhausted(s)
                       ? MakeError(Reason::kDiskFull,
@@ -216,9 +217,8 @@ absl::Status Fetcher::FetchRun(const BookHolder& holder, Work& work) {
   Leave(&context);
   if (!failure.ok() || work.done()) return failure;
   if (watch.expired()) {
-    return MakeError(Reason::kStreamStalled,
-                     absl::StrCat(Who(holder), " sent nothing for ",
-                                  absl::FormatDuration(kIdleLimit)));
+    return MakeError(Reason::kStreamStalled, absl::StrCat(Who(holder), " sent nothing for ",
+                                                          absl::FormatDuration(kIdleLimit)));
   }
   if (!status.ok()) return FromGrpcStatus(status, Who(holder));
   return MakeError(Reason::kContentMismatch,

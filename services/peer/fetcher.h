@@ -32,9 +32,11 @@ class Fetcher {
     int fd = -1;
     // Who has the book now; asked again when those that were known have failed.
     std::function<absl::StatusOr<std::vector<BookHolder>>()> find_holders;
-    // When this one says that the book has moved, nobody else is asked: its listing cannot be taken.
+    // When this one says that the book has moved, nobody else is asked: its listing cannot be
+    // taken.
     std::optional<PublicKey> source;
-    // Told, without locks, about verified bytes and the place in a holder's queue (nullopt: not queued).
+    // Told, without locks, about verified bytes and the place in a holder's queue (nullopt: not
+    // queued).
     std::function<void(uint64_t bytes, std::optional<int> queue_position)> on_progress;
   };
   // The piece hashes of the book, which is then whole in `job.fd`.

@@ -44,7 +44,8 @@ absl::Status BadSignature() {
                    "the signature does not belong to the receiver's key and this request");
 }
 
-// Takes `bytes` from the limiter and sleeps as it says, in pieces, so that a cancelled call ends soon.
+// Takes `bytes` from the limiter and sleeps as it says, in pieces, so that a cancelled call ends
+// soon.
 bool Pace(RateLimiter* limiter, uint64_t bytes, grpc::ServerContext* context,
           IdleWatchdog::Watch& watch) {
   absl::Duration wait = limiter->Take(bytes);
@@ -81,8 +82,8 @@ grpc::Status FileService::Ping(grpc::ServerContext*, const v1::PingRequest* requ
     return ToGrpcStatus(MakeError(Reason::kInvalidField, "nonce must be 16 to 64 bytes"));
   }
   if (!id.empty() && !parts_.gate->Vouches(id)) {
-    return ToGrpcStatus(MakeError(Reason::kRegistrationUnknown,
-                                  "this peer did not begin that registration"));
+    return ToGrpcStatus(
+        MakeError(Reason::kRegistrationUnknown, "this peer did not begin that registration"));
   }
   response->set_nonce(request->nonce());
   response->set_boot_id(boot_id_);
@@ -127,8 +128,7 @@ absl::Status FileService::FillManifest(const v1::GetManifestRequest& request,
   return absl::OkStatus();
 }
 
-grpc::Status FileService::Download(grpc::ServerContext* context,
-                                   const v1::DownloadRequest* request,
+grpc::Status FileService::Download(grpc::ServerContext* context, const v1::DownloadRequest* request,
                                    grpc::ServerWriter<v1::DownloadResponse>* writer) {
   return ToGrpcStatus(Serve(context, *request, writer));
 }
@@ -193,8 +193,8 @@ absl::Status FileService::Serve(grpc::ServerContext* context, const v1::Download
 grpc::Status FileService::Release(grpc::ServerContext*, const v1::ReleaseRequest* request,
                                   v1::ReleaseResponse* response) {
   if (absl::Status s = CheckBatch(request->items_size()); !s.ok()) return ToGrpcStatus(s);
-  absl::StatusOr<PublicKey> receiver = CheckParties(
-      key_.public_key(), request->source_public_key(), request->receiver_public_key());
+  absl::StatusOr<PublicKey> receiver =
+      CheckParties(key_.public_key(), request->source_public_key(), request->receiver_public_key());
   if (!receiver.ok()) return ToGrpcStatus(receiver.status());
   std::vector<ReleaseItem> items;
   std::set<TransferId> transfers;
@@ -203,8 +203,8 @@ grpc::Status FileService::Release(grpc::ServerContext*, const v1::ReleaseRequest
     absl::StatusOr<ReleaseItem> item = FromProto(proto);
     if (!item.ok()) return ToGrpcStatus(item.status());
     if (!transfers.insert(item->transfer_id).second || !listings.insert(item->listing).second) {
-      return ToGrpcStatus(MakeError(Reason::kInvalidField,
-                                    "a transfer or a listing stands twice among the items"));
+      return ToGrpcStatus(
+          MakeError(Reason::kInvalidField, "a transfer or a listing stands twice among the items"));
     }
     items.push_back(*item);
   }
@@ -226,8 +226,8 @@ grpc::Status FileService::Release(grpc::ServerContext*, const v1::ReleaseRequest
 grpc::Status FileService::Confirm(grpc::ServerContext*, const v1::ConfirmRequest* request,
                                   v1::ConfirmResponse* response) {
   if (absl::Status s = CheckBatch(request->transfer_ids_size()); !s.ok()) return ToGrpcStatus(s);
-  absl::StatusOr<PublicKey> receiver = CheckParties(
-      key_.public_key(), request->source_public_key(), request->receiver_public_key());
+  absl::StatusOr<PublicKey> receiver =
+      CheckParties(key_.public_key(), request->source_public_key(), request->receiver_public_key());
   if (!receiver.ok()) return ToGrpcStatus(receiver.status());
   std::vector<TransferId> transfers;
   for (const std::string& bytes : request->transfer_ids()) {

@@ -26,7 +26,8 @@ class RegistrationGate {
   std::string current_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Synchronous handlers: a thread each, bounded by the upload queue; blocking writes are the back-pressure.
+// Synchronous handlers: a thread each, bounded by the upload queue; blocking writes are the
+// back-pressure.
 class FileService final : public v1::FileService::Service {
  public:
   struct Parts {  // all must outlive the service

@@ -19,8 +19,8 @@ namespace {
 
 constexpr absl::Duration kQuiet = absl::Seconds(1);
 constexpr absl::Duration kRescanEvery = absl::Seconds(60);
-// A file written within this time before it is looked at may be written again without a new mtime, whose
-// grain is the kernel's tick.
+// A file written within this time before it is looked at may be written again without a new mtime,
+// whose grain is the kernel's tick.
 constexpr absl::Duration kTimeGrain = absl::Milliseconds(20);
 constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
                              IN_MODIFY | IN_ATTRIB | IN_ONLYDIR | IN_EXCL_UNLINK;
@@ -143,11 +143,9 @@ void FolderScanner::ExamineNow(const std::string& path, Depth depth) {
     content = hashed->id;
     cache_->Remember(stat->identity, hashed->id, hashed->pieces);
   }
-  absl::Status appeared = library_->Appear(ListingRecord{.name = *name,
-                                                         .path = path,
-                                                         .content = *content,
-                                                         .identity = stat->identity},
-                                           stat->links > 1);
+  absl::Status appeared = library_->Appear(
+      ListingRecord{.name = *name, .path = path, .content = *content, .identity = stat->identity},
+      stat->links > 1);
   if (appeared.ok()) {
     spdlog::debug("listed book=\"{}\" bytes={}", EscapeForDisplay(path), content->size);
     return;
@@ -186,8 +184,7 @@ void FolderScanner::WatchFolder(const std::string& path) {
   const int wd = ::inotify_add_watch(inotify_.get(), link.c_str(), kEvents);
   if (wd < 0) {
     spdlog::warn("cannot watch folder=\"{}\" error=\"{}\": its changes are noticed every {} s",
-                 EscapeForDisplay(path), std::strerror(errno),
-                 absl::ToInt64Seconds(kRescanEvery));
+                 EscapeForDisplay(path), std::strerror(errno), absl::ToInt64Seconds(kRescanEvery));
     return;
   }
   MutexLock lock(&mutex_);
@@ -246,7 +243,8 @@ void FolderScanner::HandleEvents(const char* data, size_t size) {
       continue;
     }
     const std::string path = folder->second.empty() ? name : folder->second + "/" + name;
-    const bool settled = (event.mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)) != 0;
+    const bool settled =
+        (event.mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)) != 0;
     ScheduleAt(path, clock_->Monotonic() + (settled ? absl::ZeroDuration() : kQuiet));
   }
 }

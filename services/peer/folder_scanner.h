@@ -20,17 +20,18 @@
 
 namespace arkshare {
 
-// Two threads: one listens to inotify(7) and keeps the list of paths to examine, with the time from which
-// each may be; the other examines them, one after another, hashing what is new. A path becomes due at once
-// after CLOSE_WRITE or a rename, after one second of quiet otherwise, and everything every 60 s.
+// Two threads: one listens to inotify(7) and keeps the list of paths to examine, with the time from
+// which each may be; the other examines them, one after another, hashing what is new. A path
+// becomes due at once after CLOSE_WRITE or a rename, after one second of quiet otherwise, and
+// everything every 60 s.
 class FolderScanner {
  public:
   // All must outlive it.
   FolderScanner(const SharedFolder* folder, HashCache* cache, Library* library, const Clock* clock);
   ~FolderScanner();
 
-  // Compares folder and library once, taking over what the cache knows; what must be hashed is left for
-  // the threads. Then starts them.
+  // Compares folder and library once, taking over what the cache knows; what must be hashed is left
+  // for the threads. Then starts them.
   absl::Status Start();
   void Stop();
 

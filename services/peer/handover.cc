@@ -73,10 +73,9 @@ absl::StatusOr<std::string> Handover::PutBack(const SharedFolder::HiddenFile& hi
 
 void Handover::Enter(absl::Span<const TransferId> ids) {
   MutexLock lock(&mutex_);
-  while (std::any_of(ids.begin(), ids.end(), [this](const TransferId& id)
-                                                 ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                                                   return busy_.contains(id);
-                                                 })) {
+  while (std::any_of(ids.begin(), ids.end(),
+                     [this](const TransferId& id)
+                         ABSL_NO_THREAD_SAFETY_ANALYSIS { return busy_.contains(id); })) {
     left_.Wait(&mutex_);
   }
   busy_.insert(ids.begin(), ids.end());
@@ -115,9 +114,10 @@ absl::Status Handover::Hide(const Book& book, const ReleaseItem& item) {
   if (same && stat->links == 1) return absl::OkStatus();
   absl::StatusOr<std::string> back = PutBack(hidden, book.record.path);
   if (!back.ok()) {
-    spdlog::error("cannot put back book=\"{}\" error=\"{}\": it stays in .arkshare/released until the "
-                  "next start",
-                  EscapeForDisplay(book.record.path), std::string(back.status().message()));
+    spdlog::error(
+        "cannot put back book=\"{}\" error=\"{}\": it stays in .arkshare/released until the "
+        "next start",
+        EscapeForDisplay(book.record.path), std::string(back.status().message()));
   }
   if (same) {
     return MakeError(Reason::kNotForTaking,
@@ -138,9 +138,8 @@ std::vector<absl::StatusOr<MoveTicket>> Handover::Release(const PublicKey& recei
   std::vector<Attempt> attempts;
   for (const ReleaseItem& item : items) attempts.push_back({.item = &item});
   // By listing, so that two calls that wait for each other's listings cannot wait in a circle.
-  std::sort(attempts.begin(), attempts.end(), [](const Attempt& a, const Attempt& b) {
-    return a.item->listing < b.item->listing;
-  });
+  std::sort(attempts.begin(), attempts.end(),
+            [](const Attempt& a, const Attempt& b) { return a.item->listing < b.item->listing; });
 
   std::vector<std::string> hidden_paths;
   std::vector<TicketBody> bodies;
@@ -196,9 +195,9 @@ std::vector<absl::StatusOr<MoveTicket>> Handover::Release(const PublicKey& recei
   for (Attempt& attempt : attempts) {
     if (!recorded.ok() && (attempt.book || IsFinal(attempt.answer.status()))) {
       // Nothing was written, so nothing was decided.
-      attempt.answer = MakeError(Reason::kDiskFull,
-                                 "the source's disk is full, so it cannot hand over; ask again later",
-                                 {}, absl::Seconds(5));
+      attempt.answer = MakeError(
+          Reason::kDiskFull, "the source's disk is full, so it cannot hand over; ask again later",
+          {}, absl::Seconds(5));
       if (attempt.book) {
         PutBack({attempt.item->transfer_id, attempt.item->listing}, attempt.book->record.path)
             .status()
@@ -215,7 +214,8 @@ std::vector<absl::StatusOr<MoveTicket>> Handover::Release(const PublicKey& recei
   Leave(ids);
 
   std::vector<absl::StatusOr<MoveTicket>> answers(items.size(), absl::UnknownError(""));
-  for (Attempt& attempt : attempts) answers[attempt.item - items.data()] = std::move(attempt.answer);
+  for (Attempt& attempt : attempts)
+    answers[attempt.item - items.data()] = std::move(attempt.answer);
   return answers;
 }
 
@@ -229,7 +229,8 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
   for (const TransferId& id : transfers) {
     absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(id);
     if (!record.ok()) {
-      results.push_back(MakeError(Reason::kInternal, "this peer cannot read its ledger; ask again"));
+      results.push_back(
+          MakeError(Reason::kInternal, "this peer cannot read its ledger; ask again"));
     } else if (!record->has_value() || (*record)->receiver != receiver ||
                (*record)->state == ReleaseRecord::State::kRefused) {
       results.push_back(MakeError(Reason::kTransferUnknown,
@@ -278,7 +279,8 @@ absl::StatusOr<std::string> Handover::Restore(const TransferId& id) {
     absl::StatusOr<std::optional<ListingRecord>> listing =
         ledger_->FindListing((*record)->item.listing);
     if (!listing.ok()) return listing.status();
-    // Recorded first: from here on a Confirm changes nothing, and a restart ends what is left to do.
+    // Recorded first: from here on a Confirm changes nothing, and a restart ends what is left to
+    // do.
     if (absl::Status s = ledger_->RecordReleaseStates({id}, ReleaseRecord::State::kRestored);
         !s.ok()) {
       return s;

@@ -26,20 +26,21 @@ namespace arkshare {
 //   3. fsync both folders                                 the hidden copy survives a power cut
 //   4. record RELEASED with the ticket                    THE COMMIT POINT
 //   5. answer
-// Before 4 a restart puts the file back; after 4 only a Confirm, or the owner, ends the hidden copy.
-// Thread-safe.
+// Before 4 a restart puts the file back; after 4 only a Confirm, or the owner, ends the hidden
+// copy. Thread-safe.
 class Handover {
  public:
   // All must outlive it.
   Handover(const SharedFolder* folder, Ledger* ledger, Library* library, PrivateKey key)
       : folder_(folder), ledger_(ledger), library_(library), key_(std::move(key)) {}
 
-  // Ends what a crash interrupted. Call once, after the ledger is open, before the folder is scanned.
+  // Ends what a crash interrupted. Call once, after the ledger is open, before the folder is
+  // scanned.
   absl::Status Recover();
 
-  // A ticket, or the refusal, for each item: the same one for ever for the same transfer. Refusals that are
-  // final are durable; kBookUnsettled, kDiskFull and kInternal are not final. No transfer and no listing may
-  // stand twice among the items.
+  // A ticket, or the refusal, for each item: the same one for ever for the same transfer. Refusals
+  // that are final are durable; kBookUnsettled, kDiskFull and kInternal are not final. No transfer
+  // and no listing may stand twice among the items.
   std::vector<absl::StatusOr<MoveTicket>> Release(const PublicKey& receiver,
                                                   absl::Span<const ReleaseItem> items);
   // The receiver owns these: forget the hidden copies. kTransferUnknown per item.

@@ -96,7 +96,8 @@ void HashCache::Remember(const FileIdentity& identity, const ContentId& id,
 absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity) {
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   BookHasher hasher(identity.size);
-  std::vector<uint8_t> buffer(std::min<uint64_t>(std::max<uint64_t>(identity.size, 1), 1024 * 1024));
+  std::vector<uint8_t> buffer(
+      std::min<uint64_t>(std::max<uint64_t>(identity.size, 1), 1024 * 1024));
   for (uint64_t offset = 0; offset < identity.size;) {
     const size_t n = std::min<uint64_t>(buffer.size(), identity.size - offset);
     if (absl::Status s = ReadFully(fd, offset, buffer.data(), n); !s.ok()) return s;

@@ -17,7 +17,8 @@
 
 namespace arkshare {
 
-// Thread-safe. Failures to read or write count as "not known" and are logged: a cache never stops a peer.
+// Thread-safe. Failures to read or write count as "not known" and are logged: a cache never stops a
+// peer.
 class HashCache {
  public:
   // A damaged cache is removed and made anew.

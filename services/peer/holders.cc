@@ -23,7 +23,8 @@ std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address)
   if (stub == nullptr) {
     stub = v1::FileService::NewStub(MakeChannel(address, credentials_));
     if (stubs_.size() > kMostChannels) {
-      const auto other = stubs_.begin()->first == address ? std::next(stubs_.begin()) : stubs_.begin();
+      const auto other =
+          stubs_.begin()->first == address ? std::next(stubs_.begin()) : stubs_.begin();
       std::shared_ptr<v1::FileService::Stub> kept = stub;
       stubs_.erase(other);
       return kept;
@@ -56,18 +57,19 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders,
     call.begin = Clock::Real()->Monotonic();
     call.stub->async()->Ping(&call.context, &call.request, &call.response,
                              [&call, &mutex, &done, &left](const grpc::Status& status) {
-      const absl::Duration took = Clock::Real()->Monotonic() - call.begin;
-      const v1::PingResponse& pong = call.response;
-      const bool proven =
-          status.ok() && pong.nonce() == call.request.nonce() &&
-          call.holder->key.Verify(PingSignedBytes(pong.nonce(), pong.boot_id(), ""),
-                                  pong.signature());
-      MutexLock lock(&mutex);
-      call.proven = proven;
-      call.holder->round_trip = took;
-      --left;
-      done.NotifyAll();
-    });
+                               const absl::Duration took = Clock::Real()->Monotonic() - call.begin;
+                               const v1::PingResponse& pong = call.response;
+                               const bool proven =
+                                   status.ok() && pong.nonce() == call.request.nonce() &&
+                                   call.holder->key.Verify(
+                                       PingSignedBytes(pong.nonce(), pong.boot_id(), ""),
+                                       pong.signature());
+                               MutexLock lock(&mutex);
+                               call.proven = proven;
+                               call.holder->round_trip = took;
+                               --left;
+                               done.NotifyAll();
+                             });
   }
   {
     MutexLock lock(&mutex);
@@ -82,9 +84,8 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders,
                    call.holder->address);
     }
   }
-  std::sort(reachable.begin(), reachable.end(), [](const BookHolder& a, const BookHolder& b) {
-    return a.round_trip < b.round_trip;
-  });
+  std::sort(reachable.begin(), reachable.end(),
+            [](const BookHolder& a, const BookHolder& b) { return a.round_trip < b.round_trip; });
   return reachable;
 }
 

@@ -37,7 +37,8 @@ class Holders {
   // One channel an address, kept for later calls.
   std::shared_ptr<v1::FileService::Stub> Stub(const std::string& address);
 
-  // Asks all at once who they are. Keeps those that prove their key within `timeout`, nearest first.
+  // Asks all at once who they are. Keeps those that prove their key within `timeout`, nearest
+  // first.
   std::vector<BookHolder> Reachable(std::vector<BookHolder> holders, absl::Duration timeout);
 
  private:

@@ -15,8 +15,8 @@
 
 namespace arkshare {
 
-// gRPC's blocking reads and writes have no time-out of their own; one thread here watches all of them.
-// Thread-safe.
+// gRPC's blocking reads and writes have no time-out of their own; one thread here watches all of
+// them. Thread-safe.
 class IdleWatchdog {
  public:
   explicit IdleWatchdog(const Clock* clock);

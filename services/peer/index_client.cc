@@ -89,8 +89,7 @@ absl::StatusOr<std::optional<v1::Peer>> IndexClient::FindPeer(uint32_t peer_id) 
   return FindPeer(request);
 }
 
-absl::StatusOr<std::optional<v1::Peer>> IndexClient::FindPeer(
-    const v1::ListPeersRequest& request) {
+absl::StatusOr<std::optional<v1::Peer>> IndexClient::FindPeer(const v1::ListPeersRequest& request) {
   grpc::ClientContext context;
   SetTimeout(context, kTimeout);
   v1::ListPeersResponse response;

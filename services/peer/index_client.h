@@ -20,7 +20,8 @@
 
 namespace arkshare {
 
-// Thread-safe. Every call has a deadline; failures are for people, kIndexUnreachable when nobody answers.
+// Thread-safe. Every call has a deadline; failures are for people, kIndexUnreachable when nobody
+// answers.
 class IndexClient {
  public:
   // At least one address, "HOST:PORT" each; one is used at a time.

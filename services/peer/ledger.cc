@@ -441,9 +441,8 @@ absl::StatusOr<std::vector<std::string>> Ledger::UnsharedPaths() {
 absl::Status Ledger::SetUnshared(const std::string& path, bool unshared) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_->handle(), unshared
-                                           ? "INSERT OR IGNORE INTO unshared(path) VALUES(?)"
-                                           : "DELETE FROM unshared WHERE path = ?");
+    SqlStatement update(db_->handle(), unshared ? "INSERT OR IGNORE INTO unshared(path) VALUES(?)"
+                                                : "DELETE FROM unshared WHERE path = ?");
     return update.BindBlob(path).Run();
   });
 }

@@ -1,4 +1,5 @@
-// What a peer has promised: its listings and its moves. Durable when a call returns; never thrown away.
+// What a peer has promised: its listings and its moves. Durable when a call returns; never thrown
+// away.
 //
 // The tables are described in ledger.cc, where a program that audits a ledger reads them.
 #ifndef ARKSHARE_SERVICES_PEER_LEDGER_H_
@@ -71,16 +72,16 @@ struct TransferRecord {
   ContentId content;
   BookName name;  // here
   State state = State::kIntent;
-  uint64_t listing = 0;              // here; 0 until kOwned
+  uint64_t listing = 0;                // here; 0 until kOwned
   std::optional<MoveTicket> ticket{};  // once released
-  bool index_told = false;           // UpdateOwner was answered
-  bool confirmed = false;            // Confirm was answered
+  bool index_told = false;             // UpdateOwner was answered
+  bool confirmed = false;              // Confirm was answered
 };
 
-// Thread-safe. One mutex serialises the one database connection, so it is held during disk writes: call
-// with no other lock held. When the disk is full it gives up the folder's reserve and tries once more;
-// ResourceExhausted then means that nothing was written. Other failures of a commit leave unknown what is
-// on the disk, so they end the process; the restart reads it.
+// Thread-safe. One mutex serialises the one database connection, so it is held during disk writes:
+// call with no other lock held. When the disk is full it gives up the folder's reserve and tries
+// once more; ResourceExhausted then means that nothing was written. Other failures of a commit
+// leave unknown what is on the disk, so they end the process; the restart reads it.
 class Ledger {
  public:
   // `folder` must outlive it.
@@ -90,7 +91,8 @@ class Ledger {
   // --- Listings ---
   absl::StatusOr<std::vector<ListingRecord>> PresentListings();
   absl::StatusOr<std::optional<ListingRecord>> FindListing(uint64_t number);
-  // In one transaction: `gone` (0: none) leaves with `gone_state`, then `added` appears. Returns its number.
+  // In one transaction: `gone` (0: none) leaves with `gone_state`, then `added` appears. Returns
+  // its number.
   absl::StatusOr<uint64_t> ReplaceListing(uint64_t gone, ListingRecord::State gone_state,
                                           const ListingRecord& added);
   absl::Status EndListing(uint64_t number, ListingRecord::State state);

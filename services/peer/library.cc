@@ -10,8 +10,9 @@
 namespace arkshare {
 namespace {
 
-// How long a released listing stays announced when its receiver is silent. Until then the index goes on
-// naming us, and we tell who asks where the book went, so that a move leaves no gap in a search.
+// How long a released listing stays announced when its receiver is silent. Until then the index
+// goes on naming us, and we tell who asks where the book went, so that a move leaves no gap in a
+// search.
 constexpr absl::Duration kGoneDelay = absl::Seconds(2);
 
 }  // namespace
@@ -189,7 +190,14 @@ absl::Status Library::Appear(ListingRecord record, bool lend_only) {
   {
     MutexLock lock(&mutex_);
     if (claimed_.contains(path)) return absl::OkStatus();
-    if (const Held* held = HeldAt(path)) old = held->book.record.number;
+    if (const Held* held = HeldAt(path)) {
+      const ListingRecord& known = held->book.record;
+      // Two threads have examined one file: it has appeared once.
+      if (known.identity == record.identity && known.content == record.content) {
+        return absl::OkStatus();
+      }
+      old = known.number;
+    }
     const auto named = by_name_.find(record.name);
     if (named != by_name_.end() && named->second != old) {
       refusal = absl::StrCat("its name is that of another file once both are in Unicode NFC: ",

@@ -41,8 +41,8 @@ struct Book {
 // Something in the folder, shared or not.
 struct LibraryItem {
   std::string path;
-  uint64_t size = 0;         // bytes
-  std::optional<Book> book;  // unset while being hashed, and when not shared
+  uint64_t size = 0;            // bytes
+  std::optional<Book> book;     // unset while being hashed, and when not shared
   std::string unshared_reason;  // for people; empty when shared or still being hashed
 };
 
@@ -90,13 +90,14 @@ class Library {
 
   // --- Serving ---
   // Opens any unreleased listing of `content` whose file is still what was hashed.
-  // Errors: kBookMoved with where it went, kBookChanged, kBookGone, kBookUnsettled (being released now).
+  // Errors: kBookMoved with where it went, kBookChanged, kBookGone, kBookUnsettled (being released
+  // now).
   absl::StatusOr<ServedBook> OpenForServing(const ContentId& content);
 
   // --- What the folder shows (the scanner) ---
-  // A file was hashed: a new listing in place of whatever was at its path. Its `number` is drawn here.
-  // Does nothing when the path is claimed. Errors: AlreadyExists (the name is taken by another path; NFC),
-  // kLimitExceeded; both are noted as the item's unshared_reason.
+  // A file was hashed: a new listing in place of whatever was at its path. Its `number` is drawn
+  // here. Does nothing when the path is claimed. Errors: AlreadyExists (the name is taken by
+  // another path; NFC), kLimitExceeded; both are noted as the item's unshared_reason.
   absl::Status Appear(ListingRecord record, bool lend_only);
   // The file still is what it was; hard links may have come or gone.
   void Confirm(const std::string& path, bool lend_only);

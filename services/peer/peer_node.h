@@ -32,10 +32,11 @@
 namespace arkshare {
 
 struct PeerOptions {
-  std::vector<std::string> index_addresses = {"127.0.0.1:50051"};  // "HOST:PORT"; one is used at a time
-  std::string listen = "127.0.0.1:0";                              // of FileService
-  std::string advertise;                                           // "HOST:PORT"; empty: as the index sees us
-  std::string share;                                               // the folder
+  std::vector<std::string> index_addresses = {
+      "127.0.0.1:50051"};              // "HOST:PORT"; one is used at a time
+  std::string listen = "127.0.0.1:0";  // of FileService
+  std::string advertise;               // "HOST:PORT"; empty: as the index sees us
+  std::string share;                   // the folder
   SharePolicy policy = SharePolicy::kMove;
   std::string control;          // "unix:PATH"
   int slots = 8;                // uploads at a time, 1 to 1,000
@@ -50,11 +51,12 @@ struct PeerOptions {
 // /run/arkshare/control.sock.
 std::string DefaultControlSocket();
 
-// The members stand in the order of their lifetimes: who is declared later uses who is declared earlier.
+// The members stand in the order of their lifetimes: who is declared later uses who is declared
+// earlier.
 class PeerNode {
  public:
-  // Recovers what a crash interrupted, scans the folder, then serves. `request_stop` is called, from any
-  // thread, when the owner or a newer peer with the same key ends this one.
+  // Recovers what a crash interrupted, scans the folder, then serves. `request_stop` is called,
+  // from any thread, when the owner or a newer peer with the same key ends this one.
   static absl::StatusOr<std::unique_ptr<PeerNode>> Start(PeerOptions options,
                                                          std::function<void()> request_stop);
   // Unregisters, lets running calls end for a second, and stops.

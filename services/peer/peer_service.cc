@@ -151,11 +151,10 @@ grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibrar
   // The token is the hex of the last path: paths need not be UTF-8, tokens must.
   absl::StatusOr<std::string> after = FromHex(request->page_token());
   if (!after.ok()) {
-    return ToGrpcStatus(MakeError(Reason::kPageTokenInvalid,
-                                  "page_token is not one that this call returned"));
+    return ToGrpcStatus(
+        MakeError(Reason::kPageTokenInvalid, "page_token is not one that this call returned"));
   }
-  const std::vector<LibraryItem> items =
-      parts_.library->Items(*after, static_cast<size_t>(*page));
+  const std::vector<LibraryItem> items = parts_.library->Items(*after, static_cast<size_t>(*page));
   for (const LibraryItem& item : items) *response->add_entries() = ToProto(item);
   if (items.size() == static_cast<size_t>(*page)) {
     response->set_next_page_token(ToHex(items.back().path));
@@ -256,8 +255,7 @@ grpc::Status PeerService::ListLimbo(grpc::ServerContext*, const v1::ListLimboReq
   return grpc::Status::OK;
 }
 
-grpc::Status PeerService::RestoreLimbo(grpc::ServerContext*,
-                                       const v1::RestoreLimboRequest* request,
+grpc::Status PeerService::RestoreLimbo(grpc::ServerContext*, const v1::RestoreLimboRequest* request,
                                        v1::RestoreLimboResponse* response) {
   absl::StatusOr<TransferId> id = TransferIdFromProto(request->transfer_id());
   if (!id.ok()) return ToGrpcStatus(id.status());

@@ -119,8 +119,8 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
   char* real = ::realpath(path.c_str(), nullptr);
   if (real == nullptr) {
     absl::Status status = ErrnoStatus(errno, path);
-    return absl::Status(status.code(), absl::StrCat("the shared folder ", path, " cannot be used: ",
-                                                    status.message(),
+    return absl::Status(status.code(), absl::StrCat("the shared folder ", path,
+                                                    " cannot be used: ", status.message(),
                                                     "; create it or give another with --share"));
   }
   folder->path_ = real;
@@ -128,9 +128,9 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
   folder->root_ = UniqueFd(::open(folder->path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder->root_.valid()) {
     absl::Status status = ErrnoStatus(errno, path);
-    return absl::Status(status.code(),
-                        absl::StrCat("the shared folder ", path, " cannot be read: ",
-                                     status.message(), "; it must be a folder that you may read"));
+    return absl::Status(status.code(), absl::StrCat("the shared folder ", path,
+                                                    " cannot be read: ", status.message(),
+                                                    "; it must be a folder that you may read"));
   }
   if (IsNetworkFileSystem(folder->root_.get())) {
     return absl::FailedPreconditionError(
@@ -154,8 +154,8 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
       ::openat(folder->state_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!folder->lock_.valid()) return ErrnoStatus(errno, "lock");
   if (::flock(folder->lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "another peer already shares ", path, "; stop it, or give another folder with --share"));
+    return absl::AlreadyExistsError(absl::StrCat("another peer already shares ", path,
+                                                 "; stop it, or give another folder with --share"));
   }
   absl::StatusOr<UniqueFd> staging = MakeFolder(folder->state_.get(), "staging");
   if (!staging.ok()) return staging.status();
@@ -177,18 +177,20 @@ absl::StatusOr<PrivateKey> SharedFolder::LoadOrCreateKey() const {
   UniqueFd fd(::openat(state_.get(), "key", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (fd.valid()) {
     std::string seed(32, '\0');
-    if (absl::Status s = ReadFully(fd.get(), 0, reinterpret_cast<uint8_t*>(seed.data()), 32); !s.ok()) {
-      return absl::DataLossError(absl::StrCat(StatePath("key"),
-                                              " is not a key of 32 bytes; restore it from a backup, "
-                                              "or remove it to begin as a new peer"));
+    if (absl::Status s = ReadFully(fd.get(), 0, reinterpret_cast<uint8_t*>(seed.data()), 32);
+        !s.ok()) {
+      return absl::DataLossError(
+          absl::StrCat(StatePath("key"),
+                       " is not a key of 32 bytes; restore it from a backup, "
+                       "or remove it to begin as a new peer"));
     }
     return PrivateKey::FromSeed(seed);
   }
   if (errno != ENOENT) return ErrnoStatus(errno, "key");
   const PrivateKey key = PrivateKey::Generate();
   const std::string seed = key.seed();
-  UniqueFd out(
-      ::openat(state_.get(), "key.new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  UniqueFd out(::openat(state_.get(), "key.new",
+                        O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!out.valid()) return ErrnoStatus(errno, "key.new");
   if (absl::Status s =
           WriteFully(out.get(), 0, reinterpret_cast<const uint8_t*>(seed.data()), seed.size());
@@ -197,7 +199,8 @@ absl::StatusOr<PrivateKey> SharedFolder::LoadOrCreateKey() const {
   }
   // fsync before rename: the name "key" implies a whole, durable key.
   SyncOrDie(out.get(), "key");
-  if (::renameat(state_.get(), "key.new", state_.get(), "key") != 0) return ErrnoStatus(errno, "key");
+  if (::renameat(state_.get(), "key.new", state_.get(), "key") != 0)
+    return ErrnoStatus(errno, "key");
   SyncOrDie(state_.get(), kStateFolder);
   return key;
 }
@@ -420,8 +423,8 @@ std::vector<SharedFolder::HiddenFile> SharedFolder::ListHidden() const {
 bool SharedFolder::FreeReserve() const { return ::unlinkat(state_.get(), "reserve", 0) == 0; }
 
 void SharedFolder::RestoreReserve() const {
-  UniqueFd fd(
-      ::openat(state_.get(), "reserve", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  UniqueFd fd(::openat(state_.get(), "reserve",
+                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return;  // it is there
   if (::fallocate(fd.get(), 0, 0, kReserveBytes) != 0) FreeReserve();
 }

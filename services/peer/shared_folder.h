@@ -3,12 +3,13 @@
 //   DIR/                     the books
 //   DIR/.arkshare/key        the Ed25519 seed; ledger.db, cache.db; reserve; lock
 //   DIR/.arkshare/staging/   downloads in progress, one file a transfer, named by its id in hex
-//   DIR/.arkshare/released/  given away and not yet confirmed: "<transfer id in hex>-<listing number>"
+//   DIR/.arkshare/released/  given away and not yet confirmed: "<transfer id in hex>-<listing
+//   number>"
 //
 // Every path is relative to DIR and resolved beneath it without following any symlink
 // (openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; part by part with O_NOFOLLOW where a sandbox
-// refuses openat2). Errors: NotFound, AlreadyExists, ResourceExhausted (disk full), PermissionDenied,
-// InvalidArgument (not a regular file, a symlink on the way), Internal.
+// refuses openat2). Errors: NotFound, AlreadyExists, ResourceExhausted (disk full),
+// PermissionDenied, InvalidArgument (not a regular file, a symlink on the way), Internal.
 //
 // An fsync that fails ends the process: what the kernel dropped cannot be asked for again, and the
 // restart recovers from what is on the disk.
@@ -36,8 +37,8 @@ namespace arkshare {
 // What tells a file from another, or from itself after a change.
 struct FileIdentity {
   uint64_t inode = 0;
-  uint64_t size = 0;      // bytes
-  int64_t mtime_ns = 0;   // since 1970
+  uint64_t size = 0;     // bytes
+  int64_t mtime_ns = 0;  // since 1970
 
   auto operator<=>(const FileIdentity&) const = default;
 };
@@ -72,8 +73,8 @@ class SharedFolder {
     FileStat stat;
   };
   absl::StatusOr<OpenedFile> OpenFile(const std::string& path) const;
-  // Calls `visit` for everything in the folder except dot-files, parents before children; folders that
-  // cannot be read are visited and skipped.
+  // Calls `visit` for everything in the folder except dot-files, parents before children; folders
+  // that cannot be read are visited and skipped.
   void Walk(const std::function<void(const std::string& path, const FileStat& stat)>& visit) const;
   // Descriptors of folders, for inotify: "" is DIR itself.
   absl::StatusOr<UniqueFd> OpenFolder(const std::string& path) const;
@@ -86,8 +87,8 @@ class SharedFolder {
   absl::Status RemoveStaging(const TransferId& id) const;
   absl::StatusOr<FileStat> StatStaging(const TransferId& id) const;
   std::vector<TransferId> ListStaging() const;
-  // Renames a staged file into the library, never over another (AlreadyExists), and makes it durable.
-  // NotFound when it is not in staging. Creates folders on the way.
+  // Renames a staged file into the library, never over another (AlreadyExists), and makes it
+  // durable. NotFound when it is not in staging. Creates folders on the way.
   absl::Status Admit(const TransferId& id, const std::string& path) const;
   // Copies an open file into staging (reflink where possible), durably.
   absl::StatusOr<FileStat> StageCopy(int from_fd, const TransferId& id) const;
@@ -99,7 +100,8 @@ class SharedFolder {
 
     bool operator==(const HiddenFile&) const = default;
   };
-  // Renames a book into released/. The stat is of what was really there; not yet durable, see SyncHidden.
+  // Renames a book into released/. The stat is of what was really there; not yet durable, see
+  // SyncHidden.
   absl::StatusOr<FileStat> Hide(const std::string& path, const HiddenFile& hidden) const;
   // Makes renames of `paths` into released/ durable: their folders and released/.
   void SyncHidden(absl::Span<const std::string> paths) const;
@@ -111,8 +113,8 @@ class SharedFolder {
   std::vector<HiddenFile> ListHidden() const;
 
   // --- The reserve ---
-  // 1 MiB that is given up when the disk is full, so that the ledger can still write. False when there is
-  // none left.
+  // 1 MiB that is given up when the disk is full, so that the ledger can still write. False when
+  // there is none left.
   bool FreeReserve() const;
   // Makes it again, when there is room.
   void RestoreReserve() const;

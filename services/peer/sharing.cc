@@ -22,8 +22,8 @@ absl::Status ForPeople(const absl::Status& status, absl::string_view path) {
     return MakeError(Reason::kDiskFull, absl::StrCat("no room for ", EscapeForDisplay(path),
                                                      " on the shared folder's disk"));
   }
-  return MakeError(Reason::kInternal, absl::StrCat("cannot share ", EscapeForDisplay(path), ": ",
-                                                   status.message()));
+  return MakeError(Reason::kInternal,
+                   absl::StrCat("cannot share ", EscapeForDisplay(path), ": ", status.message()));
 }
 
 }  // namespace
@@ -49,8 +49,9 @@ absl::StatusOr<Sharing::Shared> Sharing::Share(const std::string& path) {
     scanner_->Examine(shared.first_name);
     if (!library_->FindPath(shared.first_name)) {
       return MakeError(Reason::kInvalidField,
-                       absl::StrCat(EscapeForDisplay(path), " is in the shared folder, but cannot be "
-                                                            "shared; `arkshare-cli ls` says why"));
+                       absl::StrCat(EscapeForDisplay(path),
+                                    " is in the shared folder, but cannot be "
+                                    "shared; `arkshare-cli ls` says why"));
     }
     shared.file_count = 1;
     return shared;
@@ -66,7 +67,8 @@ absl::StatusOr<Sharing::Shared> Sharing::Share(const std::string& path) {
                      absl::StrCat(EscapeForDisplay(path), " is neither a file nor a folder"));
   }
   std::vector<std::string> files;
-  for (fs::recursive_directory_iterator it(real, fs::directory_options::skip_permission_denied, error),
+  for (fs::recursive_directory_iterator
+           it(real, fs::directory_options::skip_permission_denied, error),
        end;
        !error && it != end; it.increment(error)) {
     const std::string leaf = it->path().filename().string();

@@ -25,9 +25,9 @@ class Sharing {
     std::string first_name;
     uint64_t file_count = 0;
   };
-  // Copies a file, or a folder with all its files, into the shared folder and lists it; what stands in the
-  // shared folder already and was unshared is listed again. `path` is absolute.
-  // Errors: kFileNotFound, kInvalidName, kNameTaken, kDiskFull, kInvalidField (relative; not a file).
+  // Copies a file, or a folder with all its files, into the shared folder and lists it; what stands
+  // in the shared folder already and was unshared is listed again. `path` is absolute. Errors:
+  // kFileNotFound, kInvalidName, kNameTaken, kDiskFull, kInvalidField (relative; not a file).
   absl::StatusOr<Shared> Share(const std::string& path);
   // Lists a book no more and remembers that; the file stays. kBookNotFound.
   absl::Status Unshare(const std::string& name);

@@ -70,8 +70,9 @@ std::string SqlStatement::Bytes(int column) const {
 absl::StatusOr<std::unique_ptr<SqlDatabase>> SqlDatabase::Open(const std::string& path,
                                                                bool durable) {
   sqlite3* raw = nullptr;
-  const int rc = sqlite3_open_v2(
-      path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+  const int rc =
+      sqlite3_open_v2(path.c_str(), &raw,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
   auto db = std::unique_ptr<SqlDatabase>(new SqlDatabase(raw));
   if (rc != SQLITE_OK) return SqlError(raw, absl::StrCat("cannot open ", path));
   sqlite3_busy_timeout(raw, 5000);

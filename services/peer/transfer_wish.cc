@@ -18,10 +18,10 @@ std::string Describe(const FetchWish& wish) {
 }
 
 absl::Status AlreadyHere(const Book& book) {
-  return MakeError(Reason::kAlreadyInLibrary,
-                   absl::StrCat("file already in your folder, as ",
-                                EscapeForDisplay(book.record.name.value())),
-                   {{"name", book.record.name.value()}});
+  return MakeError(
+      Reason::kAlreadyInLibrary,
+      absl::StrCat("file already in your folder, as ", EscapeForDisplay(book.record.name.value())),
+      {{"name", book.record.name.value()}});
 }
 
 }  // namespace
@@ -72,7 +72,10 @@ absl::StatusOr<Transfers::Choice> Transfers::Choose(const FetchWish& wish) {
   }
   if (wish.name && !wish.save_as) {
     // Asked before the index: what is here need not be searched for.
-    if (std::optional<Book> here = parts_.library->Find(*wish.name)) return AlreadyHere(*here);
+    // Another content under that name is no answer to a wish for this one; its name is taken, see
+    // Begin.
+    const std::optional<Book> here = parts_.library->Find(*wish.name);
+    if (here && (!wish.content || here->record.content == *wish.content)) return AlreadyHere(*here);
   }
   v1::SearchRequest request;
   if (wish.name) {
@@ -90,12 +93,11 @@ absl::StatusOr<Transfers::Choice> Transfers::Choose(const FetchWish& wish) {
     absl::StatusOr<std::optional<v1::Peer>> peer = parts_.index->FindPeer(wish.from_peer_id);
     if (!peer.ok()) return peer.status();
     if (!peer->has_value()) {
-      return MakeError(Reason::kPeerUnknown,
-                       absl::StrCat("there is no peer ", wish.from_peer_id,
-                                    " now; `arkshare-cli peers` lists them"));
+      return MakeError(Reason::kPeerUnknown, absl::StrCat("there is no peer ", wish.from_peer_id,
+                                                          " now; `arkshare-cli peers` lists them"));
     }
-    return MakeError(Reason::kBookNotFound, absl::StrCat("peer ", wish.from_peer_id,
-                                                         " does not have ", Describe(wish)));
+    return MakeError(Reason::kBookNotFound,
+                     absl::StrCat("peer ", wish.from_peer_id, " does not have ", Describe(wish)));
   }
   if (!wish.save_as) {
     if (std::optional<Book> here = parts_.library->FindContent(content)) return AlreadyHere(*here);

@@ -62,9 +62,9 @@ absl::Status Transfers::Recover() {
       // Neither staged nor in the library: somebody deleted it by hand, and the scan will say so.
       if (listing->has_value() && parts_.folder->StatStaging(record.id).ok()) {
         if (absl::Status s = Admit(transfer->record, **listing); !s.ok()) {
-          return absl::Status(s.code(), absl::StrCat("a received book cannot enter the folder: ",
-                                                     s.message(),
-                                                     "; mend that and start the peer again"));
+          return absl::Status(s.code(),
+                              absl::StrCat("a received book cannot enter the folder: ", s.message(),
+                                           "; mend that and start the peer again"));
         }
         parts_.library->UnclaimPath((*listing)->path);
       }
@@ -166,10 +166,10 @@ absl::StatusOr<TransferId> Transfers::Begin(const FetchWish& wish) {
   if (!choice.ok()) return choice.status();
   // A file that the library does not list (unshared, or not yet hashed) has its name all the same.
   if (parts_.folder->Stat(choice->save_as.value()).ok()) {
-    return MakeError(Reason::kNameTaken,
-                     absl::StrCat("there is already a file named ",
-                                  EscapeForDisplay(choice->save_as.value()),
-                                  " in your folder; choose another name for this book (--as)"));
+    return MakeError(
+        Reason::kNameTaken,
+        absl::StrCat("there is already a file named ", EscapeForDisplay(choice->save_as.value()),
+                     " in your folder; choose another name for this book (--as)"));
   }
   if (absl::Status s = parts_.library->ReserveName(choice->save_as); !s.ok()) return s;
   TransferRecord record{.id = TransferId::Random(),
@@ -283,12 +283,13 @@ Transfers::Next Transfers::Receive(Transfer& transfer) {
   TransferRecord& record = transfer.record;
   absl::StatusOr<UniqueFd> fd = parts_.folder->CreateStaging(record.id, record.content.size);
   if (!fd.ok()) {
-    return Drop(transfer, absl::IsResourceExhausted(fd.status())
-                              ? MakeError(Reason::kDiskFull,
-                                          absl::StrCat("the disk of this peer has no room for the ",
-                                                       record.content.size,
-                                                       " bytes of this book; make room and try again"))
-                              : MakeError(Reason::kInternal, fd.status().message()));
+    return Drop(transfer,
+                absl::IsResourceExhausted(fd.status())
+                    ? MakeError(Reason::kDiskFull,
+                                absl::StrCat("the disk of this peer has no room for the ",
+                                             record.content.size,
+                                             " bytes of this book; make room and try again"))
+                    : MakeError(Reason::kInternal, fd.status().message()));
   }
   Fetcher::Job job{
       .content = record.content,
@@ -299,7 +300,8 @@ Transfers::Next Transfers::Receive(Transfer& transfer) {
                          std::optional<int> position) { Progress(transfer, bytes, position); }};
   absl::StatusOr<std::vector<Sha256Digest>> pieces = parts_.fetcher->Fetch(job);
   if (!pieces.ok()) {
-    if (absl::IsCancelled(pieces.status())) return Next::kEnd;  // stopping; the next start forgets it
+    if (absl::IsCancelled(pieces.status()))
+      return Next::kEnd;  // stopping; the next start forgets it
     return Drop(transfer, pieces.status());
   }
   ARKSHARE_FAILPOINT("receiver.fetched");
@@ -341,11 +343,11 @@ Transfers::Next Transfers::TakeOver(Transfer& transfer) {
   }
   if (GetReason(ticket.status()) == Reason::kBookMoved) {
     const std::string to = PeerName(GetErrorMetadata(ticket.status())["moved_to_public_key"]);
-    return Drop(transfer, MakeError(Reason::kBookMoved,
-                                    absl::StrCat(EscapeForDisplay(record.name.value()),
-                                                 " has just moved to ", to,
-                                                 "; ask again to get it from there"),
-                                    GetErrorMetadata(ticket.status())));
+    return Drop(transfer,
+                MakeError(Reason::kBookMoved,
+                          absl::StrCat(EscapeForDisplay(record.name.value()), " has just moved to ",
+                                       to, "; ask again to get it from there"),
+                          GetErrorMetadata(ticket.status())));
   }
   record.move = false;
   return Own(transfer, std::string(ticket.status().message()));
@@ -359,10 +361,11 @@ Transfers::Next Transfers::Own(Transfer& transfer, std::string note) {
     // Only a person can have done this. After a ticket the source's hidden copy is the last one.
     spdlog::critical("staged_book_lost transfer={} book=\"{}\": somebody changed .arkshare/staging",
                      record.id.hex(), EscapeForDisplay(record.name.value()));
-    return Drop(transfer,
-                MakeError(Reason::kInternal,
-                          "the received book was removed from .arkshare/staging by hand; its source "
-                          "keeps a hidden copy (`arkshare-cli limbo` there)"));
+    return Drop(
+        transfer,
+        MakeError(Reason::kInternal,
+                  "the received book was removed from .arkshare/staging by hand; its source "
+                  "keeps a hidden copy (`arkshare-cli limbo` there)"));
   }
   ListingRecord listing{.name = record.name,
                         .path = record.name.value(),
@@ -408,9 +411,9 @@ Transfers::Next Transfers::Own(Transfer& transfer, std::string note) {
   return Next::kGoOn;
 }
 
-// Renames a staged file to the name of its listing, or to the next free one: ledger first, then disk, so
-// that a crash leaves a ledger that a restart can follow. The path of `listing` is claimed, and what it is
-// changed to stays claimed.
+// Renames a staged file to the name of its listing, or to the next free one: ledger first, then
+// disk, so that a crash leaves a ledger that a restart can follow. The path of `listing` is
+// claimed, and what it is changed to stays claimed.
 absl::Status Transfers::Admit(TransferRecord& record, ListingRecord& listing) {
   const BookName wanted = record.name;
   for (int n = 2;; ++n) {
@@ -429,7 +432,8 @@ absl::Status Transfers::Admit(TransferRecord& record, ListingRecord& listing) {
   }
 }
 
-// OWNED -> DONE: the index and the source know. Both may be away for long; neither waits for the other.
+// OWNED -> DONE: the index and the source know. Both may be away for long; neither waits for the
+// other.
 Transfers::Next Transfers::Tell(Transfer& transfer) {
   TransferRecord& record = transfer.record;
   absl::Status index_said = absl::OkStatus();
@@ -513,8 +517,7 @@ absl::StatusOr<MoveTicket> Transfers::AskRelease(Transfer& transfer) {
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   v1::ReleaseResponse response;
-  const grpc::Status status =
-      parts_.holders->Stub(*address)->Release(&context, request, &response);
+  const grpc::Status status = parts_.holders->Stub(*address)->Release(&context, request, &response);
   if (!status.ok() || response.results_size() != 1) {
     transfer.source_address.clear();  // it may be elsewhere by now
     if (status.ok()) return absl::InternalError("the source answered with no result");
@@ -543,8 +546,7 @@ absl::Status Transfers::SendConfirm(Transfer& transfer) {
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   v1::ConfirmResponse response;
-  const grpc::Status status =
-      parts_.holders->Stub(*address)->Confirm(&context, request, &response);
+  const grpc::Status status = parts_.holders->Stub(*address)->Confirm(&context, request, &response);
   if (!status.ok() || response.results_size() != 1) {
     transfer.source_address.clear();
     if (status.ok()) return absl::InternalError("the source answered with no result");

@@ -50,15 +50,14 @@ struct TransferView {
   absl::Time start{}, end{};
 };
 
-// A bounded number of worker threads take transfers from one queue in order of time; a transfer that cannot
-// go on now (its source or the index is away) goes back into it. The order of one transfer, and what is
-// durable when:
+// A bounded number of worker threads take transfers from one queue in order of time; a transfer
+// that cannot go on now (its source or the index is away) goes back into it. The order of one
+// transfer, and what is durable when:
 //   INTENT     recorded; fetch and verify into staging           a restart forgets it
 //   PREPARED   after fsync of the file and of staging            from here on it is never given up
 //   (Release)  the source decides; a ticket, or a final refusal
-//   OWNED      recorded with its new listing; then renamed into the library, folders fsynced, served
-//   (UpdateOwner, Confirm)  repeated until they are answered
-//   DONE
+//   OWNED      recorded with its new listing; then renamed into the library, folders fsynced,
+//   served (UpdateOwner, Confirm)  repeated until they are answered DONE
 // Thread-safe.
 class Transfers {
  public:
@@ -86,10 +85,11 @@ class Transfers {
   // The index can be told things again.
   void RetryNow();
 
-  // Finds a source and begins; the transfer goes on by itself. Blocks for the search. For the errors see
-  // PeerService.Fetch.
+  // Finds a source and begins; the transfer goes on by itself. Blocks for the search. For the
+  // errors see PeerService.Fetch.
   absl::StatusOr<TransferId> Begin(const FetchWish& wish);
-  // Waits until something changes (by `version`, 0 at first) or `wait` has passed. kTransferUnknown.
+  // Waits until something changes (by `version`, 0 at first) or `wait` has passed.
+  // kTransferUnknown.
   struct Update {
     TransferView view;
     uint64_t version = 0;

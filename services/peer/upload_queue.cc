@@ -26,8 +26,8 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::Enter(
       return Slot(this);
     }
     if (line_.size() >= kMaxWaiting) {
-      return MakeError(Reason::kQueueFull, "too many others wait for this peer; try again later", {},
-                       kRetryAfter);
+      return MakeError(Reason::kQueueFull, "too many others wait for this peer; try again later",
+                       {}, kRetryAfter);
     }
     number = next_number_++;
     line_.push_back(number);

@@ -34,10 +34,10 @@ class UploadQueue {
     UploadQueue* queue_;
   };
 
-  // Blocks until a slot is free. `on_position` is called, without locks, with how many are served before
-  // this caller, at once and then whenever that changes or a second has passed; when it returns false the
-  // caller no longer wants the slot: Cancelled. kQueueFull with a RetryInfo when 64 wait already;
-  // kShuttingDown after Close.
+  // Blocks until a slot is free. `on_position` is called, without locks, with how many are served
+  // before this caller, at once and then whenever that changes or a second has passed; when it
+  // returns false the caller no longer wants the slot: Cancelled. kQueueFull with a RetryInfo when
+  // 64 wait already; kShuttingDown after Close.
   absl::StatusOr<Slot> Enter(const std::function<bool(int position)>& on_position);
   // Lets nobody in any more.
   void Close();
