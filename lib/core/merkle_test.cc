@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <limits>
 #include <random>
 
@@ -19,7 +20,10 @@ constexpr uint64_t kGiB = 1024 * kMiB;
 std::vector<uint8_t> Bytes(uint64_t size) {
   std::mt19937_64 random(size);
   std::vector<uint8_t> bytes(size);
-  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
+  for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+    const uint64_t word = random();
+    std::memcpy(&bytes[at], &word, std::min(sizeof(word), size - at));
+  }
   return bytes;
 }
 

@@ -233,6 +233,16 @@ TEST(TicketVerifierTest, RemembersNothingWrong) {
   EXPECT_TRUE(verifier.Verify(b[1]).ok());
 }
 
+TEST(TicketVerifierTest, OneGoodTicketDoesNotVouchForItsBatch) {
+  // A thief may put what it likes into a batch of its own, also tickets in others' names.
+  const PrivateKey source = Key(1);
+  const PrivateKey thief = Key(2);
+  const std::vector<MoveTicket> tickets = IssueTickets(thief, {Body(thief, 0), Body(source, 1)});
+  TicketVerifier verifier;
+  EXPECT_TRUE(verifier.Verify(tickets[0]).ok());
+  EXPECT_FALSE(verifier.Verify(tickets[1]).ok());
+}
+
 TEST(EncodeTicketTest, GoesThereAndBack) {
   const PrivateKey key = Key(1);
   for (size_t n : {1, 2, 3, 8, 1000}) {

@@ -55,7 +55,7 @@ void ExpectKeepsTheRules(const std::string& name) {
 TEST(BookNameFuzz, WhatIsANameKeepsTheRules) {
   Mutator texts = Texts(1);
   uint64_t names = 0;
-  const uint64_t rounds = FuzzRounds(60'000);
+  const uint64_t rounds = FuzzRounds(15'000);
   for (uint64_t i = 0; i < rounds && !HasFailure(); ++i) {
     const std::string text = texts.Next();
     const absl::StatusOr<BookName> name = BookName::Parse(text);
@@ -86,7 +86,7 @@ TEST(BookNameFuzz, WhatIsANameKeepsTheRules) {
 
 TEST(EscapeForDisplayFuzz, NothingThatDeceivesIsLeft) {
   Mutator texts = Texts(2);
-  for (uint64_t i = FuzzRounds(60'000); i > 0 && !HasFailure(); --i) {
+  for (uint64_t i = FuzzRounds(15'000); i > 0 && !HasFailure(); --i) {
     const std::string text = texts.Next();
     const std::string shown = EscapeForDisplay(text);
     EXPECT_EQ(EscapeForDisplay(shown), shown);
@@ -103,7 +103,7 @@ TEST(EscapeForDisplayFuzz, NothingThatDeceivesIsLeft) {
 
 TEST(FoldedWordsFuzz, WordsAreWords) {
   Mutator texts = Texts(3);
-  for (uint64_t i = FuzzRounds(40'000); i > 0 && !HasFailure(); --i) {
+  for (uint64_t i = FuzzRounds(10'000); i > 0 && !HasFailure(); --i) {
     const std::string a = texts.Next();
     const std::string b = texts.Next();
     std::vector<std::string> words = FoldedWords(a);
