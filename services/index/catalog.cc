@@ -1,0 +1,306 @@
+#include "services/index/catalog.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "lib/core/errors.h"
+#include "services/index/watch.h"
+
+namespace arkshare {
+namespace {
+
+// How much of a closed shelf is freed under one lock.
+constexpr size_t kReclaimSlice = 1'000;
+// Ranges of tombstones kept for peers that are not there: tickets can name any number of them.
+constexpr size_t kMostBuriedRanges = 100'000;
+
+BookListing ListingOf(const Edition& edition, uint64_t number) {
+  return {number, edition.title->name, edition.content};
+}
+
+}  // namespace
+
+// Holds the lock; its end tells everybody of the change, after the lock is given back.
+class ABSL_SCOPED_LOCKABLE Catalog::Change {
+ public:
+  explicit Change(Catalog* catalog) ABSL_EXCLUSIVE_LOCK_FUNCTION(catalog->mutex_)
+      : catalog_(catalog) {
+    catalog_->mutex_.Lock();
+  }
+  ~Change() ABSL_UNLOCK_FUNCTION() {
+    catalog_->mutex_.Unlock();
+    catalog_->events_.WakeReaders();
+    if (catalog_->options_.on_change) catalog_->options_.on_change();
+  }
+
+ private:
+  Catalog* const catalog_;
+};
+
+Catalog::Catalog(Options options) : options_(std::move(options)) {}
+
+Catalog::~Catalog() = default;
+
+Catalog::ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
+  Change change(this);
+  if (const auto earlier = by_key_.find(peer.key); earlier != by_key_.end()) {
+    CloseLocked(ShelfPtr(earlier->second));
+  }
+  auto shelf = std::make_shared<Shelf>(std::move(peer), reachable);
+  shelf->gone_earlier = ExhumeLocked(shelf->info.key);
+  by_id_[shelf->info.peer_id] = shelf;
+  by_key_[shelf->info.key] = shelf;
+  return shelf;
+}
+
+void Catalog::SetStreaming(const ShelfPtr& shelf, bool streaming) {
+  Change change(this);
+  if (shelf->closed || shelf->streaming == streaming) return;
+  if (streaming) {
+    shelf->streaming = true;
+    if (shelf->visible()) ShowLocked(shelf);
+  } else {
+    if (shelf->visible()) HideLocked(shelf);
+    shelf->streaming = false;
+  }
+}
+
+void Catalog::SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t upload_limit) {
+  {
+    // Most heartbeats say nothing new.
+    MutexLock lock(&mutex_);
+    if (shelf->info.free_slots == free_slots && shelf->info.upload_limit == upload_limit) return;
+  }
+  Change change(this);
+  shelf->info.free_slots = free_slots;
+  shelf->info.upload_limit = upload_limit;
+  if (!shelf->visible()) return;
+  CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kPeerListed;
+  event.peer = shelf->Summary();
+  PublishLocked(std::move(event));
+}
+
+void Catalog::Close(const ShelfPtr& shelf) {
+  Change change(this);
+  CloseLocked(shelf);
+}
+
+Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
+                                absl::Span<const StatementRecord> statements) {
+  Change change(this);
+  Applied applied;
+  for (const StatementRecord& statement : statements) {
+    if (!statement.present.has_value()) {
+      const std::optional<BookListing> removed = GoneLocked(*shelf, statement.number);
+      if (removed.has_value() && shelf->visible()) {
+        PublishBookLocked(CatalogEvent::Kind::kBookGone, shelf->info.peer_id, *removed);
+      }
+    } else {
+      if (shelf->by_number.size() >= options_.max_books_per_peer &&
+          !shelf->by_number.contains(statement.number) && !shelf->IsGone(statement.number)) {
+        applied.status = MakeError(
+            Reason::kLimitExceeded,
+            absl::StrCat("this index lists at most ", options_.max_books_per_peer,
+                         " books of one peer: share fewer, or ask its operator for more"));
+        return applied;
+      }
+      const absl::StatusOr<bool> added = PresentLocked(*shelf, statement);
+      if (!added.ok()) {
+        applied.status = added.status();
+        return applied;
+      }
+      if (*added && shelf->visible()) {
+        PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf->info.peer_id, *statement.present);
+      }
+    }
+    if (shelf->gone.range_count() > options_.max_books_per_peer) {
+      applied.status = MakeError(Reason::kLimitExceeded,
+                                 "too many listing numbers are gone that never were in sequence");
+      return applied;
+    }
+    ++applied.count;
+  }
+  return applied;
+}
+
+void Catalog::CompleteSnapshot(const ShelfPtr& shelf) {
+  MutexLock lock(&mutex_);
+  shelf->gone_earlier.Clear();
+}
+
+std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
+                                               absl::Span<const OwnerChange> changes) {
+  Change change(this);
+  std::vector<absl::Status> statuses;
+  statuses.reserve(changes.size());
+  for (const OwnerChange& item : changes) {
+    const absl::StatusOr<bool> added = PresentLocked(*receiver, item.receiver);
+    statuses.push_back(added.status());
+    if (!added.ok()) continue;
+
+    std::optional<BookEvent> old_book;
+    if (const auto source = by_key_.find(item.source); source != by_key_.end()) {
+      Shelf& shelf = *source->second;
+      std::optional<BookListing> removed = GoneLocked(shelf, item.source_listing);
+      if (removed.has_value() && shelf.visible()) {
+        old_book = BookEvent{shelf.info.peer_id, *std::move(removed)};
+      }
+    } else {
+      NumberSet gone;
+      gone.Insert(item.source_listing);
+      BuryLocked(item.source, std::move(gone));
+    }
+
+    const bool shown = *added && receiver->visible();
+    if (!old_book.has_value() && !shown) continue;
+    CatalogEvent event;
+    event.kind = CatalogEvent::Kind::kBookGone;
+    if (shown) {
+      event.kind =
+          old_book.has_value() ? CatalogEvent::Kind::kBookMoved : CatalogEvent::Kind::kBookListed;
+      event.book = BookEvent{receiver->info.peer_id, *item.receiver.present};
+      event.old_book = std::move(old_book);
+    } else {
+      event.book = std::move(old_book);
+    }
+    PublishLocked(std::move(event));
+  }
+  return statuses;
+}
+
+bool Catalog::Reclaim() {
+  MutexLock lock(&mutex_);
+  for (size_t tries = closed_.size(); tries > 0; --tries) {
+    const ShelfPtr shelf = closed_.front();
+    if (shelf->pins > 0) {
+      closed_.pop_front();
+      closed_.push_back(shelf);
+      continue;
+    }
+    for (size_t i = 0; i < kReclaimSlice && !shelf->by_name.empty(); ++i) {
+      RemoveLocked(*shelf, shelf->by_name.begin()->number);
+    }
+    if (shelf->by_name.empty()) closed_.pop_front();
+    return !closed_.empty();
+  }
+  return false;
+}
+
+void Catalog::CloseLocked(const ShelfPtr& shelf) {
+  if (shelf->closed) return;
+  if (shelf->visible()) HideLocked(shelf);
+  shelf->closed = true;
+  // The id may already be another session's.
+  if (const auto place = by_id_.find(shelf->info.peer_id);
+      place != by_id_.end() && place->second == shelf) {
+    by_id_.erase(place);
+  }
+  by_key_.erase(shelf->info.key);
+  NumberSet gone = std::move(shelf->gone);
+  if (gone.range_count() < shelf->gone_earlier.range_count()) std::swap(gone, shelf->gone_earlier);
+  gone.Merge(shelf->gone_earlier);
+  shelf->gone_earlier.Clear();
+  BuryLocked(shelf->info.key, std::move(gone));
+  closed_.push_back(shelf);
+}
+
+void Catalog::ShowLocked(const ShelfPtr& shelf) {
+  CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kPeerListed;
+  event.peer = shelf->Summary();
+  PublishLocked(std::move(event));
+  if (events_.empty()) return;
+  if (shelf->by_name.size() > kMostEventsBehind) {
+    events_.CutOffAll();
+    return;
+  }
+  for (const NameKey& key : shelf->by_name) {
+    const Edition& edition = *shelf->by_number.at(key.number).edition;
+    PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf->info.peer_id,
+                      ListingOf(edition, key.number));
+  }
+}
+
+void Catalog::HideLocked(const ShelfPtr& shelf) {
+  CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kPeerGone;
+  event.peer_id = shelf->info.peer_id;
+  PublishLocked(std::move(event));
+}
+
+absl::StatusOr<bool> Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement) {
+  const BookListing& listing = *statement.present;
+  if (shelf.closed || shelf.IsGone(listing.number)) return false;
+  if (const auto known = shelf.by_number.find(listing.number); known != shelf.by_number.end()) {
+    if (ListingOf(*known->second.edition, listing.number) == listing) return false;
+    return MakeError(
+        Reason::kInvalidField,
+        absl::StrCat("listing_number ", listing.number,
+                     " already stands for another book: a number is never used twice"));
+  }
+  Edition* edition =
+      books_.Add(listing.name, statement.words, listing.content, {&shelf, listing.number});
+  shelf.by_number[listing.number] = {edition, revision_ + 1};
+  shelf.by_name.insert({edition->title, listing.number});
+  return true;
+}
+
+std::optional<BookListing> Catalog::GoneLocked(Shelf& shelf, uint64_t number) {
+  if (shelf.closed) return std::nullopt;
+  shelf.gone.Insert(number);
+  const auto known = shelf.by_number.find(number);
+  if (known == shelf.by_number.end()) return std::nullopt;
+  BookListing listing = ListingOf(*known->second.edition, number);
+  KeepForScansLocked(shelf, number, known->second);
+  RemoveLocked(shelf, number);
+  return listing;
+}
+
+void Catalog::RemoveLocked(Shelf& shelf, uint64_t number) {
+  const auto known = shelf.by_number.find(number);
+  Edition* edition = known->second.edition;
+  shelf.by_name.erase(NameKey{edition->title, number});
+  shelf.by_number.erase(known);
+  books_.Remove(edition, {&shelf, number});
+}
+
+void Catalog::BuryLocked(const PublicKey& key, NumberSet gone) {
+  gone.Merge(ExhumeLocked(key));
+  if (gone.empty()) return;
+  const uint64_t order = next_burial_++;
+  buried_ranges_ += gone.range_count();
+  buried_[key] = {std::move(gone), order};
+  burials_[order] = key;
+  while (buried_ranges_ > kMostBuriedRanges) ExhumeLocked(PublicKey(burials_.begin()->second));
+}
+
+NumberSet Catalog::ExhumeLocked(const PublicKey& key) {
+  const auto grave = buried_.find(key);
+  if (grave == buried_.end()) return {};
+  NumberSet gone = std::move(grave->second.gone);
+  buried_ranges_ -= gone.range_count();
+  burials_.erase(grave->second.order);
+  buried_.erase(grave);
+  return gone;
+}
+
+void Catalog::PublishLocked(CatalogEvent event) {
+  event.revision = ++revision_;
+  events_.Publish(std::move(event));
+}
+
+void Catalog::PublishBookLocked(CatalogEvent::Kind kind, uint32_t peer_id,
+                                const BookListing& listing) {
+  if (events_.empty()) {
+    ++revision_;
+    return;
+  }
+  CatalogEvent event;
+  event.kind = kind;
+  event.book = BookEvent{peer_id, listing};
+  PublishLocked(std::move(event));
+}
+
+}  // namespace arkshare

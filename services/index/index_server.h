@@ -1,0 +1,70 @@
+// arkshare-index, put together.
+#ifndef ARKSHARE_SERVICES_INDEX_INDEX_SERVER_H_
+#define ARKSHARE_SERVICES_INDEX_INDEX_SERVER_H_
+
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "lib/core/clock.h"
+#include "lib/core/mutex.h"
+#include "lib/rpc/credentials.h"
+#include "lib/rpc/server.h"
+#include "services/index/catalog.h"
+#include "services/index/index_service.h"
+#include "services/index/sessions.h"
+#include "services/index/table_printer.h"
+
+namespace arkshare {
+
+struct IndexOptions {
+  std::string listen = "127.0.0.1:50051";
+  TlsOptions tls;                            // of the port, and for dialling peers back
+  bool insecure = false;                     // plaintext on a non-loopback address
+  absl::Duration lease = absl::Seconds(10);  // a peer that is silent for so long is gone
+  std::string state_file;  // keeps the peers' numbers over restarts; empty: it does not
+  bool print_table = false;
+  uint64_t max_books = 1'000'000;  // of one peer
+  absl::Duration dial_back_timeout = absl::Seconds(2);
+  const Clock* clock = Clock::Real();
+};
+
+// Thread-safe.
+class IndexServer {
+ public:
+  // Serves when it returns. Errors are those of RpcServer::Start, and InvalidArgument for a state
+  // file that cannot be read.
+  static absl::StatusOr<std::unique_ptr<IndexServer>> Start(IndexOptions options);
+  ~IndexServer();
+
+  // "IP:PORT" with the port that was bound.
+  const std::string& address() const { return rpc_->address(); }
+  // Ends all streams, lets calls end for a second, keeps the state. Blocks. Idempotent.
+  void Stop();
+
+ private:
+  IndexServer(IndexOptions options, Sessions::Options session_options,
+              std::shared_ptr<grpc::ChannelCredentials> credentials);
+  // Lapsed leases, the memory of those who left, the state file.
+  void KeepHouse();
+  void SaveIds();
+
+  const IndexOptions options_;
+  TablePrinter printer_;
+  Catalog catalog_;
+  Sessions sessions_;
+  IndexService service_;
+  std::unique_ptr<RpcServer> rpc_;
+  Mutex mutex_;
+  CondVar stop_cv_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread housekeeper_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_INDEX_SERVER_H_

@@ -1,0 +1,43 @@
+// arkshare-index: knows who has which book.
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lib/options/options.h"
+#include "lib/rpc/server.h"
+#include "services/index/index_server.h"
+
+int main(int argc, char** argv) {
+  arkshare::TuneProcess();
+  arkshare::BlockStopSignals();
+
+  arkshare::IndexOptions options;
+  const std::unique_ptr<CLI::App> app =
+      arkshare::MakeApp("arkshare-index", "arkshare-index: knows who has which book.");
+  app->add_option("--listen", options.listen, "IP:PORT to listen on; port 0 is any free one")
+      ->capture_default_str();
+  arkshare::AddDuration(*app, "--lease", options.lease,
+                        "A peer that is silent for so long is gone");
+  app->add_option("--state", options.state_file,
+                  "File that keeps the peers' numbers over restarts");
+  app->add_flag("--print-table", options.print_table, "Print the table of peers on every change");
+  app->add_option("--max-books", options.max_books, "Books listed of one peer at most")
+      ->capture_default_str();
+  arkshare::AddTlsOptions(*app, options.tls);
+  app->add_flag("--insecure", options.insecure, "Allow other machines to connect without TLS");
+  if (const std::optional<int> exit_code = arkshare::ParseOptions(*app, argc, argv)) {
+    return *exit_code;
+  }
+
+  const auto server = arkshare::IndexServer::Start(options);
+  if (!server.ok()) {
+    std::fprintf(stderr, "arkshare-index: %s\n", std::string(server.status().message()).c_str());
+    return arkshare::kExitFailed;
+  }
+  std::printf("serving address=%s\n", (*server)->address().c_str());
+  std::fflush(stdout);
+  arkshare::WaitForStopSignal();
+  (*server)->Stop();
+  return arkshare::kExitDone;
+}

@@ -1,0 +1,135 @@
+#include "services/index/peer_ids.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "lib/core/content_id.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kMostKeys = 10'000;
+
+absl::Status SystemError(absl::string_view what, const std::string& path) {
+  return absl::InternalError(absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(errno)));
+}
+
+absl::Status WriteDurably(int fd, absl::string_view text, const std::string& path) {
+  while (!text.empty()) {
+    const ssize_t written = write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return SystemError("write", path);
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return fsync(fd) == 0 ? absl::OkStatus() : SystemError("sync", path);
+}
+
+}  // namespace
+
+absl::StatusOr<PeerIds> PeerIds::Parse(absl::string_view text) {
+  PeerIds ids;
+  int number = 0;
+  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    ++number;
+    const std::vector<absl::string_view> parts = absl::StrSplit(line, ' ');
+    uint32_t id = 0;
+    absl::StatusOr<PublicKey> key = absl::InvalidArgumentError("");
+    if (parts.size() == 2) {
+      const absl::StatusOr<std::string> bytes = FromHex(parts[0]);
+      if (bytes.ok()) key = PublicKey::FromBytes(*bytes);
+    }
+    if (!key.ok() || !absl::SimpleAtoi(parts[1], &id) || id == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", number, " is not a key and a number"));
+    }
+    ids.Remember(*key, id);
+  }
+  return ids;
+}
+
+absl::StatusOr<PeerIds> PeerIds::Load(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return PeerIds();
+  std::ifstream file(path, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot read the state file ", path, ": ", std::strerror(errno)));
+  }
+  absl::StatusOr<PeerIds> ids = Parse(text);
+  if (!ids.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the state file ", path, " is damaged or not ours: ", ids.status().message(),
+                     "; remove it"));
+  }
+  return ids;
+}
+
+std::string PeerIds::Serialize() const {
+  std::string text;
+  for (const auto& [order, key] : by_order_) {
+    absl::StrAppend(&text, key.hex(), " ", by_key_.at(key).id, "\n");
+  }
+  return text;
+}
+
+void PeerIds::Remember(const PublicKey& key, uint32_t id) {
+  if (const auto other = by_id_.find(id); other != by_id_.end()) Forget(PublicKey(other->second));
+  Forget(key);
+  const uint64_t order = next_order_++;
+  by_key_[key] = {id, order};
+  by_id_[id] = key;
+  by_order_[order] = key;
+  if (by_key_.size() > kMostKeys) Forget(PublicKey(by_order_.begin()->second));
+}
+
+std::optional<uint32_t> PeerIds::IdOf(const PublicKey& key) const {
+  const auto place = by_key_.find(key);
+  if (place == by_key_.end()) return std::nullopt;
+  return place->second.id;
+}
+
+std::optional<PublicKey> PeerIds::KeyOf(uint32_t id) const {
+  const auto place = by_id_.find(id);
+  if (place == by_id_.end()) return std::nullopt;
+  return place->second;
+}
+
+void PeerIds::Forget(const PublicKey& key) {
+  const auto place = by_key_.find(key);
+  if (place == by_key_.end()) return;
+  by_id_.erase(place->second.id);
+  by_order_.erase(place->second.order);
+  by_key_.erase(place);
+}
+
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view text) {
+  const std::string temporary = absl::StrCat(path, ".new");
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return SystemError("make", temporary);
+  const absl::Status written = WriteDurably(fd, text, temporary);
+  close(fd);
+  if (!written.ok()) return written;
+  if (rename(temporary.c_str(), path.c_str()) != 0) return SystemError("replace", path);
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string folder = parent.empty() ? "." : parent.string();
+  const int folder_fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder_fd < 0) return SystemError("open", folder);
+  const bool synced = fsync(folder_fd) == 0;
+  close(folder_fd);
+  return synced ? absl::OkStatus() : SystemError("sync", folder);
+}
+
+}  // namespace arkshare

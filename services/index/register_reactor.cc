@@ -1,0 +1,128 @@
+// IndexService.Register: check, dial back, then begin the session.
+#include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <utility>
+
+#include "lib/core/errors.h"
+#include "lib/core/mutex.h"
+#include "lib/rpc/convert.h"
+#include "lib/rpc/status.h"
+#include "services/index/caller.h"
+#include "services/index/dial_back.h"
+#include "services/index/index_service.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kRegistrationIdBytes = 16;
+// Each costs a connection; after a restart of the index all peers come at once.
+constexpr int kMostDialBacks = 1'000;
+
+absl::StatusOr<PeerInfo> ParsePeer(const v1::RegisterRequest& request, const Caller& caller) {
+  PeerInfo peer;
+  const absl::StatusOr<PublicKey> key = KeyFromProto(request.public_key(), "public_key");
+  if (!key.ok()) return key.status();
+  if (request.registration_id().size() != kRegistrationIdBytes) {
+    return MakeError(Reason::kInvalidField, "registration_id must be 16 bytes");
+  }
+  if (request.policy() != v1::SHARE_POLICY_MOVE && request.policy() != v1::SHARE_POLICY_COPY) {
+    return MakeError(Reason::kInvalidField,
+                     "policy must be SHARE_POLICY_MOVE or SHARE_POLICY_COPY");
+  }
+  absl::StatusOr<PeerAddress> address =
+      ChooseAddress(caller, request.port(), request.advertised_address());
+  if (!address.ok()) return address.status();
+  peer.peer_id = request.requested_peer_id();
+  peer.key = *key;
+  peer.address = std::move(address->address);
+  peer.loopback = address->loopback;
+  peer.policy = request.policy();
+  peer.free_slots = request.upload_slots();
+  peer.upload_limit = request.upload_limit();
+  return peer;
+}
+
+}  // namespace
+
+class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
+ public:
+  RegisterReactor(IndexService* service, grpc::CallbackServerContext* context,
+                  const v1::RegisterRequest* request, v1::RegisterResponse* response)
+      : service_(service), context_(context), response_(response) {
+    absl::StatusOr<PeerInfo> peer = ParsePeer(*request, ParseCaller(context->peer()));
+    if (peer.ok() && ++service_->dial_backs_ > kMostDialBacks) {
+      --service_->dial_backs_;
+      peer = MakeError(Reason::kLimitExceeded, "too many peers register at this moment", {},
+                       absl::Seconds(1));
+    }
+    if (!peer.ok()) {
+      Finish(ToGrpcStatus(peer.status()));
+      return;
+    }
+    registration_.order = service_->sessions_->BeginRegistration();
+    registration_.peer = *std::move(peer);
+    MutexLock lock(&mutex_);
+    dial_back_ = DialBack::Start({registration_.peer.address, registration_.peer.key,
+                                  request->registration_id(), service_->options_.dial_back_timeout},
+                                 service_->options_.credentials,
+                                 [this](DialBack::Answer answer) { OnAnswer(std::move(answer)); });
+  }
+
+  void OnCancel() override {
+    MutexLock lock(&mutex_);
+    if (dial_back_ != nullptr) dial_back_->Cancel();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void OnAnswer(DialBack::Answer answer) {
+    --service_->dial_backs_;
+    {
+      MutexLock lock(&mutex_);
+      dial_back_ = nullptr;
+    }
+    Finish(ToGrpcStatus(Complete(answer)));
+  }
+
+  absl::Status Complete(const DialBack::Answer& answer) {
+    // Nobody would hear of the session, and it would stand in the way of the next attempt.
+    if (context_->IsCancelled()) return absl::CancelledError("the caller has gone");
+    registration_.proven = answer.proven;
+    const std::string address = registration_.peer.address;
+    const absl::StatusOr<Sessions::Registered> registered =
+        service_->sessions_->Register(std::move(registration_));
+    if (!registered.ok()) return registered.status();
+    spdlog::info("registered peer={} address={} reachable={}", registered->peer_id, address,
+                 answer.proven);
+    response_->set_peer_id(registered->peer_id);
+    response_->set_session_token(registered->token);
+    const absl::Duration lease = service_->sessions_->lease();
+    response_->mutable_lease()->set_seconds(absl::ToInt64Seconds(lease));
+    response_->mutable_lease()->set_nanos(
+        static_cast<int32_t>(absl::ToInt64Nanoseconds(lease % absl::Seconds(1))));
+    response_->set_address(address);
+    response_->mutable_reachability()->set_reachable(answer.proven);
+    response_->mutable_reachability()->set_reason(answer.reason);
+    response_->mutable_reachability()->set_message(answer.message);
+    response_->set_boot_id(service_->boot_id_);
+    return absl::OkStatus();
+  }
+
+  IndexService* const service_;
+  grpc::CallbackServerContext* const context_;
+  v1::RegisterResponse* const response_;
+  Sessions::Registration registration_;
+  Mutex mutex_;
+  std::shared_ptr<DialBack> dial_back_ ABSL_GUARDED_BY(mutex_);
+};
+
+grpc::ServerUnaryReactor* IndexService::Register(grpc::CallbackServerContext* context,
+                                                 const v1::RegisterRequest* request,
+                                                 v1::RegisterResponse* response) {
+  return new RegisterReactor(this, context, request, response);
+}
+
+}  // namespace arkshare

@@ -1,0 +1,248 @@
+#include "services/index/sessions.h"
+
+#include <absl/strings/str_cat.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "lib/core/content_id.h"
+#include "lib/core/errors.h"
+#include "lib/core/key.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kTokenBytes = 32;
+constexpr size_t kMostSupersededTokens = 10'000;
+
+absl::Status SessionUnknown() {
+  return MakeError(Reason::kSessionUnknown,
+                   "this index does not know the session: register again after a random delay");
+}
+
+absl::Status SessionSuperseded() {
+  return MakeError(Reason::kSessionSuperseded,
+                   "a peer with the same key has registered since: only one of them may run");
+}
+
+}  // namespace
+
+// Declared before the lock, so that it is destroyed after it.
+class Sessions::Later {
+ public:
+  ~Later() {
+    for (const std::function<void()>& action : actions_) action();
+  }
+  void Do(std::function<void()> action) { actions_.push_back(std::move(action)); }
+
+ private:
+  std::vector<std::function<void()>> actions_;
+};
+
+Sessions::Sessions(Options options, const Clock* clock, Catalog* catalog)
+    : lease_(options.lease),
+      clock_(clock),
+      catalog_(catalog),
+      peer_ids_(std::move(options.peer_ids)) {}
+
+uint64_t Sessions::BeginRegistration() {
+  MutexLock lock(&mutex_);
+  return next_order_++;
+}
+
+absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registration) {
+  Later later;
+  MutexLock lock(&mutex_);
+  ExpireLocked(later);
+  const PublicKey key = registration.peer.key;
+  const auto known = by_key_.find(key);
+  const SessionPtr older = known == by_key_.end() ? nullptr : known->second;
+  if (older != nullptr && !registration.proven) {
+    return MakeError(Reason::kKeyInUse,
+                     "a peer with this key is here already, and you could not be reached to prove "
+                     "that you are it: stop the other one, or wait until its lease has lapsed");
+  }
+  if (older != nullptr && older->order > registration.order) return SessionSuperseded();
+
+  auto session = std::make_shared<Session>();
+  session->order = registration.order;
+  session->token = ToHex(RandomBytes(kTokenBytes));
+  session->key = key;
+  session->peer_id = ChooseIdLocked(key, registration.peer.peer_id);
+  if (older != nullptr) EndLocked(older, SessionSuperseded(), later);
+  registration.peer.peer_id = session->peer_id;
+  session->shelf = catalog_->Open(std::move(registration.peer), registration.proven);
+  by_token_[session->token] = session;
+  by_key_[key] = session;
+  by_id_[session->peer_id] = session;
+  RenewLocked(*session);
+  if (peer_ids_.has_value() && registration.proven && peer_ids_->IdOf(key) != session->peer_id) {
+    ids_changed_ = true;
+  }
+  // Also when nothing changed: it was seen again.
+  if (peer_ids_.has_value() && registration.proven) peer_ids_->Remember(key, session->peer_id);
+  return Registered{session->peer_id, session->token};
+}
+
+absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& token,
+                                                           EndStream end_stream) {
+  Later later;
+  MutexLock lock(&mutex_);
+  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok()) return found.status();
+  Session& session = **found;
+  if (session.end_stream) {
+    later.Do([end = std::move(session.end_stream)] {
+      end(MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place"));
+    });
+  }
+  session.stream_id = next_stream_++;
+  session.end_stream = std::move(end_stream);
+  RenewLocked(session);
+  catalog_->SetStreaming(session.shelf, true);
+  return StreamStart{session.stream_id, session.applied};
+}
+
+absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stream_id,
+                                         const Announcement& announcement) {
+  Later later;
+  MutexLock lock(&mutex_);
+  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok()) return found.status();
+  Session& session = **found;
+  if (session.stream_id != stream_id || !session.end_stream) {
+    return MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place");
+  }
+  RenewLocked(session);
+  catalog_->SetLoad(session.shelf, announcement.free_slots, announcement.upload_limit);
+
+  if (!announcement.statements.empty()) {
+    if (announcement.first_sequence == 0) {
+      return MakeError(Reason::kInvalidField, "first_sequence must be 1 or more");
+    }
+    if (announcement.first_sequence > session.applied + 1) {
+      return MakeError(Reason::kSequenceGap,
+                       absl::StrCat("statement ", session.applied + 1, " is missing: open a new ",
+                                    "stream and repeat what it says is not acknowledged"));
+    }
+    // What was applied before is repeated after a reset; it counts once.
+    const uint64_t repeated = session.applied + 1 - announcement.first_sequence;
+    if (repeated < announcement.statements.size()) {
+      const Catalog::Applied applied =
+          catalog_->Apply(session.shelf, absl::MakeSpan(announcement.statements).subspan(repeated));
+      session.applied += applied.count;
+      if (!applied.status.ok()) return applied.status;
+    }
+  }
+  if (announcement.snapshot_complete) catalog_->CompleteSnapshot(session.shelf);
+  return session.applied;
+}
+
+void Sessions::CloseStream(const std::string& token, uint64_t stream_id) {
+  Later later;
+  MutexLock lock(&mutex_);
+  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok() || (*found)->stream_id != stream_id || !(*found)->end_stream) return;
+  (*found)->end_stream = nullptr;
+  catalog_->SetStreaming((*found)->shelf, false);
+}
+
+absl::StatusOr<PublicKey> Sessions::KeyOf(const std::string& token) {
+  Later later;
+  MutexLock lock(&mutex_);
+  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok()) return found.status();
+  return (*found)->key;
+}
+
+absl::StatusOr<std::vector<absl::Status>> Sessions::UpdateOwner(
+    const std::string& token, absl::Span<const OwnerChange> changes) {
+  Later later;
+  MutexLock lock(&mutex_);
+  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok()) return found.status();
+  return catalog_->UpdateOwner((*found)->shelf, changes);
+}
+
+void Sessions::Unregister(const std::string& token) {
+  Later later;
+  MutexLock lock(&mutex_);
+  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok()) return;
+  later.Do([peer_id = (*found)->peer_id] { spdlog::info("unregistered peer={}", peer_id); });
+  EndLocked(*found, absl::OkStatus(), later);
+}
+
+absl::Duration Sessions::Expire() {
+  Later later;
+  MutexLock lock(&mutex_);
+  ExpireLocked(later);
+  if (deadlines_.empty()) return lease_;
+  return std::min(lease_, deadlines_.begin()->first - clock_->Monotonic());
+}
+
+std::optional<std::string> Sessions::TakeChangedIds() {
+  MutexLock lock(&mutex_);
+  if (!ids_changed_) return std::nullopt;
+  ids_changed_ = false;
+  return peer_ids_->Serialize();
+}
+
+absl::StatusOr<Sessions::SessionPtr> Sessions::FindLocked(const std::string& token, Later& later) {
+  ExpireLocked(later);
+  const auto place = by_token_.find(token);
+  if (place != by_token_.end()) return place->second;
+  return superseded_.contains(token) ? SessionSuperseded() : SessionUnknown();
+}
+
+uint32_t Sessions::ChooseIdLocked(const PublicKey& key, uint32_t requested) const {
+  const auto is_free = [&](uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto place = by_id_.find(id);
+    return place == by_id_.end() || place->second->key == key;
+  };
+  if (requested != 0 && is_free(requested)) return requested;
+  if (const auto older = by_key_.find(key); older != by_key_.end()) return older->second->peer_id;
+  std::optional<uint32_t> last;
+  if (peer_ids_.has_value()) last = peer_ids_->IdOf(key);
+  if (last.has_value() && is_free(*last)) return *last;
+  uint32_t id = 1;
+  while (!is_free(id) || (peer_ids_.has_value() && peer_ids_->KeyOf(id).has_value())) ++id;
+  return id;
+}
+
+void Sessions::RenewLocked(Session& session) {
+  deadlines_.erase({session.deadline, &session});
+  session.deadline = clock_->Monotonic() + lease_;
+  deadlines_.insert({session.deadline, &session});
+}
+
+void Sessions::EndLocked(const SessionPtr& session, const absl::Status& why, Later& later) {
+  catalog_->Close(session->shelf);
+  deadlines_.erase({session->deadline, session.get()});
+  by_token_.erase(session->token);
+  by_key_.erase(session->key);
+  by_id_.erase(session->peer_id);
+  if (GetReason(why) == Reason::kSessionSuperseded) {
+    superseded_.insert(session->token);
+    superseded_order_.push_back(session->token);
+    if (superseded_order_.size() > kMostSupersededTokens) {
+      superseded_.erase(superseded_order_.front());
+      superseded_order_.pop_front();
+    }
+  }
+  if (session->end_stream) {
+    later.Do([end = std::move(session->end_stream), why] { end(why); });
+    session->end_stream = nullptr;
+  }
+}
+
+void Sessions::ExpireLocked(Later& later) {
+  const absl::Time now = clock_->Monotonic();
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const SessionPtr session = by_token_.at(deadlines_.begin()->second->token);
+    later.Do([peer_id = session->peer_id] { spdlog::info("lease lapsed peer={}", peer_id); });
+    EndLocked(session, SessionUnknown(), later);
+  }
+}
+
+}  // namespace arkshare

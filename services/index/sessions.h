@@ -1,0 +1,141 @@
+// Who is here: numbers, tokens, leases and streams. What is visible of the catalog follows from it.
+#ifndef ARKSHARE_SERVICES_INDEX_SESSIONS_H_
+#define ARKSHARE_SERVICES_INDEX_SESSIONS_H_
+
+#include <absl/container/btree_set.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/core/clock.h"
+#include "lib/core/mutex.h"
+#include "services/index/catalog.h"
+#include "services/index/peer_ids.h"
+#include "services/index/records.h"
+
+namespace arkshare {
+
+// What one message of an Announce stream says.
+struct Announcement {
+  uint64_t first_sequence = 0;
+  std::vector<StatementRecord> statements;
+  bool snapshot_complete = false;
+  uint32_t free_slots = 0;
+  uint64_t upload_limit = 0;
+};
+
+// Thread-safe. A token that is not (or no longer) a session's yields SESSION_UNKNOWN everywhere, or
+// SESSION_SUPERSEDED when the key has registered elsewhere since.
+class Sessions {
+ public:
+  struct Options {
+    absl::Duration lease = absl::Seconds(10);
+    // The numbers of earlier runs; without them no number outlives its session.
+    std::optional<PeerIds> peer_ids;
+  };
+  // How the index ends a stream of its own accord. Called without any lock of Sessions.
+  using EndStream = std::function<void(const absl::Status&)>;
+
+  Sessions(Options options, const Clock* clock, Catalog* catalog);
+
+  absl::Duration lease() const { return lease_; }
+
+  // Of two registrations of one key the one that was begun later wins, whichever is proven first.
+  uint64_t BeginRegistration();
+  struct Registration {
+    uint64_t order = 0;  // of BeginRegistration
+    PeerInfo peer;       // with the number that it would like, or 0
+    bool proven = false;
+  };
+  struct Registered {
+    uint32_t peer_id = 0;
+    std::string token;
+  };
+  // KEY_IN_USE for an unproven registration of a key that has a live session.
+  absl::StatusOr<Registered> Register(Registration registration);
+
+  struct StreamStart {
+    uint64_t stream_id = 0;
+    uint64_t acknowledged = 0;
+  };
+  // Shows the peer's books. An older stream of the session ends with STREAM_REPLACED.
+  absl::StatusOr<StreamStart> OpenStream(const std::string& token, EndStream end_stream);
+  // The number of the last statement that has been applied. SEQUENCE_GAP, LIMIT_EXCEEDED,
+  // INVALID_FIELD; STREAM_REPLACED for a stream that is not the session's last.
+  absl::StatusOr<uint64_t> Apply(const std::string& token, uint64_t stream_id,
+                                 const Announcement& announcement);
+  // Hides the peer's books until another stream or the end of the lease. The end of a stream that
+  // is not the session's last means nothing.
+  void CloseStream(const std::string& token, uint64_t stream_id);
+
+  absl::StatusOr<PublicKey> KeyOf(const std::string& token);
+  // All changes in one step; the status of each.
+  absl::StatusOr<std::vector<absl::Status>> UpdateOwner(const std::string& token,
+                                                        absl::Span<const OwnerChange> changes);
+  // A token that is not known is already what the caller wants.
+  void Unregister(const std::string& token);
+
+  // Ends the sessions whose lease has lapsed. How long until the next one may, at most the lease.
+  absl::Duration Expire();
+  // The numbers, when they changed since the last call: to be written to the state file.
+  std::optional<std::string> TakeChangedIds();
+
+ private:
+  struct Session {
+    uint64_t order = 0;
+    std::string token;
+    PublicKey key;
+    uint32_t peer_id = 0;
+    Catalog::ShelfPtr shelf;
+    absl::Time deadline;
+    uint64_t stream_id = 0;
+    EndStream end_stream;  // empty when no stream stands
+    uint64_t applied = 0;  // the last statement's number
+  };
+  using SessionPtr = std::shared_ptr<Session>;
+  // What has to be done once the lock is given back.
+  class Later;
+
+  absl::StatusOr<SessionPtr> FindLocked(const std::string& token, Later& later)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  uint32_t ChooseIdLocked(const PublicKey& key, uint32_t requested) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RenewLocked(Session& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndLocked(const SessionPtr& session, const absl::Status& why, Later& later)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ExpireLocked(Later& later) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const absl::Duration lease_;
+  const Clock* const clock_;
+  Catalog* const catalog_;
+  // Held while the catalog changes, so that what a session says arrives there in order.
+  Mutex mutex_;
+  absl::flat_hash_map<std::string, SessionPtr> by_token_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<PublicKey, SessionPtr> by_key_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint32_t, SessionPtr> by_id_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_set<std::pair<absl::Time, Session*>> deadlines_ ABSL_GUARDED_BY(mutex_);
+  // Tokens of superseded sessions, so that their peers stop instead of registering again; the last
+  // ones only.
+  absl::flat_hash_set<std::string> superseded_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::string> superseded_order_ ABSL_GUARDED_BY(mutex_);
+  std::optional<PeerIds> peer_ids_ ABSL_GUARDED_BY(mutex_);
+  bool ids_changed_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
+  uint64_t next_stream_ ABSL_GUARDED_BY(mutex_) = 1;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_SESSIONS_H_

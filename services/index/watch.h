@@ -1,0 +1,67 @@
+// A watch of the catalog: everything as of one revision, a mark, then every change after it.
+#ifndef ARKSHARE_SERVICES_INDEX_WATCH_H_
+#define ARKSHARE_SERVICES_INDEX_WATCH_H_
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/index/catalog.h"
+#include "services/index/events.h"
+
+namespace arkshare {
+
+// A snapshot that is read in slices while the catalog changes. What was added since its revision is
+// left out (entries know when they came); what is removed before the scan comes by is kept in
+// `late`. Only Catalog touches it, under its lock.
+struct SnapshotScan {
+  struct Source {
+    Catalog::ShelfPtr shelf;
+    PeerSummary peer;  // as of the revision
+    std::vector<EventPtr> late;
+  };
+
+  std::shared_ptr<EventQueue> queue;
+  uint64_t revision = 0;
+  std::vector<Source> sources;
+  absl::flat_hash_map<const Shelf*, size_t> place_of;  // in sources
+  size_t late_count = 0;
+  size_t current = 0;  // the source being read
+  bool peer_sent = false;
+  // The last listing visited in the current source.
+  std::optional<std::pair<std::string, uint64_t>> last;
+};
+
+// Next() is for one thread at a time.
+class Watch {
+ public:
+  // `wake` is called, from any thread, when Next() has something again after it gave null.
+  Watch(Catalog* catalog, std::optional<BookQuery> filter, std::function<void()> wake);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  // The next event; null when there is none now. WATCH_LAGGED.
+  absl::StatusOr<EventPtr> Next();
+  // `wake` is not called any more; waits for a call that runs now.
+  void Close();
+
+ private:
+  Catalog* const catalog_;
+  const std::shared_ptr<EventQueue> queue_;
+  const std::shared_ptr<SnapshotScan> scan_;
+  std::deque<EventPtr> snapshot_;
+  bool snapshot_complete_ = false;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_WATCH_H_
