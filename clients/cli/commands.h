@@ -24,26 +24,26 @@ int RunTransfers(Session& session);
 
 struct ShareOptions {
   // Of this machine; relative ones are seen from the working folder.
-  std::vector<std::string> paths;
+  std::vector<std::string> paths = {};
 };
 int RunShare(Session& session, const ShareOptions& options);
 
 struct UnshareOptions {
-  std::vector<std::string> names;
+  std::vector<std::string> names = {};
 };
 int RunUnshare(Session& session, const UnshareOptions& options);
 
 struct LimboOptions {
   // Of the transfer whose hidden copy comes back: hex, at least 6 digits of it, only one may begin
   // so. Empty: list them.
-  std::string restore;
+  std::string restore = {};
 };
 int RunLimbo(Session& session, const LimboOptions& options);
 
 struct LimitsOptions {
   // Bytes a second, 0 for none; unset leaves it as it is.
-  std::optional<uint64_t> upload;
-  std::optional<uint64_t> download;
+  std::optional<uint64_t> upload = {};
+  std::optional<uint64_t> download = {};
 };
 int RunLimits(Session& session, const LimitsOptions& options);
 
@@ -56,10 +56,10 @@ int RunQuit(Session& session);
 
 struct SearchOptions {
   // Exactly one of the three.
-  std::vector<std::string> words;
-  std::string name;
-  std::string root;  // 64 hex digits, with size
-  std::optional<uint64_t> size;
+  std::vector<std::string> words = {};
+  std::string name = {};
+  std::string root = {};  // 64 hex digits, with size
+  std::optional<uint64_t> size = {};
   // How many results at most.
   uint64_t limit = 50;
 };
@@ -73,7 +73,7 @@ int RunBrowse(Session& session, const BrowseOptions& options);
 int RunPeers(Session& session);
 
 struct PingOptions {
-  std::vector<uint32_t> peer_ids;
+  std::vector<uint32_t> peer_ids = {};
   int count = 5;
   absl::Duration interval = absl::Milliseconds(200);
 };
@@ -83,8 +83,8 @@ int RunPing(Session& session, const PingOptions& options);
 
 struct WatchOptions {
   // At most one of the two; neither: everything.
-  std::vector<std::string> words;
-  std::string name;
+  std::vector<std::string> words = {};
+  std::string name = {};
   // Between attempts to reach an index that went away.
   absl::Duration retry_interval = absl::Seconds(1);
 };
@@ -94,13 +94,13 @@ int RunWatch(Session& session, const WatchOptions& options);
 // Both (commands_get.cc).
 
 struct GetOptions {
-  std::vector<std::string> names;
+  std::vector<std::string> names = {};
   // 0: the best source.
   uint32_t from_peer_id = 0;
   // Empty, or the first 6 to 64 hex digits of the content's root.
-  std::string root;
+  std::string root = {};
   // The name here, for one book; empty: the source's.
-  std::string save_as;
+  std::string save_as = {};
   bool copy_only = false;
 };
 int RunGet(Session& session, const GetOptions& options);

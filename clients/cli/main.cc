@@ -42,15 +42,23 @@ struct Program {
   uint64_t download_limit = 0;
 };
 
-// CLI11 takes "[a,b]" for a list. A mark at its end, which no book's name can have, keeps it whole.
+// CLI11 takes "[a,b]" for a list, and what stands behind "--" for the command's only until it has
+// enough. A mark before such arguments, which no book's name can have, makes them plain words.
 constexpr char kMark = '\x1f';
 
-std::vector<std::string> MarkBrackets(int argc, char** argv) {
-  std::vector<std::string> arguments(argv, argv + argc);
-  for (std::string& argument : arguments) {
-    if (argument.size() >= 2 && argument.front() == '[' && argument.back() == ']') {
-      argument.push_back(kMark);
+std::vector<std::string> MarkArguments(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  bool only_words = false;
+  for (std::string argument : std::vector<std::string>(argv, argv + argc)) {
+    if (argument == "--" && !only_words) {
+      only_words = true;
+      continue;
     }
+    const bool is_list = argument.size() >= 2 && argument.front() == '[' && argument.back() == ']';
+    if (is_list || (only_words && !argument.empty() && argument.front() == '-')) {
+      argument.insert(argument.begin(), kMark);
+    }
+    arguments.push_back(std::move(argument));
   }
   return arguments;
 }
@@ -58,7 +66,7 @@ std::vector<std::string> MarkBrackets(int argc, char** argv) {
 CLI::Option* Unmarked(CLI::Option* option) {
   return option->transform(CLI::Validator(
       [](std::string& text) {
-        if (!text.empty() && text.back() == kMark) text.pop_back();
+        if (!text.empty() && text.front() == kMark) text.erase(0, 1);
         return std::string();
       },
       ""));
@@ -216,7 +224,7 @@ int RunProgram(Program& program) {
 int Main(int argc, char** argv) {
   // What gRPC says on its own account is not for people.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
-  const std::vector<std::string> arguments = MarkBrackets(argc, argv);
+  const std::vector<std::string> arguments = MarkArguments(argc, argv);
   std::vector<const char*> pointers;
   for (const std::string& argument : arguments) {
     if (!IsUtf8(argument)) {

@@ -21,7 +21,7 @@ class Progress {
     int columns = 80;  // of it
     // What stands before the bar; already on the terminal's line when `line_begun`, which then also
     // stays there at the end.
-    std::string label;
+    std::string label = {};
     bool line_begun = false;
   };
 

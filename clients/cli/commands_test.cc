@@ -1,0 +1,396 @@
+#include "clients/cli/commands.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <gmock/gmock.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "clients/cli/fakes_for_test.h"
+#include "lib/core/content_id.h"
+#include "lib/core/errors.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+using google::protobuf::Struct;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+class CommandsTest : public CliTest {
+ protected:
+  // The output's lines, each read by a parser that is not ours.
+  std::vector<Struct> JsonLines() const {
+    std::vector<Struct> lines;
+    for (absl::string_view line : absl::StrSplit(out(), '\n', absl::SkipEmpty())) {
+      lines.emplace_back();
+      EXPECT_TRUE(
+          google::protobuf::util::JsonStringToMessage(std::string(line), &lines.back()).ok())
+          << line;
+    }
+    return lines;
+  }
+
+  static std::string Text(const Struct& object, const std::string& field) {
+    return object.fields().at(field).string_value();
+  }
+
+  void AddPeer(uint32_t peer_id, const std::string& address, const std::string& key = "") {
+    v1::Peer peer;
+    peer.set_peer_id(peer_id);
+    peer.set_address(address);
+    peer.set_public_key(key.empty() ? std::string(32, 'k') : key);
+    peer.set_policy(peer_id == 2 ? v1::SHARE_POLICY_COPY : v1::SHARE_POLICY_MOVE);
+    peer.set_book_count(peer_id * 10);
+    peer.set_free_slots(8);
+    peer.set_listed(peer_id != 3);
+    index_.AddPeer(peer);
+  }
+};
+
+TEST_F(CommandsTest, LsListsEverythingWithItsReason) {
+  peer_.AddBook("Bücher 日本", MakeContent(0xab, 2048));
+  peer_.AddBook("195", MakeContent(0xcd, 3));
+  v1::LibraryEntry entry;
+  entry.set_name("new");
+  entry.set_size_bytes(7);
+  peer_.AddEntry(entry);
+  entry.set_name("bad");
+  entry.set_unshared_reason("two names are the same in NFC");
+  peer_.AddEntry(entry);
+  EXPECT_EQ(RunLs(*session_), kDone);
+  EXPECT_EQ(out(),
+            "NAME            SIZE  ROOT          NOTE\n"
+            "195              3 B  cd1111111111\n"
+            "Bücher 日本  2.0 KiB  ab1111111111\n"
+            "bad              7 B                not shared: two names are the same in NFC\n"
+            "new              7 B                being hashed\n"
+            "3 books, 2.0 KiB; 1 not shared\n");
+}
+
+TEST_F(CommandsTest, LsOfAnEmptyFolderSaysWhatToDo) {
+  EXPECT_EQ(RunLs(*session_), kDone);
+  EXPECT_EQ(out(), "the folder is empty; put files into it, or say arkshare-cli share PATH\n");
+}
+
+TEST_F(CommandsTest, LsInJson) {
+  peer_.AddBook("a \"b\" \\", MakeContent(0xab, 2048));
+  peer_.AddBook("日本", MakeContent(0xcd, 3));
+  session_->console.json = true;
+  EXPECT_EQ(RunLs(*session_), kDone);
+  const std::vector<Struct> lines = JsonLines();
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(Text(lines[0], "name"), "a \"b\" \\");
+  EXPECT_EQ(lines[0].fields().at("size_bytes").number_value(), 2048);
+  const Struct& listing = lines[0].fields().at("listing").struct_value();
+  EXPECT_THAT(Text(listing.fields().at("content").struct_value(), "root"), StartsWith("ab1111"));
+  EXPECT_EQ(Text(lines[1], "name"), "日本");
+}
+
+TEST_F(CommandsTest, StatusShowsWhatMatters) {
+  v1::GetStatusResponse status = peer_.status();
+  status.set_book_count(3);
+  status.set_book_bytes(2048);
+  status.set_upload_slots(8);
+  status.set_upload_limit(1024 * 1024);
+  status.set_limbo_count(1);
+  status.set_trouble("port closed");
+  peer_.SetStatus(status);
+  EXPECT_EQ(RunStatus(*session_), kDone);
+  EXPECT_THAT(out(),
+              HasSubstr("peer            5\nonline          yes\ntrouble         port closed\n"));
+  EXPECT_THAT(out(), HasSubstr("books           3 (2.0 KiB)\n"));
+  EXPECT_THAT(out(), HasSubstr("upload limit    1.0 MiB/s\ndownload limit  none\n"));
+  EXPECT_THAT(out(), HasSubstr("in limbo        1 book given away"));
+  out_.str("");
+  session_->console.json = true;
+  EXPECT_EQ(RunStatus(*session_), kDone);
+  ASSERT_EQ(JsonLines().size(), 1u);
+  EXPECT_EQ(JsonLines()[0].fields().at("peer_id").number_value(), 5);
+  EXPECT_EQ(Text(JsonLines()[0], "policy"), "move");
+}
+
+TEST_F(CommandsTest, TransfersAreATable) {
+  EXPECT_EQ(RunTransfers(*session_), kDone);
+  EXPECT_EQ(out(), "no transfers since the peer started\n");
+  out_.str("");
+  v1::Transfer transfer;
+  transfer.set_name("195");
+  *transfer.mutable_content() = MakeContent(1, 2048);
+  transfer.set_state(v1::TRANSFER_STATE_FETCHING);
+  transfer.set_bytes_done(1024);
+  transfer.set_bytes_per_second(512);
+  transfer.set_from_peer_id(1);
+  transfer.set_moving(true);
+  peer_.AddTransfer(transfer);
+  transfer.set_name("7");
+  transfer.set_state(v1::TRANSFER_STATE_FAILED);
+  transfer.mutable_error()->set_message("the disk is full");
+  transfer.set_bytes_per_second(0);
+  transfer.set_moving(false);
+  peer_.AddTransfer(transfer);
+  EXPECT_EQ(RunTransfers(*session_), kDone);
+  EXPECT_EQ(out(),
+            "BEGUN  STATE     NAME     SIZE     DONE     RATE  FROM  HOW   NOTE\n"
+            "       fetching  195   2.0 KiB  1.0 KiB  512 B/s     1  move\n"
+            "       failed    7     2.0 KiB  1.0 KiB              1  copy  the disk is full\n");
+}
+
+TEST_F(CommandsTest, ShareSendsAbsolutePathsAndReportsEachOne) {
+  const std::string here = std::filesystem::current_path().string();
+  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/195", "missing", "folder"}}), kNotFound);
+  EXPECT_THAT(peer_.shared_paths(), ElementsAre("/a/195", here + "/missing", here + "/folder"));
+  EXPECT_EQ(out(), "shared 195\nshared folder and 2 more files\n");
+  EXPECT_EQ(err(), "arkshare-cli: " + here + "/missing: there is no such file\n");
+}
+
+TEST_F(CommandsTest, ShareOfMoreThanOneRequestTakes) {
+  std::vector<std::string> paths;
+  for (int i = 0; i < 2001; ++i) paths.push_back(absl::StrCat("/a/", i));
+  EXPECT_EQ(RunShare(*session_, {.paths = paths}), kDone);
+  EXPECT_EQ(peer_.shared_paths(), paths);
+}
+
+TEST_F(CommandsTest, UnshareSaysThatTheFileStays) {
+  peer_.AddBook("195", MakeContent(1, 1));
+  EXPECT_EQ(RunUnshare(*session_, {.names = {"195", "7"}}), kNotFound);
+  EXPECT_EQ(out(), "no longer shared: 195 (the file stays where it is)\n");
+  EXPECT_EQ(err(), "arkshare-cli: 7: there is no such book in the folder\n");
+  EXPECT_EQ(RunUnshare(*session_, {.names = {"../x"}}), kUsage);
+}
+
+TEST_F(CommandsTest, LimitsAreShownAndChangedOneByOne) {
+  EXPECT_EQ(RunLimits(*session_, {}), kDone);
+  EXPECT_EQ(out(), "upload limit    none\ndownload limit  none\n");
+  out_.str("");
+  EXPECT_EQ(RunLimits(*session_, {.upload = 20 * 1024 * 1024, .download = std::nullopt}), kDone);
+  EXPECT_EQ(out(), "upload limit    20.0 MiB/s\ndownload limit  none\n");
+  const std::vector<v1::SetLimitsRequest> changes = peer_.limit_changes();
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_FALSE(changes[0].has_upload_limit() || changes[0].has_download_limit());
+  EXPECT_TRUE(changes[1].has_upload_limit());
+  EXPECT_FALSE(changes[1].has_download_limit());
+}
+
+TEST_F(CommandsTest, LimboListsAndRestores) {
+  EXPECT_EQ(RunLimbo(*session_, {}), kDone);
+  EXPECT_THAT(out(), HasSubstr("nothing in limbo"));
+  out_.str("");
+  v1::LimboEntry entry;
+  entry.set_transfer_id(std::string("\x12\x34\x56\x78", 4) + std::string(12, 'a'));
+  entry.set_name("195");
+  *entry.mutable_content() = MakeContent(1, 2048);
+  entry.set_receiver_public_key(std::string(32, '\x22'));
+  peer_.AddLimbo(entry);
+  entry.set_transfer_id(std::string("\x12\x34\x56\x99", 4) + std::string(12, 'a'));
+  entry.set_name("7");
+  peer_.AddLimbo(entry);
+  EXPECT_EQ(RunLimbo(*session_, {}), kDone);
+  EXPECT_THAT(out(), HasSubstr("12345678616161616161616161616161  195   2.0 KiB"));
+  EXPECT_THAT(out(), HasSubstr("222222222222\n"));
+  out_.str("");
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "123456"}), kFailed);
+  EXPECT_THAT(err(), HasSubstr("give more digits"));
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "12345"}), kUsage);
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "nothex"}), kUsage);
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "aaaaaa"}), kNotFound);
+  EXPECT_THAT(peer_.restored(), IsEmpty());
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "12345678"}), kDone);
+  EXPECT_EQ(out(), "restored 195 to the library; the receiver may have a second copy\n");
+  EXPECT_EQ(peer_.restored().size(), 1u);
+}
+
+TEST_F(CommandsTest, QuitEndsThePeer) {
+  EXPECT_EQ(RunQuit(*session_), kDone);
+  EXPECT_EQ(out(), "--- Connection with Server closed ---\n");
+  EXPECT_EQ(peer_.shutdowns(), 1);
+}
+
+TEST_F(CommandsTest, SearchByWordsNameAndContent) {
+  index_.AddResult(MakeResult("war and peace", MakeContent(0xab, 2048),
+                              {MakeHolder(1, "a:1"), MakeHolder(4, "b:2", v1::SHARE_POLICY_COPY)}));
+  index_.AddResult(MakeResult("war", MakeContent(0xcd, 3), {MakeHolder(2, "c:3")}));
+  EXPECT_EQ(RunSearch(*session_, {.words = {"war", "and"}}), kDone);
+  EXPECT_EQ(out(),
+            "NAME              SIZE  ROOT          PEERS\n"
+            "war and peace  2.0 KiB  ab1111111111  1, 4 (copy)\n");
+  EXPECT_EQ(index_.searches().back().keywords(), "war and");
+  EXPECT_EQ(RunSearch(*session_, {.name = "Bu\u0308cher"}), kNotFound);
+  EXPECT_EQ(index_.searches().back().name(), "Bücher");
+  EXPECT_EQ(err(), "arkshare-cli: nothing found: no live peer has such a book\n");
+  const std::string root = ToHex(MakeContent(0xcd, 3).root());
+  EXPECT_EQ(RunSearch(*session_, {.root = root, .size = 3}), kDone);
+  EXPECT_EQ(index_.searches().back().content().size_bytes(), 3u);
+}
+
+TEST_F(CommandsTest, SearchRefusesHalfAQuery) {
+  EXPECT_EQ(RunSearch(*session_, {}), kUsage);
+  EXPECT_EQ(RunSearch(*session_, {.words = {"a"}, .name = "b"}), kUsage);
+  EXPECT_EQ(RunSearch(*session_, {.root = "ab", .size = 3}), kUsage);
+  EXPECT_EQ(RunSearch(*session_, {.root = std::string(64, 'a')}), kUsage);
+  EXPECT_EQ(RunSearch(*session_, {.name = "../x"}), kUsage);
+  EXPECT_EQ(index_.calls(), 0);
+}
+
+TEST_F(CommandsTest, SearchShowsTheFirstAndSaysThatThereIsMore) {
+  for (int i = 1; i <= 5; ++i) {
+    index_.AddResult(
+        MakeResult(absl::StrCat("war ", i), MakeContent(1, 1), {MakeHolder(1, "a:1")}));
+  }
+  session_->console.json = true;
+  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}, .limit = 3}), kDone);
+  EXPECT_EQ(JsonLines().size(), 3u);
+  EXPECT_EQ(err(), "these are the first 3; --limit N or --all shows more\n");
+  out_.str("");
+  err_.str("");
+  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}, .limit = kNoLimit}), kDone);
+  const std::vector<Struct> lines = JsonLines();
+  ASSERT_EQ(lines.size(), 5u);
+  EXPECT_EQ(err(), "");
+  EXPECT_EQ(Text(lines[4], "name"), "war 5");
+  const Struct& holder = lines[4].fields().at("holders").list_value().values(0).struct_value();
+  EXPECT_EQ(holder.fields().at("peer_id").number_value(), 1);
+  EXPECT_EQ(Text(holder, "address"), "a:1");
+}
+
+TEST_F(CommandsTest, PeersAndTheirBooks) {
+  EXPECT_EQ(RunPeers(*session_), kDone);
+  EXPECT_EQ(out(), "no peer is registered\n");
+  out_.str("");
+  for (uint32_t id = 1; id <= 3; ++id) AddPeer(id, absl::StrCat("127.0.0.1:", id));
+  EXPECT_EQ(RunPeers(*session_), kDone);
+  EXPECT_EQ(out(),
+            "PEER  ADDRESS      POLICY  BOOKS  FREE SLOTS  UPLOAD LIMIT  NOTE\n"
+            "   1  127.0.0.1:1  move       10           8          none\n"
+            "   2  127.0.0.1:2  copy       20           8          none\n"
+            "   3  127.0.0.1:3  move       30           8          none  hidden: cannot be reached "
+            "now\n");
+  out_.str("");
+  for (int i = 0; i < 3; ++i) {
+    v1::Listing listing;
+    listing.set_name(absl::StrCat("book ", i));
+    *listing.mutable_content() = MakeContent(0xab, 1024);
+    index_.AddListing(2, listing);
+  }
+  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 2}), kDone);
+  EXPECT_THAT(out(), HasSubstr("book 2  1.0 KiB  ab1111111111\n3 books, 3.0 KiB\n"));
+  out_.str("");
+  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 1}), kDone);
+  EXPECT_EQ(out(), "peer 1 lists no books\n");
+  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 9}), kNotFound);
+  EXPECT_EQ(err(), "arkshare-cli: no live peer has this number\n");
+}
+
+TEST_F(CommandsTest, PingMeasuresAndVerifies) {
+  FakeFileService files;
+  const std::unique_ptr<RpcServer> server =
+      *RpcServer::Start({.listen = "127.0.0.1:0", .tls = {}, .configure = {}}, {&files});
+  AddPeer(1, server->address(), files.public_key().bytes());
+  EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}, .count = 3, .interval = absl::ZeroDuration()}),
+            kDone);
+  EXPECT_EQ(files.pings(), 3);
+  EXPECT_EQ(out(), absl::StrCat("peer 1 at ", server->address(),
+                                ": 3 of 3 answered, min 0.00 ms, avg 0.00 ms, max 0.00 ms, "
+                                "signature verified\n"));
+  out_.str("");
+  session_->console.json = true;
+  EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}, .count = 2, .interval = absl::ZeroDuration()}),
+            kDone);
+  ASSERT_EQ(JsonLines().size(), 1u);
+  EXPECT_EQ(JsonLines()[0].fields().at("answered").number_value(), 2);
+  EXPECT_TRUE(JsonLines()[0].fields().at("verified").bool_value());
+}
+
+TEST_F(CommandsTest, PingFindsOutWhoOnlyPretends) {
+  FakeFileService liar(/*lies=*/true);
+  FakeFileService other;
+  const std::unique_ptr<RpcServer> server =
+      *RpcServer::Start({.listen = "127.0.0.1:0", .tls = {}, .configure = {}}, {&liar});
+  const std::unique_ptr<RpcServer> other_server =
+      *RpcServer::Start({.listen = "127.0.0.1:0", .tls = {}, .configure = {}}, {&other});
+  AddPeer(1, server->address(), liar.public_key().bytes());
+  AddPeer(2, other_server->address(), liar.public_key().bytes());
+  for (const uint32_t id : {1u, 2u}) {
+    EXPECT_EQ(RunPing(*session_, {.peer_ids = {id}}), kFailed);
+    EXPECT_THAT(err(), HasSubstr(absl::StrCat("peer ", id)));
+    EXPECT_THAT(err(), HasSubstr("somebody answers who does not have this peer's key"));
+    EXPECT_THAT(out(), Not(HasSubstr("verified")));
+  }
+}
+
+TEST_F(CommandsTest, PingOfSeveralEndsWithTheWorst) {
+  AddPeer(1, "127.0.0.1:1");
+  EXPECT_EQ(RunPing(*session_, {.peer_ids = {9, 1}}), kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("the index knows no peer 9; arkshare-cli peers lists them\n"));
+  EXPECT_THAT(err(), HasSubstr("peer 1 at 127.0.0.1:1: nobody answers at 127.0.0.1:1\n"));
+}
+
+TEST_F(CommandsTest, WithoutAPeerEveryCommandSaysSo) {
+  StopPeer();
+  for (const auto& command : std::vector<std::function<int(Session&)>>{
+           RunLs, RunStatus, RunTransfers, RunQuit,
+           [](Session& session) { return RunLimits(session, {}); },
+           [](Session& session) { return RunGet(session, {.names = {"195"}}); },
+           [](Session& session) { return RunShare(session, {.paths = {"/x"}}); }}) {
+    err_.str("");
+    EXPECT_EQ(command(*session_), kUnreachable);
+    EXPECT_THAT(err(), HasSubstr("no arkshare-peer answers at " + peer_target_));
+  }
+  err_.str("");
+  EXPECT_EQ(RunPeers(*session_), kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("which index? Say it with --index HOST:PORT"));
+  EXPECT_EQ(out(), "");
+}
+
+TEST_F(CommandsTest, AnIndexOfTheUsersOwnNeedsNoPeer) {
+  StopPeer();
+  ConnectionOptions with_index = options();
+  with_index.index = index_address_;
+  Connect(with_index);
+  EXPECT_EQ(RunPeers(*session_), kDone);
+}
+
+TEST_F(CommandsTest, OfSeveralIndexesTheNextOneIsAsked) {
+  ConnectionOptions with_index = options();
+  with_index.index = absl::StrCat("127.0.0.1:1, ", index_address_);
+  Connect(with_index);
+  EXPECT_EQ(RunPeers(*session_), kDone);
+  EXPECT_EQ(index_.calls(), 1);
+  with_index.index = "127.0.0.1:1,127.0.0.1:2";
+  Connect(with_index);
+  EXPECT_EQ(RunPeers(*session_), kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("cannot reach the index at 127.0.0.1:2"));
+}
+
+TEST_F(CommandsTest, AnIndexThatIsAwayIsUnreachable) {
+  StopIndex();
+  EXPECT_EQ(RunSearch(*session_, {.words = {"x"}}), kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("cannot reach the index at " + index_address_));
+}
+
+TEST_F(CommandsTest, BadAddressesAreRefused) {
+  ConnectionOptions bad = options();
+  bad.peer = "127.0.0.1:5";
+  EXPECT_FALSE(Connection::Open(bad, &interrupts_).ok());
+  bad = options();
+  bad.index = "nowhere";
+  EXPECT_FALSE(Connection::Open(bad, &interrupts_).ok());
+  bad = options();
+  bad.tls.ca_file = "/no/such/file";
+  EXPECT_FALSE(Connection::Open(bad, &interrupts_).ok());
+  bad = options();
+  bad.peer = "/run/plain/path.sock";
+  const auto plain = Connection::Open(bad, &interrupts_);
+  ASSERT_TRUE(plain.ok());
+  EXPECT_EQ((*plain)->peer_target(), "unix:/run/plain/path.sock");
+}
+
+}  // namespace
+}  // namespace arkshare

@@ -1,0 +1,170 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/fakes_for_test.h"
+#include "lib/core/errors.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+using testing::HasSubstr;
+
+using Writer = grpc::ServerWriter<v1::WatchResponse>;
+
+class WatchTest : public CliTest {
+ protected:
+  static v1::WatchResponse Event(const std::string& boot_id) {
+    v1::WatchResponse event;
+    event.set_boot_id(boot_id);
+    return event;
+  }
+
+  static v1::Listing MakeListing(const std::string& name) {
+    v1::Listing listing;
+    listing.set_name(name);
+    *listing.mutable_content() = MakeContent(1, 2048);
+    return listing;
+  }
+
+  static void WriteBook(Writer* writer, const std::string& boot_id, const std::string& name) {
+    v1::WatchResponse event = Event(boot_id);
+    event.mutable_book_listed()->set_peer_id(1);
+    *event.mutable_book_listed()->mutable_listing() = MakeListing(name);
+    writer->Write(event);
+  }
+
+  static void WritePeer(Writer* writer, uint64_t books, bool listed) {
+    v1::WatchResponse event = Event("boot");
+    v1::Peer& peer = *event.mutable_peer_listed()->mutable_peer();
+    peer.set_peer_id(1);
+    peer.set_address("127.0.0.1:41931");
+    peer.set_policy(v1::SHARE_POLICY_MOVE);
+    peer.set_book_count(books);
+    peer.set_listed(listed);
+    writer->Write(event);
+  }
+
+  static void WriteMark(Writer* writer, const std::string& boot_id) {
+    v1::WatchResponse event = Event(boot_id);
+    event.mutable_snapshot_complete();
+    writer->Write(event);
+  }
+
+  // Until the client has gone.
+  static grpc::Status Hold(grpc::ServerContext* context) {
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
+  }
+
+  static WatchOptions Quick() { return {.retry_interval = absl::Milliseconds(1)}; }
+};
+
+TEST_F(WatchTest, PrintsALineAnEvent) {
+  index_.SetWatchScript([](const v1::WatchRequest&, grpc::ServerContext*, Writer* writer) {
+    WritePeer(writer, 1, true);
+    WriteBook(writer, "boot", "164");
+    WriteMark(writer, "boot");
+    WriteBook(writer, "boot", "日本");
+    WritePeer(writer, 2, true);  // Only the counters: no news.
+    WritePeer(writer, 2, false);
+    v1::WatchResponse event = Event("boot");
+    event.mutable_book_gone()->set_peer_id(1);
+    *event.mutable_book_gone()->mutable_listing() = MakeListing("164");
+    writer->Write(event);
+    event = Event("boot");
+    event.mutable_book_moved()->set_from_peer_id(1);
+    event.mutable_book_moved()->set_to_peer_id(5);
+    *event.mutable_book_moved()->mutable_old_listing() = MakeListing("195");
+    *event.mutable_book_moved()->mutable_new_listing() = MakeListing("195 (2)");
+    writer->Write(event);
+    event = Event("boot");
+    event.mutable_peer_gone()->set_peer_id(1);
+    writer->Write(event);
+    return ToGrpcStatus(MakeError(Reason::kInvalidName, "enough"));
+  });
+  EXPECT_EQ(RunWatch(*session_, Quick()), kUsage);
+  EXPECT_EQ(out(),
+            "  peer 1 at 127.0.0.1:41931 (move)\n"
+            "  164 (2.0 KiB) at peer 1\n"
+            "watching: 1 book at 1 peer so far; Ctrl-C ends\n"
+            "+ 日本 (2.0 KiB) at peer 1\n"
+            "= peer 1 at 127.0.0.1:41931 (move), hidden\n"
+            "- 164 (2.0 KiB) at peer 1\n"
+            "> 195 (2.0 KiB) from peer 1 to peer 5 as 195 (2)\n"
+            "- peer 1 with all its books\n");
+}
+
+TEST_F(WatchTest, ReconnectsAndSaysWhy) {
+  std::atomic<int> watches = 0;
+  index_.SetWatchScript(
+      [&](const v1::WatchRequest&, grpc::ServerContext* context, Writer* writer) -> grpc::Status {
+        switch (++watches) {
+          case 1:
+            WriteBook(writer, "boot", "164");
+            WriteMark(writer, "boot");
+            return ToGrpcStatus(MakeError(Reason::kWatchLagged, "too slow"));
+          case 2:
+            WriteMark(writer, "boot");
+            return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+          case 3:
+            return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+          case 4:
+            WriteMark(writer, "other boot");
+            return ToGrpcStatus(MakeError(Reason::kShuttingDown, "the index stops"));
+          default:
+            interrupts_.Trigger();
+            return Hold(context);
+        }
+      });
+  EXPECT_EQ(RunWatch(*session_, Quick()), 130);
+  EXPECT_EQ(err(),
+            "too many changes at once, some were missed; watching again\n"
+            "connected again; everything as it is now:\n"
+            "lost the index (cannot reach the index at " +
+                index_address_ +
+                ": the connection broke); trying again until it is back\n"
+                "the index has started anew; everything as it is now:\n"
+                "lost the index (the index stops); trying again until it is back\n");
+  EXPECT_EQ(out(),
+            "  164 (2.0 KiB) at peer 1\n"
+            "watching: 1 book at 0 peers so far; Ctrl-C ends\n"
+            "watching: 0 books at 0 peers so far; Ctrl-C ends\n"
+            "watching: 0 books at 0 peers so far; Ctrl-C ends\n");
+}
+
+TEST_F(WatchTest, WithoutAnIndexAtTheStartItFails) {
+  StopIndex();
+  EXPECT_EQ(RunWatch(*session_, Quick()), kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("cannot reach the index"));
+}
+
+TEST_F(WatchTest, SendsTheQueryAndStopsAtARefusal) {
+  v1::WatchRequest seen;
+  index_.SetWatchScript([&](const v1::WatchRequest& request, grpc::ServerContext*, Writer*) {
+    seen = request;
+    return ToGrpcStatus(MakeError(Reason::kQueryEmpty, "no word in it"));
+  });
+  EXPECT_EQ(RunWatch(*session_, {.words = {"war", "peace"}}), kUsage);
+  EXPECT_EQ(seen.keywords(), "war peace");
+  EXPECT_EQ(RunWatch(*session_, {.name = "Bu\u0308cher"}), kUsage);
+  EXPECT_EQ(seen.name(), "Bücher");
+  EXPECT_EQ(RunWatch(*session_, {.name = "../x"}), kUsage);
+  EXPECT_EQ(index_.calls(), 2);
+}
+
+TEST_F(WatchTest, JsonIsTheEventItself) {
+  session_->console.json = true;
+  index_.SetWatchScript([](const v1::WatchRequest&, grpc::ServerContext*, Writer* writer) {
+    WriteMark(writer, "b");
+    return ToGrpcStatus(MakeError(Reason::kQueryEmpty, "no"));
+  });
+  EXPECT_EQ(RunWatch(*session_, Quick()), kUsage);
+  EXPECT_EQ(out(), "{\"revision\":0,\"boot_id\":\"62\",\"snapshot_complete\":{}}\n");
+}
+
+}  // namespace
+}  // namespace arkshare
