@@ -36,6 +36,10 @@ absl::StatusOr<UniqueFd> OpenPartByPart(int folder, const std::string& path, int
 }  // namespace
 
 absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int flags) {
+  // The system would stop reading there, and open something else.
+  if (path.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("a path with a NUL character");
+  }
   if (!openat2_refused.load(std::memory_order_relaxed)) {
     struct open_how how;
     std::memset(&how, 0, sizeof how);
@@ -73,6 +77,7 @@ absl::Status ErrnoStatus(int error, absl::string_view what) {
     case ENOTDIR:
     case EISDIR:
     case ENAMETOOLONG:
+    case ENXIO:  // opening a socket
       return absl::InvalidArgumentError(message);
     default:
       return absl::InternalError(message);

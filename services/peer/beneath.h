@@ -22,7 +22,7 @@ absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int fl
 void DisableOpenat2ForTest(bool disabled);
 
 // NotFound, AlreadyExists, ResourceExhausted (ENOSPC, EDQUOT), PermissionDenied, InvalidArgument
-// (ELOOP, EXDEV, ENOTDIR, EISDIR, ENAMETOOLONG) or Internal, with the system's words.
+// (ELOOP, EXDEV, ENOTDIR, EISDIR, ENAMETOOLONG, ENXIO) or Internal, with the system's words.
 absl::Status ErrnoStatus(int error, absl::string_view what);
 
 }  // namespace arkshare

@@ -35,11 +35,13 @@ void LogFailure(const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<HashCache>> HashCache::Open(const SharedFolder& folder) {
   const std::string path = folder.StatePath("cache.db");
   absl::StatusOr<std::unique_ptr<SqlDatabase>> db = OpenWithSchema(path);
-  if (!db.ok()) {
-    LogFailure(db.status());
+  LogFailure(db.status());
+  if (absl::IsDataLoss(db.status())) {
     for (const char* suffix : {"", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
     db = OpenWithSchema(path);
+    LogFailure(db.status());
   }
+  if (!db.ok()) db = OpenWithSchema(":memory:");
   if (!db.ok()) return db.status();
   return std::unique_ptr<HashCache>(new HashCache(*std::move(db)));
 }

@@ -21,7 +21,8 @@ namespace arkshare {
 // peer.
 class HashCache {
  public:
-  // A damaged cache is removed and made anew.
+  // A damaged cache is removed and made anew; where none can be kept (a full disk), this run
+  // remembers in memory.
   static absl::StatusOr<std::unique_ptr<HashCache>> Open(const SharedFolder& folder);
 
   std::optional<ContentId> FindContent(const FileIdentity& identity);

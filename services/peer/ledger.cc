@@ -107,7 +107,10 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
 template <typename Body>
 absl::Status Ledger::Commit(Body body) {
   absl::Status status = db_->Transaction(body);
-  if (absl::IsResourceExhausted(status)) {
+  if (status.ok() && !reserve_) {
+    reserve_ = folder_->RestoreReserve();
+  } else if (absl::IsResourceExhausted(status)) {
+    reserve_ = false;
     if (!folder_->FreeReserve()) return status;
     spdlog::warn("disk_full: gave up the reserve of {}", folder_->path());
     status = db_->Transaction(body);

@@ -144,6 +144,8 @@ class Ledger {
   const Clock* const clock_;
   Mutex mutex_;
   std::unique_ptr<SqlDatabase> db_ ABSL_GUARDED_BY(mutex_);
+  // False when it was given up; made again as soon as there is room.
+  bool reserve_ ABSL_GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace arkshare

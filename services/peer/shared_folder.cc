@@ -177,8 +177,9 @@ absl::StatusOr<PrivateKey> SharedFolder::LoadOrCreateKey() const {
   UniqueFd fd(::openat(state_.get(), "key", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (fd.valid()) {
     std::string seed(32, '\0');
-    if (absl::Status s = ReadFully(fd.get(), 0, reinterpret_cast<uint8_t*>(seed.data()), 32);
-        !s.ok()) {
+    absl::StatusOr<FileStat> stat = StatFd(fd.get());
+    if (!stat.ok() || stat->identity.size != seed.size() ||
+        !ReadFully(fd.get(), 0, reinterpret_cast<uint8_t*>(seed.data()), seed.size()).ok()) {
       return absl::DataLossError(
           absl::StrCat(StatePath("key"),
                        " is not a key of 32 bytes; restore it from a backup, "
@@ -210,6 +211,10 @@ absl::StatusOr<SharedFolder::Place> SharedFolder::OpenParent(const std::string& 
   Place place;
   const size_t slash = path.rfind('/');
   place.leaf = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (place.leaf.empty() || place.leaf == "." || place.leaf == ".." ||
+      path.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": no name of something in the folder"));
+  }
   const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash);
   if (create && slash != std::string::npos) {
     std::string made;
@@ -422,11 +427,12 @@ std::vector<SharedFolder::HiddenFile> SharedFolder::ListHidden() const {
 
 bool SharedFolder::FreeReserve() const { return ::unlinkat(state_.get(), "reserve", 0) == 0; }
 
-void SharedFolder::RestoreReserve() const {
-  UniqueFd fd(::openat(state_.get(), "reserve",
-                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd.valid()) return;  // it is there
-  if (::fallocate(fd.get(), 0, 0, kReserveBytes) != 0) FreeReserve();
+bool SharedFolder::RestoreReserve() const {
+  UniqueFd fd(::openat(state_.get(), "reserve", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  // Does nothing to what is there already, and completes what a crash left half made.
+  if (fd.valid() && ::fallocate(fd.get(), 0, 0, kReserveBytes) == 0) return true;
+  FreeReserve();
+  return false;
 }
 
 absl::StatusOr<FileStat> StatFd(int fd) {

@@ -116,8 +116,8 @@ class SharedFolder {
   // 1 MiB that is given up when the disk is full, so that the ledger can still write. False when
   // there is none left.
   bool FreeReserve() const;
-  // Makes it again, when there is room.
-  void RestoreReserve() const;
+  // Makes it again; false when there is no room for it.
+  bool RestoreReserve() const;
 
  private:
   SharedFolder() = default;

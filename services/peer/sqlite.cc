@@ -2,13 +2,29 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <cerrno>
+
 namespace arkshare {
 namespace {
 
 absl::Status SqlError(sqlite3* db, absl::string_view what) {
   const std::string message = absl::StrCat(what, ": ", sqlite3_errmsg(db));
-  if (sqlite3_errcode(db) == SQLITE_FULL) return absl::ResourceExhaustedError(message);
-  return absl::InternalError(message);
+  switch (sqlite3_errcode(db) & 0xff) {
+    case SQLITE_FULL:
+      return absl::ResourceExhaustedError(message);
+    case SQLITE_IOERR:
+      // The log's index in shared memory has no place on a full disk, which SQLite does not call
+      // so.
+      if (const int error = sqlite3_system_errno(db); error == ENOSPC || error == EDQUOT) {
+        return absl::ResourceExhaustedError(message);
+      }
+      return absl::InternalError(message);
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      return absl::DataLossError(message);
+    default:
+      return absl::InternalError(message);
+  }
 }
 
 }  // namespace
@@ -26,13 +42,13 @@ SqlStatement& SqlStatement::Bind(int64_t value) {
 }
 
 SqlStatement& SqlStatement::BindText(absl::string_view text) {
-  sqlite3_bind_text(statement_, next_parameter_++, text.data(), static_cast<int>(text.size()),
-                    SQLITE_TRANSIENT);
+  // A null pointer would bind NULL, which is not the empty text.
+  sqlite3_bind_text(statement_, next_parameter_++, text.empty() ? "" : text.data(),
+                    static_cast<int>(text.size()), SQLITE_TRANSIENT);
   return *this;
 }
 
 SqlStatement& SqlStatement::BindBlob(absl::string_view bytes) {
-  // A null pointer would bind NULL, which is not the empty blob.
   sqlite3_bind_blob(statement_, next_parameter_++, bytes.empty() ? "" : bytes.data(),
                     static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
   return *this;

@@ -26,7 +26,8 @@ class SqlStatement {
   SqlStatement& BindText(absl::string_view text);
   SqlStatement& BindBlob(absl::string_view bytes);
 
-  // True: a row is there. False: done. ResourceExhausted when the disk is full; Internal otherwise.
+  // True: a row is there. False: done. ResourceExhausted when the disk is full, DataLoss when the
+  // file is damaged, Internal otherwise.
   absl::StatusOr<bool> Step();
   // For statements without rows.
   absl::Status Run();
