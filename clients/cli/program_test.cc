@@ -149,30 +149,16 @@ TEST_F(ProgramTest, ADumbTerminalIsReadAsItIs) {
   EXPECT_THAT(cli->Output(), Not(HasSubstr("\033")));
 }
 
-// Says the same of a transfer over and over until it is told to go on.
-class SlowTransfer {
+// A transfer that says the same over and over until it is told to go on. The server may still be in
+// it when a test ends, so all share it.
+class SlowTransfer : public std::enable_shared_from_this<SlowTransfer> {
  public:
   FakePeer::FetchScript Script() {
-    return [this](const v1::FetchRequest& request, grpc::ServerContext* context,
-                  grpc::ServerWriter<v1::FetchResponse>* writer) {
-      v1::FetchResponse response;
-      v1::Transfer& transfer = *response.mutable_transfer();
-      transfer.set_name(request.name());
-      *transfer.mutable_content() = request.content();
-      transfer.set_moving(true);
-      transfer.set_state(v1::TRANSFER_STATE_FETCHING);
-      transfer.set_bytes_done(transfer.content().size_bytes() / 2);
-      transfer.set_bytes_per_second(1024);
-      MutexLock lock(&mutex_);
-      while (!finish_ && !context->IsCancelled()) {
-        writer->Write(response);
-        changed_.WaitFor(&mutex_, absl::Milliseconds(20));
-      }
-      if (context->IsCancelled()) return grpc::Status::CANCELLED;
-      transfer.set_state(v1::TRANSFER_STATE_DONE);
-      writer->Write(response);
-      return grpc::Status::OK;
-    };
+    return
+        [self = shared_from_this()](const v1::FetchRequest& request, grpc::ServerContext* context,
+                                    grpc::ServerWriter<v1::FetchResponse>* writer) {
+          return self->Fetch(request, context, writer);
+        };
   }
 
   void Finish() {
@@ -182,14 +168,39 @@ class SlowTransfer {
   }
 
  private:
+  grpc::Status Fetch(const v1::FetchRequest& request, grpc::ServerContext* context,
+                     grpc::ServerWriter<v1::FetchResponse>* writer) {
+    v1::FetchResponse response;
+    v1::Transfer& transfer = *response.mutable_transfer();
+    transfer.set_name(request.name());
+    *transfer.mutable_content() = request.content();
+    transfer.set_moving(true);
+    transfer.set_state(v1::TRANSFER_STATE_FETCHING);
+    transfer.set_bytes_done(transfer.content().size_bytes() / 2);
+    transfer.set_bytes_per_second(1024);
+    while (WaitABit()) {
+      if (!writer->Write(response) || context->IsCancelled()) return grpc::Status::CANCELLED;
+    }
+    transfer.set_state(v1::TRANSFER_STATE_DONE);
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
+  // False when it is time to finish.
+  bool WaitABit() {
+    MutexLock lock(&mutex_);
+    if (!finish_) changed_.WaitFor(&mutex_, absl::Milliseconds(20));
+    return !finish_;
+  }
+
   Mutex mutex_;
   CondVar changed_;
   bool finish_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 TEST_F(ProgramTest, ALongDownloadHasABarBehindTheWords) {
-  SlowTransfer transfer;
-  peer_.SetFetchScript(transfer.Script());
+  const auto transfer = std::make_shared<SlowTransfer>();
+  peer_.SetFetchScript(transfer->Script());
   index_.AddResult(MakeResult("195", MakeContent(1, 4096), {MakeHolder(1, "127.0.0.1:41931")}));
   const std::unique_ptr<Process> cli = AtTerminal(Command({}));
   WaitFor(*cli, "(Enter choice):");
@@ -200,7 +211,7 @@ TEST_F(ProgramTest, ALongDownloadHasABarBehindTheWords) {
   Type(*cli, absl::StrCat("y", kEnter));
   WaitFor(*cli, "\rreceiving data...  [");
   WaitFor(*cli, "50%  2.0 KiB of 4.0 KiB  1.0 KiB/s  0:02 left");
-  transfer.Finish();
+  transfer->Finish();
   WaitFor(*cli, "\nreceived the data");
   WaitFor(*cli, "(Enter choice):");
   Type(*cli, kCtrlD);
@@ -208,8 +219,8 @@ TEST_F(ProgramTest, ALongDownloadHasABarBehindTheWords) {
 }
 
 TEST_F(ProgramTest, CtrlCDuringADownloadLeavesItToThePeer) {
-  SlowTransfer transfer;
-  peer_.SetFetchScript(transfer.Script());
+  const auto transfer = std::make_shared<SlowTransfer>();
+  peer_.SetFetchScript(transfer->Script());
   index_.AddResult(MakeResult("195", MakeContent(1, 4096), {MakeHolder(1, "127.0.0.1:41931")}));
   const std::unique_ptr<Process> cli = AtTerminal(Command({}));
   WaitFor(*cli, "(Enter choice):");

@@ -71,6 +71,8 @@ class Terminal::Editor {
     prompt_ = prompt;
     input_ = Input::kByte;
     el_resize(edit_);
+    // Before the prompt, or a key that follows it at once would be echoed twice.
+    el_set(edit_, EL_PREP_TERM, 1);
     int length = 0;
     const char* const line = el_gets(edit_, &length);
     if (input_ == Input::kInterrupted) return {Kind::kInterrupted, ""};
