@@ -106,12 +106,9 @@ Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
                          " books of one peer: share fewer, or ask its operator for more"));
         return applied;
       }
-      const absl::StatusOr<bool> added = PresentLocked(*shelf, statement);
-      if (!added.ok()) {
-        applied.status = added.status();
-        return applied;
-      }
-      if (*added && shelf->visible()) {
+      applied.status = CheckLocked(*shelf, statement);
+      if (!applied.status.ok()) return applied;
+      if (PresentLocked(*shelf, statement) && shelf->visible()) {
         PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf->info.peer_id, *statement.present);
       }
     }
@@ -136,9 +133,8 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
   std::vector<absl::Status> statuses;
   statuses.reserve(changes.size());
   for (const OwnerChange& item : changes) {
-    const absl::StatusOr<bool> added = PresentLocked(*receiver, item.receiver);
-    statuses.push_back(added.status());
-    if (!added.ok()) continue;
+    statuses.push_back(CheckLocked(*receiver, item.receiver));
+    if (!statuses.back().ok()) continue;
 
     std::optional<BookEvent> old_book;
     if (const auto source = by_key_.find(item.source); source != by_key_.end()) {
@@ -153,7 +149,7 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
       BuryLocked(item.source, std::move(gone));
     }
 
-    const bool shown = *added && receiver->visible();
+    const bool shown = PresentLocked(*receiver, item.receiver) && receiver->visible();
     if (!old_book.has_value() && !shown) continue;
     CatalogEvent event;
     event.kind = CatalogEvent::Kind::kBookGone;
@@ -230,20 +226,24 @@ void Catalog::HideLocked(const ShelfPtr& shelf) {
   PublishLocked(std::move(event));
 }
 
-absl::StatusOr<bool> Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement) {
-  const BookListing& listing = *statement.present;
-  if (shelf.closed || shelf.IsGone(listing.number)) return false;
-  if (const auto known = shelf.by_number.find(listing.number); known != shelf.by_number.end()) {
-    if (ListingOf(*known->second.edition, listing.number) == listing) return false;
-    return MakeError(
-        Reason::kInvalidField,
-        absl::StrCat("listing_number ", listing.number,
-                     " already stands for another book: a number is never used twice"));
+absl::Status Catalog::CheckLocked(const Shelf& shelf, const StatementRecord& statement) const {
+  const auto known = shelf.by_number.find(statement.number);
+  if (known == shelf.by_number.end() ||
+      ListingOf(*known->second.edition, statement.number) == *statement.present) {
+    return absl::OkStatus();
   }
-  Edition* edition =
-      books_.Add(listing.name, statement.words, listing.content, {&shelf, listing.number});
-  shelf.by_number[listing.number] = {edition, revision_ + 1};
-  shelf.by_name.insert({edition->title, listing.number});
+  return MakeError(Reason::kInvalidField,
+                   absl::StrCat("listing_number ", statement.number,
+                                " already stands for another book: a number is never used twice"));
+}
+
+bool Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement) {
+  const uint64_t number = statement.number;
+  if (shelf.closed || shelf.IsGone(number) || shelf.by_number.contains(number)) return false;
+  const BookListing& listing = *statement.present;
+  Edition* edition = books_.Add(listing.name, statement.words, listing.content, {&shelf, number});
+  shelf.by_number[number] = {edition, revision_ + 1};
+  shelf.by_name.insert({edition->title, number});
   return true;
 }
 

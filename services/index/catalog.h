@@ -122,8 +122,11 @@ class Catalog {
   void CloseLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ShowLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HideLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The fold itself. True when the listing was added, or removed, just now.
-  absl::StatusOr<bool> PresentLocked(Shelf& shelf, const StatementRecord& statement)
+  // INVALID_FIELD when the number already stands for another book.
+  absl::Status CheckLocked(const Shelf& shelf, const StatementRecord& statement) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The fold itself: true when the listing was added just now, or what was removed just now.
+  bool PresentLocked(Shelf& shelf, const StatementRecord& statement)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<BookListing> GoneLocked(Shelf& shelf, uint64_t number)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -63,12 +63,12 @@ absl::StatusOr<PeerIds> PeerIds::Load(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error) && !error) return PeerIds();
   std::ifstream file(path, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot read the state file ", path, ": ", std::strerror(errno)));
+  std::ostringstream text;
+  if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(text << file.rdbuf())) ||
+      file.bad()) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot read the state file ", path));
   }
-  absl::StatusOr<PeerIds> ids = Parse(text);
+  absl::StatusOr<PeerIds> ids = Parse(text.str());
   if (!ids.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the state file ", path, " is damaged or not ours: ", ids.status().message(),
