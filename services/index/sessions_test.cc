@@ -1,0 +1,326 @@
+#include "services/index/sessions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/core/errors.h"
+#include "services/index/test_books.h"
+
+namespace arkshare {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr absl::Duration kLease = absl::Seconds(9);
+
+class SessionsTest : public testing::Test {
+ protected:
+  SessionsTest() { Restart(std::nullopt); }
+
+  void Restart(std::optional<PeerIds> ids) {
+    sessions_.reset();
+    catalog_ = std::make_unique<Catalog>(Catalog::Options{});
+    sessions_ = std::make_unique<Sessions>(Sessions::Options{kLease, std::move(ids)}, &clock_,
+                                           catalog_.get());
+  }
+
+  absl::StatusOr<Sessions::Registered> TryRegister(uint8_t key, uint32_t wish, bool proven,
+                                                   uint64_t order) {
+    return sessions_->Register({order, TestPeer(wish, key), proven});
+  }
+  Sessions::Registered Register(uint8_t key, uint32_t wish = 0, bool proven = true) {
+    return TryRegister(key, wish, proven, sessions_->BeginRegistration()).value();
+  }
+
+  // A stream that notes how the index ended it.
+  struct Stream {
+    uint64_t id = 0;
+    uint64_t acknowledged = 0;
+    std::shared_ptr<std::optional<absl::Status>> end =
+        std::make_shared<std::optional<absl::Status>>();
+
+    std::string end_reason() const {
+      return !end->has_value() ? "open" : std::string(ReasonName(GetReason(**end)));
+    }
+  };
+  Stream Open(const std::string& token) {
+    Stream stream;
+    const auto start =
+        sessions_->OpenStream(token, [end = stream.end](const absl::Status& why) { *end = why; });
+    EXPECT_TRUE(start.ok()) << start.status();
+    stream.id = start->stream_id;
+    stream.acknowledged = start->acknowledged;
+    return stream;
+  }
+
+  absl::StatusOr<uint64_t> Say(const std::string& token, const Stream& stream,
+                               uint64_t first_sequence, std::vector<StatementRecord> statements,
+                               bool snapshot_complete = false) {
+    Announcement announcement;
+    announcement.first_sequence = first_sequence;
+    announcement.statements = std::move(statements);
+    announcement.snapshot_complete = snapshot_complete;
+    announcement.free_slots = 8;
+    return sessions_->Apply(token, stream.id, announcement);
+  }
+  absl::StatusOr<uint64_t> Beat(const std::string& token, const Stream& stream) {
+    return Say(token, stream, 0, {});
+  }
+
+  std::vector<std::string> BooksOf(uint32_t peer_id) {
+    std::vector<std::string> names;
+    const auto books = catalog_->ListBooks(peer_id, {}, 1000);
+    if (!books.ok()) return {"no such peer"};
+    for (const BookListing& book : *books) names.push_back(book.name.value());
+    return names;
+  }
+  std::vector<uint32_t> Peers() {
+    std::vector<uint32_t> ids;
+    for (const PeerSummary& peer : catalog_->ListPeers(0, 1000)) ids.push_back(peer.info.peer_id);
+    return ids;
+  }
+  Reason WhyNot(const std::string& token) { return GetReason(sessions_->KeyOf(token).status()); }
+
+  FakeClock clock_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<Sessions> sessions_;
+};
+
+// --- numbers
+
+TEST_F(SessionsTest, NumbersAreTheSmallestFreeOnes) {
+  EXPECT_EQ(Register(1).peer_id, 1u);
+  const auto two = Register(2);
+  EXPECT_EQ(two.peer_id, 2u);
+  EXPECT_EQ(Register(3).peer_id, 3u);
+  sessions_->Unregister(two.token);
+  EXPECT_EQ(Register(4).peer_id, 2u);
+  EXPECT_EQ(Register(5).peer_id, 4u);
+}
+
+TEST_F(SessionsTest, APeerGetsTheNumberItAsksForUnlessALivePeerHasIt) {
+  EXPECT_EQ(Register(1, 5).peer_id, 5u);
+  EXPECT_EQ(Register(2, 5).peer_id, 1u);
+  // It comes back: its own older session does not stand in the way.
+  EXPECT_EQ(Register(1, 5).peer_id, 5u);
+  EXPECT_EQ(Register(1, 7).peer_id, 7u);
+  EXPECT_EQ(Register(3, 5).peer_id, 5u);
+  // No wish, or one that cannot be granted: the number it has.
+  EXPECT_EQ(Register(1).peer_id, 7u);
+  EXPECT_EQ(Register(1, 5).peer_id, 7u);
+  EXPECT_THAT(Peers(), ElementsAre(1, 5, 7));
+}
+
+TEST_F(SessionsTest, WithStateNumbersOutliveTheIndex) {
+  Restart(PeerIds());
+  EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt);
+  EXPECT_EQ(Register(1).peer_id, 1u);
+  EXPECT_EQ(Register(2).peer_id, 2u);
+  const std::string saved = sessions_->TakeChangedIds().value();
+  EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt);
+
+  Restart(PeerIds::Parse(saved).value());
+  EXPECT_EQ(Register(3).peer_id, 3u) << "the numbers of those who may come back are kept";
+  EXPECT_EQ(Register(2).peer_id, 2u);
+  EXPECT_EQ(Register(4, 1).peer_id, 1u) << "but whoever asks for one gets it";
+  EXPECT_EQ(Register(1).peer_id, 4u);
+}
+
+TEST_F(SessionsTest, UnprovenPeersAreNotRemembered) {
+  Restart(PeerIds());
+  Register(1, 0, /*proven=*/false);
+  EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt);
+}
+
+// --- whose session
+
+TEST_F(SessionsTest, TheNewestProvenSessionOfAKeyWins) {
+  const auto older = Register(1);
+  const Stream stream = Open(older.token);
+  ASSERT_TRUE(Say(older.token, stream, 1, {Present(1, "a", 1)}).ok());
+  const auto newer = Register(1);
+  EXPECT_EQ(newer.peer_id, older.peer_id);
+  EXPECT_NE(newer.token, older.token);
+  EXPECT_EQ(stream.end_reason(), "SESSION_SUPERSEDED");
+  // Also what it tries later, so that it stops instead of coming back.
+  EXPECT_EQ(WhyNot(older.token), Reason::kSessionSuperseded);
+  EXPECT_EQ(GetReason(Beat(older.token, stream).status()), Reason::kSessionSuperseded);
+  EXPECT_EQ(*sessions_->KeyOf(newer.token), TestKey(1));
+  EXPECT_THAT(BooksOf(1), IsEmpty());
+}
+
+TEST_F(SessionsTest, AnUnprovenRegistrationNeverTakesALiveSessionsPlace) {
+  const auto live = Register(1);
+  const uint64_t order = sessions_->BeginRegistration();
+  EXPECT_EQ(GetReason(TryRegister(1, 0, /*proven=*/false, order).status()), Reason::kKeyInUse);
+  EXPECT_TRUE(sessions_->KeyOf(live.token).ok());
+  clock_.Advance(kLease);
+  EXPECT_TRUE(TryRegister(1, 0, /*proven=*/false, order).ok()) << "nobody is there any more";
+}
+
+TEST_F(SessionsTest, AProvenRegistrationTakesAnUnprovenOnesPlace) {
+  const auto squatter = Register(1, 0, /*proven=*/false);
+  Register(1);
+  EXPECT_EQ(WhyNot(squatter.token), Reason::kSessionSuperseded);
+}
+
+TEST_F(SessionsTest, ARegistrationThatWasBegunEarlierDoesNotWinLater) {
+  const uint64_t slow = sessions_->BeginRegistration();
+  const auto quick = Register(1);
+  EXPECT_EQ(GetReason(TryRegister(1, 0, true, slow).status()), Reason::kSessionSuperseded);
+  EXPECT_TRUE(sessions_->KeyOf(quick.token).ok());
+}
+
+TEST_F(SessionsTest, TokensAreLongAndUnknownOnesAreUnknown) {
+  const auto one = Register(1);
+  EXPECT_GE(one.token.size(), 32u);
+  EXPECT_EQ(WhyNot(""), Reason::kSessionUnknown);
+  EXPECT_EQ(WhyNot(one.token.substr(1)), Reason::kSessionUnknown);
+  EXPECT_EQ(GetReason(sessions_->OpenStream("x", nullptr).status()), Reason::kSessionUnknown);
+  EXPECT_EQ(GetReason(sessions_->UpdateOwner("x", {}).status()), Reason::kSessionUnknown);
+}
+
+TEST_F(SessionsTest, UnregisterRemovesAtOnceAndTwiceIsOnce) {
+  const auto one = Register(1);
+  const Stream stream = Open(one.token);
+  ASSERT_TRUE(Say(one.token, stream, 1, {Present(1, "a", 1)}).ok());
+  sessions_->Unregister(one.token);
+  EXPECT_THAT(Peers(), IsEmpty());
+  EXPECT_TRUE((*stream.end)->ok());
+  sessions_->Unregister(one.token);
+  EXPECT_EQ(WhyNot(one.token), Reason::kSessionUnknown);
+  sessions_->CloseStream(one.token, stream.id);
+}
+
+// --- leases
+
+TEST_F(SessionsTest, SilenceEndsASessionWithinOneLease) {
+  const auto one = Register(1);
+  const Stream stream = Open(one.token);
+  ASSERT_TRUE(Say(one.token, stream, 1, {Present(1, "a", 1)}).ok());
+  clock_.Advance(kLease - absl::Milliseconds(1));
+  EXPECT_EQ(sessions_->Expire(), absl::Milliseconds(1));
+  EXPECT_THAT(BooksOf(1), ElementsAre("a"));
+  clock_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(sessions_->Expire(), kLease);
+  EXPECT_THAT(Peers(), IsEmpty());
+  EXPECT_EQ(stream.end_reason(), "SESSION_UNKNOWN");
+}
+
+TEST_F(SessionsTest, EveryMessageRenewsTheLease) {
+  const auto one = Register(1);
+  const Stream stream = Open(one.token);
+  for (int i = 0; i < 10; ++i) {
+    clock_.Advance(kLease / 3);
+    ASSERT_TRUE(Beat(one.token, stream).ok());
+    sessions_->Expire();
+  }
+  EXPECT_THAT(Peers(), ElementsAre(1));
+}
+
+TEST_F(SessionsTest, ALapsedSessionIsUnknownEvenBeforeAnybodyNoticed) {
+  const auto one = Register(1);
+  clock_.Advance(kLease);
+  EXPECT_EQ(WhyNot(one.token), Reason::kSessionUnknown);
+  EXPECT_EQ(Register(2).peer_id, 1u);
+}
+
+TEST_F(SessionsTest, LeasesLapseInTheirOwnTime) {
+  Register(1);
+  clock_.Advance(absl::Seconds(2));
+  Register(2);
+  EXPECT_EQ(sessions_->Expire(), kLease - absl::Seconds(2));
+  clock_.Advance(kLease - absl::Seconds(2));
+  EXPECT_EQ(sessions_->Expire(), absl::Seconds(2));
+  EXPECT_THAT(Peers(), ElementsAre(2));
+}
+
+// --- streams
+
+TEST_F(SessionsTest, ABrokenStreamHidesTheBooksUntilAnotherOne) {
+  const auto one = Register(1);
+  const Stream first = Open(one.token);
+  EXPECT_EQ(first.acknowledged, 0u);
+  EXPECT_EQ(*Say(one.token, first, 1, {Present(1, "a", 1), Present(2, "b", 2)}), 2u);
+  sessions_->CloseStream(one.token, first.id);
+  EXPECT_THAT(BooksOf(1), IsEmpty());
+  const Stream second = Open(one.token);
+  EXPECT_EQ(second.acknowledged, 2u);
+  EXPECT_THAT(BooksOf(1), ElementsAre("a", "b"));
+  EXPECT_EQ(first.end_reason(), "open") << "it was its peer who ended it";
+}
+
+TEST_F(SessionsTest, ASecondStreamReplacesTheFirst) {
+  const auto one = Register(1);
+  const Stream first = Open(one.token);
+  const Stream second = Open(one.token);
+  EXPECT_EQ(first.end_reason(), "STREAM_REPLACED");
+  EXPECT_EQ(GetReason(Say(one.token, first, 1, {Present(1, "a", 1)}).status()),
+            Reason::kStreamReplaced);
+  // The end of the older one means nothing.
+  ASSERT_TRUE(Say(one.token, second, 1, {Present(1, "a", 1)}).ok());
+  sessions_->CloseStream(one.token, first.id);
+  EXPECT_THAT(BooksOf(1), ElementsAre("a"));
+}
+
+TEST_F(SessionsTest, StatementsCountOnceHoweverOftenTheyAreRepeated) {
+  const auto one = Register(1);
+  Stream stream = Open(one.token);
+  EXPECT_EQ(*Say(one.token, stream, 1, {Present(1, "a", 1), Present(2, "b", 2)}), 2u);
+  EXPECT_EQ(*Say(one.token, stream, 3, {StatementRecord::Gone(1)}), 3u);
+  stream = Open(one.token);
+  EXPECT_EQ(*Say(one.token, stream, 2, {Present(2, "b", 2)}), 3u);
+  EXPECT_EQ(*Say(one.token, stream, 2,
+                 {Present(2, "b", 2), StatementRecord::Gone(1), Present(3, "c", 3)}),
+            4u);
+  EXPECT_THAT(BooksOf(1), ElementsAre("b", "c"));
+}
+
+TEST_F(SessionsTest, AGapIsRefused) {
+  const auto one = Register(1);
+  const Stream stream = Open(one.token);
+  EXPECT_EQ(GetReason(Say(one.token, stream, 2, {Present(1, "a", 1)}).status()),
+            Reason::kSequenceGap);
+  EXPECT_EQ(GetReason(Say(one.token, stream, 0, {Present(1, "a", 1)}).status()),
+            Reason::kInvalidField);
+  EXPECT_EQ(*Beat(one.token, stream), 0u);
+}
+
+TEST_F(SessionsTest, WhatWasAppliedOfABadMessageCounts) {
+  const auto one = Register(1);
+  Stream stream = Open(one.token);
+  EXPECT_EQ(GetReason(Say(one.token, stream, 1,
+                          {Present(1, "a", 1), Present(1, "b", 2), Present(3, "c", 3)})
+                          .status()),
+            Reason::kInvalidField);
+  EXPECT_EQ(Open(one.token).acknowledged, 1u);
+}
+
+TEST_F(SessionsTest, ACompleteSnapshotIsTheWholeFolder) {
+  auto source = Register(1);
+  const auto receiver = Register(2);
+  ASSERT_TRUE(
+      (*sessions_->UpdateOwner(receiver.token, {OwnerChange{TestKey(1), 1, Present(1, "a", 1)}}))[0]
+          .ok());
+  source = Register(1);
+  const Stream stream = Open(source.token);
+  ASSERT_TRUE(Say(source.token, stream, 1, {Present(1, "a", 1), Present(2, "b", 2)}, true).ok());
+  EXPECT_THAT(BooksOf(1), ElementsAre("b"));
+  ASSERT_TRUE(Say(source.token, stream, 3, {}, true).ok()) << "an empty rest is a message too";
+}
+
+TEST_F(SessionsTest, AStreamOfAnUnreachablePeerShowsNothing) {
+  const auto one = Register(1, 0, /*proven=*/false);
+  const Stream stream = Open(one.token);
+  EXPECT_EQ(*Say(one.token, stream, 1, {Present(1, "a", 1)}), 1u);
+  EXPECT_THAT(BooksOf(1), IsEmpty());
+}
+
+}  // namespace
+}  // namespace arkshare
