@@ -112,9 +112,11 @@ absl::StatusOr<std::unique_ptr<PeerProcess>> PeerProcess::Start(PeerOptions opti
 
 absl::Status PeerProcess::Launch() {
   std::error_code ignored;
-  std::filesystem::create_directory(books(), ignored);
+  std::filesystem::create_directories(books(), ignored);
+  // A control socket is its owner's alone, and so must be its folder.
+  std::filesystem::permissions(options_.folder, std::filesystem::perms::owner_all, ignored);
   ProcessOptions start;
-  start.argv = {PeerBinary(), "--index",  options_.index,  "--listen",  "127.0.0.1:0", "--share",
+  start.argv = {PeerBinary(), "--index",  options_.index,  "--listen",  options_.listen, "--share",
                 books(),      "--policy", options_.policy, "--control", control()};
   start.argv.insert(start.argv.end(), options_.args.begin(), options_.args.end());
   start.env = options_.env;

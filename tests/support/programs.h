@@ -56,9 +56,11 @@ class IndexProcess {
 };
 
 struct PeerOptions {
-  // Holds books/ (the shared folder), control.sock and log. Must exist; its path must be short.
+  // Holds books/ (the shared folder), control.sock and log. Made with mode 0700 when missing; its
+  // path must be short.
   std::string folder;
   std::string index;  // "IP:PORT"
+  std::string listen = "127.0.0.1:0";
   std::string policy = "move";
   std::vector<std::string> args;  // more of them, last
   // Such as {"ARKSHARE_FAILPOINTS", PausePoint::Setting()}.
