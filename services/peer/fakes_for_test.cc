@@ -90,8 +90,8 @@ void MakeOld(const std::string& path) {
 }
 
 std::string ReadFileAt(const std::string& path) {
+  if (!fs::is_regular_file(path)) return "(none)";
   std::ifstream file(path, std::ios::binary);
-  if (!file) return "(none)";
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 

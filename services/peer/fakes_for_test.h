@@ -72,7 +72,7 @@ class TempFolder {
 void WriteFileAt(const std::string& path, absl::string_view bytes);
 // Dates a file an hour back, so that any later change shows in its time.
 void MakeOld(const std::string& path);
-// The whole file; "(none)" when there is none.
+// The whole file; "(none)" when there is no file.
 std::string ReadFileAt(const std::string& path);
 bool Exists(const std::string& path);
 // What stands in a folder, without dot-files, in order.

@@ -90,8 +90,19 @@ void FolderScanner::ScheduleAt(const std::string& path, absl::Time time) {
 
 void FolderScanner::Examine(const std::string& path) { ExamineNow(path, Depth::kHash); }
 
-// The story of one path: what is there, is it ours already, what is its content, tell the library.
 void FolderScanner::ExamineNow(const std::string& path, Depth depth) {
+  {
+    MutexLock lock(&mutex_);
+    while (!examining_.insert(path).second) examined_.Wait(&mutex_);
+  }
+  Look(path, depth);
+  MutexLock lock(&mutex_);
+  examining_.erase(path);
+  examined_.NotifyAll();
+}
+
+// The story of one path: what is there, is it ours already, what is its content, tell the library.
+void FolderScanner::Look(const std::string& path, Depth depth) {
   if (library_->Claimed(path)) return;  // its holder asks again when it is done
   absl::StatusOr<FileStat> stat = folder_->Stat(path);
   if (!stat.ok()) {
@@ -165,7 +176,10 @@ void FolderScanner::Rescan(Depth depth) {
     }
     gone.erase(path);
     const std::optional<Book> known = library_->FindPath(path);
-    if (known && known->record.identity == stat.identity && depth == Depth::kHash) return;
+    if (known && known->record.identity == stat.identity && depth == Depth::kHash) {
+      library_->Confirm(path, stat.links > 1);
+      return;
+    }
     if (depth == Depth::kCacheOnly) {
       ExamineNow(path, depth);
     } else {

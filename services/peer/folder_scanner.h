@@ -42,7 +42,9 @@ class FolderScanner {
 
  private:
   enum class Depth { kCacheOnly, kHash };
+  // One thread a path at a time; who comes second sees what the first has made of it.
   void ExamineNow(const std::string& path, Depth depth);
+  void Look(const std::string& path, Depth depth);
   void Rescan(Depth depth);
   void Schedule(const std::string& path, absl::Duration quiet);
   void ScheduleAt(const std::string& path, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -66,6 +68,8 @@ class FolderScanner {
   // Path -> when it may be examined; and the same in order of time.
   absl::flat_hash_map<std::string, absl::Time> due_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<absl::Time, std::string>> queue_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> examining_ ABSL_GUARDED_BY(mutex_);
+  CondVar examined_;
 
   std::thread watch_thread_;
   std::thread examine_thread_;

@@ -35,6 +35,16 @@ struct Handover::Attempt {
 absl::Status Handover::Recover() {
   absl::StatusOr<std::vector<ReleaseRecord>> hidden = ledger_->HiddenReleases();
   if (!hidden.ok()) return hidden.status();
+  // Deleted for a Confirm that was not recorded any more, or by hand: nothing is left to restore.
+  std::vector<TransferId> deleted;
+  for (const ReleaseRecord& record : *hidden) {
+    const SharedFolder::HiddenFile file{record.item.transfer_id, record.item.listing};
+    if (absl::IsNotFound(folder_->StatHidden(file).status())) deleted.push_back(file.transfer_id);
+  }
+  if (!deleted.empty()) {
+    absl::Status s = ledger_->RecordReleaseStates(deleted, ReleaseRecord::State::kGone);
+    if (!s.ok()) return s;
+  }
   std::vector<SharedFolder::HiddenFile> confirmed;
   for (const SharedFolder::HiddenFile& file : folder_->ListHidden()) {
     absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(file.transfer_id);
@@ -52,7 +62,11 @@ absl::Status Handover::Recover() {
     if (!listing.ok()) return listing.status();
     const std::string path = listing->has_value() ? (*listing)->path : file.transfer_id.hex();
     absl::StatusOr<std::string> back = PutBack(file, path);
-    if (!back.ok()) return back.status();
+    if (!back.ok()) {
+      return absl::Status(back.status().code(),
+                          absl::StrCat("a book that was not given away cannot be put back: ",
+                                       back.status().message(), "; mend that and start again"));
+    }
     spdlog::info("put_back book=\"{}\" transfer={}", EscapeForDisplay(*back),
                  file.transfer_id.hex());
   }
@@ -61,12 +75,20 @@ absl::Status Handover::Recover() {
 
 absl::StatusOr<std::string> Handover::PutBack(const SharedFolder::HiddenFile& hidden,
                                               const std::string& path) {
-  std::string at = path;
+  std::string wanted = path;
+  std::string at = wanted;
   for (int n = 2;; ++n) {
     absl::Status status = folder_->Unhide(hidden, at);
     if (status.ok()) return at;
+    const size_t slash = wanted.rfind('/');
+    if (absl::IsInvalidArgument(status) && slash != std::string::npos) {
+      // What was a folder on the way is something else now.
+      at = wanted = wanted.substr(slash + 1);
+      n = 1;
+      continue;
+    }
     if (!absl::IsAlreadyExists(status)) return status;
-    absl::StatusOr<BookName> name = BookName::Parse(path);
+    absl::StatusOr<BookName> name = BookName::Parse(wanted);
     at = name.ok() ? name->WithSuffix(n).value() : absl::StrCat(hidden.transfer_id.hex(), "-", n);
   }
 }
@@ -226,6 +248,7 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
   std::vector<absl::Status> results;
   std::vector<SharedFolder::HiddenFile> files;
   std::vector<TransferId> ids;
+  std::vector<size_t> places;  // of their results
   for (const TransferId& id : transfers) {
     absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(id);
     if (!record.ok()) {
@@ -241,6 +264,7 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
       if ((*record)->state != ReleaseRecord::State::kHidden) continue;
       files.push_back({id, (*record)->item.listing});
       ids.push_back(id);
+      places.push_back(results.size() - 1);
     }
   }
   if (!files.empty()) {
@@ -248,9 +272,15 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
     ARKSHARE_FAILPOINT("source.unlinked");
     if (removed.ok()) removed = ledger_->RecordReleaseStates(ids, ReleaseRecord::State::kGone);
     ARKSHARE_FAILPOINT("source.gone");
-    // The hidden copies only cost room; a repeated Confirm, or the next start, removes them.
     if (!removed.ok()) {
-      spdlog::error("cannot remove hidden copies error=\"{}\"", std::string(removed.message()));
+      // Answered with an error, so that the receiver says it again: a copy that stays in limbo
+      // could be restored one day although its receiver has confirmed.
+      spdlog::error("cannot forget hidden copies error=\"{}\"", std::string(removed.message()));
+      const Reason reason =
+          absl::IsResourceExhausted(removed) ? Reason::kDiskFull : Reason::kInternal;
+      for (size_t place : places) {
+        results[place] = MakeError(reason, "the source cannot record this now; confirm again");
+      }
     }
   }
   Leave(transfers);

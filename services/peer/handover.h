@@ -43,7 +43,8 @@ class Handover {
   // and no listing may stand twice among the items.
   std::vector<absl::StatusOr<MoveTicket>> Release(const PublicKey& receiver,
                                                   absl::Span<const ReleaseItem> items);
-  // The receiver owns these: forget the hidden copies. kTransferUnknown per item.
+  // The receiver owns these: forget the hidden copies. For each item: kTransferUnknown, or
+  // kDiskFull and kInternal, which are not final.
   std::vector<absl::Status> Confirm(const PublicKey& receiver,
                                     absl::Span<const TransferId> transfers);
 

@@ -25,8 +25,18 @@ absl::Status Library::Load() {
   if (!listings.ok()) return listings.status();
   absl::StatusOr<std::vector<std::string>> unshared = ledger_->UnsharedPaths();
   if (!unshared.ok()) return unshared.status();
+  // A crash may have left two listings of one path: the later one took the place of the other.
+  std::sort(listings->begin(), listings->end(),
+            [](const ListingRecord& a, const ListingRecord& b) { return a.number > b.number; });
+  std::set<std::string> seen;
+  for (const ListingRecord& record : *listings) {
+    if (seen.insert(record.path).second) continue;
+    ledger_->EndListing(record.number, ListingRecord::State::kDeleted).IgnoreError();
+  }
   MutexLock lock(&mutex_);
-  for (ListingRecord& record : *listings) Insert(Book{std::move(record), false});
+  for (ListingRecord& record : *listings) {
+    if (seen.erase(record.path) > 0) Insert(Book{std::move(record), false});
+  }
   unshared_by_owner_.insert(unshared->begin(), unshared->end());
   feed_.clear();
   return absl::OkStatus();
@@ -175,7 +185,11 @@ void Library::Erase(uint64_t number) {
   const ListingRecord& record = it->second.book.record;
   it->second.ended->store(true);
   by_path_.erase(record.path);
-  by_name_.erase(record.name);
+  // A received book may have the name that another one's path has in NFC.
+  if (const auto named = by_name_.find(record.name);
+      named != by_name_.end() && named->second == number) {
+    by_name_.erase(named);
+  }
   const auto content = by_content_.find(record.content);
   content->second.erase(number);
   if (content->second.empty()) by_content_.erase(content);
@@ -333,14 +347,19 @@ bool Library::Claimed(const std::string& path) const {
 }
 
 void Library::Receive(const ListingRecord& record) {
-  MutexLock lock(&mutex_);
-  // A file of that name may have been listed and deleted since; its listing must not linger.
-  if (const Held* held = HeldAt(record.path)) {
-    const uint64_t old = held->book.record.number;
-    Erase(old);
-    PushChange(old);
+  uint64_t old = 0;
+  {
+    MutexLock lock(&mutex_);
+    // A file of that name may have been listed and deleted since; its listing must not linger.
+    if (const Held* held = HeldAt(record.path)) {
+      old = held->book.record.number;
+      Erase(old);
+      PushChange(old);
+    }
+    Insert(Book{record, false});
   }
-  Insert(Book{record, false});
+  // Where this fails, the next Load does it.
+  if (old != 0) ledger_->EndListing(old, ListingRecord::State::kDeleted).IgnoreError();
 }
 
 absl::Status Library::Settle(uint64_t number) {
