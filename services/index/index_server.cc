@@ -13,7 +13,8 @@
 namespace arkshare {
 namespace {
 
-constexpr absl::Duration kGrace = absl::Seconds(1);
+// For the streams to end, and then for the calls.
+constexpr absl::Duration kGrace = absl::Milliseconds(500);
 // Lapsed leases are noticed when they are due; this is for the rest, and for clocks that jump.
 constexpr absl::Duration kHousekeeping = absl::Milliseconds(100);
 
@@ -61,7 +62,7 @@ IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options
 IndexServer::~IndexServer() { Stop(); }
 
 void IndexServer::Stop() {
-  service_.EndStreams();
+  service_.EndStreams(kGrace);
   if (rpc_ != nullptr) rpc_->Shutdown(kGrace);
   {
     MutexLock lock(&mutex_);

@@ -43,7 +43,7 @@ class IndexServer {
 
   // "IP:PORT" with the port that was bound.
   const std::string& address() const { return rpc_->address(); }
-  // Ends all streams, lets calls end for a second, keeps the state. Blocks. Idempotent.
+  // Ends all streams, lets calls end for a moment, keeps the state. Blocks. Idempotent.
   void Stop();
 
  private:

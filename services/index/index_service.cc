@@ -188,8 +188,9 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
       sessions_(sessions),
       boot_id_(RandomBytes(kBootIdBytes)) {}
 
-void IndexService::EndStreams() {
-  streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"));
+void IndexService::EndStreams(absl::Duration patience) {
+  streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),
+                  patience);
 }
 
 grpc::ServerUnaryReactor* IndexService::Unregister(grpc::CallbackServerContext* context,

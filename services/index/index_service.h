@@ -30,8 +30,9 @@ class IndexService : public v1::IndexService::CallbackService {
 
   IndexService(Options options, Catalog* catalog, Sessions* sessions);
 
-  // Ends all streams and refuses new ones; call before the server shuts down.
-  void EndStreams();
+  // Ends all streams and refuses new ones; waits until their peers were told, but not longer than
+  // `patience`. Call before the server shuts down.
+  void EndStreams(absl::Duration patience);
 
   // Each in a file of its own.
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,

@@ -1,5 +1,7 @@
 #include "services/index/streams.h"
 
+#include <chrono>
+
 namespace arkshare {
 
 uint64_t Streams::Add(EndableStream* stream) {
@@ -13,6 +15,7 @@ uint64_t Streams::Add(EndableStream* stream) {
 void Streams::Remove(uint64_t id) {
   MutexLock lock(&mutex_);
   streams_.erase(id);
+  removed_.NotifyAll();
 }
 
 void Streams::End(uint64_t id, const absl::Status& why) {
@@ -21,10 +24,16 @@ void Streams::End(uint64_t id, const absl::Status& why) {
   if (place != streams_.end()) place->second->End(why);
 }
 
-void Streams::EndAll(const absl::Status& why) {
+void Streams::EndAll(const absl::Status& why, absl::Duration patience) {
   MutexLock lock(&mutex_);
   ended_ = why;
   for (const auto& [id, stream] : streams_) stream->End(why);
+  const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(patience);
+  while (!streams_.empty()) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left.count() <= 0) return;
+    removed_.WaitFor(&mutex_, absl::FromChrono(left));
+  }
 }
 
 }  // namespace arkshare

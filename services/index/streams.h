@@ -4,6 +4,7 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 
@@ -26,11 +27,14 @@ class Streams {
   void Remove(uint64_t id);
   // Nothing when the stream has been removed.
   void End(uint64_t id, const absl::Status& why);
-  // Also ends every stream that is added from now on.
-  void EndAll(const absl::Status& why);
+  // Also ends every stream that is added from now on. Then waits until all have been removed, so
+  // that their statuses are on the wire, but not longer than `patience`: who does not read cannot
+  // be told.
+  void EndAll(const absl::Status& why, absl::Duration patience);
 
  private:
   Mutex mutex_;
+  CondVar removed_;
   absl::flat_hash_map<uint64_t, EndableStream*> streams_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   absl::Status ended_ ABSL_GUARDED_BY(mutex_);
