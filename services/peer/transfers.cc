@@ -48,6 +48,8 @@ absl::Status Transfers::Recover() {
   std::set<TransferId> kept;
   for (TransferRecord& record : *open) {
     if (record.state == TransferRecord::State::kIntent) {
+      // The file first: on a full disk it makes the room that the record needs.
+      parts_.folder->RemoveStaging(record.id).IgnoreError();
       if (absl::Status s = parts_.ledger->RecordDropped(record.id); !s.ok()) return s;
       continue;
     }
@@ -323,10 +325,22 @@ Transfers::Next Transfers::Receive(Transfer& transfer) {
   return Next::kGoOn;
 }
 
+// A book that is not here any more must not be asked for. Only a person can have removed it.
+absl::StatusOr<FileStat> Transfers::FindStaged(const TransferRecord& record) const {
+  absl::StatusOr<FileStat> staged = parts_.folder->StatStaging(record.id);
+  if (staged.ok() && staged->identity.size == record.content.size) return staged;
+  spdlog::critical("staged_book_lost transfer={} book=\"{}\": somebody changed .arkshare/staging",
+                   record.id.hex(), EscapeForDisplay(record.name.value()));
+  return MakeError(Reason::kInternal,
+                   "the received book was removed from .arkshare/staging by hand; if its source has "
+                   "given it away already, it keeps a hidden copy (`arkshare-cli limbo` there)");
+}
+
 // PREPARED -> OWNED, or dropped when somebody else has the book.
 Transfers::Next Transfers::TakeOver(Transfer& transfer) {
   TransferRecord& record = transfer.record;
   if (!record.move) return Own(transfer, "");
+  if (absl::Status s = FindStaged(record).status(); !s.ok()) return Drop(transfer, s);
   absl::StatusOr<MoveTicket> ticket = AskRelease(transfer);
   if (ticket.ok()) {
     ARKSHARE_FAILPOINT("receiver.released");
@@ -356,17 +370,8 @@ Transfers::Next Transfers::TakeOver(Transfer& transfer) {
 // The book is ours: a listing, a name, a place in the folder.
 Transfers::Next Transfers::Own(Transfer& transfer, std::string note) {
   TransferRecord& record = transfer.record;
-  absl::StatusOr<FileStat> staged = parts_.folder->StatStaging(record.id);
-  if (!staged.ok() || staged->identity.size != record.content.size) {
-    // Only a person can have done this. After a ticket the source's hidden copy is the last one.
-    spdlog::critical("staged_book_lost transfer={} book=\"{}\": somebody changed .arkshare/staging",
-                     record.id.hex(), EscapeForDisplay(record.name.value()));
-    return Drop(
-        transfer,
-        MakeError(Reason::kInternal,
-                  "the received book was removed from .arkshare/staging by hand; its source "
-                  "keeps a hidden copy (`arkshare-cli limbo` there)"));
-  }
+  absl::StatusOr<FileStat> staged = FindStaged(record);
+  if (!staged.ok()) return Drop(transfer, staged.status());
   ListingRecord listing{.name = record.name,
                         .path = record.name.value(),
                         .content = record.content,
@@ -451,8 +456,9 @@ Transfers::Next Transfers::Tell(Transfer& transfer) {
                       std::string(told->front().message()));
       }
       ARKSHARE_FAILPOINT("receiver.index_told");
-      record.index_told = true;
-      parts_.library->Settle(record.listing).IgnoreError();
+      // Told counts only once the listing is settled for good: nobody would settle it later.
+      index_said = parts_.library->Settle(record.listing);
+      record.index_told = index_said.ok();
     }
   }
   if (record.move && !record.confirmed) {

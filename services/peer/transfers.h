@@ -123,6 +123,7 @@ class Transfers {
   Next TakeOver(Transfer& transfer);
   Next Own(Transfer& transfer, std::string note);
   Next Tell(Transfer& transfer);
+  absl::StatusOr<FileStat> FindStaged(const TransferRecord& record) const;
   absl::Status Admit(TransferRecord& record, ListingRecord& listing);
   absl::StatusOr<MoveTicket> AskRelease(Transfer& transfer);
   absl::Status SendConfirm(Transfer& transfer);

@@ -1,0 +1,32 @@
+// What must be true of the folders and ledgers of peers, whatever was killed when.
+#ifndef ARKSHARE_TESTS_AUDIT_AUDIT_H_
+#define ARKSHARE_TESTS_AUDIT_AUDIT_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/audit/peer_disk.h"
+
+namespace arkshare {
+
+struct AuditReport {
+  // What no order of steps, crashes and hand edits can explain.
+  std::vector<std::string> damage;
+  // What a peer still has to end, or to notice: nothing of it may be left once all is quiet.
+  std::vector<std::string> open;
+  // A line for each book, for people.
+  std::vector<std::string> books;
+};
+
+// Peers that are named in a ledger and are not among `peers` are taken at their word.
+AuditReport Audit(const std::vector<PeerDisk>& peers);
+
+// Exactly these folders have a verified, visible copy of the content; damage says who else does, or
+// who does not.
+void Expect(const std::vector<PeerDisk>& peers, const ContentId& content,
+            const std::vector<std::string>& folders, AuditReport& report);
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_TESTS_AUDIT_AUDIT_H_

@@ -1,0 +1,160 @@
+// SIGKILL at every named step of a move, of whoever takes part in it; then the same programs again
+// on the same folders, and in the end one verified copy at one holder, whom the index names.
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
+#include <gtest/gtest.h>
+
+#include "tests/chaos/scene.h"
+#include "tests/support/cluster.h"
+#include "tests/support/files.h"
+#include "tests/support/pause_point.h"
+
+namespace arkshare {
+namespace {
+
+// Who is killed, seen from the peer that has reached the failpoint.
+enum class Victim { kItself, kTheOther, kBoth, kIndex };
+
+const char* Name(Victim victim) {
+  switch (victim) {
+    case Victim::kItself:
+      return "Itself";
+    case Victim::kTheOther:
+      return "TheOther";
+    case Victim::kBoth:
+      return "Both";
+    case Victim::kIndex:
+      return "Index";
+  }
+  return "?";
+}
+
+struct Step {
+  const char* failpoint;
+  // From here on the receiver never gives up, also not after it was killed.
+  bool prepared;
+};
+
+// In the order in which a move passes them.
+constexpr Step kSteps[] = {
+    {"receiver.intent", false},     {"receiver.fetched", false},    {"receiver.synced", false},
+    {"receiver.prepared", true},    {"source.release_asked", true}, {"source.hidden", true},
+    {"source.hidden_synced", true}, {"source.released", true},      {"receiver.released", true},
+    {"receiver.owned", true},       {"receiver.admitted", true},    {"receiver.index_told", true},
+    {"source.confirm_asked", true}, {"source.unlinked", true},      {"source.gone", true},
+    {"receiver.confirmed", true},
+};
+
+// One byte, and several pieces with a short last block.
+constexpr uint64_t kSizes[] = {1, 3 * 1024 * 1024 + 5};
+
+using Case = std::tuple<Step, Victim, uint64_t>;
+
+class KillTest : public testing::TestWithParam<Case> {};
+
+TEST_P(KillTest, EndsWithOneHolder) {
+  const auto& [step, victim, size] = GetParam();
+  const std::string book = BookBytes(size, 195);
+  const bool at_source = std::string(step.failpoint).starts_with("source.");
+  const std::string self = at_source ? "s" : "r";
+  const std::string other = at_source ? "r" : "s";
+
+  Cluster cluster;
+  PausePoint pause(step.failpoint, cluster.path() + "/pause");
+  const std::string setting =
+      victim == Victim::kItself ? absl::StrCat(step.failpoint, "=kill") : pause.Setting();
+  ASSERT_TRUE(Ok(StartMove(cluster, book, at_source ? setting : "", at_source ? "" : setting)));
+  PendingFetch fetch(cluster.peer("r"), Wish("195"));
+
+  if (victim == Victim::kItself) {
+    absl::StatusOr<ExitStatus> exit = cluster.peer(self).process().WaitExit();
+    ASSERT_TRUE(Ok(exit)) << "the failpoint was never reached";
+    ASSERT_EQ(exit->signal, SIGKILL);
+    ASSERT_TRUE(Ok(cluster.peer(self).Restart()));
+  } else {
+    ASSERT_TRUE(Ok(pause.WaitUntilReached()));
+    if (victim == Victim::kIndex) {
+      cluster.index().process().Kill();
+      ASSERT_TRUE(Ok(pause.Resume()));
+      ASSERT_TRUE(Ok(cluster.index().KillAndRestart()));
+    } else {
+      cluster.peer(other).process().Kill();
+      if (victim == Victim::kTheOther) {
+        ASSERT_TRUE(Ok(pause.Resume()));
+      } else {
+        cluster.peer(self).process().Kill();
+        EXPECT_TRUE(Undamaged(cluster.AllBooks()));
+        ASSERT_TRUE(Ok(cluster.peer(self).Restart()));
+      }
+      ASSERT_TRUE(Ok(cluster.peer(other).Restart()));
+    }
+  }
+
+  const bool receiver_killed = victim == Victim::kBoth ||
+                               (self == "r" && victim == Victim::kItself) ||
+                               (other == "r" && victim == Victim::kTheOther);
+  bool moved = step.prepared;
+  if (!receiver_killed) {
+    absl::StatusOr<v1::Transfer> transfer = fetch.Await();
+    ASSERT_FALSE(absl::IsDeadlineExceeded(transfer.status())) << transfer.status();
+    EXPECT_TRUE(transfer.ok() || !step.prepared) << transfer.status();
+    moved = transfer.ok();
+  }
+  EXPECT_TRUE(EndsWith(cluster, {{book, {moved ? "r" : "s"}}}));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryStep, KillTest,
+    testing::Combine(testing::ValuesIn(kSteps),
+                     testing::Values(Victim::kItself, Victim::kTheOther, Victim::kBoth,
+                                     Victim::kIndex),
+                     testing::ValuesIn(kSizes)),
+    [](const testing::TestParamInfo<Case>& info) {
+      const std::string step = absl::StrReplaceAll(std::get<0>(info.param).failpoint, {{".", "_"}});
+      return absl::StrCat(step, "_kills_", Name(std::get<1>(info.param)), "_",
+                          std::get<2>(info.param), "_bytes");
+    });
+
+// The same for a release that is refused: the file has another hard link, so it is only lent.
+class KillAtRefusalTest : public testing::TestWithParam<Victim> {};
+
+TEST_P(KillAtRefusalTest, BothKeepACopy) {
+  const Victim victim = GetParam();
+  const std::string book = BookBytes(20'000, 7);
+  Cluster cluster;
+  WriteBook(cluster.Books("s"), "195", book);
+  ASSERT_EQ(link((cluster.Books("s") + "/195").c_str(), (cluster.path() + "/link").c_str()), 0);
+  PausePoint pause("source.refusal_recorded", cluster.path() + "/pause");
+  ASSERT_TRUE(
+      Ok(StartMove(cluster, book,
+                   victim == Victim::kItself ? "source.refusal_recorded=kill" : pause.Setting())));
+  PendingFetch fetch(cluster.peer("r"), Wish("195"));
+  if (victim == Victim::kItself) {
+    ASSERT_TRUE(Ok(cluster.peer("s").process().WaitExit()));
+    ASSERT_TRUE(Ok(cluster.peer("s").Restart()));
+  } else {
+    ASSERT_TRUE(Ok(pause.WaitUntilReached()));
+    cluster.peer("r").process().Kill();
+    if (victim == Victim::kBoth) {
+      cluster.peer("s").process().Kill();
+      EXPECT_TRUE(Undamaged(cluster.AllBooks()));
+      ASSERT_TRUE(Ok(cluster.peer("s").Restart()));
+    } else {
+      ASSERT_TRUE(Ok(pause.Resume()));
+    }
+    ASSERT_TRUE(Ok(cluster.peer("r").Restart()));
+  }
+  if (victim == Victim::kItself) {
+    absl::StatusOr<v1::Transfer> transfer = fetch.Await();
+    ASSERT_TRUE(Ok(transfer));
+    EXPECT_FALSE(transfer->moving());
+  }
+  EXPECT_TRUE(EndsWith(cluster, {{book, {"r", "s"}}}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Everybody, KillAtRefusalTest,
+                         testing::Values(Victim::kItself, Victim::kTheOther, Victim::kBoth),
+                         [](const auto& info) { return std::string(Name(info.param)); });
+
+}  // namespace
+}  // namespace arkshare
