@@ -58,3 +58,18 @@ function(arkshare_test name)
       "TSAN_OPTIONS=ignore_noninstrumented_modules=1 suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp history_size=4")
   endif()
 endfunction()
+
+# arkshare_python_test(NAME SCRIPT [TIMEOUT seconds] [LABELS l ...]): a test that drives the real programs with
+# Debian's Python; exit code 77 is a skip.
+function(arkshare_python_test name script)
+  cmake_parse_arguments(arg "" "TIMEOUT" "LABELS" ${ARGN})
+  add_test(NAME ${name} COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/${script})
+  set(environment "ARKSHARE_BIN=${CMAKE_BINARY_DIR}/bin" "ARKSHARE_PROTO=${CMAKE_SOURCE_DIR}/proto"
+    "ARKSHARE_GOOGLE_RPC=${GOOGLE_RPC_PROTO_DIR}" "ARKSHARE_PROTOC=$<TARGET_FILE:protobuf::protoc>"
+    "PYTHONDONTWRITEBYTECODE=1")
+  if(ARKSHARE_SANITIZE STREQUAL "thread")
+    list(APPEND environment "TSAN_OPTIONS=ignore_noninstrumented_modules=1 suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp history_size=4")
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
+    LABELS "${arg_LABELS}" ENVIRONMENT "${environment}")
+endfunction()

@@ -105,7 +105,7 @@ class Program:
         self.log.seek(0)
         return self.log.read()
 
-    def signal(self, number):
+    def send(self, number):
         self.process.send_signal(number)
 
     def end(self, number=signal.SIGTERM):
