@@ -331,9 +331,10 @@ absl::StatusOr<FileStat> Transfers::FindStaged(const TransferRecord& record) con
   if (staged.ok() && staged->identity.size == record.content.size) return staged;
   spdlog::critical("staged_book_lost transfer={} book=\"{}\": somebody changed .arkshare/staging",
                    record.id.hex(), EscapeForDisplay(record.name.value()));
-  return MakeError(Reason::kInternal,
-                   "the received book was removed from .arkshare/staging by hand; if its source has "
-                   "given it away already, it keeps a hidden copy (`arkshare-cli limbo` there)");
+  return MakeError(
+      Reason::kInternal,
+      "the received book was removed from .arkshare/staging by hand; if its source has "
+      "given it away already, it keeps a hidden copy (`arkshare-cli limbo` there)");
 }
 
 // PREPARED -> OWNED, or dropped when somebody else has the book.
