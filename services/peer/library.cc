@@ -30,7 +30,8 @@ absl::Status Library::Load() {
             [](const ListingRecord& a, const ListingRecord& b) { return a.number > b.number; });
   std::set<std::string> seen;
   for (const ListingRecord& record : *listings) {
-    if (seen.insert(record.path).second) continue;
+    // --max-books may be lower than it was.
+    if (seen.size() < options_.max_books && seen.insert(record.path).second) continue;
     ledger_->EndListing(record.number, ListingRecord::State::kDeleted).IgnoreError();
   }
   MutexLock lock(&mutex_);
