@@ -57,9 +57,12 @@ FakeBook FakeBook::Of(std::string bytes) {
 }
 
 FakeBook FakeBook::OfSize(uint64_t size, uint32_t seed) {
-  std::mt19937 random(seed);
+  std::mt19937_64 random(seed);
   std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
+  for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+    const uint64_t word = random();
+    std::memcpy(&bytes[at], &word, std::min<size_t>(sizeof word, size - at));
+  }
   return Of(std::move(bytes));
 }
 

@@ -19,7 +19,7 @@ namespace {
 constexpr absl::Duration kPingTimeout = absl::Seconds(2);
 constexpr absl::Duration kManifestTimeout = absl::Seconds(60);  // its holder may have to hash again
 constexpr absl::Duration kIdleLimit = absl::Seconds(5);
-// Rounds over all holders in which not one piece came, before giving up.
+// Rounds in a row over all holders in which not one piece came, before giving up.
 constexpr int kFruitlessRounds = 2;
 
 std::string Who(const BookHolder& holder) {
@@ -118,7 +118,11 @@ absl::StatusOr<std::vector<Sha256Digest>> Fetcher::Fetch(const Job& job) {
         wait = GetRetryAfter(status).value_or(absl::Seconds(1));
       }
     }
-    if (work.next_piece == before && wait == absl::ZeroDuration()) ++fruitless;
+    if (work.next_piece > before) {
+      fruitless = 0;
+    } else if (wait == absl::ZeroDuration()) {
+      ++fruitless;
+    }
     MutexLock lock(&mutex_);
     if (!stopped_ && wait > absl::ZeroDuration()) stop_changed_.WaitFor(&mutex_, wait);
   }
@@ -141,7 +145,10 @@ absl::Status Fetcher::FetchManifest(const BookHolder& holder, Work& work) {
   Leave(&context);
   if (!status.ok()) return FromGrpcStatus(status, Who(holder));
   std::vector<Sha256Digest> pieces(response.piece_hashes().size() / sizeof(Sha256Digest));
-  std::memcpy(pieces.data(), response.piece_hashes().data(), pieces.size() * sizeof(Sha256Digest));
+  if (!pieces.empty()) {
+    std::memcpy(pieces.data(), response.piece_hashes().data(),
+                pieces.size() * sizeof(Sha256Digest));
+  }
   if (absl::Status s = VerifyManifest(work.job.content, pieces);
       !s.ok() || response.piece_hashes().size() % sizeof(Sha256Digest) != 0) {
     return MakeError(Reason::kContentMismatch,
@@ -178,7 +185,8 @@ absl::Status Fetcher::FetchRun(const BookHolder& holder, Work& work) {
       continue;
     }
     const std::string& data = message.chunk().data();
-    if (message.chunk().offset() != received || data.size() > content.size - received) {
+    if (message.chunk().offset() != received || data.empty() ||
+        data.size() > content.size - received) {
       failure = MakeError(Reason::kContentMismatch,
                           absl::StrCat(Who(holder), " sent bytes that were not asked for"));
       break;

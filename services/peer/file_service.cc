@@ -16,6 +16,7 @@ namespace arkshare {
 namespace {
 
 constexpr uint64_t kChunkBytes = 1024 * 1024;
+constexpr uint64_t kSmallestChunkBytes = 4 * 1024;
 constexpr absl::Duration kStallLimit = absl::Seconds(30);
 constexpr int kMaxBatch = 1000;
 
@@ -42,6 +43,14 @@ absl::StatusOr<PublicKey> CheckParties(const PublicKey& self, absl::string_view 
 absl::Status BadSignature() {
   return MakeError(Reason::kSignatureInvalid,
                    "the signature does not belong to the receiver's key and this request");
+}
+
+// How much to send at a time: about half a second's worth of one upload's share of the limit. A
+// receiver that hears nothing for some seconds turns to another holder.
+uint64_t ChunkBytes(uint64_t bytes_per_second, int uploads) {
+  if (bytes_per_second == 0) return kChunkBytes;
+  const uint64_t share = bytes_per_second / static_cast<uint64_t>(std::max(uploads, 1));
+  return std::clamp<uint64_t>(share / 2, kSmallestChunkBytes, kChunkBytes);
 }
 
 // Takes `bytes` from the limiter and sleeps as it says, in pieces, so that a cancelled call ends
@@ -169,7 +178,8 @@ absl::Status FileService::Serve(grpc::ServerContext* context, const v1::Download
       book = parts_.library->OpenForServing(*id);
       if (!book.ok()) return book.status();
     }
-    const size_t n = std::min(kChunkBytes, end - offset);
+    const size_t n =
+        std::min(ChunkBytes(parts_.upload_limiter->rate(), parts_.queue->running()), end - offset);
     v1::DownloadResponse::Chunk* chunk = response.mutable_chunk();
     chunk->set_offset(offset);
     chunk->mutable_data()->resize(n);
