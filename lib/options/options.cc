@@ -61,13 +61,13 @@ class StrictToml : public CLI::ConfigTOML {
 
 // A check that says in our parser's words what is wrong.
 template <typename Parse>
-CLI::Validator MakeCheck(Parse parse, const std::string& type_name) {
+CLI::Validator MakeCheck(Parse parse) {
   return CLI::Validator(
       [parse](std::string& text) {
         const auto value = parse(text);
         return value.ok() ? std::string() : std::string(value.status().message());
       },
-      type_name);
+      "");
 }
 
 void SetUpLogging(const std::string& level) {
@@ -86,7 +86,8 @@ std::unique_ptr<CLI::App> MakeApp(const std::string& program, const std::string&
   app->set_version_flag("--version", absl::StrCat(program, " ", ARKSHARE_VERSION));
   app->add_option("--log-level", "What goes to stderr: trace, debug, info, warning, error or off")
       ->default_str("info")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}).description(""));
   app->config_formatter(std::make_shared<StrictToml>(app.get()));
   app->allow_config_extras(CLI::config_extras_mode::error);
   // CLI11 ignores an environment variable on this option, so its value is the default instead.
@@ -103,8 +104,8 @@ CLI::Option* AddDuration(CLI::App& app, const std::string& name, absl::Duration&
       .add_option_function<std::string>(
           name, [&variable, parse](const std::string& text) { variable = *parse(text); },
           description)
-      ->check(MakeCheck(parse, "DURATION"))
-      ->type_name("")
+      ->check(MakeCheck(parse))
+      ->type_name("DURATION")
       ->default_str(absl::FormatDuration(variable));
 }
 
@@ -115,8 +116,8 @@ CLI::Option* AddByteSize(CLI::App& app, const std::string& name, uint64_t& varia
       .add_option_function<std::string>(
           name, [&variable, parse](const std::string& text) { variable = *parse(text); },
           description)
-      ->check(MakeCheck(parse, "BYTES"))
-      ->type_name("")
+      ->check(MakeCheck(parse))
+      ->type_name("BYTES")
       ->default_str(absl::StrCat(variable));
 }
 

@@ -16,11 +16,12 @@ int main(int argc, char** argv) {
   const std::unique_ptr<CLI::App> app =
       arkshare::MakeApp("arkshare-index", "arkshare-index: knows who has which book.");
   app->add_option("--listen", options.listen, "IP:PORT to listen on; port 0 is any free one")
+      ->type_name("ADDRESS")
       ->capture_default_str();
   arkshare::AddDuration(*app, "--lease", options.lease,
                         "A peer that is silent for so long is gone");
-  app->add_option("--state", options.state_file,
-                  "File that keeps the peers' numbers over restarts");
+  app->add_option("--state", options.state_file, "File that keeps the peers' numbers over restarts")
+      ->type_name("FILE");
   app->add_flag("--print-table", options.print_table, "Print the table of peers on every change");
   app->add_option("--max-books", options.max_books, "Books listed of one peer at most")
       ->capture_default_str();
