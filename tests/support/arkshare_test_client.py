@@ -102,8 +102,10 @@ class Program:
         raise RuntimeError(f"{name} ended with {code}: {self.read_log()}")
 
     def read_log(self):
-        self.log.seek(0)
-        return self.log.read()
+        if not self.log.closed:
+            self.log.seek(0)
+            self.text = self.log.read()
+        return self.text
 
     def send(self, number):
         self.process.send_signal(number)
@@ -114,4 +116,6 @@ class Program:
             self.process.send_signal(number)
         code = self.process.wait(WAIT)
         self.process.stdout.close()
+        self.read_log()
+        self.log.close()
         return code
