@@ -47,6 +47,7 @@ enum class Mistake : uint8_t {
   kUpdateOwnerBeforeOwned,
   kSettledInMemory,
   kNoGoneAfterUpdateOwner,
+  kTokenBeforeSnapshot,
   // Of numbers and of the index.
   kNumberReused,
   kGoneSaidBeforeReleased,

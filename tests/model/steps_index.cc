@@ -109,7 +109,8 @@ void HearUpdateOwner(const Model& model, const World& world, int t, Successors& 
                         transfer.own_listing != transfer.update_owner ||
                         !world.peers[spec.receiver].up();
   // Until the receiver has begun a new session, this is a statement of the old one.
-  const bool old = world.index.snapshots[spec.receiver] == Snapshot::kNone;
+  const bool old = world.index.snapshots[spec.receiver] == Snapshot::kNone &&
+                   !model.Has(Mistake::kTokenBeforeSnapshot);
   Indexed heard = Present(model, mine);
   if (heard == Indexed::kPresent && old) heard = Indexed::kEarlier;
   auto hear = [&](World& next) {

@@ -203,7 +203,8 @@ void MakeItKnown(const Model& model, const World& world, int t, Successors& out)
   }
   if (transfer.receiving != Receiving::kOwned) return;
   const bool placed = transfer.copy == Copy::kInLibrary;
-  const bool session = world.index.snapshots[model.spec(t).receiver] != Snapshot::kNone;
+  const bool session = world.index.snapshots[model.spec(t).receiver] != Snapshot::kNone ||
+                       model.Has(Mistake::kTokenBeforeSnapshot);
   if (placed && session && !transfer.settled && transfer.update_owner != transfer.own_listing) {
     out.Progress(world, By(model, t, "sends UpdateOwner")).transfers[t].update_owner =
         transfer.own_listing;
