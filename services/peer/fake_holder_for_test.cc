@@ -1,3 +1,5 @@
+#include <grpc/grpc.h>
+
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -177,7 +179,10 @@ struct FakeHolder::State final : v1::FileService::Service {
   std::unique_ptr<RpcServer> server;
 };
 
+void KeepGrpcRunning() { [[maybe_unused]] static const bool kept = (grpc_init(), true); }
+
 FakeHolder::FakeHolder(FakeBook book) : state_(std::make_unique<State>(std::move(book))) {
+  KeepGrpcRunning();
   state_->server = Must(RpcServer::Start({.listen = "127.0.0.1:0"}, {state_.get()}));
 }
 

@@ -120,6 +120,10 @@ struct PeerDisk {
   std::unique_ptr<Handover> handover;
 };
 
+// Keeps gRPC's own threads until the process ends. Without it they are stopped whenever the last
+// channel or server of a test goes, and one of them may be asleep for ten seconds then.
+void KeepGrpcRunning();
+
 // Another peer that has one book: FileService on a port of its own, honest until it is told
 // otherwise. What it is told counts for the calls that begin later. Thread-safe.
 class FakeHolder {

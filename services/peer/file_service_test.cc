@@ -35,6 +35,7 @@ class FileServiceTest : public testing::Test {
   using Reader = std::unique_ptr<grpc::ClientReader<v1::DownloadResponse>>;
 
   FileServiceTest() {
+    KeepGrpcRunning();
     Must(disk_.library->Load());
     server_ = Must(RpcServer::Start({.listen = "127.0.0.1:0"}, {&service_}));
     stub_ = v1::FileService::NewStub(
