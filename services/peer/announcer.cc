@@ -147,10 +147,12 @@ absl::Status Announcer::Register() {
   absl::StatusOr<v1::RegisterResponse> response = parts_.index->Register(request);
   if (!response.ok()) return response.status();
 
-  parts_.index->SetToken(response->session_token());
   lease_ = absl::Milliseconds(
       google::protobuf::util::TimeUtil::DurationToMilliseconds(response->lease()));
+  // The feed begins before anybody can use the session: what a transfer tells the index with the
+  // token, and the library then says of it, must come after the snapshot.
   std::vector<BookListing> snapshot = parts_.library->StartFeed();
+  parts_.index->SetToken(response->session_token());
   uint32_t last_id = 0;
   {
     MutexLock lock(&mutex_);

@@ -262,6 +262,7 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
       results.push_back(absl::OkStatus());
       library_->AnnounceGone((*record)->item.listing);
       if ((*record)->state != ReleaseRecord::State::kHidden) continue;
+      if (KeepEdited({id, (*record)->item.listing})) continue;
       files.push_back({id, (*record)->item.listing});
       ids.push_back(id);
       places.push_back(results.size() - 1);
@@ -285,6 +286,21 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
   }
   Leave(transfers);
   return results;
+}
+
+bool Handover::KeepEdited(const SharedFolder::HiddenFile& hidden) {
+  absl::StatusOr<FileStat> stat = folder_->StatHidden(hidden);
+  absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(hidden.listing);
+  if (!stat.ok() || !listing.ok() || !listing->has_value()) return false;
+  if (stat->identity == (*listing)->identity) return false;
+  // Recorded first, as in Restore: a restart ends what is left to do.
+  absl::Status kept =
+      ledger_->RecordReleaseStates({hidden.transfer_id}, ReleaseRecord::State::kRestored);
+  if (kept.ok()) kept = PutBack(hidden, (*listing)->path).status();
+  spdlog::warn("kept book=\"{}\" transfer={}: it was written to after it was given away{}{}",
+               EscapeForDisplay((*listing)->path), hidden.transfer_id.hex(), kept.ok() ? "" : "; ",
+               std::string(kept.message()));
+  return true;
 }
 
 std::string Handover::NameOf(uint64_t listing) {

@@ -63,6 +63,9 @@ class Handover {
   absl::Status Hide(const Book& book, const ReleaseItem& item);
   absl::StatusOr<std::string> PutBack(const SharedFolder::HiddenFile& hidden,
                                       const std::string& path);
+  // A program that had the file open may have written into it after the rename: what it wrote is
+  // not what was given away, so it goes back into the library as a new book. True when that is so.
+  bool KeepEdited(const SharedFolder::HiddenFile& hidden);
   void Enter(absl::Span<const TransferId> ids);
   void Leave(absl::Span<const TransferId> ids);
 

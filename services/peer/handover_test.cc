@@ -1,6 +1,7 @@
 #include "services/peer/handover.h"
 
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -372,6 +373,23 @@ TEST_F(HandoverTest, ConfirmForgetsTheHiddenCopyOnce) {
     Restart();
   }
   EXPECT_EQ(ReasonOf(handover().Restore(item.transfer_id).status()), "TRANSFER_UNKNOWN");
+}
+
+TEST_F(HandoverTest, WhatWasWrittenAfterTheHandOverIsKept) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  const int writer = ::open(disk_->PathOf("book").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_GE(writer, 0);
+  Must(Release(item));
+  ASSERT_EQ(::write(writer, "edited", 6), 6);
+  ::close(writer);
+
+  Must(Confirm(item.transfer_id));
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_EQ(File("book"), one_.bytes + "edited");
+  Must(Confirm(item.transfer_id));
+  EXPECT_EQ(File("book"), one_.bytes + "edited");
+  // A new book: the old listing stays released.
+  EXPECT_EQ(Must(disk_->ledger->FindListing(item.listing))->state, ListingState::kReleased);
 }
 
 TEST_F(HandoverTest, OnlyTheReceiverConfirms) {
