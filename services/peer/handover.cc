@@ -292,7 +292,7 @@ bool Handover::KeepEdited(const SharedFolder::HiddenFile& hidden) {
   absl::StatusOr<FileStat> stat = folder_->StatHidden(hidden);
   absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(hidden.listing);
   if (!stat.ok() || !listing.ok() || !listing->has_value()) return false;
-  if (stat->identity == (*listing)->identity) return false;
+  if (stat->kind != FileKind::kRegular || stat->identity == (*listing)->identity) return false;
   // Recorded first, as in Restore: a restart ends what is left to do.
   absl::Status kept =
       ledger_->RecordReleaseStates({hidden.transfer_id}, ReleaseRecord::State::kRestored);
