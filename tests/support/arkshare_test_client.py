@@ -76,15 +76,15 @@ class Key:
 def verify(public, message, signature):
     """Whether openssl accepts an Ed25519 signature by a raw public key."""
     der = bytes.fromhex("302a300506032b6570032100") + public
-    paths = [os.path.join(FOLDER.name, name) for name in ("verify.der", "verify.msg", "verify.sig")]
-    for path, data in zip(paths, (der, message, signature)):
-        with open(path, "wb") as file:
-            file.write(data)
-    done = subprocess.run(["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER",
-                           "-inkey", paths[0], "-in", paths[1], "-sigfile", paths[2]],
-                          capture_output=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER.name) as folder:
+        paths = [os.path.join(folder, name) for name in ("key", "message", "signature")]
+        for path, data in zip(paths, (der, message, signature)):
+            with open(path, "wb") as file:
+                file.write(data)
+        done = subprocess.run(["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER",
+                               "-inkey", paths[0], "-in", paths[1], "-sigfile", paths[2]],
+                              capture_output=True)
     return done.returncode == 0
-
 
 
 class Program:
