@@ -98,7 +98,7 @@ TEST_F(GetTest, OfSeveralTheWorstCounts) {
   peer_.SetFetchScript([](const v1::FetchRequest& request, grpc::ServerContext*,
                           grpc::ServerWriter<v1::FetchResponse>* writer) {
     if (request.name() == "7")
-      return ToGrpcStatus(MakeError(Reason::kBookNotFound, "nobody has it"));
+      return ToGrpcStatus(MakeError(Reason::kBookNotFound, "book 7 not found"));
     if (request.name() == "8") return ToGrpcStatus(MakeError(Reason::kDiskFull, "make room"));
     v1::FetchResponse response;
     response.mutable_transfer()->set_name(request.name());
@@ -110,7 +110,7 @@ TEST_F(GetTest, OfSeveralTheWorstCounts) {
   });
   EXPECT_EQ(RunGet(*session_, {.names = {"7", "8", "9"}}), kNotFound);
   EXPECT_EQ(out(), "received 9 (0 B) (named 9 (2), because 9 was taken)\n");
-  EXPECT_EQ(err(), "arkshare-cli: 7: nobody has it\narkshare-cli: 8: make room\n");
+  EXPECT_EQ(err(), "arkshare-cli: book 7 not found\narkshare-cli: 8: make room\n");
 }
 
 TEST_F(GetTest, AFailedTransferSaysWhy) {

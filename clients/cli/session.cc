@@ -1,5 +1,6 @@
 #include "clients/cli/session.h"
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include "lib/core/book_name.h"
@@ -32,9 +33,13 @@ std::string Message(const absl::Status& status) {
 int Report(Session& session, const absl::Status& status, absl::string_view subject) {
   const int exit_code = ExitCodeOf(session, status);
   if (status.ok() || session.interrupts.triggered()) return exit_code;
+  const std::string message = Message(status);
+  const std::string shown = EscapeForDisplay(subject);
+  const bool named = absl::StartsWith(message, absl::StrCat(shown, " ")) ||
+                     absl::StartsWith(message, absl::StrCat("book ", shown, " "));
   session.console.err << "arkshare-cli: ";
-  if (!subject.empty()) session.console.err << EscapeForDisplay(subject) << ": ";
-  session.console.err << Message(status) << '\n' << std::flush;
+  if (!shown.empty() && !named) session.console.err << shown << ": ";
+  session.console.err << message << '\n' << std::flush;
   return exit_code;
 }
 

@@ -48,7 +48,7 @@ int ExitCodeOf(const Session& session, const absl::Status& status);
 std::string Message(const absl::Status& status);
 
 // Tells the user of an error (not of an interrupt), and returns its exit code; kDone for OK.
-// `subject`, when not empty, stands before the message.
+// `subject` stands before a message that does not begin with it.
 int Report(Session& session, const absl::Status& status, absl::string_view subject = "");
 
 }  // namespace arkshare
