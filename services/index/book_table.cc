@@ -18,18 +18,24 @@ bool EditionByName::operator()(absl::string_view a, const Edition* b) const {
   return a < absl::string_view(b->title->name.value());
 }
 
+BookTable::WordKey::WordKey(absl::string_view word) : text(word) {
+  for (size_t i = 0; i < sizeof(head); ++i) {
+    head = head << 8 | (i < word.size() ? static_cast<uint8_t>(word[i]) : 0);
+  }
+}
+
 BookTable::BookTable() = default;
 
 BookTable::~BookTable() {
-  for (const auto& [name, title] : titles_) {
+  titles_.ForEach([](const std::unique_ptr<Title>& title) {
     for (Edition* edition : title->editions) delete edition;
-  }
+  });
 }
 
 Edition* BookTable::Add(const BookName& name, absl::Span<const std::string> words,
                         const ContentId& content, Copy copy) {
-  const auto known = titles_.find(name.value());
-  Title* title = known != titles_.end() ? known->second.get() : AddTitle(name, words);
+  const std::unique_ptr<Title>* known = titles_.Find(name.value());
+  Title* title = known != nullptr ? known->get() : AddTitle(name, words);
   const auto place = title->editions.find(content);
   Edition* edition = nullptr;
   if (place != title->editions.end()) {
@@ -55,9 +61,9 @@ void BookTable::Remove(Edition* edition, Copy copy) {
     return;
   }
 
-  const auto same_content = contents_.find(edition->content);
-  same_content->second.erase(edition);
-  if (same_content->second.empty()) contents_.erase(same_content);
+  auto* same_content = contents_.Find(edition->content);
+  same_content->erase(edition);
+  if (same_content->empty()) contents_.Erase(edition->content);
   Title* title = edition->title;
   title->editions.erase(edition);
   delete edition;
@@ -77,53 +83,52 @@ Title* BookTable::AddTitle(const BookName& name, absl::Span<const std::string> w
   Title* title = owned.get();
   titles_by_id_[id] = title;
   for (const std::string& text : words) {
-    auto place = words_.find(text);
+    auto place = words_.find(WordKey(text));
     if (place == words_.end()) {
       auto word = std::make_unique<Word>(Word{text, {}});
-      const absl::string_view key = word->text;
+      const WordKey key(word->text);
       place = words_.emplace(key, std::move(word)).first;
     }
     if (place->second->titles.insert(id).second) title->words.push_back(place->second->text);
   }
-  titles_.emplace(title->name.value(), std::move(owned));
+  titles_[title->name.value()] = std::move(owned);
   return title;
 }
 
 void BookTable::RemoveTitle(Title* title) {
   for (const absl::string_view text : title->words) {
-    const auto place = words_.find(text);
+    const auto place = words_.find(WordKey(text));
     place->second->titles.erase(title->id);
     if (place->second->titles.empty()) words_.erase(place);
   }
   titles_by_id_[title->id] = nullptr;
   free_ids_.push_back(title->id);
-  titles_.erase(titles_.find(title->name.value()));
+  titles_.Erase(title->name.value());
 }
 
 const Title* BookTable::FindTitle(absl::string_view name) const {
-  const auto place = titles_.find(name);
-  return place == titles_.end() ? nullptr : place->second.get();
+  const std::unique_ptr<Title>* title = titles_.Find(name);
+  return title == nullptr ? nullptr : title->get();
 }
 
 const absl::btree_set<Edition*, EditionByName>* BookTable::FindContent(
     const ContentId& content) const {
-  const auto place = contents_.find(content);
-  return place == contents_.end() ? nullptr : &place->second;
+  return contents_.Find(content);
 }
 
 void BookTable::ScanPrefix(absl::string_view prefix, size_t most, ScanPosition& position,
                            absl::FunctionRef<void(const Title&)> visit) const {
   const absl::string_view from = position.word.empty() ? prefix : position.word;
   size_t visits = 0;
-  for (auto word = words_.lower_bound(from); word != words_.end(); ++word) {
-    if (!absl::StartsWith(word->first, prefix)) break;
+  for (auto word = words_.lower_bound(WordKey(from)); word != words_.end(); ++word) {
+    if (!absl::StartsWith(word->first.text, prefix)) break;
     const absl::btree_set<uint32_t>& titles = word->second->titles;
     // Only the word where the last call stopped is continued in its midst.
-    const bool resumed = word->first == position.word;
+    const bool resumed = word->first.text == position.word;
     auto id = resumed ? titles.lower_bound(position.next_title) : titles.begin();
     for (; id != titles.end(); ++id) {
       if (visits++ >= most) {
-        position.word = std::string(word->first);
+        position.word = std::string(word->first.text);
         position.next_title = *id;
         return;
       }
@@ -135,8 +140,9 @@ void BookTable::ScanPrefix(absl::string_view prefix, size_t most, ScanPosition& 
 
 size_t BookTable::EstimatePrefix(absl::string_view prefix, size_t enough) const {
   size_t count = 0;
-  for (auto word = words_.lower_bound(prefix); word != words_.end() && count <= enough; ++word) {
-    if (!absl::StartsWith(word->first, prefix)) break;
+  for (auto word = words_.lower_bound(WordKey(prefix)); word != words_.end() && count <= enough;
+       ++word) {
+    if (!absl::StartsWith(word->first.text, prefix)) break;
     count += word->second->titles.size();
   }
   return count;

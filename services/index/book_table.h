@@ -4,7 +4,6 @@
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
-#include <absl/container/flat_hash_map.h>
 #include <absl/container/inlined_vector.h>
 #include <absl/functional/function_ref.h>
 #include <absl/strings/string_view.h>
@@ -17,6 +16,7 @@
 
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
+#include "services/index/sharded_map.h"
 
 namespace arkshare {
 
@@ -101,12 +101,24 @@ class BookTable {
   Title* AddTitle(const BookName& name, absl::Span<const std::string> words);
   void RemoveTitle(Title* title);
 
+  // A word's place in order. The first eight bytes stand in the key itself, so that most
+  // comparisons need not look at the text.
+  struct WordKey {
+    explicit WordKey(absl::string_view word);
+    bool operator<(const WordKey& other) const {
+      return head != other.head ? head < other.head : text < other.text;
+    }
+
+    uint64_t head = 0;
+    absl::string_view text;
+  };
+
   // Keys point into the values.
-  absl::flat_hash_map<absl::string_view, std::unique_ptr<Title>> titles_;
+  ShardedMap<absl::string_view, std::unique_ptr<Title>> titles_;
   std::vector<Title*> titles_by_id_;  // null where the id is free
   std::vector<uint32_t> free_ids_;
-  absl::btree_map<absl::string_view, std::unique_ptr<Word>> words_;
-  absl::flat_hash_map<ContentId, absl::btree_set<Edition*, EditionByName>> contents_;
+  absl::btree_map<WordKey, std::unique_ptr<Word>> words_;
+  ShardedMap<ContentId, absl::btree_set<Edition*, EditionByName>> contents_;
 };
 
 }  // namespace arkshare

@@ -69,7 +69,7 @@ void Catalog::SetStreaming(const ShelfPtr& shelf, bool streaming) {
 void Catalog::SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t upload_limit) {
   {
     // Most heartbeats say nothing new.
-    MutexLock lock(&mutex_);
+    FairMutexLock lock(&mutex_);
     if (shelf->info.free_slots == free_slots && shelf->info.upload_limit == upload_limit) return;
   }
   Change change(this);
@@ -123,7 +123,7 @@ Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
 }
 
 void Catalog::CompleteSnapshot(const ShelfPtr& shelf) {
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   shelf->gone_earlier.Clear();
 }
 
@@ -167,7 +167,7 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
 }
 
 bool Catalog::Reclaim() {
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   for (size_t tries = closed_.size(); tries > 0; --tries) {
     const ShelfPtr shelf = closed_.front();
     if (shelf->pins > 0) {

@@ -18,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include "lib/core/mutex.h"
 #include "services/index/book_table.h"
 #include "services/index/events.h"
+#include "services/index/fair_mutex.h"
 #include "services/index/query.h"
 #include "services/index/records.h"
 #include "services/index/shelf.h"
@@ -145,7 +145,7 @@ class Catalog {
                                   const std::optional<SearchKey>& after) const;
 
   const Options options_;
-  mutable Mutex mutex_;
+  mutable FairMutex mutex_;
   BookTable books_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<uint32_t, ShelfPtr> by_id_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PublicKey, ShelfPtr> by_key_ ABSL_GUARDED_BY(mutex_);

@@ -93,7 +93,7 @@ std::vector<SearchKey> Catalog::FindKeys(const BookQuery& query, bool loopback, 
     std::optional<ContentId> from;
     if (after.has_value()) from = after->content;
     for (bool done = false; !done && !best.full();) {
-      MutexLock lock(&mutex_);
+      FairMutexLock lock(&mutex_);
       const Title* title = books_.FindTitle(name->value());
       if (title == nullptr) break;
       auto edition =
@@ -109,7 +109,7 @@ std::vector<SearchKey> Catalog::FindKeys(const BookQuery& query, bool loopback, 
   } else if (const auto* content = std::get_if<ContentId>(&query.what())) {
     std::string from = after.has_value() ? after->name : "";
     for (bool done = false; !done && !best.full();) {
-      MutexLock lock(&mutex_);
+      FairMutexLock lock(&mutex_);
       const auto* editions = books_.FindContent(*content);
       if (editions == nullptr) break;
       auto edition = editions->upper_bound(absl::string_view(from));
@@ -126,7 +126,7 @@ std::vector<SearchKey> Catalog::FindKeys(const BookQuery& query, bool loopback, 
     std::string driver;
     {
       // The rarest keyword leads; the others only have to agree.
-      MutexLock lock(&mutex_);
+      FairMutexLock lock(&mutex_);
       size_t fewest = kSearchSlice;
       driver = *absl::c_max_element(
           keywords.words, [](const auto& a, const auto& b) { return a.size() < b.size(); });
@@ -139,7 +139,7 @@ std::vector<SearchKey> Catalog::FindKeys(const BookQuery& query, bool loopback, 
     }
     BookTable::ScanPosition position;
     while (!position.done) {
-      MutexLock lock(&mutex_);
+      FairMutexLock lock(&mutex_);
       books_.ScanPrefix(driver, kSearchSlice, position, [&](const Title& title) {
         const std::optional<Fit> fit = FitOf(keywords, title.words);
         if (!fit.has_value()) return;
@@ -159,7 +159,7 @@ SearchPage Catalog::Search(const BookQuery& query, bool loopback, size_t page_si
   SearchPage page;
   size_t bytes = 0;
   for (size_t next = 0; next < keys.size();) {
-    MutexLock lock(&mutex_);
+    FairMutexLock lock(&mutex_);
     for (size_t visits = 0; visits < kSearchSlice && next < keys.size(); ++next) {
       if (next == page_size || bytes > kMostPageBytes) {
         page.last = std::move(keys[next - 1]);
@@ -182,7 +182,7 @@ SearchPage Catalog::Search(const BookQuery& query, bool loopback, size_t page_si
 }
 
 std::vector<PeerSummary> Catalog::ListPeers(uint32_t after, size_t most) const {
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   std::vector<PeerSummary> peers;
   for (auto place = by_id_.upper_bound(after); place != by_id_.end() && peers.size() < most;
        ++place) {
@@ -192,14 +192,14 @@ std::vector<PeerSummary> Catalog::ListPeers(uint32_t after, size_t most) const {
 }
 
 std::optional<PeerSummary> Catalog::FindPeer(uint32_t peer_id) const {
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   const auto place = by_id_.find(peer_id);
   if (place == by_id_.end()) return std::nullopt;
   return place->second->Summary();
 }
 
 std::optional<PeerSummary> Catalog::FindPeer(const PublicKey& key) const {
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   const auto place = by_key_.find(key);
   if (place == by_key_.end()) return std::nullopt;
   return place->second->Summary();
@@ -207,7 +207,7 @@ std::optional<PeerSummary> Catalog::FindPeer(const PublicKey& key) const {
 
 absl::StatusOr<std::vector<BookListing>> Catalog::ListBooks(
     uint32_t peer_id, const std::pair<std::string, uint64_t>& after, size_t most) const {
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   const auto place = by_id_.find(peer_id);
   if (place == by_id_.end()) {
     return MakeError(Reason::kPeerUnknown,
@@ -225,7 +225,7 @@ absl::StatusOr<std::vector<BookListing>> Catalog::ListBooks(
 }
 
 CatalogTable Catalog::Table(size_t most_peers, size_t most_books) const {
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   CatalogTable table;
   table.peer_count = by_id_.size();
   for (const auto& [peer_id, shelf] : by_id_) {

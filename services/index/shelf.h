@@ -3,8 +3,8 @@
 #ifndef ARKSHARE_SERVICES_INDEX_SHELF_H_
 #define ARKSHARE_SERVICES_INDEX_SHELF_H_
 
+#include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
-#include <absl/container/flat_hash_map.h>
 #include <absl/strings/string_view.h>
 
 #include <cstdint>
@@ -52,7 +52,7 @@ class Shelf {
   const bool reachable;
   bool streaming = false;
   bool closed = false;
-  absl::flat_hash_map<uint64_t, Entry> by_number;
+  absl::btree_map<uint64_t, Entry> by_number;
   absl::btree_set<NameKey, NameKeyOrder> by_name;
   // What is gone for good: in this session, and as known from before it began.
   NumberSet gone;

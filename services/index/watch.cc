@@ -60,7 +60,7 @@ void Watch::Close() { queue_->Close(); }
 std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> queue) {
   auto scan = std::make_shared<SnapshotScan>();
   scan->queue = std::move(queue);
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   scan->revision = revision_;
   for (const auto& [peer_id, shelf] : by_id_) {
     if (!shelf->visible()) continue;
@@ -75,7 +75,7 @@ std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> que
 }
 
 std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) {
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   std::vector<EventPtr> events;
   size_t visits = 0;
   while (scan.current < scan.sources.size()) {
@@ -120,7 +120,7 @@ std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) {
 
 void Catalog::EndWatch(SnapshotScan& scan) {
   events_.Remove(scan.queue.get());
-  MutexLock lock(&mutex_);
+  FairMutexLock lock(&mutex_);
   EndScanLocked(scan);
 }
 
