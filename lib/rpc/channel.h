@@ -12,10 +12,17 @@
 
 namespace arkshare {
 
-// `target` is "HOST:PORT", "[IPv6]:PORT" or "unix:PATH". Never uses an HTTP proxy. The connection
-// is its own (not shared with other channels to the same target) and reconnects after at most 1 s.
+// `target` is "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; "localhost" is 127.0.0.1. Never uses an
+// HTTP proxy. The connection is its own (not shared with other channels to the same target) and
+// reconnects after at most 1 s.
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
+
+// Call before using the callback API of a client (`stub->async()`). gRPC 1.51 frees the queue
+// behind it when the last channel that used it goes, and aborts when one comes and goes at that
+// moment; this keeps one channel that used it for as long as the process lives. Thread-safe, cheap
+// after the first time.
+void KeepCallbackQueue();
 
 // Sets a deadline from now.
 void SetTimeout(grpc::ClientContext& context, absl::Duration timeout);

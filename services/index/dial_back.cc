@@ -28,6 +28,7 @@ DialBack::DialBack(Question question, const std::shared_ptr<grpc::ChannelCredent
 std::shared_ptr<DialBack> DialBack::Start(
     Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     std::function<void(Answer)> done) {
+  KeepCallbackQueue();
   const std::shared_ptr<DialBack> call(new DialBack(std::move(question), credentials));
   // The call keeps itself until it is answered.
   call->stub_->async()->Ping(

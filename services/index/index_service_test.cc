@@ -1,6 +1,7 @@
 // The whole index in this process, over real connections, with fake peers.
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
+#include <grpc/grpc.h>
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -82,6 +83,9 @@ class Watcher {
 class IndexServiceTest : public testing::Test {
  protected:
   IndexServiceTest() {
+    // Keeps gRPC's own threads until the process ends: every test would otherwise stop them, which
+    // takes long and is where gRPC 1.51 may trip over itself.
+    [[maybe_unused]] static const bool kept = (grpc_init(), true);
     std::string pattern = testing::TempDir() + "/indexXXXXXX";
     folder_ = mkdtemp(pattern.data());
     options_.listen = "127.0.0.1:0";

@@ -35,6 +35,7 @@ std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address)
 
 std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders,
                                            absl::Duration timeout) {
+  KeepCallbackQueue();
   struct Call {
     BookHolder* holder;
     std::shared_ptr<v1::FileService::Stub> stub;
