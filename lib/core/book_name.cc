@@ -1,5 +1,6 @@
 #include "lib/core/book_name.h"
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
@@ -164,7 +165,11 @@ Decomposition Decomposed(utf8proc_int32_t c, utf8proc_option_t options) {
   return all;
 }
 
+// What is neither composed, decomposed nor forbidden, except for the rules of parts.
+bool IsPlain(char c) { return c >= 0x20 && c < 0x7F && c != '\\'; }
+
 void AppendCodePoint(std::string& out, utf8proc_int32_t c) {
+  if (c < 0x80) return out.push_back(static_cast<char>(c));
   std::array<utf8proc_uint8_t, 4> bytes;
   const utf8proc_ssize_t size = utf8proc_encode_char(c, bytes.data());
   out.append(reinterpret_cast<const char*>(bytes.data()), static_cast<size_t>(size));
@@ -175,6 +180,12 @@ void AppendCodePoint(std::string& out, utf8proc_int32_t c) {
 absl::StatusOr<BookName> BookName::Parse(absl::string_view text) {
   if (text.empty()) return NameError(text, "it is empty");
   if (text.size() > kMaxRawBytes) return NameError(text, "it is longer than 1,024 bytes");
+  // Most names; they are their own NFC.
+  if (text.size() <= kMaxNameBytes && std::all_of(text.begin(), text.end(), IsPlain)) {
+    const absl::string_view objection = PartObjection(text);
+    if (!objection.empty()) return NameError(text, objection);
+    return BookName(std::string(text));
+  }
   absl::string_view objection = CharacterObjection(text);
   if (!objection.empty()) return NameError(text, objection);
   std::string name = Normalized(text);
@@ -223,19 +234,30 @@ std::string EscapeForDisplay(absl::string_view text) {
   return out;
 }
 
-std::vector<std::string> FoldedWords(absl::string_view text) {
-  std::vector<std::string> words;
-  std::string word;
-  const auto end_word = [&] {
-    if (!word.empty()) words.push_back(std::move(word));
-    word.clear();
+std::string FoldedText(absl::string_view text) {
+  std::string words;
+  words.reserve(text.size());
+  bool in_word = false;
+  const auto append = [&](utf8proc_int32_t letter) {
+    if (!in_word && !words.empty()) words.push_back(' ');
+    in_word = true;
+    AppendCodePoint(words, letter);
   };
   // Character by character: once the marks are gone, nothing is left to be put in order.
   while (!text.empty()) {
+    if (absl::ascii_isascii(static_cast<unsigned char>(text[0]))) {
+      if (absl::ascii_isalnum(static_cast<unsigned char>(text[0]))) {
+        append(absl::ascii_tolower(static_cast<unsigned char>(text[0])));
+      } else {
+        in_word = false;
+      }
+      text.remove_prefix(1);
+      continue;
+    }
     const CodePoint c = FirstCodePoint(text);
     text.remove_prefix(c.bytes);
     if (c.value < 0) {
-      end_word();
+      in_word = false;
       continue;
     }
     // Case after marks: folding makes a letter of the iota under a composed omega.
@@ -243,15 +265,18 @@ std::vector<std::string> FoldedWords(absl::string_view text) {
       for (utf8proc_int32_t folded :
            Decomposed(letter, static_cast<utf8proc_option_t>(kNoMarks | UTF8PROC_CASEFOLD))) {
         if (IsWordCharacter(folded)) {
-          AppendCodePoint(word, folded);
+          append(folded);
         } else {
-          end_word();
+          in_word = false;
         }
       }
     }
   }
-  end_word();
   return words;
+}
+
+std::vector<std::string> FoldedWords(absl::string_view text) {
+  return absl::StrSplit(FoldedText(text), ' ', absl::SkipEmpty());
 }
 
 }  // namespace arkshare

@@ -47,6 +47,8 @@ std::string EscapeForDisplay(absl::string_view text);
 // The words of a text for keyword search: runs of letters and digits, case-folded, accents removed
 // (NFKD without marks). In order of appearance, duplicates kept; empty for a text without any.
 std::vector<std::string> FoldedWords(absl::string_view text);
+// The same words in one string, with a space between them.
+std::string FoldedText(absl::string_view text);
 
 }  // namespace arkshare
 

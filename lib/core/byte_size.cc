@@ -11,6 +11,7 @@
 #include <iterator>
 #include <limits>
 #include <optional>
+#include <utility>
 
 namespace arkshare {
 namespace {
@@ -121,6 +122,17 @@ std::string FormatTimeLeft(absl::Duration left) {
       absl::ToInt64Seconds(absl::Ceil(std::max(left, absl::ZeroDuration()), absl::Seconds(1)));
   if (seconds < 3600) return absl::StrFormat("%d:%02d", seconds / 60, seconds % 60);
   return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
+std::string FormatRoughTime(absl::Duration time) {
+  if (time == absl::InfiniteDuration()) return "--";
+  const double seconds = std::max(absl::ToDoubleSeconds(time), 1.0);
+  const auto [count, unit] = seconds < 57.5     ? std::pair(seconds, "s")
+                             : seconds < 3450.0 ? std::pair(seconds / 60, "min")
+                                                : std::pair(seconds / 3600, "h");
+  const int64_t step = count < 9.5 ? 1 : 5;
+  const auto steps = static_cast<int64_t>(count / static_cast<double>(step) + 0.5);
+  return absl::StrCat(steps * step, " ", unit);
 }
 
 }  // namespace arkshare

@@ -20,6 +20,8 @@ std::string FormatByteSize(uint64_t bytes);
 absl::StatusOr<absl::Duration> ParsePositiveDuration(absl::string_view text);
 // "0:07", "12:40", "1:00:03": for a time that is left.
 std::string FormatTimeLeft(absl::Duration left);
+// "2 min", as one says it: to 1, 2, 3 ... 9, then 10, 15, 20 ... of s, min or h; for estimates.
+std::string FormatRoughTime(absl::Duration time);
 
 }  // namespace arkshare
 

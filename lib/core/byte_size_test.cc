@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace arkshare {
 namespace {
@@ -117,6 +118,18 @@ TEST(ParsePositiveDurationTest, RefusesEverythingElse) {
     ASSERT_FALSE(parsed.ok()) << text << " was taken for " << *parsed;
     EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
   }
+}
+
+TEST(FormatRoughTimeTest, SaysItAsPeopleDo) {
+  const std::vector<std::pair<double, const char*>> cases = {
+      {-5, "1 s"},    {0, "1 s"},        {1.4, "1 s"},         {9.4, "9 s"},
+      {9.6, "10 s"},  {13, "15 s"},      {57.4, "55 s"},       {57.6, "1 min"},
+      {110, "2 min"}, {9 * 60, "9 min"}, {11 * 60, "10 min"},  {3449, "55 min"},
+      {3451, "1 h"},  {7200, "2 h"},     {100 * 3600, "100 h"}};
+  for (const auto& [seconds, words] : cases) {
+    EXPECT_EQ(FormatRoughTime(absl::Seconds(seconds)), words) << seconds;
+  }
+  EXPECT_EQ(FormatRoughTime(absl::InfiniteDuration()), "--");
 }
 
 TEST(FormatTimeLeftTest, RoundsUp) {

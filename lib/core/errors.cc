@@ -45,6 +45,8 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kNotForTaking, "NOT_FOR_TAKING", absl::StatusCode::kFailedPrecondition},
     {Reason::kAmbiguousName, "AMBIGUOUS_NAME", absl::StatusCode::kFailedPrecondition},
     {Reason::kSequenceGap, "SEQUENCE_GAP", absl::StatusCode::kFailedPrecondition},
+    {Reason::kPieceNotHere, "PIECE_NOT_HERE", absl::StatusCode::kFailedPrecondition},
+    {Reason::kTransferNotWaiting, "TRANSFER_NOT_WAITING", absl::StatusCode::kFailedPrecondition},
     {Reason::kSessionSuperseded, "SESSION_SUPERSEDED", absl::StatusCode::kAborted},
     {Reason::kStreamReplaced, "STREAM_REPLACED", absl::StatusCode::kAborted},
     {Reason::kOffsetOutOfRange, "OFFSET_OUT_OF_RANGE", absl::StatusCode::kOutOfRange},

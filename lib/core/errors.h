@@ -46,6 +46,8 @@ enum class Reason {
   kNotForTaking,
   kAmbiguousName,
   kSequenceGap,
+  kPieceNotHere,
+  kTransferNotWaiting,
   // ABORTED: somebody newer took this place; stop.
   kSessionSuperseded,
   kStreamReplaced,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 #include "lib/core/merkle.h"
 
@@ -53,7 +54,16 @@ Sha256Digest Hasher::HashPair(const Sha256Digest& left, const Sha256Digest& righ
 }
 
 void Hasher::HashBlocks(absl::Span<const uint8_t> data, absl::Span<Sha256Digest> leaves) {
-  for (size_t i = 0; i < leaves.size(); ++i) {
+  const size_t whole = data.size() / kBlockBytes;
+  size_t done = 0;
+  if (whole >= MultiHasher::kFewestBlocks) {
+    if (!std::exchange(multi_tried_, true)) multi_ = MultiHasher::Create();
+    if (multi_ != nullptr) {
+      Require(multi_->HashBlocks(data, kBlockBytes, leaves.subspan(0, whole)));
+      done = whole;
+    }
+  }
+  for (size_t i = done; i < leaves.size(); ++i) {
     const absl::Span<const uint8_t> block = data.subspan(i * kBlockBytes, kBlockBytes);
     HashInto(block.data(), block.size(), leaves[i].data());
   }

@@ -1,5 +1,5 @@
-// The one door to SHA-256 for Merkle trees. Behind it stands OpenSSL; a hasher that takes several
-// blocks at once belongs here too.
+// The one door to SHA-256 for Merkle trees. Behind it stand OpenSSL, and for many blocks at once
+// MultiHasher.
 #ifndef ARKSHARE_LIB_CORE_HASHER_H_
 #define ARKSHARE_LIB_CORE_HASHER_H_
 
@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "lib/core/content_id.h"
+#include "lib/core/multi_hasher.h"
 
 namespace arkshare {
 
@@ -40,6 +41,8 @@ class Hasher {
   void HashInto(const uint8_t* data, size_t size, uint8_t* digest);
 
   std::unique_ptr<EVP_MD_CTX, FreeContext> context_;
+  std::unique_ptr<MultiHasher> multi_;  // made for the first large batch
+  bool multi_tried_ = false;
 };
 
 }  // namespace arkshare

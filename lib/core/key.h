@@ -22,6 +22,10 @@ class PublicKey {
   static absl::StatusOr<PublicKey> FromBytes(absl::string_view bytes);
 
   std::string bytes() const;
+  // The same without a copy; as long as this lives.
+  absl::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+  }
   std::string hex() const;
   // True when `signature` (64 bytes) is this key's over `message`. Never fails otherwise.
   bool Verify(absl::string_view message, absl::string_view signature) const;

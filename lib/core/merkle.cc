@@ -113,6 +113,40 @@ Sha256Digest PieceHash(uint64_t book_size, absl::Span<const uint8_t> piece) {
   return tree.Finish(PieceHeight(book_size));
 }
 
+struct PieceHasher::State {
+  const size_t height;
+  TreeBuilder tree{};
+  std::vector<uint8_t> block{};  // the beginning of a block whose end has not come yet
+};
+
+PieceHasher::PieceHasher(uint64_t book_size)
+    : state_(std::make_unique<State>(State{.height = PieceHeight(book_size)})) {}
+PieceHasher::~PieceHasher() = default;
+PieceHasher::PieceHasher(PieceHasher&&) noexcept = default;
+PieceHasher& PieceHasher::operator=(PieceHasher&&) noexcept = default;
+
+void PieceHasher::Update(absl::Span<const uint8_t> data) {
+  std::vector<uint8_t>& block = state_->block;
+  if (!block.empty()) {
+    const absl::Span<const uint8_t> rest = data.subspan(0, kBlockBytes - block.size());
+    block.insert(block.end(), rest.begin(), rest.end());
+    data.remove_prefix(rest.size());
+    if (block.size() < kBlockBytes) return;
+    AddBlocks(state_->tree, block);
+    block.clear();
+  }
+  const size_t whole = data.size() / kBlockBytes * kBlockBytes;
+  AddBlocks(state_->tree, data.subspan(0, whole));
+  data.remove_prefix(whole);
+  block.insert(block.end(), data.begin(), data.end());
+}
+
+Sha256Digest PieceHasher::Finish() {
+  AddBlocks(state_->tree, state_->block);
+  state_->block.clear();
+  return state_->tree.Finish(state_->height);
+}
+
 Sha256Digest RootOfPieces(uint64_t size, absl::Span<const Sha256Digest> pieces) {
   if (pieces.empty()) return Sha256({});
   TreeBuilder tree(PieceHeight(size));
@@ -134,31 +168,20 @@ absl::Status VerifyManifest(const ContentId& id, absl::Span<const Sha256Digest> 
 }
 
 struct BookHasher::State {
-  explicit State(uint64_t size)
-      : size(size), piece_length(PieceLength(size)), piece_height(PieceHeight(size)) {
+  explicit State(uint64_t size) : size(size), piece_length(PieceLength(size)), piece(size) {
     pieces.reserve(PieceCount(size));
-    block.reserve(kBlockBytes);
-  }
-
-  // Whole blocks of one piece, or the last, short block of the book.
-  void AddToPiece(absl::Span<const uint8_t> data) {
-    AddBlocks(piece, data);
-    piece_bytes += data.size();
-    if (piece_bytes == piece_length) FinishPiece();
   }
 
   void FinishPiece() {
-    pieces.push_back(piece.Finish(piece_height));
+    pieces.push_back(piece.Finish());
     piece_bytes = 0;
   }
 
   const uint64_t size;
   const uint64_t piece_length;
-  const size_t piece_height;
   uint64_t seen = 0;         // bytes given, also those that were too many
   uint64_t piece_bytes = 0;  // of the current piece
-  TreeBuilder piece;
-  std::vector<uint8_t> block;  // the beginning of a block whose end has not come yet
+  PieceHasher piece;
   std::vector<Sha256Digest> pieces;
 };
 
@@ -172,22 +195,13 @@ void BookHasher::Update(absl::Span<const uint8_t> data) {
   const uint64_t room = s.size - std::min(s.seen, s.size);
   s.seen += data.size();
   data = data.subspan(0, room);  // a file that grows meanwhile: Finish tells
-  if (!s.block.empty()) {
-    const absl::Span<const uint8_t> rest = data.subspan(0, kBlockBytes - s.block.size());
-    s.block.insert(s.block.end(), rest.begin(), rest.end());
-    data.remove_prefix(rest.size());
-    if (s.block.size() < kBlockBytes) return;
-    s.AddToPiece(s.block);
-    s.block.clear();
-  }
-  while (data.size() >= kBlockBytes) {
-    const uint64_t whole = data.size() / kBlockBytes * kBlockBytes;
-    const absl::Span<const uint8_t> run =
-        data.subspan(0, std::min(whole, s.piece_length - s.piece_bytes));
-    s.AddToPiece(run);
+  while (!data.empty()) {
+    const absl::Span<const uint8_t> run = data.subspan(0, s.piece_length - s.piece_bytes);
+    s.piece.Update(run);
+    s.piece_bytes += run.size();
+    if (s.piece_bytes == s.piece_length) s.FinishPiece();
     data.remove_prefix(run.size());
   }
-  s.block.insert(s.block.end(), data.begin(), data.end());
 }
 
 absl::StatusOr<BookHasher::Result> BookHasher::Finish() {
@@ -196,8 +210,6 @@ absl::StatusOr<BookHasher::Result> BookHasher::Finish() {
     return absl::FailedPreconditionError(
         absl::StrCat("expected ", s.size, " bytes of a book, got ", s.seen));
   }
-  if (!s.block.empty()) s.AddToPiece(s.block);
-  s.block.clear();
   if (s.piece_bytes > 0) s.FinishPiece();
   return Result{{RootOfPieces(s.size, s.pieces), s.size}, s.pieces};
 }

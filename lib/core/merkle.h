@@ -38,6 +38,24 @@ uint64_t PieceBytes(uint64_t size, uint64_t index);
 // Hash of one whole piece of a book of `book_size` bytes. `piece` holds exactly its bytes.
 Sha256Digest PieceHash(uint64_t book_size, absl::Span<const uint8_t> piece);
 
+// The same for a piece whose bytes come in parts, in order. Nothing of them is kept but the
+// beginning of a block. Not thread-safe.
+class PieceHasher {
+ public:
+  explicit PieceHasher(uint64_t book_size);
+  ~PieceHasher();
+  PieceHasher(PieceHasher&&) noexcept;
+  PieceHasher& operator=(PieceHasher&&) noexcept;
+
+  void Update(absl::Span<const uint8_t> data);
+  // Of everything since the last Finish.
+  Sha256Digest Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // The root over a book's piece hashes, which must be PieceCount(size) many.
 Sha256Digest RootOfPieces(uint64_t size, absl::Span<const Sha256Digest> pieces);
 

@@ -6,6 +6,7 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kMaxSavedUp = absl::Milliseconds(100);
+constexpr absl::Duration kNap = absl::Milliseconds(100);
 
 // How long `bytes` take at `rate` bytes a second, which is not 0.
 absl::Duration TimeFor(uint64_t bytes, uint64_t rate) {
@@ -14,14 +15,8 @@ absl::Duration TimeFor(uint64_t bytes, uint64_t rate) {
 
 }  // namespace
 
-RateLimiter::RateLimiter(const Clock* clock, uint64_t bytes_per_second)
-    : clock_(clock), rate_(bytes_per_second), paid_until_(clock->Monotonic()) {}
-
-void RateLimiter::SetRate(uint64_t bytes_per_second) {
-  const absl::Time now = clock_->Monotonic();
-  MutexLock lock(&mutex_);
+void TokenBucket::SetRate(uint64_t bytes_per_second, absl::Time now) {
   if (bytes_per_second == rate_) return;
-  // What is owed is owed in bytes: at the new rate it takes another time.
   const absl::Duration owed = paid_until_ - now;
   if (owed > absl::ZeroDuration()) {
     const double ratio = bytes_per_second == 0
@@ -32,17 +27,54 @@ void RateLimiter::SetRate(uint64_t bytes_per_second) {
   rate_ = bytes_per_second;
 }
 
+uint64_t TokenBucket::Take(uint64_t bytes, absl::Time now) {
+  taken_ += bytes;
+  if (rate_ > 0) paid_until_ = std::max(paid_until_, now - kMaxSavedUp) + TimeFor(bytes, rate_);
+  return taken_;
+}
+
+absl::Duration TokenBucket::Wait(uint64_t mark, absl::Time now) const {
+  if (rate_ == 0) return absl::ZeroDuration();
+  return std::max(paid_until_ - TimeFor(taken_ - mark, rate_) - now, absl::ZeroDuration());
+}
+
+RateLimiter::RateLimiter(const Clock* clock, uint64_t bytes_per_second)
+    : clock_(clock), bucket_(bytes_per_second, clock->Monotonic()) {}
+
+void RateLimiter::SetRate(uint64_t bytes_per_second) {
+  const absl::Time now = clock_->Monotonic();
+  MutexLock lock(&mutex_);
+  bucket_.SetRate(bytes_per_second, now);
+  changed_.NotifyAll();
+}
+
 uint64_t RateLimiter::rate() const {
   MutexLock lock(&mutex_);
-  return rate_;
+  return bucket_.rate();
 }
 
 absl::Duration RateLimiter::Take(uint64_t bytes) {
   const absl::Time now = clock_->Monotonic();
   MutexLock lock(&mutex_);
-  if (rate_ == 0) return absl::ZeroDuration();
-  paid_until_ = std::max(paid_until_, now - kMaxSavedUp) + TimeFor(bytes, rate_);
-  return std::max(paid_until_ - now, absl::ZeroDuration());
+  bucket_.Take(bytes, now);
+  return bucket_.Wait(now);
+}
+
+bool RateLimiter::Pay(uint64_t bytes, const std::function<bool()>& wanted) {
+  uint64_t mark = 0;
+  {
+    MutexLock lock(&mutex_);
+    mark = bucket_.Take(bytes, clock_->Monotonic());
+  }
+  while (true) {
+    {
+      MutexLock lock(&mutex_);
+      const absl::Duration wait = bucket_.Wait(mark, clock_->Monotonic());
+      if (wait == absl::ZeroDuration()) return true;
+      changed_.WaitFor(&mutex_, std::min(wait, kNap));
+    }
+    if (!wanted()) return false;
+  }
 }
 
 }  // namespace arkshare

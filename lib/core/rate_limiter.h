@@ -5,32 +5,57 @@
 #include <absl/time/time.h>
 
 #include <cstdint>
+#include <functional>
 
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 
 namespace arkshare {
 
-// A token bucket whose bucket may go below zero: a caller takes its bytes at once and is told how
-// long to wait before it may go on, so that the order of callers is the order of their calls.
-// Thread-safe.
-class RateLimiter {
+// A token bucket that may go below zero: whoever takes bytes goes on when they are paid for, or,
+// where that is asked first, takes them only when nothing is owed. In any 10 s at most
+// 10.1 seconds' worth and one taking are paid for: at most 100 ms worth of tokens are saved up.
+// Not thread-safe; times must not go back.
+class TokenBucket {
  public:
   // 0 bytes a second means no limit.
+  TokenBucket(uint64_t bytes_per_second, absl::Time now)
+      : rate_(bytes_per_second), paid_until_(now) {}
+
+  // What is owed stays owed, in bytes: at the new rate it takes another time.
+  void SetRate(uint64_t bytes_per_second, absl::Time now);
+  uint64_t rate() const { return rate_; }
+  // The result stands for everything taken so far.
+  uint64_t Take(uint64_t bytes, absl::Time now);
+  // How long until everything taken is paid for; with `mark`, until everything up to that Take is.
+  absl::Duration Wait(absl::Time now) const { return Wait(taken_, now); }
+  absl::Duration Wait(uint64_t mark, absl::Time now) const;
+
+ private:
+  uint64_t rate_;
+  uint64_t taken_ = 0;
+  absl::Time paid_until_;
+};
+
+// Takers wait in the order of their calls. Thread-safe.
+class RateLimiter {
+ public:
   RateLimiter(const Clock* clock, uint64_t bytes_per_second);
 
   void SetRate(uint64_t bytes_per_second);
   uint64_t rate() const;
-  // Accounts for `bytes`; the caller sleeps for the result. At most 100 ms worth of tokens are
-  // saved up.
+  // Accounts for `bytes`; the caller sleeps for the result.
   absl::Duration Take(uint64_t bytes);
+  // Accounts for `bytes` and waits until they are paid for, also at a rate that is changed
+  // meanwhile. `wanted` is called, without locks, at least every 100 ms while it waits; when it
+  // returns false the wait ends, and false comes back. The bytes stay accounted for.
+  bool Pay(uint64_t bytes, const std::function<bool()>& wanted);
 
  private:
   const Clock* const clock_;
   mutable Mutex mutex_;
-  uint64_t rate_ ABSL_GUARDED_BY(mutex_);
-  // When everything taken so far will have been paid for.
-  absl::Time paid_until_ ABSL_GUARDED_BY(mutex_);
+  CondVar changed_;
+  TokenBucket bucket_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

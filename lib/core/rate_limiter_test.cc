@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <queue>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace arkshare {
@@ -102,6 +104,122 @@ TEST(RateLimiterTest, WhatIsOwedIsOwedAtTheNewRate) {
   EXPECT_EQ(limiter.Take(kMiB), absl::ZeroDuration());
   limiter.SetRate(1000);
   EXPECT_EQ(limiter.Take(100), absl::Milliseconds(100)) << "nothing is owed from before";
+}
+
+// What is paid for, and when, while `callers` take 50 ms worth at a time each; the rate is changed
+// every `every`, to the next of `rates`.
+struct Paid {
+  std::vector<std::pair<absl::Time, uint64_t>> bytes;
+  // The rate times the time, between two moments of the simulation.
+  std::vector<std::pair<absl::Time, uint64_t>> rates;
+
+  double Allowed(absl::Time from, absl::Time to) const {
+    double allowed = 0;
+    for (size_t i = 0; i < rates.size(); ++i) {
+      const absl::Time begin = std::max(rates[i].first, from);
+      const absl::Time end = std::min(i + 1 < rates.size() ? rates[i + 1].first : to, to);
+      if (end > begin) allowed += absl::ToDoubleSeconds(end - begin) * double(rates[i].second);
+    }
+    return allowed;
+  }
+};
+
+Paid Simulate(const std::vector<uint64_t>& rates, absl::Duration every, int callers) {
+  absl::Time now = absl::UnixEpoch();
+  TokenBucket bucket(rates.front(), now);
+  Paid paid;
+  std::vector<uint64_t> marks(static_cast<size_t>(callers), 0);  // each owes up to its own
+  const auto chunk = [&] { return std::max<uint64_t>(bucket.rate() / 20, 1); };
+  std::vector<uint64_t> sizes(marks.size(), 0);
+  const absl::Time end = now + every * static_cast<double>(rates.size());
+  size_t next_rate = 0;
+  for (; now < end; now += absl::Milliseconds(1)) {
+    if (now >= absl::UnixEpoch() + every * static_cast<double>(next_rate)) {
+      bucket.SetRate(rates[next_rate], now);
+      paid.rates.emplace_back(now, rates[next_rate++]);
+    }
+    for (size_t i = 0; i < marks.size(); ++i) {
+      while (bucket.Wait(marks[i], now) == absl::ZeroDuration()) {
+        if (sizes[i] > 0) paid.bytes.emplace_back(now, sizes[i]);
+        sizes[i] = chunk();
+        marks[i] = bucket.Take(sizes[i], now);
+      }
+    }
+  }
+  return paid;
+}
+
+// Every window of ten seconds that begins at a whole tenth of one.
+void ExpectWithinThreePercent(const Paid& paid, absl::Duration time) {
+  for (absl::Time from = absl::UnixEpoch(); from + absl::Seconds(10) <= absl::UnixEpoch() + time;
+       from += absl::Milliseconds(100)) {
+    const absl::Time to = from + absl::Seconds(10);
+    double sent = 0;
+    for (const auto& [when, bytes] : paid.bytes) {
+      if (from <= when && when < to) sent += static_cast<double>(bytes);
+    }
+    const double allowed = paid.Allowed(from, to);
+    ASSERT_NEAR(sent, allowed, 0.03 * allowed) << from - absl::UnixEpoch();
+  }
+}
+
+TEST_P(RateTest, HoldsInEveryWindowOfTenSeconds) {
+  ExpectWithinThreePercent(Simulate({20 * kMiB, 20 * kMiB}, absl::Seconds(15), GetParam()),
+                           absl::Seconds(30));
+}
+
+TEST(RateLimiterTest, HoldsRightAfterAChange) {
+  for (const auto& [before, after] : std::vector<std::pair<uint64_t, uint64_t>>{
+           {20 * kMiB, 30 * kMiB}, {30 * kMiB, 20 * kMiB}, {kMiB, 50 * kMiB}, {50 * kMiB, kMiB}}) {
+    for (int callers : {1, 3}) {
+      SCOPED_TRACE(testing::Message() << before << " to " << after << ", " << callers);
+      Paid paid = Simulate({before, after}, absl::Seconds(12), callers);
+      const absl::Time change = paid.rates[1].first;
+      double sent = 0;
+      for (const auto& [when, bytes] : paid.bytes) {
+        if (change <= when && when < change + absl::Seconds(10)) sent += double(bytes);
+      }
+      // What was taken before the change and is owed is a few chunks of the old size.
+      const double allowed = 10.0 * double(after) + double(before) / 20 * callers;
+      EXPECT_LE(sent, 1.03 * allowed);
+      EXPECT_GE(sent, 0.97 * 10.0 * double(after));
+    }
+  }
+}
+
+TEST(RateLimiterTest, WhoWaitsFollowsAChange) {
+  FakeClock clock;  // stands still: only the change can end the wait
+  RateLimiter limiter(&clock, 1);
+  std::atomic<int> asked{0};
+  std::thread payer([&] {
+    EXPECT_TRUE(limiter.Pay(kMiB, [&] {
+      ++asked;
+      return true;
+    }));
+  });
+  while (asked == 0) std::this_thread::yield();
+  limiter.SetRate(0);
+  payer.join();
+}
+
+TEST(RateLimiterTest, WhoDoesNotWantToWaitNeedNot) {
+  FakeClock clock;
+  RateLimiter limiter(&clock, 1000);
+  EXPECT_TRUE(limiter.Pay(0, [] { return false; })) << "nothing to wait for";
+  EXPECT_FALSE(limiter.Pay(1000, [] { return false; }));
+  EXPECT_EQ(limiter.Take(0), absl::Seconds(1)) << "it is accounted for all the same";
+}
+
+TEST(TokenBucketTest, EachWaitsForItsOwn) {
+  const absl::Time now = absl::UnixEpoch();
+  TokenBucket bucket(1000, now);
+  const uint64_t first = bucket.Take(100, now);
+  const uint64_t second = bucket.Take(300, now);
+  EXPECT_EQ(bucket.Wait(first, now), absl::Milliseconds(100));
+  EXPECT_EQ(bucket.Wait(second, now), absl::Milliseconds(400));
+  bucket.SetRate(2000, now + absl::Milliseconds(200));
+  EXPECT_EQ(bucket.Wait(first, now + absl::Milliseconds(200)), absl::ZeroDuration());
+  EXPECT_EQ(bucket.Wait(second, now + absl::Milliseconds(200)), absl::Milliseconds(100));
 }
 
 TEST(RateLimiterTest, IsThreadSafe) {

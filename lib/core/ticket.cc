@@ -6,6 +6,7 @@
 #include <bit>
 #include <optional>
 
+#include "lib/core/bytes.h"
 #include "lib/core/errors.h"
 #include "lib/core/hasher.h"
 
@@ -78,8 +79,7 @@ void AppendBody(std::string& out, const TicketBody& body) {
 
 // What is hashed begins with 0 for a leaf and 1 for a node, so that neither can pass as the other.
 Sha256Digest HashBytes(absl::string_view bytes) {
-  return Hasher::ForThisThread().Hash(
-      {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  return Hasher::ForThisThread().Hash(AsBytes(bytes));
 }
 
 Sha256Digest LeafHash(const TicketBody& body) {
