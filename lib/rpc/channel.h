@@ -14,9 +14,11 @@ namespace arkshare {
 
 // `target` is "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; "localhost" is 127.0.0.1. Never uses an
 // HTTP proxy. The connection is its own (not shared with other channels to the same target) and
-// reconnects after at most 1 s.
+// reconnects after at most 1 s. With `read_ahead`, in bytes, about so much is received of a stream
+// before somebody reads it; without, as much as the line seems to hold, up to many MiB.
 std::shared_ptr<grpc::Channel> MakeChannel(
-    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    int read_ahead = 0);
 
 // Call before using the callback API of a client (`stub->async()`). gRPC 1.51 frees the queue
 // behind it when the last channel that used it goes, and aborts when one comes and goes at that

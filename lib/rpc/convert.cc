@@ -9,6 +9,9 @@
 namespace arkshare {
 namespace {
 
+// As google/protobuf/duration.proto has it.
+constexpr int64_t kMostDurationSeconds = 315'576'000'000;
+
 constexpr uint32_t kMaxBatch = 1'000;
 constexpr size_t kSignatureBytes = 64;
 // No file is larger, and piece arithmetic stays clear of overflow.
@@ -48,7 +51,7 @@ absl::StatusOr<BookListing> FromProto(const v1::Listing& proto) {
   }
   absl::StatusOr<ContentId> content = FromProto(proto.content());
   if (!content.ok()) return content.status();
-  return BookListing{proto.listing_number(), *std::move(name), *content};
+  return BookListing{proto.listing_number(), *std::move(name), *content, proto.partial()};
 }
 
 v1::Listing ToProto(const BookListing& listing) {
@@ -56,6 +59,7 @@ v1::Listing ToProto(const BookListing& listing) {
   proto.set_listing_number(listing.number);
   proto.set_name(listing.name.value());
   *proto.mutable_content() = ToProto(listing.content);
+  proto.set_partial(listing.partial);
   return proto;
 }
 
@@ -129,6 +133,26 @@ v1::ReleaseRequest::Item ToProto(const ReleaseItem& item) {
   proto.set_listing_number(item.listing);
   *proto.mutable_content() = ToProto(item.content);
   return proto;
+}
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  const absl::Duration cut =
+      std::clamp(duration, absl::ZeroDuration(), absl::Seconds(kMostDurationSeconds));
+  google::protobuf::Duration proto;
+  proto.set_seconds(absl::ToInt64Seconds(cut));
+  proto.set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(cut - absl::Seconds(proto.seconds()))));
+  return proto;
+}
+
+absl::StatusOr<absl::Duration> DurationFromProto(const google::protobuf::Duration& proto,
+                                                 absl::string_view field) {
+  if (proto.seconds() < 0 || proto.seconds() > kMostDurationSeconds || proto.nanos() < 0 ||
+      proto.nanos() >= 1'000'000'000) {
+    return MakeError(Reason::kInvalidField,
+                     absl::StrCat(field, " is negative or not a google.protobuf.Duration"));
+  }
+  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
 }
 
 absl::StatusOr<PublicKey> KeyFromProto(absl::string_view bytes, absl::string_view field) {

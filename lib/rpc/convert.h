@@ -4,6 +4,8 @@
 #define ARKSHARE_LIB_RPC_CONVERT_H_
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
+#include <google/protobuf/duration.pb.h>
 
 #include "arkshare/v1/file.pb.h"
 #include "arkshare/v1/types.pb.h"
@@ -19,6 +21,7 @@ struct BookListing {
   uint64_t number = 0;
   BookName name;
   ContentId content;
+  bool partial = false;  // still being received
 
   bool operator==(const BookListing&) const = default;
 };
@@ -34,6 +37,12 @@ v1::MoveTicket ToProto(const MoveTicket& ticket);
 
 absl::StatusOr<ReleaseItem> FromProto(const v1::ReleaseRequest::Item& proto);
 v1::ReleaseRequest::Item ToProto(const ReleaseItem& item);
+
+// A duration that is not negative; what is beyond the 10,000 years of a proto one is cut there.
+google::protobuf::Duration ToProto(absl::Duration duration);
+// `field` names the field in the error.
+absl::StatusOr<absl::Duration> DurationFromProto(const google::protobuf::Duration& proto,
+                                                 absl::string_view field);
 
 // `field` names the field in the error.
 absl::StatusOr<PublicKey> KeyFromProto(absl::string_view bytes, absl::string_view field);

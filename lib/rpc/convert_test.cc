@@ -62,6 +62,16 @@ TEST(ConvertTest, ListingNeedsANumberAndAName) {
   }
 }
 
+TEST(ConvertTest, AListingIsOfAWholeBookUnlessItSaysPartial) {
+  v1::Listing proto = ToProto(SomeListing());
+  EXPECT_FALSE(proto.partial());
+  proto.set_partial(true);
+  const BookListing partial = FromProto(proto).value();
+  EXPECT_TRUE(partial.partial);
+  EXPECT_NE(partial, SomeListing());
+  EXPECT_EQ(FromProto(ToProto(partial)).value(), partial);
+}
+
 TEST(ConvertTest, EveryFieldOfATicketIsChecked) {
   const std::vector<std::function<void(v1::MoveTicket&)>> mistakes = {
       [](v1::MoveTicket& t) { t.set_transfer_id("short"); },
@@ -88,6 +98,26 @@ TEST(ConvertTest, EveryFieldOfATicketIsChecked) {
 TEST(ConvertTest, KeysSayWhichFieldIsWrong) {
   const absl::Status status = KeyFromProto("abc", "receiver_public_key").status();
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("receiver_public_key"));
+}
+
+TEST(ConvertTest, DurationsAreNotNegative) {
+  for (const absl::Duration duration :
+       {absl::ZeroDuration(), absl::Nanoseconds(1), absl::Seconds(90.25), absl::Hours(100'000)}) {
+    const absl::StatusOr<absl::Duration> again = DurationFromProto(ToProto(duration), "wait");
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(*again, duration);
+  }
+  EXPECT_EQ(ToProto(absl::Seconds(-1)).seconds(), 0);
+  EXPECT_EQ(ToProto(absl::InfiniteDuration()).seconds(), 315'576'000'000);
+  for (const auto& [seconds, nanos] : std::vector<std::pair<int64_t, int32_t>>{
+           {-1, 0}, {0, -1}, {0, 1'000'000'000}, {315'576'000'001, 0}}) {
+    google::protobuf::Duration bad;
+    bad.set_seconds(seconds);
+    bad.set_nanos(nanos);
+    const absl::Status status = DurationFromProto(bad, "estimated_wait").status();
+    EXPECT_EQ(GetReason(status), Reason::kInvalidField);
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("estimated_wait"));
+  }
 }
 
 TEST(ConvertTest, PageSizesHaveAStandardAndAMost) {

@@ -1,4 +1,5 @@
 // The parts of server.h that concern the process rather than one server.
+#include <absl/synchronization/mutex.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -28,6 +29,10 @@ void TuneProcess() {
   mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
   mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
   mallopt(M_TOP_PAD, 4 * 1024 * 1024);
+  // Each arena keeps some messages' worth of memory for good; by default there are eight a core.
+  mallopt(M_ARENA_MAX, 2);
+  // Debian builds Abseil with its search for deadlocks on: a tenth of an empty call.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // Each connection is a file: take what the machine allows.
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {

@@ -95,15 +95,37 @@ std::optional<SocketAddress> ToSocketAddress(const HostPort& host_port) {
   return std::nullopt;
 }
 
+absl::Status NotNumeric(const std::string& listen) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "cannot listen on ", listen, ": give an IP address, such as 127.0.0.1 or 0.0.0.0"));
+}
+
+void SetCommonOptions(const RpcServerOptions& options, grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // The default minimum of five minutes closes the connections of clients that keep theirs alive.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
+  builder.SetMaxReceiveMessageSize(options.max_receive_bytes);
+}
+
+}  // namespace
+
 // gRPC says why it could not bind to its log alone, so the same is tried once more by hand.
-absl::Status ExplainBindFailure(const std::string& listen, const SocketAddress& address) {
-  const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+absl::Status ExplainBindFailure(const HostPort& host_port) {
+  const std::string listen = host_port.ToString();
+  const std::optional<SocketAddress> address = ToSocketAddress(host_port);
+  if (!address.has_value()) return NotNumeric(listen);
+  const int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int error = errno;
   if (fd >= 0) {
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     const bool bound =
-        bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0 &&
+        bind(fd, reinterpret_cast<const sockaddr*>(&address->storage), address->length) == 0 &&
         ::listen(fd, 1) == 0;
     error = bound ? 0 : errno;
     close(fd);
@@ -128,20 +150,6 @@ absl::Status ExplainBindFailure(const std::string& listen, const SocketAddress& 
   }
 }
 
-void SetCommonOptions(const RpcServerOptions& options, grpc::ServerBuilder& builder) {
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // The default minimum of five minutes closes the connections of clients that keep theirs alive.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
-  builder.SetMaxReceiveMessageSize(options.max_receive_bytes);
-}
-
-}  // namespace
-
 RpcServer::RpcServer() = default;
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions options,
@@ -149,19 +157,13 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
   std::unique_ptr<RpcServer> server(new RpcServer());
   const bool is_unix = absl::StartsWith(options.listen, kUnixPrefix);
   HostPort host_port;
-  std::optional<SocketAddress> socket_address;
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   if (!is_unix) {
     absl::StatusOr<HostPort> parsed = ParseHostPort(options.listen);
     if (!parsed.ok()) return parsed.status();
     host_port = *std::move(parsed);
     if (host_port.host == "localhost") host_port.host = "127.0.0.1";
-    socket_address = ToSocketAddress(host_port);
-    if (!socket_address.has_value()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("cannot listen on ", options.listen,
-                       ": give an IP address, such as 127.0.0.1 or 0.0.0.0"));
-    }
+    if (!ToSocketAddress(host_port).has_value()) return NotNumeric(options.listen);
     if (!options.tls.enabled() && !options.insecure && !IsLoopbackHost(host_port.host)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "will not listen on ", options.listen, " without TLS: give --tls-cert, --tls-key and ",
@@ -199,7 +201,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
     if (options.configure) options.configure(builder);
     server->server_ = builder.BuildAndStart();
     if (server->server_ == nullptr || port <= 0) {
-      return ExplainBindFailure(options.listen, *socket_address);
+      return ExplainBindFailure(host_port);
     }
     server->port_ = host_port.port = port;
     server->address_ = host_port.ToString();

@@ -79,6 +79,9 @@ struct HostPort {
 };
 // Splits "HOST:PORT" and "[IPv6]:PORT"; InvalidArgument says what is wrong.
 absl::StatusOr<HostPort> ParseHostPort(const std::string& text);
+// Why no server can listen there now: AlreadyExists, PermissionDenied, InvalidArgument; Unavailable
+// when one can. The host must be numeric.
+absl::Status ExplainBindFailure(const HostPort& host_port);
 // True for 127.0.0.0/8, ::1, IPv4 loopback mapped into IPv6, and "localhost".
 bool IsLoopbackHost(const std::string& host);
 

@@ -1,0 +1,56 @@
+#include "lib/rpc/connect_once.h"
+
+#include <gtest/gtest.h>
+
+#include "arkshare/v1/file.grpc.pb.h"
+#include "lib/rpc/channel.h"
+#include "lib/rpc/server.h"
+
+namespace arkshare {
+namespace {
+
+class Answering : public v1::FileService::Service {
+ public:
+  grpc::Status Ping(grpc::ServerContext* /*context*/, const v1::PingRequest* request,
+                    v1::PingResponse* response) override {
+    response->set_nonce(request->nonce());
+    return grpc::Status::OK;
+  }
+};
+
+grpc::Status Ping(const std::shared_ptr<grpc::Channel>& channel, v1::PingResponse& response) {
+  grpc::ClientContext context;
+  SetTimeout(context, absl::Minutes(1));
+  v1::PingRequest request;
+  request.set_nonce("nonce");
+  return v1::FileService::NewStub(channel)->Ping(&context, request, &response);
+}
+
+TEST(ConnectOnceTest, CallsUntilTheOtherSideHasGone) {
+  Answering service;
+  RpcServerOptions options;
+  options.listen = "127.0.0.1:0";
+  auto server = RpcServer::Start(options, {&service});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const std::string address = (*server)->address();
+  v1::PingResponse response;
+  const auto channel = ConnectOnce(address);
+  ASSERT_NE(channel, nullptr);
+  EXPECT_TRUE(Ping(channel, response).ok());
+  EXPECT_EQ(response.nonce(), "nonce");
+  EXPECT_TRUE(Ping(channel, response).ok());
+  server->reset();
+  EXPECT_EQ(Ping(channel, response).error_code(), grpc::StatusCode::UNAVAILABLE);
+  // Nobody listens there any more: found out by the call.
+  const auto refused = ConnectOnce(address);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(Ping(refused, response).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(ConnectOnceTest, NamesAreNotForIt) {
+  EXPECT_EQ(ConnectOnce("peer.example:7001"), nullptr);
+  EXPECT_EQ(ConnectOnce("no address"), nullptr);
+}
+
+}  // namespace
+}  // namespace arkshare
