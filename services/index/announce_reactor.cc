@@ -1,7 +1,8 @@
 // IndexService.Announce: one stream per session, heartbeats and statements.
+#include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,8 @@ namespace arkshare {
 namespace {
 
 constexpr int kMostStatements = 1'000;
+// What gRPC's own threads apply themselves; handing it over would cost as much.
+constexpr size_t kFewStatements = 16;
 
 absl::StatusOr<StatementRecord> ParseStatement(const v1::Statement& proto) {
   switch (proto.statement_case()) {
@@ -67,23 +70,35 @@ class IndexService::AnnounceReactor
  public:
   AnnounceReactor(IndexService* service, grpc::CallbackServerContext* context)
       : service_(service), id_(service->streams_.Add(this)) {
+    ++service_->stats_.announce_streams;
     const absl::Status started = Start(*context);
     if (!started.ok()) End(started);
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) {
-      // Broken or half-closed: the books are hidden now, not when the last write is through.
-      Close();
-      return End(absl::OkStatus());
+    {
+      // Who began the read held it: what he did with request_ before comes first.
+      MutexLock lock(&mutex_);
     }
-    const absl::StatusOr<uint64_t> applied = Apply();
-    if (!applied.ok()) {
-      Close();
-      return End(applied.status());
+    absl::StatusOr<Announcement> message = absl::CancelledError();
+    if (ok) message = ParseAnnouncement(request_);
+    // A full page's memory serves the next one; ten thousand peers that have stated their books
+    // keep none.
+    if (request_.statements_size() < kMostStatements) request_ = v1::AnnounceRequest();
+    {
+      MutexLock lock(&mutex_);
+      read_ = ok ? Read::kMessage : Read::kEnd;
+      message_ = std::move(message);
+      if (applying_) return;  // whoever applies goes on with it
+      applying_ = true;
     }
-    Acknowledge(*applied);
-    ReadNext();
+    Go();
+  }
+
+  // Its peer is gone: what is still to be applied need not be waited for.
+  void OnCancel() override {
+    Close();
+    End(absl::OkStatus());
   }
 
   void OnWriteDone(bool ok) override {
@@ -94,7 +109,13 @@ class IndexService::AnnounceReactor
 
   void OnDone() override {
     Close();
+    --service_->stats_.announce_streams;
     service_->streams_.Remove(id_);
+    {
+      MutexLock lock(&mutex_);
+      done_ = true;
+      if (applying_) return;
+    }
     delete this;
   }
 
@@ -102,10 +123,13 @@ class IndexService::AnnounceReactor
     MutexLock lock(&mutex_);
     if (finished_) return;
     finished_ = true;
+    if (!why.ok()) service_->stats_.CountEnd(IndexMethod::kAnnounce, why);
     Finish(ToGrpcStatus(why));
   }
 
  private:
+  enum class Read { kPending, kMessage, kEnd };
+
   absl::Status Start(const grpc::CallbackServerContext& context) {
     absl::StatusOr<std::string> token = BearerToken(context);
     if (!token.ok()) return token.status();
@@ -114,25 +138,71 @@ class IndexService::AnnounceReactor
       streams->End(id, why);
     };
     const absl::StatusOr<Sessions::StreamStart> start =
-        service_->sessions_->OpenStream(token_, end);
+        service_->sessions_->OpenStream(token_, ParseCaller(context.peer()).host, end);
     if (!start.ok()) return start.status();
     stream_id_ = start->stream_id;
     Acknowledge(start->acknowledged);
-    ReadNext();
+    ReadFirst();
     return absl::OkStatus();
   }
 
-  absl::StatusOr<uint64_t> Apply() {
-    const absl::StatusOr<Announcement> announcement = ParseAnnouncement(request_);
-    if (!announcement.ok()) return announcement.status();
-    return service_->sessions_->Apply(token_, stream_id_, *announcement);
+  // Applies what was read, while the next message is read.
+  void Go() {
+    while (true) {
+      Read read = Read::kPending;
+      absl::StatusOr<Announcement> message;
+      {
+        MutexLock lock(&mutex_);
+        if (read_ == Read::kPending || finished_) {
+          applying_ = false;
+          if (!done_) return;
+          break;
+        }
+        std::swap(read, read_);
+        message = std::move(message_);
+        if (read == Read::kMessage) StartRead(&request_);
+      }
+      if (read == Read::kEnd) {
+        // Broken or half-closed: the books are hidden now, not when the last write is through.
+        Close();
+        End(absl::OkStatus());
+      } else if (!message.ok() || message->statements.size() <= kFewStatements) {
+        Apply(message);
+      } else {
+        // Two streams would otherwise hold both of gRPC's threads, and searches wait.
+        deferred_ = std::move(message);
+        service_->work_.Add([this] {
+          Apply(std::exchange(deferred_, absl::CancelledError()));
+          Go();
+        });
+        return;
+      }
+    }
+    delete this;
+  }
+
+  void Apply(const absl::StatusOr<Announcement>& message) {
+    const CallTimer timer(&service_->stats_, IndexMethod::kAnnounce);
+    const absl::StatusOr<uint64_t> applied = TryApply(message);
+    if (!applied.ok()) {
+      Close();
+      return End(applied.status());
+    }
+    timer.End(absl::OkStatus());
+    Acknowledge(*applied);
+  }
+
+  absl::StatusOr<uint64_t> TryApply(const absl::StatusOr<Announcement>& message) {
+    if (!message.ok()) return message.status();
+    service_->stats_.statements += message->statements.size();
+    return service_->sessions_->Apply(token_, stream_id_, *message);
   }
 
   void Close() {
     if (stream_id_ != 0) service_->sessions_->CloseStream(token_, stream_id_);
   }
 
-  void ReadNext() {
+  void ReadFirst() {
     MutexLock lock(&mutex_);
     if (!finished_) StartRead(&request_);
   }
@@ -156,8 +226,13 @@ class IndexService::AnnounceReactor
   std::string token_;
   uint64_t stream_id_ = 0;
   v1::AnnounceRequest request_;
+  absl::StatusOr<Announcement> deferred_;  // of whoever applies
   Mutex mutex_;
+  Read read_ ABSL_GUARDED_BY(mutex_) = Read::kPending;
+  absl::StatusOr<Announcement> message_ ABSL_GUARDED_BY(mutex_);
+  bool applying_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;  // as gRPC sees it; deleted once nothing is applied
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool behind_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;

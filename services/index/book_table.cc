@@ -1,150 +1,179 @@
 #include "services/index/book_table.h"
 
-#include <absl/algorithm/container.h>
-#include <absl/strings/match.h>
-
 #include <algorithm>
+#include <bit>
+#include <string>
 #include <utility>
 
+#include "services/index/query.h"
+#include "services/index/stored_text.h"
+
 namespace arkshare {
-
-bool EditionByName::operator()(const Edition* a, const Edition* b) const {
-  return a->title->name < b->title->name;
-}
-bool EditionByName::operator()(const Edition* a, absl::string_view b) const {
-  return absl::string_view(a->title->name.value()) < b;
-}
-bool EditionByName::operator()(absl::string_view a, const Edition* b) const {
-  return a < absl::string_view(b->title->name.value());
+const ContentId& BookTable::ContentOfGroup::operator()(uint32_t group) const {
+  return table->ContentOf(table->of_content_.First(group));
 }
 
-BookTable::WordKey::WordKey(absl::string_view word) : text(word) {
-  for (size_t i = 0; i < sizeof(head); ++i) {
-    head = head << 8 | (i < word.size() ? static_cast<uint8_t>(word[i]) : 0);
-  }
+bool BookTable::ByContent::operator()(EditionId a, EditionId b) const {
+  return table->ContentOf(a) < table->ContentOf(b);
+}
+bool BookTable::ByContent::operator()(EditionId a, const ContentId& b) const {
+  return table->ContentOf(a) < b;
+}
+bool BookTable::ByContent::operator()(const ContentId& a, EditionId b) const {
+  return a < table->ContentOf(b);
+}
+bool BookTable::ByName::operator()(EditionId a, EditionId b) const {
+  return table->NameOf(a) < table->NameOf(b);
+}
+bool BookTable::ByName::operator()(EditionId a, absl::string_view b) const {
+  return table->NameOf(a) < b;
+}
+bool BookTable::ByName::operator()(absl::string_view a, EditionId b) const {
+  return a < table->NameOf(b);
 }
 
-BookTable::BookTable() = default;
+BookTable::BookTable()
+    : of_title_(ByContent{this}),
+      of_content_(ByName{this}),
+      by_name_(NameOfTitle{this}),
+      by_content_(ContentOfGroup{this}),
+      words_(&pool_),
+      popular_words_(&pool_) {}
 
-BookTable::~BookTable() {
-  titles_.ForEach([](const std::unique_ptr<Title>& title) {
-    for (Edition* edition : title->editions) delete edition;
-  });
-}
-
-Edition* BookTable::Add(const BookName& name, absl::Span<const std::string> words,
-                        const ContentId& content, Copy copy) {
-  const std::unique_ptr<Title>* known = titles_.Find(name.value());
-  Title* title = known != nullptr ? known->get() : AddTitle(name, words);
-  const auto place = title->editions.find(content);
-  Edition* edition = nullptr;
-  if (place != title->editions.end()) {
-    edition = *place;
+EditionId BookTable::Add(const BookName& name, absl::string_view folded, const ContentId& content,
+                         Copy copy) {
+  std::optional<TitleId> title = by_name_.Find(name.value());
+  std::optional<EditionId> edition;
+  if (title.has_value()) edition = of_title_.Find(TitleAt(*title).editions, content);
+  if (edition.has_value()) {
+    editions_[*edition].copies.Add(copy, pool_);
   } else {
-    edition = new Edition{title, content, {}};
-    title->editions.insert(edition);
-    contents_[content].insert(edition);
+    if (!title.has_value()) title = AddTitle(name, folded);
+    edition = editions_.Add({*title, Copies(copy), content});
+    AddEdition(*edition);
   }
-  edition->copies.push_back(copy);
-  return edition;
+  const int popularity = std::bit_width(editions_[*edition].copies.count());
+  if (popularity > Popularity(*title)) SetPopularity(*title, popularity);
+  return *edition;
 }
 
-void BookTable::Remove(Edition* edition, Copy copy) {
-  const auto place = absl::c_find_if(edition->copies, [&](const Copy& other) {
-    return other.shelf == copy.shelf && other.number == copy.number;
-  });
-  if (place == edition->copies.end()) return;
-  *place = edition->copies.back();
-  edition->copies.pop_back();
-  if (!edition->copies.empty()) {
-    if (edition->copies.size() * 4 < edition->copies.capacity()) edition->copies.shrink_to_fit();
+void BookTable::AddWords() {
+  if (new_words_.empty()) return;
+  words_.Add(new_words_);
+  new_words_.clear();
+}
+
+void BookTable::Remove(EditionId id, Copy copy) {
+  AddWords();  // words that are to be removed must be there
+  Edition& edition = editions_[id];
+  if (edition.copies.count() == 1) {
+    if (edition.copies.all().front() == copy) RemoveEdition(id);
     return;
   }
-
-  auto* same_content = contents_.Find(edition->content);
-  same_content->erase(edition);
-  if (same_content->empty()) contents_.Erase(edition->content);
-  Title* title = edition->title;
-  title->editions.erase(edition);
-  delete edition;
-  if (title->editions.empty()) RemoveTitle(title);
+  if (!edition.copies.Remove(copy, pool_)) return;
+  if (of_title_.IsOne(TitleAt(edition.title).editions)) {
+    SetPopularity(edition.title, std::bit_width(edition.copies.count()));
+  }
 }
 
-Title* BookTable::AddTitle(const BookName& name, absl::Span<const std::string> words) {
-  uint32_t id = 0;
-  if (free_ids_.empty()) {
-    id = static_cast<uint32_t>(titles_by_id_.size());
-    titles_by_id_.push_back(nullptr);
+void BookTable::SetPopularity(TitleId title, int popularity) {
+  uint8_t& known = popularity_[WordsInId(title)][title & (FirstTitleOf(1) - 1)];
+  const bool was_popular = known >= kPopular;
+  known = static_cast<uint8_t>(popularity);
+  // Titles without words may have been added so on purpose.
+  if (was_popular == (popularity >= kPopular) || WordsInId(title) == 0) return;
+  const std::string folded = FoldedText(TextOf(title));
+  if (was_popular) {
+    popular_words_.Remove(title, DistinctWords(folded));
   } else {
-    id = free_ids_.back();
-    free_ids_.pop_back();
+    std::vector<WordOfTitle> words;
+    for (const absl::string_view word : DistinctWords(folded)) words.push_back({word, title});
+    popular_words_.Add(words);
   }
-  auto owned = std::make_unique<Title>(name, id);
-  Title* title = owned.get();
-  titles_by_id_[id] = title;
-  for (const std::string& text : words) {
-    auto place = words_.find(WordKey(text));
-    if (place == words_.end()) {
-      auto word = std::make_unique<Word>(Word{text, {}});
-      const WordKey key(word->text);
-      place = words_.emplace(key, std::move(word)).first;
-    }
-    if (place->second->titles.insert(id).second) title->words.push_back(place->second->text);
-  }
-  titles_[title->name.value()] = std::move(owned);
+}
+
+TitleId BookTable::AddTitle(const BookName& name, absl::string_view folded) {
+  const Words words = DistinctWords(folded);
+  const auto length = static_cast<uint32_t>(std::min<size_t>(words.size(), kMostWordsInId));
+  const uint32_t place = titles_[length].Add({StoreText(name.value(), pool_)});
+  popularity_[length].resize(std::max<size_t>(popularity_[length].size(), place + 1));
+  popularity_[length][place] = 0;
+  const TitleId title = FirstTitleOf(length) + place;
+  by_name_.Insert(name.value(), title);
+  for (const absl::string_view word : words) new_words_.push_back({word, title});
   return title;
 }
 
-void BookTable::RemoveTitle(Title* title) {
-  for (const absl::string_view text : title->words) {
-    const auto place = words_.find(WordKey(text));
-    place->second->titles.erase(title->id);
-    if (place->second->titles.empty()) words_.erase(place);
+void BookTable::RemoveTitle(TitleId title) {
+  SetPopularity(title, 0);
+  char* name = TitleAt(title).name;
+  if (WordsInId(title) > 0) {
+    const std::string folded = FoldedText(ReadText(name));
+    words_.Remove(title, DistinctWords(folded));
   }
-  titles_by_id_[title->id] = nullptr;
-  free_ids_.push_back(title->id);
-  titles_.Erase(title->name.value());
+  by_name_.Erase(ReadText(name));
+  FreeText(name, pool_);
+  titles_[WordsInId(title)].Remove(title - FirstTitleOf(WordsInId(title)));
 }
 
-const Title* BookTable::FindTitle(absl::string_view name) const {
-  const std::unique_ptr<Title>* title = titles_.Find(name);
-  return title == nullptr ? nullptr : title->get();
+void BookTable::AddEdition(EditionId edition) {
+  Title& title = TitleAt(editions_[edition].title);
+  title.editions = of_title_.Add(title.editions, edition);
+
+  const ContentId& content = ContentOf(edition);
+  const std::optional<uint32_t> known = by_content_.Find(content);
+  const uint32_t group = of_content_.Add(known.value_or(EditionGroups<ByName>::kNone), edition);
+  if (known == group) return;
+  if (known.has_value()) by_content_.Erase(content);
+  by_content_.Insert(content, group);
 }
 
-const absl::btree_set<Edition*, EditionByName>* BookTable::FindContent(
-    const ContentId& content) const {
-  return contents_.Find(content);
+void BookTable::RemoveEdition(EditionId edition) {
+  const ContentId& content = ContentOf(edition);
+  uint32_t group = *by_content_.Find(content);
+  by_content_.Erase(content);
+  group = of_content_.Remove(group, edition);
+  if (group != EditionGroups<ByName>::kNone) by_content_.Insert(content, group);
+
+  const TitleId title_id = editions_[edition].title;
+  Title& title = TitleAt(title_id);
+  title.editions = of_title_.Remove(title.editions, edition);
+  editions_.Remove(edition);
+  if (title.editions == EditionGroups<ByContent>::kNone) RemoveTitle(title_id);
 }
 
-void BookTable::ScanPrefix(absl::string_view prefix, size_t most, ScanPosition& position,
-                           absl::FunctionRef<void(const Title&)> visit) const {
-  const absl::string_view from = position.word.empty() ? prefix : position.word;
-  size_t visits = 0;
-  for (auto word = words_.lower_bound(WordKey(from)); word != words_.end(); ++word) {
-    if (!absl::StartsWith(word->first.text, prefix)) break;
-    const absl::btree_set<uint32_t>& titles = word->second->titles;
-    // Only the word where the last call stopped is continued in its midst.
-    const bool resumed = word->first.text == position.word;
-    auto id = resumed ? titles.lower_bound(position.next_title) : titles.begin();
-    for (; id != titles.end(); ++id) {
-      if (visits++ >= most) {
-        position.word = std::string(word->first.text);
-        position.next_title = *id;
-        return;
-      }
-      visit(*titles_by_id_[*id]);
-    }
-  }
-  position.done = true;
+std::optional<EditionId> BookTable::FindEdition(absl::string_view name,
+                                                const ContentId& content) const {
+  const std::optional<TitleId> title = by_name_.Find(name);
+  if (!title.has_value()) return std::nullopt;
+  return of_title_.Find(TitleAt(*title).editions, content);
 }
 
-size_t BookTable::EstimatePrefix(absl::string_view prefix, size_t enough) const {
+void BookTable::VisitName(absl::string_view name, const ContentId* after, Visit visit) const {
+  const std::optional<TitleId> title = by_name_.Find(name);
+  if (title.has_value()) of_title_.Visit(TitleAt(*title).editions, after, visit);
+}
+
+void BookTable::VisitContent(const ContentId& content, const absl::string_view* after,
+                             Visit visit) const {
+  const std::optional<uint32_t> group = by_content_.Find(content);
+  if (group.has_value()) of_content_.Visit(*group, after, visit);
+}
+
+absl::string_view BookTable::TextOf(TitleId title) const { return ReadText(TitleAt(title).name); }
+
+void BookTable::VisitTitle(TitleId title, Visit visit) const {
+  of_title_.Visit<ContentId>(TitleAt(title).editions, nullptr, visit);
+}
+
+void BookTable::Prefetch(absl::Span<const TitleId> titles) const {
+  for (const TitleId title : titles) __builtin_prefetch(&TitleAt(title));
+  for (const TitleId title : titles) __builtin_prefetch(TitleAt(title).name);
+}
+
+size_t BookTable::title_count() const {
   size_t count = 0;
-  for (auto word = words_.lower_bound(WordKey(prefix)); word != words_.end() && count <= enough;
-       ++word) {
-    if (!absl::StartsWith(word->first.text, prefix)) break;
-    count += word->second->titles.size();
-  }
+  for (const IdPool<Title>& titles : titles_) count += titles.size();
   return count;
 }
 

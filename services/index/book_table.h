@@ -2,123 +2,145 @@
 #ifndef ARKSHARE_SERVICES_INDEX_BOOK_TABLE_H_
 #define ARKSHARE_SERVICES_INDEX_BOOK_TABLE_H_
 
-#include <absl/container/btree_map.h>
-#include <absl/container/btree_set.h>
-#include <absl/container/inlined_vector.h>
 #include <absl/functional/function_ref.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
-#include "services/index/sharded_map.h"
+#include "services/index/block_pool.h"
+#include "services/index/copies.h"
+#include "services/index/edition_groups.h"
+#include "services/index/id_pool.h"
+#include "services/index/id_table.h"
+#include "services/index/word_table.h"
 
 namespace arkshare {
 
-class Shelf;
-struct Title;
+// A title is a name, stored once however many have it. Its number begins with how many different
+// words it has, so that whatever is in order of titles is in order of length.
+using TitleId = uint32_t;
+// One content under one name.
+using EditionId = uint32_t;
 
-// A peer's listing of an edition.
-struct Copy {
-  Shelf* shelf;
-  uint64_t number;
-};
+// Titles with so many words, or more, are not told apart by their numbers.
+inline constexpr uint32_t kMostWordsInId = 15;
+inline uint32_t WordsInId(TitleId title) { return title >> 27; }
+// The first number that a title with so many words can have.
+inline TitleId FirstTitleOf(uint32_t words) { return std::min(words, kMostWordsInId) << 27; }
 
-// One content under one name, and who has it.
-struct Edition {
-  Title* title;
-  ContentId content;
-  absl::InlinedVector<Copy, 1> copies;
-};
+// Bits of the number of copies from which on a title is popular: 32 copies.
+inline constexpr int kPopular = 6;
 
-struct EditionByContent {
-  using is_transparent = void;
-  bool operator()(const Edition* a, const Edition* b) const { return a->content < b->content; }
-  bool operator()(const Edition* a, const ContentId& b) const { return a->content < b; }
-  bool operator()(const ContentId& a, const Edition* b) const { return a < b->content; }
-};
-
-struct EditionByName {
-  using is_transparent = void;
-  bool operator()(const Edition* a, const Edition* b) const;
-  bool operator()(const Edition* a, absl::string_view b) const;
-  bool operator()(absl::string_view a, const Edition* b) const;
-};
-
-// A name, stored once however many have it.
-struct Title {
-  Title(BookName title_name, uint32_t title_id) : name(std::move(title_name)), id(title_id) {}
-
-  BookName name;
-  uint32_t id;
-  absl::InlinedVector<absl::string_view, 4> words;  // folded, without repetition
-  absl::btree_set<Edition*, EditionByContent> editions;
-};
-
-// Not thread-safe. Pointers to titles and editions hold until the last copy is removed.
+// Not thread-safe. Numbers of titles and editions hold until the last copy is removed.
 class BookTable {
  public:
   BookTable();
-  ~BookTable();
+  BookTable(const BookTable&) = delete;
+  BookTable& operator=(const BookTable&) = delete;
 
-  // `words` are FoldedWords(name).
-  Edition* Add(const BookName& name, absl::Span<const std::string> words, const ContentId& content,
-               Copy copy);
-  void Remove(Edition* edition, Copy copy);
+  // `folded` is FoldedText(name), or empty for what no word shall find. It must stay until
+  // AddWords, which makes the words of what was added since lead there.
+  EditionId Add(const BookName& name, absl::string_view folded, const ContentId& content,
+                Copy copy);
+  void AddWords();
+  // Fetches what Add reads first into the cache.
+  void PrepareToAdd(absl::string_view name, const ContentId& content) const {
+    by_name_.Prefetch(name);
+    by_content_.Prefetch(content);
+  }
+  void Remove(EditionId edition, Copy copy);
 
-  // Null when there is none.
-  const Title* FindTitle(absl::string_view name) const;
-  // All editions with this content, in order of name; null when there is none.
-  const absl::btree_set<Edition*, EditionByName>* FindContent(const ContentId& content) const;
+  absl::string_view NameOf(EditionId edition) const { return TextOf(editions_[edition].title); }
+  const ContentId& ContentOf(EditionId edition) const { return editions_[edition].content; }
+  // Of very many, some may be gone.
+  absl::Span<const Copy> CopiesOf(EditionId edition) const {
+    return editions_[edition].copies.all();
+  }
 
-  // Where a scan goes on; a new one begins at the beginning.
-  struct ScanPosition {
-    std::string word;
-    uint32_t next_title = 0;
-    bool done = false;
-  };
-  // Visits titles with a word that begins with `prefix`, at most `most` of them, a title once for
-  // each such word. The table may change between two calls.
-  void ScanPrefix(absl::string_view prefix, size_t most, ScanPosition& position,
-                  absl::FunctionRef<void(const Title&)> visit) const;
-  // How many visits a scan makes; stops counting beyond `enough`.
-  size_t EstimatePrefix(absl::string_view prefix, size_t enough) const;
+  std::optional<EditionId> FindEdition(absl::string_view name, const ContentId& content) const;
+  // Until `visit` returns false: the editions of a name behind `after`, in order of content; and
+  // those of a content, in order of name. All of them when `after` is null.
+  using Visit = absl::FunctionRef<bool(EditionId)>;
+  void VisitName(absl::string_view name, const ContentId* after, Visit visit) const;
+  void VisitContent(const ContentId& content, const absl::string_view* after, Visit visit) const;
 
-  size_t title_count() const { return titles_.size(); }
-  size_t word_count() const { return words_.size(); }
+  // Keywords lead to titles; and to those alone that are popular.
+  const WordTable& words() const { return words_; }
+  const WordTable& popular_words() const { return popular_words_; }
+  absl::string_view TextOf(TitleId title) const;
+  void VisitTitle(TitleId title, Visit visit) const;
+  // Fetches the names into the cache, all at once instead of one after the other.
+  void Prefetch(absl::Span<const TitleId> titles) const;
+  // No edition of the title has more than 2^Popularity - 1 copies. Cheap: reads one byte.
+  int Popularity(TitleId title) const {
+    return popularity_[WordsInId(title)][title & (FirstTitleOf(1) - 1)];
+  }
+
+  size_t title_count() const;
+  size_t word_count() const { return words_.word_count(); }
 
  private:
-  struct Word {
-    std::string text;
-    absl::btree_set<uint32_t> titles;  // ids
+  struct Title {
+    char* name = nullptr;
+    uint32_t editions = EditionGroups<int>::kNone;
+  };
+  struct Edition {
+    TitleId title = 0;
+    Copies copies;
+    ContentId content;
   };
 
-  Title* AddTitle(const BookName& name, absl::Span<const std::string> words);
-  void RemoveTitle(Title* title);
-
-  // A word's place in order. The first eight bytes stand in the key itself, so that most
-  // comparisons need not look at the text.
-  struct WordKey {
-    explicit WordKey(absl::string_view word);
-    bool operator<(const WordKey& other) const {
-      return head != other.head ? head < other.head : text < other.text;
-    }
-
-    uint64_t head = 0;
-    absl::string_view text;
+  struct NameOfTitle {
+    const BookTable* table;
+    absl::string_view operator()(uint32_t title) const { return table->TextOf(title); }
+  };
+  struct ContentOfGroup {
+    const BookTable* table;
+    const ContentId& operator()(uint32_t group) const;
+  };
+  struct ByContent {
+    using is_transparent = void;
+    const BookTable* table;
+    bool operator()(EditionId a, EditionId b) const;
+    bool operator()(EditionId a, const ContentId& b) const;
+    bool operator()(const ContentId& a, EditionId b) const;
+  };
+  struct ByName {
+    using is_transparent = void;
+    const BookTable* table;
+    bool operator()(EditionId a, EditionId b) const;
+    bool operator()(EditionId a, absl::string_view b) const;
+    bool operator()(absl::string_view a, EditionId b) const;
   };
 
-  // Keys point into the values.
-  ShardedMap<absl::string_view, std::unique_ptr<Title>> titles_;
-  std::vector<Title*> titles_by_id_;  // null where the id is free
-  std::vector<uint32_t> free_ids_;
-  absl::btree_map<WordKey, std::unique_ptr<Word>> words_;
-  ShardedMap<ContentId, absl::btree_set<Edition*, EditionByName>> contents_;
+  Title& TitleAt(TitleId title) { return titles_[WordsInId(title)][title & (FirstTitleOf(1) - 1)]; }
+  const Title& TitleAt(TitleId title) const { return const_cast<BookTable*>(this)->TitleAt(title); }
+  TitleId AddTitle(const BookName& name, absl::string_view folded);
+  void RemoveTitle(TitleId title);
+  void AddEdition(EditionId edition);
+  void RemoveEdition(EditionId edition);
+  void SetPopularity(TitleId title, int popularity);
+
+  BlockPool pool_;
+  // By the number of words.
+  std::array<IdPool<Title>, kMostWordsInId + 1> titles_;
+  std::array<std::vector<uint8_t>, kMostWordsInId + 1> popularity_;
+  IdPool<Edition> editions_;
+  EditionGroups<ByContent> of_title_;
+  EditionGroups<ByName> of_content_;
+  IdTable<absl::string_view, NameOfTitle> by_name_;
+  IdTable<ContentId, ContentOfGroup> by_content_;
+  WordTable words_;
+  WordTable popular_words_;
+  std::vector<WordOfTitle> new_words_;  // for AddWords
 };
 
 }  // namespace arkshare

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <random>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "services/index/test_books.h"
@@ -14,109 +16,145 @@ namespace arkshare {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-Edition* Add(BookTable& table, const std::string& name, uint64_t content, uint64_t number) {
-  return table.Add(BookName::Parse(name).value(), FoldedWords(name), TestContent(content),
-                   {nullptr, number});
+EditionId Add(BookTable& table, const std::string& name, uint64_t content, uint64_t number) {
+  const std::string folded = FoldedText(name);
+  const EditionId edition =
+      table.Add(BookName::Parse(name).value(), folded, TestContent(content), {0, number});
+  table.AddWords();
+  return edition;
 }
 
-std::multiset<std::string> Scan(const BookTable& table, const std::string& prefix, size_t slice) {
-  std::multiset<std::string> names;
-  BookTable::ScanPosition position;
-  while (!position.done) {
-    size_t visits = 0;
-    table.ScanPrefix(prefix, slice, position, [&](const Title& title) {
-      names.insert(title.name.value());
-      ++visits;
-    });
-    EXPECT_LE(visits, slice);
+std::vector<uint64_t> NumbersOf(const BookTable& table, EditionId edition) {
+  std::vector<uint64_t> numbers;
+  for (const Copy& copy : table.CopiesOf(edition)) {
+    if (!copy.gone()) numbers.push_back(copy.number());
   }
+  return numbers;
+}
+
+std::vector<std::string> NamesOfContent(const BookTable& table, uint64_t content,
+                                        const std::string& after = "") {
+  std::vector<std::string> names;
+  const absl::string_view behind = after;
+  table.VisitContent(TestContent(content), &behind, [&](EditionId edition) {
+    names.emplace_back(table.NameOf(edition));
+    return true;
+  });
   return names;
 }
 
-TEST(BookTableTest, FindsByNameAndContent) {
+std::vector<uint64_t> ContentsOfName(const BookTable& table, const std::string& name) {
+  std::vector<uint64_t> contents;
+  table.VisitName(name, nullptr, [&](EditionId edition) {
+    contents.push_back(table.ContentOf(edition).size);
+    return true;
+  });
+  return contents;
+}
+
+TEST(BookTableTest, FindsByNameAndContentInOrder) {
   BookTable table;
   Add(table, "b", 1, 1);
-  Add(table, "a", 1, 2);
   Add(table, "a", 2, 3);
-  ASSERT_NE(table.FindTitle("a"), nullptr);
-  EXPECT_EQ(table.FindTitle("a")->editions.size(), 2u);
-  EXPECT_EQ(table.FindTitle("c"), nullptr);
-  std::vector<std::string> names;
-  for (const Edition* edition : *table.FindContent(TestContent(1))) {
-    names.push_back(edition->title->name.value());
-  }
-  EXPECT_THAT(names, ElementsAre("a", "b"));
-  EXPECT_EQ(table.FindContent(TestContent(3)), nullptr);
+  Add(table, "a", 1, 2);
+  Add(table, "c", 1, 4);
+  EXPECT_THAT(ContentsOfName(table, "a"), ElementsAre(1, 2));
+  EXPECT_THAT(ContentsOfName(table, "d"), IsEmpty());
+  EXPECT_THAT(NamesOfContent(table, 1), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(NamesOfContent(table, 1, "a"), ElementsAre("b", "c"));
+  EXPECT_THAT(NamesOfContent(table, 2, "a"), IsEmpty());
+  EXPECT_THAT(NamesOfContent(table, 3), IsEmpty());
+  ASSERT_TRUE(table.FindEdition("a", TestContent(2)).has_value());
+  EXPECT_THAT(NumbersOf(table, *table.FindEdition("a", TestContent(2))), ElementsAre(3));
+  EXPECT_EQ(table.FindEdition("b", TestContent(2)), std::nullopt);
+  EXPECT_EQ(table.FindEdition("a", TestContent(3)), std::nullopt);
+  EXPECT_EQ(table.FindEdition("d", TestContent(2)), std::nullopt);
 }
 
 TEST(BookTableTest, CopiesOfAnEditionAreTogether) {
   BookTable table;
-  Edition* first = Add(table, "a", 1, 1);
+  const uint64_t large = uint64_t{1} << 40;
+  const EditionId first = Add(table, "a", 1, large);
   EXPECT_EQ(Add(table, "a", 1, 2), first);
-  EXPECT_EQ(first->copies.size(), 2u);
-  table.Remove(first, {nullptr, 1});
-  ASSERT_EQ(first->copies.size(), 1u);
-  EXPECT_EQ(first->copies[0].number, 2u);
+  EXPECT_THAT(NumbersOf(table, first), UnorderedElementsAre(large, 2));
+  table.Remove(first, {0, 2});
+  table.Remove(first, {1, large});
+  EXPECT_THAT(NumbersOf(table, first), ElementsAre(large)) << "the other is another shelf's";
 }
 
-TEST(BookTableTest, ScansByPrefixInSlices) {
+TEST(BookTableTest, PopularityIsAsManyBitsAsTheMostCopiesHave) {
   BookTable table;
-  Add(table, "Moby Dick", 1, 1);
-  Add(table, "mobile phones", 2, 2);
-  Add(table, "móbÿ", 3, 3);
-  Add(table, "dick", 4, 4);
-  for (size_t slice : {1u, 2u, 100u}) {
-    EXPECT_THAT(Scan(table, "mob", slice),
-                UnorderedElementsAre("Moby Dick", "mobile phones", "móbÿ"));
-    EXPECT_THAT(Scan(table, "moby", slice), UnorderedElementsAre("Moby Dick", "móbÿ"));
-    EXPECT_THAT(Scan(table, "d", slice), UnorderedElementsAre("Moby Dick", "dick"));
-    EXPECT_THAT(Scan(table, "x", slice), UnorderedElementsAre());
-    EXPECT_THAT(Scan(table, "zzz", slice), UnorderedElementsAre());
-  }
-  EXPECT_EQ(table.EstimatePrefix("mob", 100), 3u);
-  EXPECT_EQ(table.EstimatePrefix("x", 100), 0u);
+  const auto popularity = [&] {
+    Postings postings = table.words().Find("a");
+    return table.Popularity(PostingCursor(postings).id());
+  };
+  const EditionId edition = Add(table, "a", 1, 1);
+  EXPECT_EQ(popularity(), 1);
+  for (uint64_t n = 2; n <= 8; ++n) Add(table, "a", 1, n);
+  EXPECT_EQ(popularity(), 4);
+  table.Remove(edition, {0, 3});
+  EXPECT_EQ(popularity(), 3);
 }
 
-TEST(BookTableTest, AScanSurvivesChangesBetweenSlices) {
+TEST(BookTableTest, TitlesAreNumberedByTheirLength) {
   BookTable table;
-  std::vector<Edition*> editions;
-  for (uint64_t n = 0; n < 20; ++n) {
-    editions.push_back(Add(table, "word" + std::to_string(n % 5) + " " + std::to_string(n), n, n));
+  Add(table, "b x x y", 1, 1);
+  Add(table, "x", 1, 2);
+  Add(table, "a b c d e f g h i j k l m n o p q x", 1, 3);
+  Add(table, "x z", 1, 4);
+  std::vector<std::string> names;
+  for (PostingCursor x(table.words().Find("x")); !x.done(); x.Next()) {
+    names.emplace_back(table.TextOf(x.id()));
   }
-  BookTable::ScanPosition position;
-  std::set<std::string> seen;
-  const auto visit = [&](const Title& title) { seen.insert(title.name.value()); };
-  table.ScanPrefix("word", 7, position, visit);
-  // What is removed is not visited; what stays is.
-  for (uint64_t n = 0; n < 20; n += 2) table.Remove(editions[n], {nullptr, n});
-  while (!position.done) table.ScanPrefix("word", 7, position, visit);
-  for (uint64_t n = 1; n < 20; n += 2) {
-    EXPECT_TRUE(seen.contains("word" + std::to_string(n % 5) + " " + std::to_string(n))) << n;
-  }
+  EXPECT_THAT(names, ElementsAre("x", "x z", "b x x y", "a b c d e f g h i j k l m n o p q x"));
 }
 
-TEST(BookTableTest, NothingIsLeftWhenEverythingIsRemoved) {
+// Against a plain map, with few names and contents, so that everything is shared in every way.
+TEST(BookTableTest, IsWhatWasAddedAndNotRemoved) {
   BookTable table;
   std::mt19937 random(7);
-  struct Item {
-    Edition* edition;
-    uint64_t number;
-  };
-  std::vector<Item> items;
+  using Key = std::pair<std::string, uint64_t>;
+  std::map<Key, std::vector<uint64_t>> expected;
+  uint64_t next_number = 1;
   for (int round = 0; round < 3; ++round) {
-    for (uint64_t n = 0; n < 500; ++n) {
-      const std::string name =
-          "book " + std::to_string(random() % 40) + " part" + std::to_string(random() % 4);
-      items.push_back({Add(table, name, random() % 50, n), n});
+    for (int step = 0; step < 6000; ++step) {
+      const Key key(
+          "book " + std::to_string(random() % 40) + " part" + std::to_string(random() % 4),
+          random() % 30);
+      std::vector<uint64_t>& numbers = expected[key];
+      // Many copies of some, so that they come and go in arrays of every size.
+      if (random() % 5 < 3 || numbers.empty()) {
+        Add(table, key.first, key.second, next_number);
+        numbers.push_back(next_number++);
+      } else {
+        const size_t at = random() % numbers.size();
+        table.Remove(*table.FindEdition(key.first, TestContent(key.second)), {0, numbers[at]});
+        numbers.erase(numbers.begin() + static_cast<ptrdiff_t>(at));
+      }
+      if (step % 500 != 0) continue;
+      for (const auto& [wanted, copies] : expected) {
+        const auto edition = table.FindEdition(wanted.first, TestContent(wanted.second));
+        ASSERT_EQ(edition.has_value(), !copies.empty());
+        if (!edition.has_value()) continue;
+        EXPECT_THAT(NumbersOf(table, *edition), testing::UnorderedElementsAreArray(copies));
+        EXPECT_EQ(table.NameOf(*edition), wanted.first);
+        EXPECT_THAT(ContentsOfName(table, wanted.first), testing::Contains(wanted.second));
+        EXPECT_THAT(NamesOfContent(table, wanted.second), testing::Contains(wanted.first));
+      }
     }
-    std::shuffle(items.begin(), items.end(), random);
-    for (const Item& item : items) table.Remove(item.edition, {nullptr, item.number});
-    items.clear();
+    for (auto& [key, numbers] : expected) {
+      std::shuffle(numbers.begin(), numbers.end(), random);
+      for (const uint64_t number : numbers) {
+        table.Remove(*table.FindEdition(key.first, TestContent(key.second)), {0, number});
+      }
+      numbers.clear();
+    }
     EXPECT_EQ(table.title_count(), 0u);
     EXPECT_EQ(table.word_count(), 0u);
-    EXPECT_EQ(table.FindContent(TestContent(1)), nullptr);
+    EXPECT_THAT(NamesOfContent(table, 1), IsEmpty());
   }
 }
 

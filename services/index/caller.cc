@@ -43,7 +43,9 @@ bool IsUnusable(const std::string& host) {
 }  // namespace
 
 Caller ParseCaller(const std::string& peer) {
-  if (absl::StartsWith(peer, "unix")) return {"127.0.0.1", true};
+  if (absl::StartsWith(peer, "unix") || absl::StartsWith(peer, "ipv4:127.0.0.1:")) {
+    return {"127.0.0.1", true};
+  }
   const std::string plain = absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}});
   const size_t colon = plain.find(':');
   const absl::StatusOr<HostPort> parsed = colon == std::string::npos

@@ -15,9 +15,10 @@ constexpr size_t kReclaimSlice = 1'000;
 // Ranges of tombstones kept for peers that are not there: tickets can name any number of them.
 constexpr size_t kMostBuriedRanges = 100'000;
 
-BookListing ListingOf(const Edition& edition, uint64_t number) {
-  return {number, edition.title->name, edition.content};
-}
+// How many statements are made before those go first who wait.
+constexpr size_t kStatementSlice = 32;
+// For how many statements ahead memory is fetched.
+constexpr size_t kStatementsAhead = 8;
 
 }  // namespace
 
@@ -38,7 +39,7 @@ class ABSL_SCOPED_LOCKABLE Catalog::Change {
   Catalog* const catalog_;
 };
 
-Catalog::Catalog(Options options) : options_(std::move(options)) {}
+Catalog::Catalog(Options options) : options_(std::move(options)), events_(options_.watch_pause) {}
 
 Catalog::~Catalog() = default;
 
@@ -49,6 +50,7 @@ Catalog::ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
   }
   auto shelf = std::make_shared<Shelf>(std::move(peer), reachable);
   shelf->gone_earlier = ExhumeLocked(shelf->info.key);
+  slots_.Add(*shelf);
   by_id_[shelf->info.peer_id] = shelf;
   by_key_[shelf->info.key] = shelf;
   return shelf;
@@ -64,17 +66,19 @@ void Catalog::SetStreaming(const ShelfPtr& shelf, bool streaming) {
     if (shelf->visible()) HideLocked(shelf);
     shelf->streaming = false;
   }
+  slots_.Update(*shelf);
 }
 
 void Catalog::SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t upload_limit) {
   {
     // Most heartbeats say nothing new.
-    FairMutexLock lock(&mutex_);
+    ReaderLock lock(&mutex_);
     if (shelf->info.free_slots == free_slots && shelf->info.upload_limit == upload_limit) return;
   }
   Change change(this);
   shelf->info.free_slots = free_slots;
   shelf->info.upload_limit = upload_limit;
+  if (!shelf->closed) slots_.Update(*shelf);
   if (!shelf->visible()) return;
   CatalogEvent event;
   event.kind = CatalogEvent::Kind::kPeerListed;
@@ -90,16 +94,29 @@ void Catalog::Close(const ShelfPtr& shelf) {
 Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
                                 absl::Span<const StatementRecord> statements) {
   Change change(this);
+  Applied applied = ApplyLocked(shelf, statements);
+  books_.AddWords();
+  return applied;
+}
+
+Catalog::Applied Catalog::ApplyLocked(const ShelfPtr& shelf,
+                                      absl::Span<const StatementRecord> statements) {
   Applied applied;
   for (const StatementRecord& statement : statements) {
+    if (applied.count % kStatementSlice == kStatementSlice - 1) GiveWayLocked();
+    const size_t ahead = applied.count + kStatementsAhead;
+    if (ahead < statements.size() && statements[ahead].present.has_value()) {
+      const BookListing& next = *statements[ahead].present;
+      books_.PrepareToAdd(next.name.value(), next.content);
+    }
     if (!statement.present.has_value()) {
       const std::optional<BookListing> removed = GoneLocked(*shelf, statement.number);
       if (removed.has_value() && shelf->visible()) {
         PublishBookLocked(CatalogEvent::Kind::kBookGone, shelf->info.peer_id, *removed);
       }
     } else {
-      if (shelf->by_number.size() >= options_.max_books_per_peer &&
-          !shelf->by_number.contains(statement.number) && !shelf->IsGone(statement.number)) {
+      if (shelf->by_number.size() >= options_.max_books_per_peer && !statement.present->partial &&
+          !shelf->Has(statement.number) && !shelf->IsGone(statement.number)) {
         applied.status = MakeError(
             Reason::kLimitExceeded,
             absl::StrCat("this index lists at most ", options_.max_books_per_peer,
@@ -123,7 +140,7 @@ Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
 }
 
 void Catalog::CompleteSnapshot(const ShelfPtr& shelf) {
-  FairMutexLock lock(&mutex_);
+  WriterLock lock(&mutex_);
   shelf->gone_earlier.Clear();
 }
 
@@ -133,6 +150,8 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
   std::vector<absl::Status> statuses;
   statuses.reserve(changes.size());
   for (const OwnerChange& item : changes) {
+    if (statuses.size() % kStatementSlice == kStatementSlice - 1) GiveWayLocked();
+    if (receiver->closed) break;
     statuses.push_back(CheckLocked(*receiver, item.receiver));
     if (!statuses.back().ok()) continue;
 
@@ -163,22 +182,36 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
     }
     PublishLocked(std::move(event));
   }
+  books_.AddWords();
   return statuses;
 }
 
+// The words of a slice are added together.
+void Catalog::GiveWayLocked() {
+  books_.AddWords();
+  mutex_.GiveWay();
+}
+
 bool Catalog::Reclaim() {
-  FairMutexLock lock(&mutex_);
+  WriterLock lock(&mutex_);
   for (size_t tries = closed_.size(); tries > 0; --tries) {
     const ShelfPtr shelf = closed_.front();
+    closed_.pop_front();
     if (shelf->pins > 0) {
-      closed_.pop_front();
       closed_.push_back(shelf);
       continue;
     }
-    for (size_t i = 0; i < kReclaimSlice && !shelf->by_name.empty(); ++i) {
-      RemoveLocked(*shelf, shelf->by_name.begin()->number);
+    shelf->by_name.reset();
+    for (size_t i = 0; i < kReclaimSlice && shelf->size() > 0; ++i) {
+      if (i % kStatementSlice == kStatementSlice - 1) GiveWayLocked();
+      RemoveLocked(*shelf, shelf->by_number.empty() ? shelf->parts.begin()->first
+                                                    : shelf->by_number.begin()->first);
     }
-    if (shelf->by_name.empty()) closed_.pop_front();
+    if (shelf->size() > 0) {
+      closed_.push_front(shelf);
+    } else {
+      slots_.Remove(*shelf);
+    }
     return !closed_.empty();
   }
   return false;
@@ -188,6 +221,7 @@ void Catalog::CloseLocked(const ShelfPtr& shelf) {
   if (shelf->closed) return;
   if (shelf->visible()) HideLocked(shelf);
   shelf->closed = true;
+  slots_.Update(*shelf);
   // The id may already be another session's.
   if (const auto place = by_id_.find(shelf->info.peer_id);
       place != by_id_.end() && place->second == shelf) {
@@ -208,14 +242,13 @@ void Catalog::ShowLocked(const ShelfPtr& shelf) {
   event.peer = shelf->Summary();
   PublishLocked(std::move(event));
   if (events_.empty()) return;
-  if (shelf->by_name.size() > kMostEventsBehind) {
+  if (shelf->by_number.size() > kMostEventsBehind) {
     events_.CutOffAll();
     return;
   }
-  for (const NameKey& key : shelf->by_name) {
-    const Edition& edition = *shelf->by_number.at(key.number).edition;
+  for (const auto& [number, edition] : shelf->by_number) {
     PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf->info.peer_id,
-                      ListingOf(edition, key.number));
+                      ListingOfLocked(edition, number));
   }
 }
 
@@ -227,11 +260,8 @@ void Catalog::HideLocked(const ShelfPtr& shelf) {
 }
 
 absl::Status Catalog::CheckLocked(const Shelf& shelf, const StatementRecord& statement) const {
-  const auto known = shelf.by_number.find(statement.number);
-  if (known == shelf.by_number.end() ||
-      ListingOf(*known->second.edition, statement.number) == *statement.present) {
-    return absl::OkStatus();
-  }
+  const std::optional<BookListing> known = FindListingLocked(shelf, statement.number);
+  if (!known.has_value() || known == statement.present) return absl::OkStatus();
   return MakeError(Reason::kInvalidField,
                    absl::StrCat("listing_number ", statement.number,
                                 " already stands for another book: a number is never used twice"));
@@ -239,11 +269,21 @@ absl::Status Catalog::CheckLocked(const Shelf& shelf, const StatementRecord& sta
 
 bool Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement) {
   const uint64_t number = statement.number;
-  if (shelf.closed || shelf.IsGone(number) || shelf.by_number.contains(number)) return false;
+  if (shelf.closed || shelf.IsGone(number) || shelf.Has(number)) return false;
   const BookListing& listing = *statement.present;
-  Edition* edition = books_.Add(listing.name, statement.words, listing.content, {&shelf, number});
-  shelf.by_number[number] = {edition, revision_ + 1};
-  shelf.by_name.insert({edition->title, number});
+  if (listing.partial) {
+    // It only helps others; a peer must not be lost to them because of it.
+    if (shelf.size() >= options_.max_books_per_peer) return false;
+    shelf.parts[number] = parts_.Add(listing.name, "", listing.content, {shelf.slot, number});
+    return false;
+  }
+  const EditionId edition =
+      books_.Add(listing.name, statement.folded, listing.content, {shelf.slot, number});
+  shelf.by_number[number] = edition;
+  if (shelf.by_name.has_value() && number <= shelf.by_name->through()) {
+    shelf.by_name->Insert(edition, number);
+  }
+  HideFromScansLocked(shelf, number);
   return true;
 }
 
@@ -251,19 +291,44 @@ std::optional<BookListing> Catalog::GoneLocked(Shelf& shelf, uint64_t number) {
   if (shelf.closed) return std::nullopt;
   shelf.gone.Insert(number);
   const auto known = shelf.by_number.find(number);
-  if (known == shelf.by_number.end()) return std::nullopt;
-  BookListing listing = ListingOf(*known->second.edition, number);
-  KeepForScansLocked(shelf, number, known->second);
+  if (known == shelf.by_number.end()) {
+    if (shelf.parts.contains(number)) RemoveLocked(shelf, number);
+    return std::nullopt;
+  }
+  BookListing listing = ListingOfLocked(known->second, number);
+  KeepForScansLocked(shelf, listing);
   RemoveLocked(shelf, number);
   return listing;
 }
 
 void Catalog::RemoveLocked(Shelf& shelf, uint64_t number) {
+  if (const auto part = shelf.parts.find(number); part != shelf.parts.end()) {
+    parts_.Remove(part->second, {shelf.slot, number});
+    shelf.parts.erase(part);
+    return;
+  }
   const auto known = shelf.by_number.find(number);
-  Edition* edition = known->second.edition;
-  shelf.by_name.erase(NameKey{edition->title, number});
+  const EditionId edition = known->second;
+  if (shelf.by_name.has_value() && number <= shelf.by_name->through()) {
+    shelf.by_name->Erase(edition, number);
+  }
   shelf.by_number.erase(known);
-  books_.Remove(edition, {&shelf, number});
+  books_.Remove(edition, {shelf.slot, number});
+}
+
+BookListing Catalog::ListingOfLocked(EditionId edition, uint64_t number) const {
+  // What was a name when it came is one now.
+  return {number, BookName::Parse(books_.NameOf(edition)).value(), books_.ContentOf(edition)};
+}
+
+std::optional<BookListing> Catalog::FindListingLocked(const Shelf& shelf, uint64_t number) const {
+  if (const auto whole = shelf.by_number.find(number); whole != shelf.by_number.end()) {
+    return ListingOfLocked(whole->second, number);
+  }
+  const auto part = shelf.parts.find(number);
+  if (part == shelf.parts.end()) return std::nullopt;
+  return BookListing{number, BookName::Parse(parts_.NameOf(part->second)).value(),
+                     parts_.ContentOf(part->second), /*partial=*/true};
 }
 
 void Catalog::BuryLocked(const PublicKey& key, NumberSet gone) {

@@ -4,11 +4,11 @@
 
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
-#include <compare>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -18,37 +18,24 @@
 #include <utility>
 #include <vector>
 
+#include "services/index/best_keys.h"
 #include "services/index/book_table.h"
 #include "services/index/events.h"
-#include "services/index/fair_mutex.h"
+#include "services/index/fair_shared_mutex.h"
 #include "services/index/query.h"
 #include "services/index/records.h"
+#include "services/index/search_writer.h"
 #include "services/index/shelf.h"
 
 namespace arkshare {
 
 struct SnapshotScan;
 
-// Where a search result stands among the others; the first is the best.
-struct SearchKey {
-  Fit fit;
-  int unpopularity = 0;  // coarse, so that it seldom changes; always 0 for exact searches
-  std::string name;
-  ContentId content;
-
-  auto operator<=>(const SearchKey&) const = default;
-};
-
-struct SearchPage {
-  std::vector<SearchResult> results;
-  std::optional<SearchKey> last;  // set when more may follow
-};
-
 // For people: the first peers with their first books.
 struct CatalogTable {
   struct Row {
     PeerSummary peer;
-    std::vector<std::string> first_books;
+    std::vector<std::string> first_books;  // the oldest listings, in order of name
   };
   std::vector<Row> rows;
   size_t peer_count = 0;        // live ones
@@ -56,15 +43,20 @@ struct CatalogTable {
 };
 
 // A fold over what peers state: present(peer key, listing) and gone(peer key, number). Gone is
-// final, so the order in which statements arrive does not matter. Thread-safe; no call holds the
-// lock for longer than about a thousand listings take, so that a search never waits for a long
-// write.
+// final, so the order in which statements arrive does not matter. Partial listings are told by
+// Search alone: nothing else counts or shows them, and their coming and going is no event.
+// Thread-safe. Readers share the lock; a writer lets them in after every few dozen listings,
+// and a reader that has much to visit begins anew where it was: nobody waits for anybody's whole
+// work.
 class Catalog {
  public:
   struct Options {
+    // Partial ones get the room that whole ones leave.
     uint64_t max_books_per_peer = 1'000'000;
     // Called after every change, from any thread and without any lock of the catalog's.
     std::function<void()> on_change;
+    // Watchers are told together of what happens within it; see Events.
+    absl::Duration watch_pause = absl::ZeroDuration();
   };
   using ShelfPtr = std::shared_ptr<Shelf>;
 
@@ -90,13 +82,17 @@ class Catalog {
   // The owner has stated its whole folder: tombstones from before this session have done their
   // work.
   void CompleteSnapshot(const ShelfPtr& shelf);
-  // All changes in one step; repeating them changes nothing. A status for each.
+  // Each change is one step; repeating it changes nothing. A status for each; for fewer when the
+  // receiver's shelf is closed: the others were not made.
   std::vector<absl::Status> UpdateOwner(const ShelfPtr& receiver,
                                         absl::Span<const OwnerChange> changes);
 
-  // Results after `after`, in order. Holders with loopback addresses only when `loopback`.
-  SearchPage Search(const BookQuery& query, bool loopback, size_t page_size,
-                    const std::optional<SearchKey>& after) const;
+  // Adds a page of results after `after` to `writer`, in order; yields the last one's key when more
+  // may follow. Holders with loopback addresses only when `loopback`. A query by content finds
+  // holders of a part too when `partial_seed` is set, which chooses among many.
+  std::optional<SearchKey> Search(const BookQuery& query, bool loopback, size_t page_size,
+                                  const std::optional<SearchKey>& after,
+                                  std::optional<uint64_t> partial_seed, SearchWriter& writer) const;
   // Live peers with a larger id than `after`, in order.
   std::vector<PeerSummary> ListPeers(uint32_t after, size_t most) const;
   std::optional<PeerSummary> FindPeer(uint32_t peer_id) const;
@@ -119,13 +115,18 @@ class Catalog {
  private:
   class Change;
 
+  Applied ApplyLocked(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Lets those go first who wait.
+  void GiveWayLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ShowLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HideLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // INVALID_FIELD when the number already stands for another book.
   absl::Status CheckLocked(const Shelf& shelf, const StatementRecord& statement) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The fold itself: true when the listing was added just now, or what was removed just now.
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // The fold itself: true when a whole book was added just now, or the one that was removed just
+  // now.
   bool PresentLocked(Shelf& shelf, const StatementRecord& statement)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<BookListing> GoneLocked(Shelf& shelf, uint64_t number)
@@ -136,17 +137,49 @@ class Catalog {
   void PublishLocked(CatalogEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PublishBookLocked(CatalogEvent::Kind kind, uint32_t peer_id, const BookListing& listing)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Snapshots that have not come by yet must still show a listing that leaves.
-  void KeepForScansLocked(const Shelf& shelf, uint64_t number, const Shelf::Entry& entry)
+  // Snapshots that have not come by yet must not show a listing that comes, and must still show one
+  // that leaves.
+  void HideFromScansLocked(const Shelf& shelf, uint64_t number)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void KeepForScansLocked(const Shelf& shelf, const BookListing& listing)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndScanLocked(SnapshotScan& scan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::vector<SearchKey> FindKeys(const BookQuery& query, bool loopback, size_t most,
-                                  const std::optional<SearchKey>& after) const;
+  BookListing ListingOfLocked(EditionId edition, uint64_t number) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // What the number stands for; nothing when it is not on the shelf.
+  std::optional<BookListing> FindListingLocked(const Shelf& shelf, uint64_t number) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Puts some more of a shelf's books in order; nothing when the peer is not here.
+  void OrderSome(uint32_t peer_id) const;
+
+  std::optional<SearchKey> SearchByName(const BookName& name, bool loopback, size_t page_size,
+                                        const std::optional<SearchKey>& after,
+                                        SearchWriter& writer) const;
+  // Offer what matches, in slices, so that nobody waits for long.
+  void FindByContent(const ContentId& content, bool partial, bool loopback,
+                     const std::optional<SearchKey>& after, BestKeys& best) const;
+  // One slice, of names after `from`, which is moved on; true when there are no more.
+  bool FindByContentLocked(const ContentId& content, bool partial, bool loopback, std::string& from,
+                           BestKeys& best) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void FindByKeywords(const Keywords& keywords, bool loopback,
+                      const std::optional<SearchKey>& after, BestKeys& best) const;
+  size_t CountShownLocked(const BookTable& table, EditionId edition, bool loopback) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void OfferLocked(const BookTable& table, EditionId edition, bool loopback, BestKeys& best) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Who has the edition; how many, when those are too many to be told.
+  using Holders = absl::InlinedVector<SearchWriter::Holder, 50>;
+  uint32_t AddHoldersLocked(EditionId edition, bool loopback, Holders& holders) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void AddPartialHoldersLocked(EditionId edition, bool loopback, uint64_t seed,
+                               Holders& holders) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
-  mutable FairMutex mutex_;
+  mutable FairSharedMutex mutex_;
   BookTable books_ ABSL_GUARDED_BY(mutex_);
+  BookTable parts_ ABSL_GUARDED_BY(mutex_);  // what is partial; without words, as none is searched
+  ShelfSlots slots_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<uint32_t, ShelfPtr> by_id_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PublicKey, ShelfPtr> by_key_ ABSL_GUARDED_BY(mutex_);
   std::deque<ShelfPtr> closed_ ABSL_GUARDED_BY(mutex_);

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -15,6 +17,7 @@
 
 #include "lib/core/errors.h"
 #include "services/index/test_books.h"
+#include "services/index/test_search.h"
 
 namespace arkshare {
 namespace {
@@ -48,17 +51,36 @@ class CatalogTest : public testing::Test {
   std::vector<uint32_t> HoldersOf(const std::string& name, bool loopback = true) {
     std::vector<uint32_t> ids;
     for (const SearchResult& result :
-         catalog_.Search(ByName(name), loopback, 100, std::nullopt).results) {
-      for (const HolderRecord& holder : result.holders) ids.push_back(holder.peer.peer_id);
+         SearchFor(catalog_, ByName(name), loopback, 100, std::nullopt).results) {
+      for (const HolderRecord& holder : result.holders) ids.push_back(holder.peer->peer_id);
     }
     return ids;
   }
   std::vector<std::string> NamesFor(const BookQuery& query) {
     std::vector<std::string> names;
-    for (const SearchResult& result : catalog_.Search(query, true, 100, std::nullopt).results) {
+    for (const SearchResult& result : SearchFor(catalog_, query, true, 100, std::nullopt).results) {
       names.push_back(result.name);
     }
     return names;
+  }
+  // Who has the content or a part of it, as "name peer" or "name peer partial", in order.
+  std::vector<std::string> ContentHolders(uint64_t content, bool include_partial,
+                                          bool loopback = true) {
+    std::optional<uint64_t> seed;
+    if (include_partial) seed = 1;
+    std::vector<std::string> holders;
+    const BookQuery query(TestContent(content));
+    for (const SearchResult& result :
+         SearchFor(catalog_, query, loopback, 100, std::nullopt, seed).results) {
+      uint32_t whole = 0;
+      for (const HolderRecord& holder : result.holders) {
+        holders.push_back(result.name + " " + std::to_string(holder.peer->peer_id) +
+                          (holder.partial ? " partial" : ""));
+        if (!holder.partial) ++whole;
+      }
+      EXPECT_EQ(result.holder_count, whole);
+    }
+    return holders;
   }
   std::vector<std::string> BooksOf(uint32_t peer_id) {
     std::vector<std::string> names;
@@ -276,6 +298,158 @@ TEST_F(SmallCatalogTest, TombstonesOutOfSequenceAreBoundedToo) {
   EXPECT_EQ(GetReason(catalog_.Apply(one, gone).status), Reason::kLimitExceeded);
 }
 
+// --- holders of a part
+
+TEST_F(CatalogTest, PartialHoldersAreFoundByContentWhenTheyAreAskedFor) {
+  State(Join(1), {Present(1, "a", 1), Present(2, "c", 1)});
+  State(Join(2), {PresentPart(1, "a", 1)});
+  State(Join(3), {PresentPart(7, "b", 1), PresentPart(8, "b", 2)});
+  EXPECT_THAT(ContentHolders(1, false), ElementsAre("a 1", "c 1"));
+  EXPECT_THAT(ContentHolders(1, true), ElementsAre("a 1", "a 2 partial", "b 3 partial", "c 1"));
+  EXPECT_THAT(ContentHolders(2, false), IsEmpty());
+  EXPECT_THAT(ContentHolders(2, true), ElementsAre("b 3 partial"));
+  const SearchPage page = SearchFor(catalog_, BookQuery(TestContent(2)), true, 10, std::nullopt, 1);
+  ASSERT_THAT(page.results, SizeIs(1));
+  EXPECT_EQ(page.results[0].holders[0].listing_number, 8u);
+  // Other queries do not look at them.
+  for (const BookQuery& query : {ByName("a"), ByName("b"), ByWords("a"), ByWords("b")}) {
+    for (const SearchResult& result :
+         SearchFor(catalog_, query, true, 10, std::nullopt, 1).results) {
+      EXPECT_THAT(result.holders, SizeIs(1)) << query.Fingerprint();
+      EXPECT_EQ(result.name, "a");
+    }
+  }
+}
+
+TEST_F(CatalogTest, PartialListingsAreNeitherBrowsedNorCounted) {
+  const auto one = Join(1);
+  State(one, {Present(1, "a", 1), PresentPart(2, "b", 2)});
+  EXPECT_THAT(BooksOf(1), ElementsAre("a"));
+  EXPECT_EQ(catalog_.FindPeer(1)->book_count, 1u);
+  const CatalogTable table = catalog_.Table(10, 10);
+  EXPECT_EQ(table.rows[0].peer.book_count, 1u);
+  EXPECT_THAT(table.rows[0].first_books, ElementsAre("a"));
+}
+
+TEST_F(CatalogTest, APartThatBecomesWholeHasOneEndWhateverTheOrder) {
+  const std::vector<StatementRecord> statements = {PresentPart(1, "a", 1), PresentPart(1, "a", 1),
+                                                   StatementRecord::Gone(1), Present(2, "a", 1)};
+  std::vector<size_t> order = {0, 1, 2, 3};
+  uint32_t id = 0;
+  do {
+    const auto shelf = Join(++id);
+    for (const size_t i : order) State(shelf, {statements[i]});
+    EXPECT_THAT(ContentHolders(1, true), ElementsAre("a " + std::to_string(id)));
+    EXPECT_EQ(shelf->size(), 1u);
+    catalog_.Close(shelf);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_F(CatalogTest, ANumberIsOfAPartOrOfAWholeBookNeverOfBoth) {
+  const auto one = Join(1);
+  State(one, {PresentPart(1, "a", 1), Present(2, "b", 2)});
+  for (const StatementRecord& statement :
+       {Present(1, "a", 1), PresentPart(1, "a", 3), PresentPart(2, "b", 2)}) {
+    EXPECT_EQ(GetReason(catalog_.Apply(one, {statement}).status), Reason::kInvalidField);
+  }
+  EXPECT_EQ(GetReason(Move(one, TestKey(2), 7, Present(1, "a", 1))), Reason::kInvalidField);
+  EXPECT_THAT(ContentHolders(1, true), ElementsAre("a 1 partial"));
+}
+
+TEST_F(CatalogTest, PartialListingsAreSeenWhenTheirPeerIs) {
+  const auto one = Join(1);
+  const auto unreachable = Join(2, /*reachable=*/false);
+  PeerInfo local = TestPeer(3, 3);
+  local.loopback = true;
+  const auto loopback = JoinAs(local);
+  for (const auto& shelf : {one, unreachable, loopback}) State(shelf, {PresentPart(1, "a", 1)});
+  EXPECT_THAT(ContentHolders(1, true), UnorderedElementsAre("a 1 partial", "a 3 partial"));
+  EXPECT_THAT(ContentHolders(1, true, /*loopback=*/false), ElementsAre("a 1 partial"));
+  catalog_.SetStreaming(one, false);
+  EXPECT_THAT(ContentHolders(1, true), ElementsAre("a 3 partial"));
+  catalog_.SetStreaming(one, true);
+  EXPECT_THAT(ContentHolders(1, true), UnorderedElementsAre("a 1 partial", "a 3 partial"));
+  catalog_.Close(loopback);
+  EXPECT_THAT(ContentHolders(1, true), ElementsAre("a 1 partial"));
+}
+
+TEST_F(CatalogTest, AClosedShelfFreesItsPartialListingsToo) {
+  const auto one = Join(1);
+  // One slice of whole books, so that the parts are another's.
+  std::vector<StatementRecord> statements;
+  for (uint64_t n = 1; n <= 1000; ++n) statements.push_back(Present(n, std::to_string(n), n + 10));
+  State(one, statements);
+  State(one, {PresentPart(1001, "a", 1), PresentPart(1003, "c", 1)});
+  catalog_.Close(one);
+  while (catalog_.Reclaim()) {
+  }
+  EXPECT_EQ(one->size(), 0u);
+  const auto again = Join(1);
+  EXPECT_THAT(ContentHolders(1, true), IsEmpty()) << "a new session begins with nothing";
+  State(again, {PresentPart(1003, "c", 1)});
+  EXPECT_THAT(ContentHolders(1, true), ElementsAre("c 1 partial"));
+}
+
+TEST_F(SmallCatalogTest, PartialListingsGetTheRoomThatIsLeft) {
+  const auto one = Join(1);
+  State(one, {PresentPart(1, "a", 1), Present(2, "b", 2), PresentPart(3, "c", 3),
+              PresentPart(3, "c", 3), PresentPart(4, "d", 4)});
+  EXPECT_THAT(ContentHolders(3, true), ElementsAre("c 1 partial"));
+  EXPECT_THAT(ContentHolders(4, true), IsEmpty()) << "left out, and nobody's mistake";
+  State(one, {Present(5, "e", 5), Present(6, "f", 6)});
+  EXPECT_THAT(BooksOf(1), ElementsAre("b", "e", "f")) << "they are in no book's way";
+  EXPECT_EQ(GetReason(catalog_.Apply(one, {Present(7, "g", 7)}).status), Reason::kLimitExceeded);
+  State(one, {StatementRecord::Gone(1), StatementRecord::Gone(3), StatementRecord::Gone(4),
+              StatementRecord::Gone(2), PresentPart(8, "h", 8)});
+  EXPECT_THAT(ContentHolders(8, true), ElementsAre("h 1 partial"));
+}
+
+TEST_F(CatalogTest, OfManyPartialHoldersEachSearchGetsAnotherThirty) {
+  constexpr uint32_t kPeers = 100;
+  for (uint32_t id = 1; id <= kPeers; ++id) {
+    PeerInfo peer = TestPeer(id, static_cast<uint8_t>(id));
+    peer.free_slots = id % 2;
+    State(JoinAs(peer), {PresentPart(1, "a", 1)});
+  }
+  for (uint32_t id = 101; id <= 125; ++id) {
+    State(JoinAs(TestPeer(id, static_cast<uint8_t>(id))), {Present(1, "a", 1)});
+  }
+  const auto choose = [&](uint64_t seed) {
+    const BookQuery query(TestContent(1));
+    const SearchPage page = SearchFor(catalog_, query, true, 10, std::nullopt, seed);
+    std::vector<uint32_t> ids;
+    EXPECT_THAT(page.results, SizeIs(1));
+    EXPECT_EQ(page.results[0].holder_count, 25u);
+    EXPECT_THAT(page.results[0].holders, SizeIs(50));
+    for (size_t i = 0; i < page.results[0].holders.size(); ++i) {
+      const HolderRecord& holder = page.results[0].holders[i];
+      EXPECT_EQ(holder.partial, i >= 20) << "whole ones come first";
+      if (!holder.partial) continue;
+      EXPECT_EQ(holder.peer->free_slots, 1u) << "enough have a free slot";
+      ids.push_back(holder.peer->peer_id);
+    }
+    return ids;
+  };
+  std::set<uint32_t> chosen;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const std::vector<uint32_t> ids = choose(seed);
+    EXPECT_EQ(ids, choose(seed));
+    EXPECT_NE(ids, choose(seed + 1));
+    chosen.insert(ids.begin(), ids.end());
+  }
+  EXPECT_THAT(chosen, SizeIs(kPeers / 2)) << "everybody's turn comes";
+}
+
+TEST_F(CatalogTest, MovesToAPeerThatHasLeftAreNotMade) {
+  const auto one = Join(1);
+  const auto two = Join(2);
+  State(one, {Present(1, "a", 1)});
+  catalog_.Close(two);
+  const std::vector<OwnerChange> change = {{TestKey(1), 1, Present(1, "a", 1)}};
+  EXPECT_THAT(catalog_.UpdateOwner(two, change), IsEmpty());
+  EXPECT_THAT(HoldersOf("a"), ElementsAre(1));
+}
+
 // --- search
 
 TEST_F(CatalogTest, ExactSearchGroupsByContentInOrder) {
@@ -283,7 +457,7 @@ TEST_F(CatalogTest, ExactSearchGroupsByContentInOrder) {
   const auto two = Join(2);
   State(one, {Present(1, "a", 2)});
   State(two, {Present(1, "a", 2), Present(2, "a", 1), Present(3, "A", 3)});
-  const SearchPage page = catalog_.Search(ByName("a"), true, 10, std::nullopt);
+  const SearchPage page = SearchFor(catalog_, ByName("a"), true, 10, std::nullopt);
   ASSERT_THAT(page.results, SizeIs(2));
   EXPECT_EQ(page.results[0].content, TestContent(1));
   EXPECT_EQ(page.results[0].holder_count, 1u);
@@ -311,19 +485,85 @@ TEST_F(CatalogTest, KeywordSearchRanksByFitThenHoldersThenName) {
   EXPECT_THAT(NamesFor(ByWords("peace nothing")), IsEmpty());
 }
 
+// Against looking at everything: long names and short ones, popular ones and others, shown and
+// hidden peers, whole words and beginnings, all pages.
+TEST_F(CatalogTest, KeywordSearchFindsWhatLookingAtEverythingFinds) {
+  std::mt19937 random(11);
+  const std::vector<std::string> vocabulary = {"a",   "an",  "and", "ant",  "b", "be",
+                                               "bee", "one", "two", "twos", "x", "xy"};
+  std::map<std::pair<std::string, ContentId>, int> shown_holders;
+  std::vector<BookListing> books;
+  std::set<std::string> names;
+  while (books.size() < 400) {
+    std::string name = "b";
+    for (size_t words = random() % 20 / (1 + random() % 8); words > 0; --words) {
+      name += " " + vocabulary[random() % vocabulary.size()];
+    }
+    if (!names.insert(name).second) continue;
+    books.push_back(TestListing(1, name, random() % 300));
+    if (random() % 4 == 0) books.push_back(TestListing(1, name, 300 + random() % 300));
+  }
+  for (uint32_t id = 1; id <= 90; ++id) {
+    PeerInfo peer = TestPeer(id, static_cast<uint8_t>(id));
+    peer.loopback = id % 7 == 0;
+    const bool reachable = id % 3 != 0;
+    std::vector<StatementRecord> statements;
+    for (size_t book = 0; book < books.size(); ++book) {
+      if (random() % (book % 10 == 0 ? 2 : 30) != 0) continue;
+      books[book].number = book + 1;
+      statements.push_back(StatementRecord::Present(books[book]));
+      if (reachable && !peer.loopback) {
+        ++shown_holders[{books[book].name.value(), books[book].content}];
+      }
+    }
+    State(JoinAs(peer, reachable), statements);
+  }
+  for (int query = 0; query < 300; ++query) {
+    std::set<std::string> words;
+    for (uint64_t count = 1 + random() % 3; count > 0; --count) {
+      words.insert(vocabulary[random() % vocabulary.size()].substr(0, 1 + random() % 3));
+    }
+    const Keywords keywords{{words.begin(), words.end()}};
+    std::vector<SearchKey> expected;
+    for (const auto& [book, holders] : shown_holders) {
+      const std::string folded = FoldedText(book.first);
+      const std::optional<Fit> fit = FitOf(keywords, DistinctWords(folded));
+      if (!fit.has_value()) continue;
+      const int bits = static_cast<int>(std::bit_width(static_cast<unsigned>(holders)));
+      expected.push_back({*fit, -bits, book.first, book.second});
+    }
+    std::sort(expected.begin(), expected.end());
+    const size_t page_size = 1 + random() % 60;
+    std::vector<std::pair<std::string, ContentId>> found;
+    std::optional<SearchKey> after;
+    do {
+      const SearchPage page = SearchFor(catalog_, BookQuery(keywords), false, page_size, after);
+      for (const SearchResult& result : page.results) {
+        found.emplace_back(result.name, result.content);
+      }
+      after = page.last;
+    } while (after.has_value());
+    ASSERT_EQ(found.size(), expected.size()) << BookQuery(keywords).Fingerprint();
+    for (size_t i = 0; i < found.size(); ++i) {
+      ASSERT_EQ(found[i], std::pair(expected[i].name, expected[i].content))
+          << BookQuery(keywords).Fingerprint() << " " << i << " " << expected[i].name;
+    }
+  }
+}
+
 TEST_F(CatalogTest, HoldersWithFreeSlotsComeFirstAndAreAtMostTwenty) {
   for (uint32_t id = 1; id <= 30; ++id) {
     PeerInfo peer = TestPeer(id, static_cast<uint8_t>(id));
     peer.free_slots = id % 3;
     State(JoinAs(peer), {Present(1, "a", 1)});
   }
-  const SearchPage page = catalog_.Search(ByName("a"), true, 10, std::nullopt);
+  const SearchPage page = SearchFor(catalog_, ByName("a"), true, 10, std::nullopt);
   ASSERT_THAT(page.results, SizeIs(1));
   EXPECT_EQ(page.results[0].holder_count, 30u);
   ASSERT_THAT(page.results[0].holders, SizeIs(20));
   for (size_t i = 1; i < 20; ++i) {
-    EXPECT_GE(page.results[0].holders[i - 1].peer.free_slots,
-              page.results[0].holders[i].peer.free_slots);
+    EXPECT_GE(page.results[0].holders[i - 1].peer->free_slots,
+              page.results[0].holders[i].peer->free_slots);
   }
 }
 
@@ -343,16 +583,20 @@ TEST_F(CatalogTest, PagesOfEveryKindCoverEverythingOnce) {
   for (uint64_t n = 1; n <= 50; ++n) {
     statements.push_back(Present(n, "same", n));
     statements.push_back(Present(100 + n, "book " + std::to_string(n), 1000));
+    // By a name that others have the whole book by, or not; none that keywords find.
+    statements.push_back(n % 2 == 0 ? Present(200 + n, "x " + std::to_string(n), 2000)
+                                    : PresentPart(200 + n, "x " + std::to_string(n), 2000));
+    if (n % 3 == 0) statements.push_back(PresentPart(300 + n, "x " + std::to_string(n), 2000));
   }
   State(one, statements);
-  for (const BookQuery& query :
-       {ByName("same"), BookQuery(TestContent(1000)), ByWords("book"), ByWords("b")}) {
+  for (const BookQuery& query : {ByName("same"), BookQuery(TestContent(1000)), ByWords("book"),
+                                 ByWords("b"), BookQuery(TestContent(2000))}) {
     for (size_t size : {1u, 7u, 50u, 1000u}) {
       std::set<std::tuple<std::string, ContentId>> seen;
       std::vector<SearchResult> all;
       std::optional<SearchKey> after;
       do {
-        const SearchPage page = catalog_.Search(query, true, size, after);
+        const SearchPage page = SearchFor(catalog_, query, true, size, after, /*partial_seed=*/1);
         EXPECT_LE(page.results.size(), size);
         for (const SearchResult& result : page.results) {
           EXPECT_TRUE(seen.insert({result.name, result.content}).second);
@@ -376,7 +620,7 @@ TEST_F(CatalogTest, LongPagesEndEarly) {
     }
     State(one, statements);
   }
-  const SearchPage page = catalog_.Search(BookQuery(TestContent(1)), true, 2000, std::nullopt);
+  const SearchPage page = SearchFor(catalog_, BookQuery(TestContent(1)), true, 2000, std::nullopt);
   EXPECT_LT(page.results.size(), 1000u);
   ASSERT_TRUE(page.last.has_value());
   EXPECT_EQ(page.last->name, page.results.back().name);
@@ -439,11 +683,14 @@ TEST(CatalogFoldTest, TheOrderOfArrivalDoesNotMatter) {
     std::vector<Fact> facts;
     using Listed = std::tuple<int, uint64_t, std::string>;
     std::set<Listed> stated;
+    std::set<Listed> stated_parts;
     std::set<std::pair<int, uint64_t>> gone;
+    // Every fourth number is of a part.
     const auto present = [&](int peer, uint64_t number) {
       const std::string name = "book " + std::to_string((static_cast<uint64_t>(peer) + number) % 7);
-      stated.insert({peer, number, name});
-      return Present(number, name, number % 5);
+      const bool partial = number % 4 == 0;
+      (partial ? stated_parts : stated).insert({peer, number, name});
+      return partial ? PresentPart(number, name, number % 5) : Present(number, name, number % 5);
     };
     for (int i = 0; i < 80; ++i) {
       Fact fact;
@@ -460,7 +707,7 @@ TEST(CatalogFoldTest, TheOrderOfArrivalDoesNotMatter) {
           break;
         case 3:
           fact.is_move = true;
-          fact.statement = present(fact.peer, number);
+          fact.statement = present(fact.peer, number % 4 == 0 ? number - 1 : number);
           fact.source = static_cast<int>(random() % kPeers);
           fact.source_listing = 1 + random() % 20;
           gone.insert({fact.source, fact.source_listing});
@@ -469,10 +716,15 @@ TEST(CatalogFoldTest, TheOrderOfArrivalDoesNotMatter) {
       facts.push_back(fact);
       if (random() % 5 == 0) facts.push_back(facts[random() % facts.size()]);  // a repetition
     }
-    std::set<Listed> expected;
-    for (const Listed& listed : stated) {
-      if (!gone.contains({std::get<0>(listed), std::get<1>(listed)})) expected.insert(listed);
-    }
+    const auto without_gone = [&](const std::set<Listed>& all) {
+      std::set<Listed> left;
+      for (const Listed& listed : all) {
+        if (!gone.contains({std::get<0>(listed), std::get<1>(listed)})) left.insert(listed);
+      }
+      return left;
+    };
+    const std::set<Listed> expected = without_gone(stated);
+    const std::set<Listed> expected_parts = without_gone(stated_parts);
 
     for (int order = 0; order < 10; ++order) {
       std::shuffle(facts.begin(), facts.end(), random);
@@ -505,11 +757,24 @@ TEST(CatalogFoldTest, TheOrderOfArrivalDoesNotMatter) {
         }
       }
       ASSERT_EQ(actual, expected);
+      std::set<Listed> actual_parts;
+      for (uint64_t content = 0; content < 5; ++content) {
+        const BookQuery query(TestContent(content));
+        for (const SearchResult& result :
+             SearchFor(catalog, query, true, 1000, std::nullopt, order).results) {
+          for (const HolderRecord& holder : result.holders) {
+            if (!holder.partial) continue;
+            const int peer = static_cast<int>(holder.peer->peer_id) - 1;
+            EXPECT_TRUE(actual_parts.insert({peer, holder.listing_number, result.name}).second);
+          }
+        }
+      }
+      ASSERT_EQ(actual_parts, expected_parts);
       // Search sees the same world.
       for (const auto& [name, count] : holder_counts) {
         uint32_t found = 0;
         for (const SearchResult& result :
-             catalog.Search(ByName(name), true, 1000, std::nullopt).results) {
+             SearchFor(catalog, ByName(name), true, 1000, std::nullopt).results) {
           found += result.holder_count;
         }
         ASSERT_EQ(found, count) << name;
@@ -530,6 +795,8 @@ TEST(CatalogThreadsTest, ReadersAndWritersAgree) {
       for (uint64_t n = 1; n <= kBooks; ++n) {
         catalog.Apply(shelf, {Present(n, "book " + std::to_string(n % 10), n)});
         if (n % 3 == 0) catalog.Apply(shelf, {StatementRecord::Gone(n)});
+        catalog.Apply(shelf, {PresentPart(kBooks + n, "part " + std::to_string(n % 10), 1)});
+        if (n % 2 == 0) catalog.Apply(shelf, {StatementRecord::Gone(kBooks + n)});
         catalog.SetLoad(shelf, static_cast<uint32_t>(n), 0);
       }
       catalog.Close(shelf);
@@ -541,10 +808,15 @@ TEST(CatalogThreadsTest, ReadersAndWritersAgree) {
   for (uint32_t id = 1; id <= 2; ++id) threads.emplace_back(write, id);
   threads.emplace_back([&] {
     for (int i = 0; i < 200; ++i) {
-      const SearchPage page = catalog.Search(ByWords("book"), true, 5, std::nullopt);
+      const SearchPage page = SearchFor(catalog, ByWords("book"), true, 5, std::nullopt);
       for (const SearchResult& result : page.results) {
         EXPECT_EQ(result.holders.size(), result.holder_count);
         EXPECT_GE(result.holder_count, 1u);
+      }
+      const BookQuery content(TestContent(1));
+      for (const SearchResult& result :
+           SearchFor(catalog, content, true, 5, std::nullopt, /*partial_seed=*/1).results) {
+        EXPECT_FALSE(result.holders.empty());
       }
       catalog.Table(10, 10);
       catalog.ListBooks(1, {}, 10).IgnoreError();

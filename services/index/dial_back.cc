@@ -7,6 +7,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/ticket.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/connect_once.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -15,11 +16,20 @@ namespace {
 constexpr size_t kNonceBytes = 32;
 constexpr size_t kBootIdBytes = 16;
 
+std::shared_ptr<grpc::Channel> Dial(const std::string& address,
+                                    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  if (credentials == nullptr) {
+    if (std::shared_ptr<grpc::Channel> channel = ConnectOnce(address)) return channel;
+    return MakeChannel(address, grpc::InsecureChannelCredentials());
+  }
+  return MakeChannel(address, credentials);
+}
+
 }  // namespace
 
 DialBack::DialBack(Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
     : question_(std::move(question)),
-      stub_(v1::FileService::NewStub(MakeChannel(question_.address, credentials))) {
+      stub_(v1::FileService::NewStub(Dial(question_.address, credentials))) {
   SetTimeout(context_, question_.timeout);
   request_.set_nonce(RandomBytes(kNonceBytes));
   request_.set_registration_id(question_.registration_id);
@@ -40,12 +50,13 @@ std::shared_ptr<DialBack> DialBack::Start(
 DialBack::Answer DialBack::Judge(const grpc::Status& grpc_status) const {
   const absl::Status status = FromGrpcStatus(grpc_status, "the peer");
   if (GetReason(status) == Reason::kRegistrationUnknown) {
-    return {false, "KEY_MISMATCH",
+    return {false, false, "KEY_MISMATCH",
             absl::StrCat("another peer answers at ", question_.address,
                          ": check the port, or --advertise the right address")};
   }
   if (!status.ok()) {
-    return {false, "PORT_UNREACHABLE",
+    return {false, grpc_status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED,
+            "PORT_UNREACHABLE",
             absl::StrCat("the index cannot reach you at ", question_.address,
                          ", so your books are not listed and you can only fetch: open this port ",
                          "in your firewall and router, or --advertise an address that others ",
@@ -56,12 +67,12 @@ DialBack::Answer DialBack::Judge(const grpc::Status& grpc_status) const {
   if (response_.nonce() != request_.nonce() || response_.boot_id().size() != kBootIdBytes ||
       response_.public_key() != question_.key.bytes() ||
       !question_.key.Verify(signed_bytes, response_.signature())) {
-    return {false, "KEY_MISMATCH",
+    return {false, false, "KEY_MISMATCH",
             absl::StrCat("who answers at ", question_.address,
                          " does not have your key: check the port, or --advertise the right ",
                          "address")};
   }
-  return {true, "", ""};
+  return {true, false, "", ""};
 }
 
 }  // namespace arkshare

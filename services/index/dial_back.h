@@ -26,11 +26,12 @@ class DialBack : public std::enable_shared_from_this<DialBack> {
   };
   struct Answer {
     bool proven = false;
+    bool timed_out = false;
     std::string reason;   // "PORT_UNREACHABLE" or "KEY_MISMATCH" when not
     std::string message;  // for people
   };
 
-  // `done` is called once, from another thread.
+  // `done` is called once, from another thread. Without `credentials` there is no TLS.
   static std::shared_ptr<DialBack> Start(
       Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
       std::function<void(Answer)> done);

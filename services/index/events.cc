@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lib/core/book_name.h"
+#include "lib/core/clock.h"
 #include "lib/core/errors.h"
 
 namespace arkshare {
@@ -74,7 +75,9 @@ void EventQueue::WakeReader() {
   MutexLock wake_lock(&wake_mutex_);
   {
     MutexLock lock(&mutex_);
-    if (!reader_waits_ || (events_.empty() && !lagged_)) return;
+    const bool cut_off = lagged_ && !cut_off_told_;
+    if (!cut_off && (!reader_waits_ || events_.empty())) return;
+    cut_off_told_ = lagged_;
     reader_waits_ = false;
   }
   if (wake_) wake_();
@@ -85,9 +88,23 @@ void EventQueue::Close() {
   wake_ = nullptr;
 }
 
+Events::Events(absl::Duration pause) : pause_(pause) {}
+
+Events::~Events() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    pulse_cv_.NotifyAll();
+  }
+  if (pulse_.joinable()) pulse_.join();
+}
+
 void Events::Add(std::shared_ptr<EventQueue> queue) {
   MutexLock lock(&mutex_);
   queues_.push_back(std::move(queue));
+  if (pause_ > absl::ZeroDuration() && !pulse_.joinable()) {
+    pulse_ = std::thread([this] { RunPulse(); });
+  }
 }
 
 void Events::Remove(const EventQueue* queue) {
@@ -103,6 +120,8 @@ bool Events::empty() const {
 void Events::Publish(CatalogEvent event) {
   MutexLock lock(&mutex_);
   if (queues_.empty()) return;
+  event.since = Clock::Real()->Monotonic();
+  event.wire = std::make_unique<std::array<CatalogEvent::Wire, 2>>();
   const EventPtr shared = std::make_shared<const CatalogEvent>(std::move(event));
   for (const std::shared_ptr<EventQueue>& queue : queues_) {
     if (queue->Wants(*shared)) queue->Push(shared);
@@ -115,12 +134,40 @@ void Events::CutOffAll() {
 }
 
 void Events::WakeReaders() {
+  if (pause_ <= absl::ZeroDuration()) return WakeAll();
+  MutexLock lock(&mutex_);
+  if (queues_.empty() || wake_wanted_) return;
+  wake_wanted_ = true;
+  pulse_cv_.NotifyAll();
+}
+
+void Events::WakeAll() {
   std::vector<std::shared_ptr<EventQueue>> queues;
   {
     MutexLock lock(&mutex_);
     queues = queues_;
   }
   for (const std::shared_ptr<EventQueue>& queue : queues) queue->WakeReader();
+}
+
+void Events::RunPulse() {
+  while (true) {
+    {
+      MutexLock lock(&mutex_);
+      while (!wake_wanted_ && !stopping_) pulse_cv_.Wait(&mutex_);
+      if (stopping_) return;
+      wake_wanted_ = false;
+    }
+    WakeAll();
+    // The first change after a pause is told at once, others wait for each other.
+    const absl::Time next = Clock::Real()->Monotonic() + pause_;
+    MutexLock lock(&mutex_);
+    while (!stopping_) {
+      const absl::Duration left = next - Clock::Real()->Monotonic();
+      if (left <= absl::ZeroDuration()) break;
+      pulse_cv_.WaitFor(&mutex_, left);
+    }
+  }
 }
 
 }  // namespace arkshare

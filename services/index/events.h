@@ -3,12 +3,17 @@
 #define ARKSHARE_SERVICES_INDEX_EVENTS_H_
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "lib/core/mutex.h"
@@ -36,10 +41,19 @@ struct CatalogEvent {
   };
   Kind kind = Kind::kSnapshotComplete;
   uint64_t revision = 0;  // of the catalog after this event
+  // When it happened, by Clock::Monotonic; nothing for what a snapshot tells.
+  std::optional<absl::Time> since;
   std::optional<BookEvent> book;
   std::optional<BookEvent> old_book;
   std::optional<PeerSummary> peer;
   uint32_t peer_id = 0;
+  // What is sent of it, made once for all watchers: [1] for those on loopback. Nothing for what a
+  // snapshot tells, which has one reader.
+  struct Wire {
+    std::once_flag made;
+    std::string bytes;
+  };
+  std::unique_ptr<std::array<Wire, 2>> wire;
 };
 
 using EventPtr = std::shared_ptr<const CatalogEvent>;
@@ -48,7 +62,8 @@ using EventPtr = std::shared_ptr<const CatalogEvent>;
 class EventQueue {
  public:
   // Only books that match `filter`, when there is one; peers always. `wake` is called, from any
-  // thread, after something was queued for a reader that had found nothing.
+  // thread, after something was queued for a reader that had found nothing, and when the reader is
+  // cut off.
   EventQueue(std::optional<BookQuery> filter, std::function<void()> wake);
 
   const std::optional<BookQuery>& filter() const { return filter_; }
@@ -73,6 +88,7 @@ class EventQueue {
   std::deque<EventPtr> events_ ABSL_GUARDED_BY(mutex_);
   bool lagged_ ABSL_GUARDED_BY(mutex_) = false;
   bool reader_waits_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cut_off_told_ ABSL_GUARDED_BY(mutex_) = false;
   // Held while `wake` runs.
   Mutex wake_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   std::function<void()> wake_ ABSL_GUARDED_BY(wake_mutex_);
@@ -81,6 +97,12 @@ class EventQueue {
 // Fans events out. Thread-safe; the order of Publish calls is every watcher's order.
 class Events {
  public:
+  // Readers are woken at most once in `pause`, by a thread of its own, so that what happens
+  // meanwhile reaches them together; at once by who calls WakeReaders when it is zero.
+  explicit Events(absl::Duration pause = absl::ZeroDuration());
+  // Waits for who has just removed itself.
+  ~Events();
+
   void Add(std::shared_ptr<EventQueue> queue);
   void Remove(const EventQueue* queue);
   // Nobody watches: events need not even be made.
@@ -92,8 +114,16 @@ class Events {
   void WakeReaders();
 
  private:
+  void WakeAll();
+  void RunPulse();
+
+  const absl::Duration pause_;
   mutable Mutex mutex_;
   std::vector<std::shared_ptr<EventQueue>> queues_ ABSL_GUARDED_BY(mutex_);
+  CondVar pulse_cv_;
+  bool wake_wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread pulse_;  // from the first watcher on
 };
 
 }  // namespace arkshare

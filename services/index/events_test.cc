@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -91,6 +92,45 @@ TEST(EventsTest, AReaderIsWokenOnceAndOnlyWhenItWaits) {
   events.CutOffAll();
   events.WakeReaders();
   EXPECT_EQ(wakes, 2) << "being cut off is news too";
+}
+
+TEST(EventsTest, WhoIsCutOffIsToldEvenWhenHeDoesNotWait) {
+  int wakes = 0;
+  Events events;
+  const auto queue = std::make_shared<EventQueue>(std::nullopt, [&] { ++wakes; });
+  events.Add(queue);
+  for (size_t i = 0; i <= kMostEventsBehind; ++i) events.Publish(PeerGone(1));
+  events.WakeReaders();
+  events.WakeReaders();
+  EXPECT_EQ(wakes, 1) << "his last write may never be through";
+}
+
+TEST(EventsTest, WithAPauseAThreadWakesReaders) {
+  std::atomic<int> wakes = 0;
+  std::atomic<int> seen = 0;
+  Events events(absl::Milliseconds(1));
+  std::shared_ptr<EventQueue> queue;
+  const auto read_all = [&] {
+    while (*queue->Pop() != nullptr) ++seen;
+  };
+  queue = std::make_shared<EventQueue>(std::nullopt, [&] {
+    read_all();
+    ++wakes;
+    wakes.notify_all();
+  });
+  events.Add(queue);
+  read_all();
+  for (int round = 1; round <= 5; ++round) {
+    const int before = wakes;
+    events.Publish(PeerGone(1));
+    events.Publish(PeerGone(2));
+    events.WakeReaders();
+    wakes.wait(before);
+    EXPECT_EQ(seen, 2 * round) << "both at once";
+  }
+  events.Publish(PeerGone(1));
+  events.WakeReaders();
+  queue->Close();
 }
 
 TEST(EventsTest, NobodyIsWokenAfterClose) {

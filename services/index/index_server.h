@@ -16,6 +16,7 @@
 #include "lib/rpc/server.h"
 #include "services/index/catalog.h"
 #include "services/index/index_service.h"
+#include "services/index/metrics_server.h"
 #include "services/index/sessions.h"
 #include "services/index/table_printer.h"
 
@@ -29,6 +30,8 @@ struct IndexOptions {
   std::string state_file;  // keeps the peers' numbers over restarts; empty: it does not
   bool print_table = false;
   uint64_t max_books = 1'000'000;  // of one peer
+  std::string metrics;             // where Prometheus reads them; empty: nowhere
+  bool metrics_public = false;     // metrics on a non-loopback address
   absl::Duration dial_back_timeout = absl::Seconds(2);
   const Clock* clock = Clock::Real();
 };
@@ -43,6 +46,8 @@ class IndexServer {
 
   // "IP:PORT" with the port that was bound.
   const std::string& address() const { return rpc_->address(); }
+  // The same of the metrics; empty without them.
+  std::string metrics_address() const { return metrics_ == nullptr ? "" : metrics_->address(); }
   // Ends all streams, lets calls end for a moment, keeps the state. Blocks. Idempotent.
   void Stop();
 
@@ -58,6 +63,7 @@ class IndexServer {
   Catalog catalog_;
   Sessions sessions_;
   IndexService service_;
+  std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<RpcServer> rpc_;
   Mutex mutex_;
   CondVar stop_cv_;

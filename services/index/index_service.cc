@@ -49,27 +49,20 @@ absl::StatusOr<std::optional<SearchKey>> ParseSearchToken(const BookQuery& query
   return key;
 }
 
-v1::SearchResponse::Result ToProto(const SearchResult& result) {
-  v1::SearchResponse::Result proto;
-  proto.set_name(result.name);
-  *proto.mutable_content() = ToProto(result.content);
-  proto.set_holder_count(result.holder_count);
-  for (const HolderRecord& record : result.holders) {
-    v1::Holder& holder = *proto.add_holders();
-    holder.set_peer_id(record.peer.peer_id);
-    holder.set_public_key(record.peer.key.bytes());
-    holder.set_address(record.peer.address);
-    holder.set_listing_number(record.listing_number);
-    holder.set_name(result.name);
-    holder.set_policy(record.peer.policy);
-    holder.set_free_slots(record.peer.free_slots);
-    holder.set_upload_limit(record.peer.upload_limit);
+absl::Status Parse(const grpc::ByteBuffer& bytes, v1::SearchRequest& request) {
+  grpc::Slice slice;
+  if (!bytes.TrySingleSlice(&slice).ok() && !bytes.DumpToSingleSlice(&slice).ok()) {
+    return MakeError(Reason::kInvalidField, "the request did not come whole");
   }
-  return proto;
+  if (request.ParseFromArray(slice.begin(), static_cast<int>(slice.size()))) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kInvalidField, "the request is not a SearchRequest");
 }
 
-absl::StatusOr<v1::SearchResponse> RunSearch(const Catalog& catalog,
-                                             const v1::SearchRequest& request, bool loopback) {
+// `seed` chooses among many holders of a part.
+absl::Status RunSearch(const Catalog& catalog, const v1::SearchRequest& request, bool loopback,
+                       uint64_t seed, SearchWriter& writer) {
   const absl::StatusOr<BookQuery> query = BookQuery::Parse(request);
   if (!query.ok()) return query.status();
   const absl::StatusOr<int> page_size =
@@ -79,11 +72,12 @@ absl::StatusOr<v1::SearchResponse> RunSearch(const Catalog& catalog,
       ParseSearchToken(*query, request.page_token());
   if (!after.ok()) return after.status();
 
-  const SearchPage page = catalog.Search(*query, loopback, static_cast<size_t>(*page_size), *after);
-  v1::SearchResponse response;
-  for (const SearchResult& result : page.results) *response.add_results() = ToProto(result);
-  if (page.last.has_value()) response.set_next_page_token(TokenFor(*query, *page.last));
-  return response;
+  std::optional<uint64_t> partial_seed;
+  if (request.include_partial()) partial_seed = seed;
+  const std::optional<SearchKey> last = catalog.Search(
+      *query, loopback, static_cast<size_t>(*page_size), *after, partial_seed, writer);
+  if (last.has_value()) writer.SetNextPageToken(TokenFor(*query, *last));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
@@ -150,10 +144,10 @@ absl::StatusOr<v1::ListBooksResponse> RunListBooks(const Catalog& catalog,
 }
 
 template <typename Response>
-grpc::ServerUnaryReactor* AnswerWith(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* AnswerWith(grpc::CallbackServerContext* context, const CallTimer& timer,
                                      absl::StatusOr<Response> result, Response* response) {
   if (result.ok()) *response = *std::move(result);
-  return Answer(context, result.status());
+  return Answer(context, timer.End(result.status()));
 }
 
 bool IsLoopback(const grpc::CallbackServerContext& context) {
@@ -186,7 +180,8 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
     : options_(std::move(options)),
       catalog_(catalog),
       sessions_(sessions),
-      boot_id_(RandomBytes(kBootIdBytes)) {}
+      boot_id_(RandomBytes(kBootIdBytes)),
+      line_(options_.clock) {}
 
 void IndexService::EndStreams(absl::Duration patience) {
   streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),
@@ -196,27 +191,44 @@ void IndexService::EndStreams(absl::Duration patience) {
 grpc::ServerUnaryReactor* IndexService::Unregister(grpc::CallbackServerContext* context,
                                                    const v1::UnregisterRequest* /*request*/,
                                                    v1::UnregisterResponse* /*response*/) {
+  const CallTimer timer(&stats_, IndexMethod::kUnregister);
   const absl::StatusOr<std::string> token = BearerToken(*context);
   if (token.ok()) sessions_->Unregister(*token);
-  return Answer(context, token.status());
+  return Answer(context, timer.End(token.status()));
 }
 
 grpc::ServerUnaryReactor* IndexService::Search(grpc::CallbackServerContext* context,
-                                               const v1::SearchRequest* request,
-                                               v1::SearchResponse* response) {
-  return AnswerWith(context, RunSearch(*catalog_, *request, IsLoopback(*context)), response);
+                                               const grpc::ByteBuffer* request,
+                                               grpc::ByteBuffer* response) {
+  const CallTimer timer(&stats_, IndexMethod::kSearch);
+  // Memory that is used again and again.
+  thread_local v1::SearchRequest parsed;
+  thread_local SearchWriter writer;
+  writer.Clear();
+  absl::Status status = Parse(*request, parsed);
+  if (status.ok()) {
+    status = RunSearch(*catalog_, parsed, IsLoopback(*context), ++searches_, writer);
+  }
+  if (status.ok()) {
+    const grpc::Slice slice(writer.bytes().data(), writer.bytes().size());
+    *response = grpc::ByteBuffer(&slice, 1);
+  }
+  return Answer(context, timer.End(status));
 }
 
 grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* context,
                                                   const v1::ListPeersRequest* request,
                                                   v1::ListPeersResponse* response) {
-  return AnswerWith(context, RunListPeers(*catalog_, *request, IsLoopback(*context)), response);
+  const CallTimer timer(&stats_, IndexMethod::kListPeers);
+  return AnswerWith(context, timer, RunListPeers(*catalog_, *request, IsLoopback(*context)),
+                    response);
 }
 
 grpc::ServerUnaryReactor* IndexService::ListBooks(grpc::CallbackServerContext* context,
                                                   const v1::ListBooksRequest* request,
                                                   v1::ListBooksResponse* response) {
-  return AnswerWith(context, RunListBooks(*catalog_, *request), response);
+  const CallTimer timer(&stats_, IndexMethod::kListBooks);
+  return AnswerWith(context, timer, RunListBooks(*catalog_, *request), response);
 }
 
 }  // namespace arkshare

@@ -6,29 +6,39 @@
 #include <absl/time/time.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "arkshare/v1/index.grpc.pb.h"
+#include "services/index/call_stats.h"
 #include "services/index/catalog.h"
+#include "services/index/register_line.h"
 #include "services/index/sessions.h"
 #include "services/index/streams.h"
+#include "services/index/work_queue.h"
 
 namespace arkshare {
 
-// Thread-safe. No call blocks a thread: Register waits for its dial-back, and streams for their
-// next message, as callbacks.
-class IndexService : public v1::IndexService::CallbackService {
+// Thread-safe. No call blocks a thread of gRPC's: Register waits for its dial-back, and streams for
+// their next message, as callbacks, and what a peer states at length is applied by another thread.
+class IndexService
+    : public v1::IndexService::WithRawCallbackMethod_Search<
+          v1::IndexService::WithRawCallbackMethod_Watch<v1::IndexService::CallbackService>> {
  public:
   struct Options {
-    // For dialling peers back.
+    // For dialling peers back; null: without TLS.
     std::shared_ptr<grpc::ChannelCredentials> credentials;
     absl::Duration dial_back_timeout = absl::Seconds(2);
+    const Clock* clock = Clock::Real();
   };
 
   IndexService(Options options, Catalog* catalog, Sessions* sessions);
+
+  const CallStats& stats() const { return stats_; }
 
   // Ends all streams and refuses new ones; waits until their peers were told, but not longer than
   // `patience`. Call before the server shuts down.
@@ -40,8 +50,9 @@ class IndexService : public v1::IndexService::CallbackService {
                                      v1::RegisterResponse* response) override;
   grpc::ServerBidiReactor<v1::AnnounceRequest, v1::AnnounceResponse>* Announce(
       grpc::CallbackServerContext* context) override;
-  grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext* context,
-                                                     const v1::WatchRequest* request) override;
+  // In bytes, which many watchers share.
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* UpdateOwner(grpc::CallbackServerContext* context,
                                         const v1::UpdateOwnerRequest* request,
                                         v1::UpdateOwnerResponse* response) override;
@@ -49,9 +60,10 @@ class IndexService : public v1::IndexService::CallbackService {
   grpc::ServerUnaryReactor* Unregister(grpc::CallbackServerContext* context,
                                        const v1::UnregisterRequest* request,
                                        v1::UnregisterResponse* response) override;
+  // As bytes: see SearchWriter.
   grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
-                                   const v1::SearchRequest* request,
-                                   v1::SearchResponse* response) override;
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListPeers(grpc::CallbackServerContext* context,
                                       const v1::ListPeersRequest* request,
                                       v1::ListPeersResponse* response) override;
@@ -68,8 +80,11 @@ class IndexService : public v1::IndexService::CallbackService {
   Catalog* const catalog_;
   Sessions* const sessions_;
   const std::string boot_id_;
-  std::atomic<int> dial_backs_ = 0;
+  CallStats stats_;
+  RegisterLine line_;
+  std::atomic<uint64_t> searches_ = 0;  // how many there were
   Streams streams_;
+  WorkQueue work_;  // long Announce messages; ends before what they are about
 };
 
 // Answers a unary call.

@@ -424,6 +424,59 @@ TEST_F(IndexServiceTest, SearchSaysWhoHasABookAndHowToGetIt) {
   EXPECT_THAT(Search(request)->results(), IsEmpty());
 }
 
+TEST_F(IndexServiceTest, WhoHasAPartIsFoundByContentWhenAskedFor) {
+  const auto whole = RegisteredPeer();
+  const auto part = RegisteredPeer();
+  const auto from_whole = Announce(*whole);
+  const auto from_part = Announce(*part);
+  ASSERT_TRUE(from_whole->Present(5, "a", TestContent(1)).ok());
+  BookListing partial = TestListing(1, "a", 1);
+  partial.partial = true;
+  BookListing alone = TestListing(2, "b", 2);
+  alone.partial = true;
+  ASSERT_TRUE(from_part
+                  ->State({PresentStatement(partial), PresentStatement(alone)},
+                          /*snapshot_complete=*/true)
+                  .ok());
+  v1::SearchRequest request;
+  *request.mutable_content() = ToProto(TestContent(1));
+  auto response = Search(request);
+  ASSERT_THAT(response->results(), SizeIs(1));
+  ASSERT_THAT(response->results(0).holders(), SizeIs(1));
+  EXPECT_FALSE(response->results(0).holders(0).partial());
+  request.set_include_partial(true);
+  response = Search(request);
+  ASSERT_THAT(response->results(), SizeIs(1));
+  EXPECT_EQ(response->results(0).holder_count(), 1u);
+  ASSERT_THAT(response->results(0).holders(), SizeIs(2));
+  EXPECT_EQ(response->results(0).holders(0).peer_id(), 1u);
+  const v1::Holder& holder = response->results(0).holders(1);
+  EXPECT_TRUE(holder.partial());
+  EXPECT_EQ(holder.peer_id(), 2u);
+  EXPECT_EQ(holder.listing_number(), 1u);
+  EXPECT_EQ(holder.public_key(), part->key().public_key().bytes());
+  EXPECT_EQ(holder.address(), absl::StrCat("127.0.0.1:", part->port()));
+
+  *request.mutable_content() = ToProto(TestContent(2));
+  response = Search(request);
+  ASSERT_THAT(response->results(), SizeIs(1));
+  EXPECT_EQ(response->results(0).name(), "b");
+  EXPECT_EQ(response->results(0).holder_count(), 0u);
+  EXPECT_THAT(response->results(0).holders(), SizeIs(1));
+  request.set_name("b");
+  EXPECT_THAT(Search(request)->results(), IsEmpty());
+  // Nothing else knows of them.
+  EXPECT_EQ(ListPeers({})->peers(1).book_count(), 0u);
+  v1::ListBooksRequest browse;
+  browse.set_peer_id(2);
+  EXPECT_THAT(ListBooks(browse)->listings(), IsEmpty());
+
+  // The book is whole.
+  ASSERT_TRUE(from_part->State({GoneStatement(1), PresentStatement(TestListing(3, "a", 1))}).ok());
+  EXPECT_THAT(HoldersOf("a"), ElementsAre(1, 2));
+  EXPECT_EQ(ListPeers({})->peers(1).book_count(), 1u);
+}
+
 TEST_F(IndexServiceTest, BadSearchesAreRefused) {
   Start();
   v1::SearchRequest request;
@@ -577,6 +630,9 @@ TEST_F(IndexServiceTest, ForgedAndForeignTicketsAreRefused) {
       << "another content than the ticket's";
   EXPECT_EQ(WhyNot(source->UpdateOwner(good, TestListing(1, "a", 1))), Reason::kTicketInvalid)
       << "another receiver than the ticket's";
+  BookListing partial = TestListing(1, "a", 1);
+  partial.partial = true;
+  EXPECT_EQ(WhyNot(receiver->UpdateOwner(good, partial)), Reason::kInvalidField);
   EXPECT_THAT(HoldersOf("a"), ElementsAre(1));
 
   v1::UpdateOwnerRequest request;

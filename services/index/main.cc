@@ -1,15 +1,20 @@
 // arkshare-index: knows who has which book.
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "lib/options/options.h"
 #include "lib/rpc/server.h"
+#include "services/index/huge_pages.h"
 #include "services/index/index_server.h"
 
 int main(int argc, char** argv) {
+  arkshare::UseHugePages(argv);
   arkshare::TuneProcess();
+  // Otherwise each connection keeps 8 or 64 KiB to read into. gRPC ignores names it does not know.
+  setenv("GRPC_EXPERIMENTS", "-tcp_read_chunks", /*overwrite=*/0);
   arkshare::BlockStopSignals();
 
   arkshare::IndexOptions options;
@@ -25,6 +30,11 @@ int main(int argc, char** argv) {
   app->add_flag("--print-table", options.print_table, "Print the table of peers on every change");
   app->add_option("--max-books", options.max_books, "Books listed of one peer at most")
       ->capture_default_str();
+  app->add_option("--metrics", options.metrics,
+                  "IP:PORT where Prometheus may read metrics, without encryption")
+      ->type_name("ADDRESS");
+  app->add_flag("--metrics-public", options.metrics_public,
+                "Allow other machines to read the metrics");
   arkshare::AddTlsOptions(*app, options.tls);
   app->add_flag("--insecure", options.insecure, "Allow other machines to connect without TLS");
   if (const std::optional<int> exit_code = arkshare::ParseOptions(*app, argc, argv)) {
@@ -35,6 +45,9 @@ int main(int argc, char** argv) {
   if (!server.ok()) {
     std::fprintf(stderr, "arkshare-index: %s\n", std::string(server.status().message()).c_str());
     return arkshare::kExitFailed;
+  }
+  if (!options.metrics.empty()) {
+    std::printf("metrics address=%s\n", (*server)->metrics_address().c_str());
   }
   std::printf("serving address=%s\n", (*server)->address().c_str());
   std::fflush(stdout);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "lib/core/bytes.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/core/merkle.h"
@@ -19,8 +20,7 @@ constexpr size_t kFingerprintBytes = 8;
 constexpr size_t kMaxTokenBytes = 4096;
 
 std::string Fingerprint(absl::string_view query) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(query.data());
-  return DigestBytes(Sha256(absl::MakeSpan(bytes, query.size()))).substr(0, kFingerprintBytes);
+  return DigestBytes(Sha256(AsBytes(query))).substr(0, kFingerprintBytes);
 }
 
 }  // namespace

@@ -93,6 +93,18 @@ std::string BookQuery::Fingerprint() const {
   return absl::StrCat("k ", absl::StrJoin(std::get<Keywords>(what_).words, " "));
 }
 
+Words DistinctWords(absl::string_view folded) {
+  Words words;
+  while (!folded.empty()) {
+    const size_t end = std::min(folded.find(' '), folded.size());
+    words.push_back(folded.substr(0, end));
+    folded.remove_prefix(std::min(end + 1, folded.size()));
+  }
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  return words;
+}
+
 std::optional<Fit> FitOf(const Keywords& keywords,
                          absl::Span<const absl::string_view> folded_words) {
   Fit fit;

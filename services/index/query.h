@@ -2,6 +2,7 @@
 #ifndef ARKSHARE_SERVICES_INDEX_QUERY_H_
 #define ARKSHARE_SERVICES_INDEX_QUERY_H_
 
+#include <absl/container/inlined_vector.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
@@ -53,6 +54,10 @@ class BookQuery {
  private:
   std::variant<BookName, Keywords, ContentId> what_;
 };
+
+// The words of FoldedText, each once; they point into it.
+using Words = absl::InlinedVector<absl::string_view, 12>;
+Words DistinctWords(absl::string_view folded);
 
 // Nothing when some keyword begins none of the words.
 std::optional<Fit> FitOf(const Keywords& keywords,

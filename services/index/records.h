@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "arkshare/v1/types.pb.h"
 #include "lib/core/key.h"
@@ -26,21 +25,21 @@ struct PeerInfo {
 
 struct PeerSummary {
   PeerInfo info;
-  uint64_t book_count = 0;
-  bool listed = false;  // its books are visible
+  uint64_t book_count = 0;  // whole ones
+  bool listed = false;      // its books are visible
 };
 
 // What a peer says of one of its listings: present, or gone.
 struct StatementRecord {
   uint64_t number = 0;
   std::optional<BookListing> present;  // its number is `number`
-  // FoldedWords of the name, made before any lock is taken.
-  std::vector<std::string> words;
+  // FoldedText of the name, made before any lock is taken.
+  std::string folded;
 
   static StatementRecord Present(BookListing listing) {
     const uint64_t number = listing.number;
-    std::vector<std::string> words = FoldedWords(listing.name.value());
-    return {number, std::move(listing), std::move(words)};
+    std::string folded = FoldedText(listing.name.value());
+    return {number, std::move(listing), std::move(folded)};
   }
   static StatementRecord Gone(uint64_t number) { return {number, std::nullopt, {}}; }
 };
@@ -50,20 +49,6 @@ struct OwnerChange {
   PublicKey source;
   uint64_t source_listing = 0;
   StatementRecord receiver;  // present
-};
-
-// A peer that has a search result, and the listing it has it by.
-struct HolderRecord {
-  PeerInfo peer;
-  uint64_t listing_number = 0;
-};
-
-// One content under one name.
-struct SearchResult {
-  std::string name;
-  ContentId content;
-  std::vector<HolderRecord> holders;  // at most 20, those with free slots first
-  uint32_t holder_count = 0;
 };
 
 }  // namespace arkshare

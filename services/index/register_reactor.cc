@@ -18,8 +18,6 @@ namespace arkshare {
 namespace {
 
 constexpr size_t kRegistrationIdBytes = 16;
-// Each costs a connection; after a restart of the index all peers come at once.
-constexpr int kMostDialBacks = 1'000;
 
 absl::StatusOr<PeerInfo> ParsePeer(const v1::RegisterRequest& request, const Caller& caller) {
   PeerInfo peer;
@@ -51,24 +49,22 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
  public:
   RegisterReactor(IndexService* service, grpc::CallbackServerContext* context,
                   const v1::RegisterRequest* request, v1::RegisterResponse* response)
-      : service_(service), context_(context), response_(response) {
-    absl::StatusOr<PeerInfo> peer = ParsePeer(*request, ParseCaller(context->peer()));
-    if (peer.ok() && ++service_->dial_backs_ > kMostDialBacks) {
-      --service_->dial_backs_;
-      peer = MakeError(Reason::kLimitExceeded, "too many peers register at this moment", {},
-                       absl::Seconds(1));
-    }
+      : service_(service),
+        context_(context),
+        response_(response),
+        timer_(&service->stats_, IndexMethod::kRegister) {
+    const Caller caller = ParseCaller(context->peer());
+    absl::StatusOr<PeerInfo> peer = ParsePeer(*request, caller);
     if (!peer.ok()) {
-      Finish(ToGrpcStatus(peer.status()));
+      End(peer.status());
       return;
     }
     registration_.order = service_->sessions_->BeginRegistration();
     registration_.peer = *std::move(peer);
-    MutexLock lock(&mutex_);
-    dial_back_ = DialBack::Start({registration_.peer.address, registration_.peer.key,
-                                  request->registration_id(), service_->options_.dial_back_timeout},
-                                 service_->options_.credentials,
-                                 [this](DialBack::Answer answer) { OnAnswer(std::move(answer)); });
+    if (request->advertised_address().empty()) registration_.seen_at = caller.host;
+    const absl::Status entered = service_->line_.Enter(
+        [this, id = request->registration_id()] { return BeginDialBack(id); });
+    if (!entered.ok()) End(entered);
   }
 
   void OnCancel() override {
@@ -78,18 +74,41 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
+  // False when the caller did not wait for it.
+  bool BeginDialBack(const std::string& registration_id) {
+    if (context_->IsCancelled()) {
+      End(absl::CancelledError("the caller has gone"));
+      return false;
+    }
+    MutexLock lock(&mutex_);
+    dial_back_ = DialBack::Start({registration_.peer.address, registration_.peer.key,
+                                  registration_id, service_->options_.dial_back_timeout},
+                                 service_->options_.credentials,
+                                 [this](DialBack::Answer answer) { OnAnswer(std::move(answer)); });
+    return true;
+  }
+
   void OnAnswer(DialBack::Answer answer) {
-    --service_->dial_backs_;
     {
       MutexLock lock(&mutex_);
       dial_back_ = nullptr;
     }
-    Finish(ToGrpcStatus(Complete(answer)));
+    const absl::Status status = Complete(answer);
+    // The service may be gone once its last call has ended.
+    service_->line_.Leave();
+    End(status);
   }
+
+  // Nothing of this may be touched afterwards.
+  void End(const absl::Status& status) { Finish(ToGrpcStatus(timer_.End(status))); }
 
   absl::Status Complete(const DialBack::Answer& answer) {
     // Nobody would hear of the session, and it would stand in the way of the next attempt.
     if (context_->IsCancelled()) return absl::CancelledError("the caller has gone");
+    // In a crowd the time may have passed here and not there.
+    if (answer.timed_out) {
+      if (absl::Status calm = service_->line_.CheckCalm(); !calm.ok()) return calm;
+    }
     registration_.proven = answer.proven;
     const std::string address = registration_.peer.address;
     const absl::StatusOr<Sessions::Registered> registered =
@@ -114,6 +133,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   IndexService* const service_;
   grpc::CallbackServerContext* const context_;
   v1::RegisterResponse* const response_;
+  const CallTimer timer_;
   Sessions::Registration registration_;
   Mutex mutex_;
   std::shared_ptr<DialBack> dial_back_ ABSL_GUARDED_BY(mutex_);

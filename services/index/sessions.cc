@@ -68,6 +68,7 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
   session->order = registration.order;
   session->token = ToHex(RandomBytes(kTokenBytes));
   session->key = key;
+  session->seen_at = std::move(registration.seen_at);
   session->peer_id = ChooseIdLocked(key, registration.peer.peer_id);
   if (older != nullptr) EndLocked(older, SessionSuperseded(), later);
   registration.peer.peer_id = session->peer_id;
@@ -85,12 +86,18 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
 }
 
 absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& token,
+                                                           const std::string& host,
                                                            EndStream end_stream) {
   Later later;
   MutexLock lock(&mutex_);
   const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
   if (!found.ok()) return found.status();
   Session& session = **found;
+  if (!session.seen_at.empty() && session.seen_at != host) {
+    return MakeError(Reason::kSessionUnknown,
+                     absl::StrCat("you registered from ", session.seen_at, " and come from ", host,
+                                  " now: register again, so that others find you"));
+  }
   if (session.end_stream) {
     later.Do([end = std::move(session.end_stream)] {
       end(MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place"));
@@ -103,39 +110,47 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
   return StreamStart{session.stream_id, session.applied};
 }
 
+// A stream that is replaced while its message waits here does no harm: what it states was repeated
+// by the next one, and counts once.
 absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stream_id,
                                          const Announcement& announcement) {
-  Later later;
-  MutexLock lock(&mutex_);
-  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
-  if (!found.ok()) return found.status();
-  Session& session = **found;
-  if (session.stream_id != stream_id || !session.end_stream) {
-    return MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place");
+  SessionPtr session;
+  {
+    Later later;
+    MutexLock lock(&mutex_);
+    absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+    if (!found.ok()) return found.status();
+    session = *std::move(found);
+    if (session->stream_id != stream_id || !session->end_stream) {
+      return MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place");
+    }
+    RenewLocked(*session);
   }
-  RenewLocked(session);
-  catalog_->SetLoad(session.shelf, announcement.free_slots, announcement.upload_limit);
+  // The session may end from here on: the catalog takes nothing for a shelf that was closed.
+  MutexLock applying(&session->applying);
+  catalog_->SetLoad(session->shelf, announcement.free_slots, announcement.upload_limit);
 
   if (!announcement.statements.empty()) {
+    const uint64_t next = session->applied + 1;
     if (announcement.first_sequence == 0) {
       return MakeError(Reason::kInvalidField, "first_sequence must be 1 or more");
     }
-    if (announcement.first_sequence > session.applied + 1) {
+    if (announcement.first_sequence > next) {
       return MakeError(Reason::kSequenceGap,
-                       absl::StrCat("statement ", session.applied + 1, " is missing: open a new ",
-                                    "stream and repeat what it says is not acknowledged"));
+                       absl::StrCat("statement ", next, " is missing: open a new stream and ",
+                                    "repeat what it says is not acknowledged"));
     }
     // What was applied before is repeated after a reset; it counts once.
-    const uint64_t repeated = session.applied + 1 - announcement.first_sequence;
+    const uint64_t repeated = next - announcement.first_sequence;
     if (repeated < announcement.statements.size()) {
-      const Catalog::Applied applied =
-          catalog_->Apply(session.shelf, absl::MakeSpan(announcement.statements).subspan(repeated));
-      session.applied += applied.count;
+      const Catalog::Applied applied = catalog_->Apply(
+          session->shelf, absl::MakeSpan(announcement.statements).subspan(repeated));
+      session->applied += applied.count;
       if (!applied.status.ok()) return applied.status;
     }
   }
-  if (announcement.snapshot_complete) catalog_->CompleteSnapshot(session.shelf);
-  return session.applied;
+  if (announcement.snapshot_complete) catalog_->CompleteSnapshot(session->shelf);
+  return session->applied.load();
 }
 
 void Sessions::CloseStream(const std::string& token, uint64_t stream_id) {
@@ -157,11 +172,19 @@ absl::StatusOr<PublicKey> Sessions::KeyOf(const std::string& token) {
 
 absl::StatusOr<std::vector<absl::Status>> Sessions::UpdateOwner(
     const std::string& token, absl::Span<const OwnerChange> changes) {
-  Later later;
-  MutexLock lock(&mutex_);
-  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
-  if (!found.ok()) return found.status();
-  return catalog_->UpdateOwner((*found)->shelf, changes);
+  while (true) {
+    Catalog::ShelfPtr shelf;
+    {
+      Later later;
+      MutexLock lock(&mutex_);
+      const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+      if (!found.ok()) return found.status();
+      shelf = (*found)->shelf;
+    }
+    std::vector<absl::Status> statuses = catalog_->UpdateOwner(shelf, changes);
+    if (statuses.size() == changes.size()) return statuses;
+    // The session has ended meanwhile, and now it is known why.
+  }
 }
 
 void Sessions::Unregister(const std::string& token) {
@@ -240,6 +263,7 @@ void Sessions::ExpireLocked(Later& later) {
   const absl::Time now = clock_->Monotonic();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const SessionPtr session = by_token_.at(deadlines_.begin()->second->token);
+    ++lapsed_count_;
     later.Do([peer_id = session->peer_id] { spdlog::info("lease lapsed peer={}", peer_id); });
     EndLocked(session, SessionUnknown(), later);
   }

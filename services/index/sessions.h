@@ -10,6 +10,7 @@
 #include <absl/time/time.h>
 #include <absl/types/span.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -51,6 +52,8 @@ class Sessions {
   Sessions(Options options, const Clock* clock, Catalog* catalog);
 
   absl::Duration lease() const { return lease_; }
+  // How many sessions have ended because their peers were silent.
+  uint64_t lapsed_count() const { return lapsed_count_; }
 
   // Of two registrations of one key the one that was begun later wins, whichever is proven first.
   uint64_t BeginRegistration();
@@ -58,6 +61,7 @@ class Sessions {
     uint64_t order = 0;  // of BeginRegistration
     PeerInfo peer;       // with the number that it would like, or 0
     bool proven = false;
+    std::string seen_at;  // the host that peer.address was made of; empty when it was advertised
   };
   struct Registered {
     uint32_t peer_id = 0;
@@ -70,8 +74,11 @@ class Sessions {
     uint64_t stream_id = 0;
     uint64_t acknowledged = 0;
   };
-  // Shows the peer's books. An older stream of the session ends with STREAM_REPLACED.
-  absl::StatusOr<StreamStart> OpenStream(const std::string& token, EndStream end_stream);
+  // Shows the peer's books. An older stream of the session ends with STREAM_REPLACED. A peer that
+  // is at another `host` than it was seen at gets SESSION_UNKNOWN: its address has to be learnt
+  // anew.
+  absl::StatusOr<StreamStart> OpenStream(const std::string& token, const std::string& host,
+                                         EndStream end_stream);
   // The number of the last statement that has been applied. SEQUENCE_GAP, LIMIT_EXCEEDED,
   // INVALID_FIELD; STREAM_REPLACED for a stream that is not the session's last.
   absl::StatusOr<uint64_t> Apply(const std::string& token, uint64_t stream_id,
@@ -98,11 +105,15 @@ class Sessions {
     std::string token;
     PublicKey key;
     uint32_t peer_id = 0;
+    std::string seen_at;  // of Registration
     Catalog::ShelfPtr shelf;
     absl::Time deadline;
     uint64_t stream_id = 0;
     EndStream end_stream;  // empty when no stream stands
-    uint64_t applied = 0;  // the last statement's number
+    // Held while a message of the session is applied, and taken before the lock of them all: what a
+    // session says arrives in order, and nobody else waits for it.
+    Mutex applying;
+    std::atomic<uint64_t> applied = 0;  // the last statement's number
   };
   using SessionPtr = std::shared_ptr<Session>;
   // What has to be done once the lock is given back.
@@ -120,7 +131,7 @@ class Sessions {
   const absl::Duration lease_;
   const Clock* const clock_;
   Catalog* const catalog_;
-  // Held while the catalog changes, so that what a session says arrives there in order.
+  // Held while peers come and go in the catalog, so that they do there in the same order.
   Mutex mutex_;
   absl::flat_hash_map<std::string, SessionPtr> by_token_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PublicKey, SessionPtr> by_key_ ABSL_GUARDED_BY(mutex_);
@@ -134,6 +145,7 @@ class Sessions {
   bool ids_changed_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t next_stream_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::atomic<uint64_t> lapsed_count_ = 0;
 };
 
 }  // namespace arkshare

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/core/errors.h"
@@ -25,14 +27,18 @@ class SessionsTest : public testing::Test {
 
   void Restart(std::optional<PeerIds> ids) {
     sessions_.reset();
-    catalog_ = std::make_unique<Catalog>(Catalog::Options{});
+    Catalog::Options options;
+    options.on_change = [this] {
+      if (std::function<void()> look = std::exchange(on_change_, nullptr)) look();
+    };
+    catalog_ = std::make_unique<Catalog>(std::move(options));
     sessions_ = std::make_unique<Sessions>(Sessions::Options{kLease, std::move(ids)}, &clock_,
                                            catalog_.get());
   }
 
   absl::StatusOr<Sessions::Registered> TryRegister(uint8_t key, uint32_t wish, bool proven,
                                                    uint64_t order) {
-    return sessions_->Register({order, TestPeer(wish, key), proven});
+    return sessions_->Register({order, TestPeer(wish, key), proven, ""});
   }
   Sessions::Registered Register(uint8_t key, uint32_t wish = 0, bool proven = true) {
     return TryRegister(key, wish, proven, sessions_->BeginRegistration()).value();
@@ -51,8 +57,8 @@ class SessionsTest : public testing::Test {
   };
   Stream Open(const std::string& token) {
     Stream stream;
-    const auto start =
-        sessions_->OpenStream(token, [end = stream.end](const absl::Status& why) { *end = why; });
+    const auto start = sessions_->OpenStream(
+        token, "127.0.0.1", [end = stream.end](const absl::Status& why) { *end = why; });
     EXPECT_TRUE(start.ok()) << start.status();
     stream.id = start->stream_id;
     stream.acknowledged = start->acknowledged;
@@ -87,10 +93,25 @@ class SessionsTest : public testing::Test {
   }
   Reason WhyNot(const std::string& token) { return GetReason(sessions_->KeyOf(token).status()); }
 
+  std::function<void()> on_change_;  // called once
   FakeClock clock_;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Sessions> sessions_;
 };
+
+TEST_F(SessionsTest, APeerWhoseAddressHasChangedRegistersAgain) {
+  const auto seen = sessions_->Register({1, TestPeer(0, 1), true, "10.0.0.7"});
+  const auto advertised = sessions_->Register({2, TestPeer(0, 2), true, ""});
+  const auto open = [&](const std::string& token, const std::string& host) {
+    return sessions_->OpenStream(token, host, [](const absl::Status&) {}).status();
+  };
+  EXPECT_TRUE(open(seen->token, "10.0.0.7").ok());
+  EXPECT_EQ(GetReason(open(seen->token, "10.0.0.8")), Reason::kSessionUnknown);
+  // Its session stands all the same: it may have come back by another way for a moment only.
+  EXPECT_TRUE(open(seen->token, "10.0.0.7").ok());
+  // Who says where it is may come from anywhere.
+  EXPECT_TRUE(open(advertised->token, "10.0.0.8").ok());
+}
 
 // --- numbers
 
@@ -182,7 +203,7 @@ TEST_F(SessionsTest, TokensAreLongAndUnknownOnesAreUnknown) {
   EXPECT_GE(one.token.size(), 32u);
   EXPECT_EQ(WhyNot(""), Reason::kSessionUnknown);
   EXPECT_EQ(WhyNot(one.token.substr(1)), Reason::kSessionUnknown);
-  EXPECT_EQ(GetReason(sessions_->OpenStream("x", nullptr).status()), Reason::kSessionUnknown);
+  EXPECT_EQ(GetReason(sessions_->OpenStream("x", "", nullptr).status()), Reason::kSessionUnknown);
   EXPECT_EQ(GetReason(sessions_->UpdateOwner("x", {}).status()), Reason::kSessionUnknown);
 }
 
@@ -320,6 +341,39 @@ TEST_F(SessionsTest, AStreamOfAnUnreachablePeerShowsNothing) {
   const Stream stream = Open(one.token);
   EXPECT_EQ(*Say(one.token, stream, 1, {Present(1, "a", 1)}), 1u);
   EXPECT_THAT(BooksOf(1), IsEmpty());
+}
+
+TEST_F(SessionsTest, NobodyWaitsForWhatAnotherStates) {
+  const Sessions::Registered one = Register(1);
+  const Sessions::Registered two = Register(2);
+  const Stream first = Open(one.token);
+  const Stream second = Open(two.token);
+  bool looked = false;
+  on_change_ = [&] {
+    looked = true;
+    EXPECT_EQ(*Beat(two.token, second), 0u);
+    EXPECT_EQ(*Say(two.token, second, 1, {Present(1, "b", 2)}), 1u);
+    EXPECT_EQ(WhyNot(two.token), Reason::kUnspecified);
+  };
+  // While the catalog is changing for one, two is heard.
+  EXPECT_EQ(*Say(one.token, first, 1, {Present(1, "a", 1)}), 1u);
+  EXPECT_TRUE(looked);
+  EXPECT_THAT(BooksOf(one.peer_id), ElementsAre("a"));
+  EXPECT_THAT(BooksOf(two.peer_id), ElementsAre("b"));
+}
+
+TEST_F(SessionsTest, WhatASessionThatHasEndedStillStatesIsNotListed) {
+  const Sessions::Registered one = Register(1);
+  const Stream stream = Open(one.token);
+  // The first change is that of the free slots; the statements come after the end.
+  on_change_ = [&] { sessions_->Unregister(one.token); };
+  Announcement announcement;
+  announcement.first_sequence = 1;
+  announcement.statements = {Present(1, "a", 1)};
+  announcement.free_slots = 7;
+  sessions_->Apply(one.token, stream.id, announcement).IgnoreError();
+  EXPECT_THAT(Peers(), IsEmpty());
+  EXPECT_EQ(WhyNot(one.token), Reason::kSessionUnknown);
 }
 
 }  // namespace

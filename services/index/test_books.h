@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "lib/core/key.h"
 #include "lib/core/merkle.h"
@@ -27,6 +28,13 @@ inline BookListing TestListing(uint64_t number, absl::string_view name, uint64_t
 
 inline StatementRecord Present(uint64_t number, absl::string_view name, uint64_t content_seed) {
   return StatementRecord::Present(TestListing(number, name, content_seed));
+}
+
+// The same of a book that is still being received.
+inline StatementRecord PresentPart(uint64_t number, absl::string_view name, uint64_t content_seed) {
+  BookListing listing = TestListing(number, name, content_seed);
+  listing.partial = true;
+  return StatementRecord::Present(std::move(listing));
 }
 
 // A key that `seed` stands for; nobody has its private half.

@@ -24,6 +24,10 @@ absl::StatusOr<OwnerChange> ParseItem(const v1::UpdateOwnerRequest::Item& item,
   if (!ticket.ok()) return ticket.status();
   absl::StatusOr<BookListing> listing = FromProto(item.new_listing());
   if (!listing.ok()) return listing.status();
+  if (listing->partial) {
+    return MakeError(Reason::kInvalidField,
+                     "new_listing must not be partial: tell of a move once the book is whole");
+  }
   if (ticket->body.receiver != receiver) {
     return MakeError(Reason::kTicketInvalid, "this ticket was given to another peer");
   }
@@ -72,14 +76,14 @@ absl::StatusOr<v1::UpdateOwnerResponse> RunUpdateOwner(Sessions& sessions, const
 grpc::ServerUnaryReactor* IndexService::UpdateOwner(grpc::CallbackServerContext* context,
                                                     const v1::UpdateOwnerRequest* request,
                                                     v1::UpdateOwnerResponse* response) {
+  const CallTimer timer(&stats_, IndexMethod::kUpdateOwner);
   ARKSHARE_FAILPOINT("index.update_received");
   const absl::StatusOr<std::string> token = BearerToken(*context);
-  if (!token.ok()) return Answer(context, token.status());
+  if (!token.ok()) return Answer(context, timer.End(token.status()));
   absl::StatusOr<v1::UpdateOwnerResponse> result = RunUpdateOwner(*sessions_, *token, *request);
   ARKSHARE_FAILPOINT("index.update_applied");
-  if (!result.ok()) return Answer(context, result.status());
-  *response = *std::move(result);
-  return Answer(context, absl::OkStatus());
+  if (result.ok()) *response = *std::move(result);
+  return Answer(context, timer.End(result.status()));
 }
 
 }  // namespace arkshare

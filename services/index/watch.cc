@@ -9,24 +9,42 @@ namespace arkshare {
 namespace {
 
 // How many listings are visited under one lock.
-constexpr size_t kScanSlice = 1'000;
+constexpr size_t kScanSlice = 250;
 
-bool Wanted(const SnapshotScan& scan, const Edition& edition) {
-  const std::optional<BookQuery>& filter = scan.queue->filter();
-  return !filter.has_value() ||
-         filter->Matches(edition.title->name, edition.content, edition.title->words);
-}
-
-EventPtr BookInSnapshot(const SnapshotScan& scan, const Shelf& shelf, uint64_t number,
-                        const Edition& edition) {
+EventPtr BookInSnapshot(const SnapshotScan& scan, const Shelf& shelf, BookListing listing) {
   auto event = std::make_shared<CatalogEvent>();
   event->kind = CatalogEvent::Kind::kBookListed;
   event->revision = scan.revision;
-  event->book = BookEvent{shelf.info.peer_id, {number, edition.title->name, edition.content}};
+  event->book = BookEvent{shelf.info.peer_id, std::move(listing)};
   return event;
 }
 
+// Where the scan still has to read the shelf, from this number on; null when it has read it, or
+// when it need not.
+SnapshotScan::Source* SourceAhead(SnapshotScan& scan, const Shelf& shelf, uint64_t number) {
+  const auto place = scan.place_of.find(&shelf);
+  if (place == scan.place_of.end()) return nullptr;
+  const bool passed = place->second == scan.current && number <= scan.last;
+  return passed ? nullptr : &scan.sources[place->second];
+}
+
+// Who was cut off in the middle of his snapshot may not come by again for long.
+void EndLagged(std::vector<SnapshotScan*>& scans) {
+  std::erase_if(scans, [](SnapshotScan* scan) {
+    const bool lagged = !scan->queue->status().ok();
+    if (lagged) scan->End();
+    return lagged;
+  });
+}
+
 }  // namespace
+
+void SnapshotScan::End() {
+  for (size_t i = current; i < sources.size(); ++i) --sources[i].shelf->pins;
+  sources.clear();
+  place_of.clear();
+  ended = true;
+}
 
 Watch::Watch(Catalog* catalog, std::optional<BookQuery> filter, std::function<void()> wake)
     : catalog_(catalog),
@@ -60,13 +78,13 @@ void Watch::Close() { queue_->Close(); }
 std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> queue) {
   auto scan = std::make_shared<SnapshotScan>();
   scan->queue = std::move(queue);
-  FairMutexLock lock(&mutex_);
+  WriterLock lock(&mutex_);
   scan->revision = revision_;
   for (const auto& [peer_id, shelf] : by_id_) {
     if (!shelf->visible()) continue;
     ++shelf->pins;
     scan->place_of[shelf.get()] = scan->sources.size();
-    scan->sources.push_back({shelf, shelf->Summary(), {}});
+    scan->sources.push_back({shelf, shelf->Summary(), {}, {}});
   }
   scans_.push_back(scan.get());
   // Events that come from here on are those after the revision.
@@ -75,8 +93,9 @@ std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> que
 }
 
 std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) {
-  FairMutexLock lock(&mutex_);
+  WriterLock lock(&mutex_);
   std::vector<EventPtr> events;
+  if (scan.ended) return events;
   size_t visits = 0;
   while (scan.current < scan.sources.size()) {
     SnapshotScan::Source& source = scan.sources[scan.current];
@@ -88,27 +107,23 @@ std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) {
       events.push_back(std::move(event));
       scan.peer_sent = true;
     }
-    const auto& books = source.shelf->by_name;
-    auto key = !scan.last.has_value()
-                   ? books.begin()
-                   : books.upper_bound(NameKeyOrder::Plain(scan.last->first, scan.last->second));
-    for (; key != books.end(); ++key) {
-      const Shelf::Entry& entry = source.shelf->by_number.at(key->number);
-      if (entry.since <= scan.revision && Wanted(scan, *entry.edition)) {
-        events.push_back(BookInSnapshot(scan, *source.shelf, key->number, *entry.edition));
+    const auto& books = source.shelf->by_number;
+    for (auto book = books.upper_bound(scan.last); book != books.end(); ++book) {
+      const auto& [number, edition] = *book;
+      if (!source.added.Contains(number)) {
+        EventPtr event = BookInSnapshot(scan, *source.shelf, ListingOfLocked(edition, number));
+        if (scan.queue->Wants(*event)) events.push_back(std::move(event));
       }
-      if (++visits >= kScanSlice) {
-        scan.last.emplace(key->title->name.value(), key->number);
-        return events;
-      }
+      scan.last = number;
+      if (++visits >= kScanSlice) return events;
     }
-    events.insert(events.end(), source.late.begin(), source.late.end());
+    events.insert(events.end(), source.removed.begin(), source.removed.end());
     --source.shelf->pins;
     scan.place_of.erase(source.shelf.get());
     source = {};
     ++scan.current;
     scan.peer_sent = false;
-    scan.last.reset();
+    scan.last = 0;
   }
   auto mark = std::make_shared<CatalogEvent>();
   mark->kind = CatalogEvent::Kind::kSnapshotComplete;
@@ -120,31 +135,36 @@ std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) {
 
 void Catalog::EndWatch(SnapshotScan& scan) {
   events_.Remove(scan.queue.get());
-  FairMutexLock lock(&mutex_);
+  WriterLock lock(&mutex_);
   EndScanLocked(scan);
 }
 
 void Catalog::EndScanLocked(SnapshotScan& scan) {
-  for (size_t i = scan.current; i < scan.sources.size(); ++i) --scan.sources[i].shelf->pins;
-  scan.sources.clear();
-  scan.place_of.clear();
+  scan.End();
   std::erase(scans_, &scan);
 }
 
-void Catalog::KeepForScansLocked(const Shelf& shelf, uint64_t number, const Shelf::Entry& entry) {
+void Catalog::HideFromScansLocked(const Shelf& shelf, uint64_t number) {
+  EndLagged(scans_);
   for (SnapshotScan* scan : scans_) {
-    const auto place = scan->place_of.find(&shelf);
-    if (place == scan->place_of.end() || entry.since > scan->revision) continue;
-    const bool passed = place->second == scan->current && scan->last.has_value() &&
-                        NameKeyOrder::ToPlain({entry.edition->title, number}) <=
-                            NameKeyOrder::Plain(scan->last->first, scan->last->second);
-    if (passed || !Wanted(*scan, *entry.edition)) continue;
-    if (++scan->late_count > kMostEventsBehind) {
+    if (SnapshotScan::Source* source = SourceAhead(*scan, shelf, number)) {
+      source->added.Insert(number);
+    }
+  }
+}
+
+void Catalog::KeepForScansLocked(const Shelf& shelf, const BookListing& listing) {
+  EndLagged(scans_);
+  for (SnapshotScan* scan : scans_) {
+    SnapshotScan::Source* source = SourceAhead(*scan, shelf, listing.number);
+    if (source == nullptr || source->added.Contains(listing.number)) continue;
+    EventPtr event = BookInSnapshot(*scan, shelf, listing);
+    if (!scan->queue->Wants(*event)) continue;
+    if (++scan->removed_count > kMostEventsBehind) {
       scan->queue->CutOff();
       continue;
     }
-    scan->sources[place->second].late.push_back(
-        BookInSnapshot(*scan, shelf, number, *entry.edition));
+    source->removed.push_back(std::move(event));
   }
 }
 

@@ -19,25 +19,29 @@
 
 namespace arkshare {
 
-// A snapshot that is read in slices while the catalog changes. What was added since its revision is
-// left out (entries know when they came); what is removed before the scan comes by is kept in
-// `late`. Only Catalog touches it, under its lock.
+// A snapshot that is read in slices, in order of listing numbers, while the catalog changes. What
+// is added before the scan comes by is left out, what is removed is kept. Only Catalog touches it,
+// under its lock.
 struct SnapshotScan {
   struct Source {
     Catalog::ShelfPtr shelf;
     PeerSummary peer;  // as of the revision
-    std::vector<EventPtr> late;
+    NumberSet added;
+    std::vector<EventPtr> removed;
   };
 
+  // Holds no shelf any more.
+  void End();
+
   std::shared_ptr<EventQueue> queue;
+  bool ended = false;
   uint64_t revision = 0;
   std::vector<Source> sources;
   absl::flat_hash_map<const Shelf*, size_t> place_of;  // in sources
-  size_t late_count = 0;
+  size_t removed_count = 0;
   size_t current = 0;  // the source being read
   bool peer_sent = false;
-  // The last listing visited in the current source.
-  std::optional<std::pair<std::string, uint64_t>> last;
+  uint64_t last = 0;  // the last listing visited in the current source
 };
 
 // Next() is for one thread at a time.
@@ -51,6 +55,8 @@ class Watch {
 
   // The next event; null when there is none now. WATCH_LAGGED.
   absl::StatusOr<EventPtr> Next();
+  // WATCH_LAGGED once Next would say so, whatever it has to say before.
+  absl::Status status() const { return queue_->status(); }
   // `wake` is not called any more; waits for a call that runs now.
   void Close();
 

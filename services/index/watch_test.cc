@@ -151,6 +151,39 @@ TEST(WatchTest, ChangedLoadIsAnEventOfThePeer) {
   EXPECT_EQ(watch.Next().value(), nullptr);
 }
 
+TEST(WatchTest, PartialListingsAreNoEvents) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  const auto two = Join(catalog, 2);
+  const auto apply = [&](const StatementRecord& statement) {
+    ASSERT_TRUE(catalog.Apply(one, {statement}).status.ok());
+  };
+  apply(PresentPart(1, "a", 1));
+  Watch watch(&catalog, std::nullopt, nullptr);
+  // Gone before the snapshot comes by, and what comes after it.
+  apply(PresentPart(2, "b", 2));
+  apply(StatementRecord::Gone(1));
+  apply(PresentPart(3, "c", 3));
+  Replica replica;
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  EXPECT_THAT(replica.peers(), testing::ElementsAre(1, 2));
+  EXPECT_THAT(replica.books(), testing::IsEmpty());
+  apply(StatementRecord::Gone(2));
+  EXPECT_EQ(watch.Next().value(), nullptr);
+  // A ticket may name any number of its source.
+  ASSERT_TRUE(
+      catalog.UpdateOwner(two, {OwnerChange{TestKey(1), 3, Present(9, "mine", 3)}})[0].ok());
+  const EventPtr event = watch.Next().value();
+  EXPECT_EQ(event->kind, Kind::kBookListed) << "nothing moved that anybody saw";
+  EXPECT_EQ(event->book->listing.name.value(), "mine");
+  apply(PresentPart(4, "d", 4));
+  EXPECT_EQ(watch.Next().value(), nullptr);
+  catalog.SetStreaming(one, false);
+  catalog.SetStreaming(one, true);
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  EXPECT_THAT(replica.books(), testing::IsEmpty());
+}
+
 TEST(WatchTest, AFilterShowsOnlyWhatMatches) {
   Catalog catalog({});
   const auto one = Join(catalog, 1);
@@ -204,6 +237,22 @@ TEST(WatchTest, AnEndedWatchHoldsNothingUp) {
   EXPECT_TRUE(catalog.Reclaim());
   while (catalog.Reclaim()) {
   }
+}
+
+TEST(WatchTest, WhoIsCutOffInHisSnapshotHoldsNothingUp) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  StateMany(catalog, one, 1, 5000);
+  const auto two = Join(catalog, 2);
+  Watch watch(&catalog, std::nullopt, nullptr);
+  Replica replica;
+  replica.Apply(**watch.Next());
+  catalog.Close(one);
+  for (uint32_t i = 0; i <= kMostEventsBehind; ++i) catalog.SetLoad(two, i + 100, 0);
+  StateMany(catalog, two, 1, 1);
+  EXPECT_TRUE(catalog.Reclaim()) << "nobody reads it any more";
+  EXPECT_EQ(GetReason(watch.status()), Reason::kWatchLagged);
+  EXPECT_EQ(GetReason(Drain(watch, replica)), Reason::kWatchLagged);
 }
 
 // The snapshot is exact while everything changes between its slices: what a watcher knows at the

@@ -1,0 +1,52 @@
+// The order of search results, and the best of them.
+#ifndef ARKSHARE_SERVICES_INDEX_BEST_KEYS_H_
+#define ARKSHARE_SERVICES_INDEX_BEST_KEYS_H_
+
+#include <absl/strings/string_view.h>
+
+#include <compare>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/core/content_id.h"
+#include "services/index/query.h"
+
+namespace arkshare {
+
+// Where a search result stands among the others; the first is the best.
+struct SearchKey {
+  Fit fit;
+  int unpopularity = 0;  // coarse, so that it seldom changes; always 0 for exact searches
+  std::string name;
+  ContentId content;
+
+  auto operator<=>(const SearchKey&) const = default;
+};
+
+// The best keys after a given one, without more than a page of them in memory.
+class BestKeys {
+ public:
+  BestKeys(size_t most, const std::optional<SearchKey>& after) : most_(most), after_(after) {}
+
+  void Offer(const Fit& fit, int unpopularity, absl::string_view name, const ContentId& content);
+  // No name with this fit and this unpopularity, or worse ones, can be among the best any more.
+  bool Excludes(const Fit& fit, int unpopularity) const;
+  // The same of one name.
+  bool Excludes(const Fit& fit, int unpopularity, absl::string_view name) const;
+  // The best of both, each key once.
+  void Merge(const BestKeys& other);
+  bool full() const { return keys_.size() >= most_; }
+  std::vector<SearchKey> Take() { return std::move(keys_); }
+
+ private:
+  const size_t most_;
+  const std::optional<SearchKey>& after_;
+  std::vector<SearchKey> keys_;  // in order
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_BEST_KEYS_H_

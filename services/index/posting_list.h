@@ -1,0 +1,92 @@
+// The titles that a word stands in: a set of 32-bit numbers, one or two bytes each.
+#ifndef ARKSHARE_SERVICES_INDEX_POSTING_LIST_H_
+#define ARKSHARE_SERVICES_INDEX_POSTING_LIST_H_
+
+#include <absl/container/inlined_vector.h>
+#include <absl/types/span.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "services/index/block_pool.h"
+
+namespace arkshare {
+
+// Numbers in order, in blocks of at most 256 bytes: the first one stands in the directory, each
+// other one as its distance from the one before (LEB128). A full block is split where it is written
+// to, so that a place that numbers are added at again and again comes to be the end of a block,
+// where adding one is writing a byte or two. Not thread-safe.
+class PostingList {
+ public:
+  // Whether it was not there.
+  bool Insert(uint32_t id, BlockPool& pool);
+  // Whether it was there.
+  bool Erase(uint32_t id, BlockPool& pool);
+  void Clear(BlockPool& pool);
+  // Fetches into the cache what Prefetch reads, and then what Insert changes.
+  void PrefetchPlaces() const { __builtin_prefetch(entries_.data() + entries_.size() / 2); }
+  void Prefetch(uint32_t id) const {
+    if (!entries_.empty()) __builtin_prefetch(entries_[PlaceOf(id)].block);
+  }
+  size_t size() const { return size_; }
+
+ private:
+  friend class PostingCursor;
+  struct Block;
+  struct Entry {
+    uint32_t first;
+    Block* block;
+  };
+
+  // Those of a block; on the stack.
+  using Ids = absl::InlinedVector<uint32_t, 256>;
+
+  static Entry MakeEntry(absl::Span<const uint32_t> ids, BlockPool& pool);
+  static void FreeBlock(Block* block, BlockPool& pool);
+  static Ids Decode(const Entry& entry);
+  // False when it is full.
+  static bool Append(Entry& entry, uint32_t id, BlockPool& pool);
+  // The block that has `id` if any has: the last one that begins at or before it.
+  size_t PlaceOf(uint32_t id) const;
+  void InsertWithin(size_t place, absl::Span<const uint32_t> ids, size_t at, BlockPool& pool);
+
+  std::vector<Entry> entries_;
+  uint32_t size_ = 0;
+};
+
+// A posting list, or the one number that stands for a list of one; or nothing.
+struct Postings {
+  const PostingList* list = nullptr;
+  uint32_t one = 0;
+  size_t size = 0;
+};
+
+// Reads postings in order. Changes of the list make it invalid.
+class PostingCursor {
+ public:
+  explicit PostingCursor(const Postings& postings);
+
+  bool done() const { return done_; }
+  uint32_t id() const { return id_; }
+  void Next();
+  // To the first number from `id` on; never back.
+  void Seek(uint32_t id) {
+    if (id_ < id) SeekForward(id);
+  }
+
+ private:
+  void SeekForward(uint32_t id);
+  void Enter(size_t entry);
+
+  const PostingList* list_;
+  size_t entry_ = 0;
+  const uint8_t* next_ = nullptr;
+  const uint8_t* end_ = nullptr;
+  uint32_t id_ = 0;
+  bool done_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_POSTING_LIST_H_

@@ -1,0 +1,277 @@
+// Watch over real streams: several events in a message, readers that are slow, and readers that
+// come again and again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "lib/core/errors.h"
+#include "lib/rpc/channel.h"
+#include "lib/rpc/status.h"
+#include "services/index/fake_peer.h"
+#include "services/index/index_server.h"
+#include "services/index/test_books.h"
+
+namespace arkshare {
+namespace {
+
+constexpr absl::Duration kTimeout = absl::Seconds(120);
+
+using Books = std::map<std::pair<uint32_t, uint64_t>, std::string>;
+
+class WatchStreamTest : public testing::Test {
+ protected:
+  WatchStreamTest() {
+    IndexOptions options;
+    options.listen = "127.0.0.1:0";
+    options.lease = absl::Minutes(10);
+    server_ = IndexServer::Start(options).value();
+    stub_ = v1::IndexService::NewStub(
+        MakeChannel(server_->address(), grpc::InsecureChannelCredentials()));
+  }
+
+  std::unique_ptr<FakePeer> NewPeer() {
+    auto peer = std::make_unique<FakePeer>(server_->address());
+    EXPECT_TRUE(peer->Register().ok());
+    return peer;
+  }
+
+  Books BooksByListing(uint32_t peers) {
+    Books books;
+    for (uint32_t peer = 1; peer <= peers; ++peer) {
+      v1::ListBooksRequest request;
+      request.set_peer_id(peer);
+      request.set_page_size(1'000);
+      do {
+        grpc::ClientContext context;
+        v1::ListBooksResponse response;
+        EXPECT_TRUE(stub_->ListBooks(&context, request, &response).ok());
+        for (const v1::Listing& listing : response.listings()) {
+          books[{peer, listing.listing_number()}] = listing.name();
+        }
+        request.set_page_token(response.next_page_token());
+      } while (!request.page_token().empty());
+    }
+    return books;
+  }
+
+  std::unique_ptr<IndexServer> server_;
+  std::unique_ptr<v1::IndexService::Stub> stub_;
+};
+
+// One Watch stream, whose reader believes everything he is told.
+class Reader {
+ public:
+  Reader(v1::IndexService::Stub& stub, bool batched) {
+    SetTimeout(context_, kTimeout);
+    v1::WatchRequest request;
+    request.set_batched(batched);
+    reader_ = stub.Watch(&context_, request);
+  }
+  ~Reader() {
+    context_.TryCancel();
+    End().IgnoreError();
+  }
+
+  // False when the stream has ended.
+  bool ReadMessage() {
+    if (!reader_->Read(&message_)) return false;
+    EXPECT_EQ(message_.boot_id().size(), 16u);
+    Take(message_);
+    for (const v1::WatchResponse& event : message_.more()) {
+      EXPECT_TRUE(event.boot_id().empty());
+      EXPECT_TRUE(event.more().empty());
+      Take(event);
+    }
+    return true;
+  }
+  absl::Status End() {
+    if (ended_) return absl::OkStatus();
+    while (reader_->Read(&message_)) {
+    }
+    ended_ = true;
+    return FromGrpcStatus(reader_->Finish(), "the index");
+  }
+
+  bool complete() const { return complete_; }
+  int events_in_message() const { return 1 + message_.more_size(); }
+  const Books& books() const { return books_; }
+
+ private:
+  void Take(const v1::WatchResponse& event) {
+    if (complete_) {
+      EXPECT_GT(event.revision(), revision_) << "out of order";
+    } else if (revision_ != 0) {
+      EXPECT_EQ(event.revision(), revision_) << "the snapshot has one revision";
+    }
+    revision_ = event.revision();
+    switch (event.event_case()) {
+      case v1::WatchResponse::kBookListed:
+        Add(event.book_listed().peer_id(), event.book_listed().listing());
+        break;
+      case v1::WatchResponse::kBookGone:
+        Remove(event.book_gone().peer_id(), event.book_gone().listing());
+        break;
+      case v1::WatchResponse::kBookMoved:
+        Remove(event.book_moved().from_peer_id(), event.book_moved().old_listing());
+        Add(event.book_moved().to_peer_id(), event.book_moved().new_listing());
+        break;
+      case v1::WatchResponse::kPeerGone:
+        std::erase_if(books_, [&](const auto& book) {
+          return book.first.first == event.peer_gone().peer_id();
+        });
+        break;
+      case v1::WatchResponse::kSnapshotComplete:
+        complete_ = true;
+        break;
+      default:
+        break;
+    }
+  }
+  void Add(uint32_t peer, const v1::Listing& listing) {
+    EXPECT_TRUE(books_.emplace(std::pair(peer, listing.listing_number()), listing.name()).second)
+        << "listed twice";
+  }
+  void Remove(uint32_t peer, const v1::Listing& listing) {
+    EXPECT_EQ(books_.erase({peer, listing.listing_number()}), 1u) << "was never listed";
+  }
+
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> reader_;
+  v1::WatchResponse message_;
+  uint64_t revision_ = 0;
+  bool complete_ = false;
+  bool ended_ = false;
+  Books books_;
+};
+
+std::vector<v1::Statement> ManyStatements(uint64_t first, uint64_t count) {
+  std::vector<v1::Statement> statements;
+  for (uint64_t number = first; number < first + count; ++number) {
+    statements.push_back(
+        PresentStatement(TestListing(number, "book " + std::to_string(number), number)));
+  }
+  return statements;
+}
+
+TEST_F(WatchStreamTest, ManyEventsComeInFewMessagesForWhoAskedForThem) {
+  const auto peer = NewPeer();
+  const auto announce = peer->Announce().value();
+  ASSERT_TRUE(announce->State(ManyStatements(1, 1'000)).ok());
+  Reader batched(*stub_, true);
+  Reader plain(*stub_, false);
+  int messages = 0;
+  int most = 0;
+  while (!batched.complete() && batched.ReadMessage()) {
+    ++messages;
+    most = std::max(most, batched.events_in_message());
+  }
+  // A peer, its books, and the mark.
+  EXPECT_LT(messages, 100);
+  EXPECT_GT(most, 100);
+  EXPECT_LE(most, 1'001);
+  for (int i = 0; i < 1'002; ++i) {
+    ASSERT_TRUE(plain.ReadMessage());
+    EXPECT_EQ(plain.events_in_message(), 1);
+  }
+  EXPECT_TRUE(plain.complete());
+  EXPECT_EQ(plain.books(), batched.books());
+
+  // Changes too, whoever has read what before.
+  ASSERT_TRUE(announce->State(ManyStatements(1'001, 500)).ok());
+  while (batched.books().size() < 1'500 && batched.ReadMessage()) {
+  }
+  while (plain.books().size() < 1'500 && plain.ReadMessage()) {
+    EXPECT_EQ(plain.events_in_message(), 1);
+  }
+  EXPECT_EQ(batched.books(), BooksByListing(1));
+  EXPECT_EQ(plain.books(), batched.books());
+}
+
+TEST_F(WatchStreamTest, AReaderThatStopsIsToldWhyAndHoldsNothing) {
+  const auto peer = NewPeer();
+  const auto announce = peer->Announce().value();
+  // Stops in the middle of the snapshot, and in the middle of the changes.
+  ASSERT_TRUE(announce->State(ManyStatements(1, 1'000)).ok());
+  Reader early(*stub_, false);
+  ASSERT_TRUE(early.ReadMessage());
+  Reader late(*stub_, true);
+  while (!late.complete()) ASSERT_TRUE(late.ReadMessage());
+  // Far more than the connections' buffers hold.
+  const std::string name(200, 'x');
+  for (uint64_t message = 1; message <= 60; ++message) {
+    std::vector<v1::Statement> statements;
+    for (uint64_t number = 1; number <= 1'000; ++number) {
+      statements.push_back(PresentStatement(
+          TestListing(message * 1'000 + number, name + std::to_string(number), 1)));
+    }
+    ASSERT_TRUE(announce->State(statements).ok());
+  }
+  EXPECT_EQ(GetReason(early.End()), Reason::kWatchLagged);
+  EXPECT_EQ(GetReason(late.End()), Reason::kWatchLagged);
+  Reader again(*stub_, true);
+  while (!again.complete()) ASSERT_TRUE(again.ReadMessage());
+  EXPECT_EQ(again.books().size(), 61'000u);
+}
+
+TEST_F(WatchStreamTest, WhoComesAgainUnderChangesEndsWithTheCatalog) {
+  constexpr uint32_t kPeers = 3;
+  std::vector<std::unique_ptr<FakePeer>> peers;
+  std::vector<std::unique_ptr<FakeAnnounce>> streams;
+  for (uint32_t i = 0; i < kPeers; ++i) {
+    peers.push_back(NewPeer());
+    streams.push_back(peers.back()->Announce().value());
+    ASSERT_TRUE(streams.back()->State(ManyStatements(1, 500), true).ok());
+  }
+  std::atomic<bool> enough = false;
+  std::vector<std::thread> changing;
+  for (uint32_t i = 0; i < kPeers; ++i) {
+    changing.emplace_back([&, i] {
+      std::mt19937 random(i);
+      uint64_t number = 500;
+      while (!enough) {
+        // A third goes again; what has gone before may.
+        const v1::Statement statement = random() % 3 == 0 ? GoneStatement(1 + random() % number)
+                                                          : ManyStatements(++number, 1)[0];
+        if (!streams[i]->State({statement}).ok()) {
+          ADD_FAILURE();
+          return;
+        }
+      }
+    });
+  }
+  // Some go away in their snapshot, some in the changes, and all come again.
+  std::mt19937 random(7);
+  for (int visit = 0; visit < 12; ++visit) {
+    Reader reader(*stub_, visit % 2 == 0);
+    for (uint32_t left = random() % 100; left > 0; --left) ASSERT_TRUE(reader.ReadMessage());
+  }
+  Reader batched(*stub_, true);
+  Reader plain(*stub_, false);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(batched.ReadMessage());
+  enough = true;
+  for (std::thread& thread : changing) thread.join();
+
+  // A last change, so that the readers know when they have read everything.
+  ASSERT_TRUE(streams[0]->Present(1'000'000, "the last", TestContent(1)).ok());
+  const auto read_all = [](Reader& reader) {
+    while (!reader.complete() || !reader.books().contains({1, 1'000'000})) {
+      ASSERT_TRUE(reader.ReadMessage());
+    }
+  };
+  read_all(batched);
+  read_all(plain);
+  const Books listed = BooksByListing(kPeers);
+  EXPECT_GT(listed.size(), 500u);
+  EXPECT_EQ(batched.books(), listed);
+  EXPECT_EQ(plain.books(), listed);
+}
+
+}  // namespace
+}  // namespace arkshare

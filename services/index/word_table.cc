@@ -1,0 +1,121 @@
+#include "services/index/word_table.h"
+
+#include <absl/container/inlined_vector.h>
+#include <absl/strings/match.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "services/index/stored_text.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kWordsAtOnce = 128;
+
+}  // namespace
+
+WordTable::WordTable(BlockPool* pool)
+    : pool_(pool), by_text_(TextOf{this}), in_order_(TextOrder{this}) {}
+
+absl::string_view WordTable::TextOfWord(uint32_t word) const { return ReadText(words_[word].text); }
+
+Postings WordTable::PostingsOf(const Word& word) const {
+  if ((word.titles & kMany) == 0) return {nullptr, word.titles, 1};
+  const PostingList& list = lists_[word.titles & ~kMany];
+  return {&list, 0, list.size()};
+}
+
+WordTable::Sought::Sought(absl::string_view sought) : text(sought), first_bytes(0) {
+  for (size_t i = 0; i < sizeof(first_bytes); ++i) {
+    const auto byte = i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0};
+    first_bytes = first_bytes << 8 | byte;
+  }
+}
+
+void WordTable::Add(absl::Span<const WordOfTitle> words) {
+  for (; !words.empty(); words.remove_prefix(std::min(kWordsAtOnce, words.size()))) {
+    AddSome(words.first(std::min(kWordsAtOnce, words.size())));
+  }
+}
+
+// In rounds over all words: the memory of one is fetched while that of another is used.
+void WordTable::AddSome(absl::Span<const WordOfTitle> words) {
+  absl::InlinedVector<size_t, kWordsAtOnce> hashes;
+  for (const auto& [text, title] : words) hashes.push_back(by_text_.Prefetch(text));
+  struct Insertion {
+    uint32_t list;
+    uint32_t title;
+  };
+  absl::InlinedVector<Insertion, kWordsAtOnce> insertions;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const auto& [text, title] = words[i];
+    const std::optional<uint32_t> known = by_text_.Find(text, hashes[i]);
+    if (!known.has_value()) {
+      AddWord(text, title);
+      continue;
+    }
+    Word& word = words_[*known];
+    if ((word.titles & kMany) == 0) {
+      PostingList list;
+      list.Insert(word.titles, *pool_);
+      word.titles = kMany | lists_.Add(std::move(list));
+    }
+    insertions.push_back({word.titles & ~kMany, title});
+    __builtin_prefetch(&lists_[insertions.back().list]);
+  }
+  for (const auto& [list, title] : insertions) lists_[list].PrefetchPlaces();
+  for (const auto& [list, title] : insertions) lists_[list].Prefetch(title);
+  for (const auto& [list, title] : insertions) lists_[list].Insert(title, *pool_);
+}
+
+void WordTable::Remove(uint32_t title, absl::Span<const absl::string_view> words) {
+  for (const absl::string_view text : words) {
+    const uint32_t id = *by_text_.Find(text);
+    Word& word = words_[id];
+    if ((word.titles & kMany) == 0) {
+      RemoveWord(id);
+      continue;
+    }
+    const uint32_t list_id = word.titles & ~kMany;
+    PostingList& list = lists_[list_id];
+    list.Erase(title, *pool_);
+    if (list.size() > 1) continue;
+    word.titles = PostingCursor(PostingsOf(word)).id();
+    list.Clear(*pool_);
+    lists_.Remove(list_id);
+  }
+}
+
+void WordTable::AddWord(absl::string_view text, uint32_t title) {
+  const uint32_t id = words_.Add({StoreText(text, *pool_), title});
+  by_text_.Insert(text, id);
+  const Sought sought(text);
+  in_order_.insert({static_cast<uint32_t>(sought.first_bytes >> 32),
+                    static_cast<uint32_t>(sought.first_bytes), id});
+}
+
+void WordTable::RemoveWord(uint32_t id) {
+  in_order_.erase(in_order_.find(Sought(TextOfWord(id))));
+  by_text_.Erase(TextOfWord(id));
+  FreeText(words_[id].text, *pool_);
+  words_.Remove(id);
+}
+
+Postings WordTable::Find(absl::string_view word) const {
+  const std::optional<uint32_t> id = by_text_.Find(word);
+  return id.has_value() ? PostingsOf(words_[*id]) : Postings();
+}
+
+void WordTable::VisitPrefix(
+    absl::string_view prefix, absl::string_view from,
+    absl::FunctionRef<bool(absl::string_view, const Postings&)> visit) const {
+  const Sought first(std::max(prefix, from));
+  for (auto place = in_order_.lower_bound(first); place != in_order_.end(); ++place) {
+    const absl::string_view text = TextOfWord(place->word);
+    if (!absl::StartsWith(text, prefix) || !visit(text, PostingsOf(words_[place->word]))) return;
+  }
+}
+
+}  // namespace arkshare
