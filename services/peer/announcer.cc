@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kMostStatements = 1000;
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kLastRetry = absl::Seconds(3);
+constexpr int kLongestRecheck = 16;  // times the first
 
 v1::Statement ToStatement(const Library::Change& change) {
   v1::Statement statement;
@@ -29,13 +30,19 @@ v1::Statement ToStatement(const Library::Change& change) {
 
 }  // namespace
 
+RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry) {
+  const absl::Duration wait = GetRetryAfter(failure).value_or(retry / 2);
+  return {wait, std::max(wait * 1.1, retry)};
+}
+
 Announcer::Announcer(Options options, Parts parts, PublicKey key,
                      std::function<void()> on_registered, std::function<void()> on_superseded)
     : options_(std::move(options)),
       parts_(parts),
       key_(key),
       on_registered_(std::move(on_registered)),
-      on_superseded_(std::move(on_superseded)) {}
+      on_superseded_(std::move(on_superseded)),
+      recheck_(options_.recheck) {}
 
 Announcer::~Announcer() { Stop(); }
 
@@ -68,9 +75,9 @@ Announcer::State Announcer::GetState() const {
   return state_;
 }
 
-// False when stopping. Random, so that the peers of a restarted index do not all come at once.
-bool Announcer::WaitBeforeRetry(absl::Duration at_most) {
-  const absl::Duration wait = at_most * absl::Uniform(random_, 0.5, 1.0);
+// Random, so that the peers of a restarted index do not all come at once.
+bool Announcer::WaitBeforeRetry(absl::Duration from, absl::Duration to) {
+  const absl::Duration wait = from + (to - from) * absl::Uniform(random_, 0.0, 1.0);
   const absl::Time until = Clock::Real()->Monotonic() + wait;
   MutexLock lock(&mutex_);
   while (!stopping_) {
@@ -94,7 +101,8 @@ void Announcer::Run() {
         state_.address.clear();
       }
       parts_.index->UseNextAddress();
-      if (!WaitBeforeRetry(retry)) break;
+      const RetryWindow wait = RetryAfter(s, retry);
+      if (!WaitBeforeRetry(wait.from, wait.to)) break;
       retry = std::min(retry * 2, kLastRetry);
       continue;
     }
@@ -115,7 +123,17 @@ void Announcer::Run() {
         session_end = Clock::Real()->Monotonic() + lease_;
         again = kFirstRetry;
       }
-      if (end != StreamEnd::kBroken || !WaitBeforeRetry(again)) break;
+      if (end == StreamEnd::kRecheck) {
+        // If the index still cannot reach us (KEY_IN_USE), with the session that there is.
+        if (Register().ok()) {
+          on_registered_();
+        } else {
+          ScheduleRecheck();
+        }
+        end = StreamEnd::kBroken;
+        continue;
+      }
+      if (end != StreamEnd::kBroken || !WaitBeforeRetry(again / 2, again)) break;
       again = std::min(again * 2, kLastRetry);
     }
     if (end == StreamEnd::kSuperseded) {
@@ -126,11 +144,18 @@ void Announcer::Run() {
       on_superseded_();
       return;
     }
-    if (end == StreamEnd::kSessionLost) WaitBeforeRetry(std::min(lease_, absl::Seconds(1)));
+    if (end == StreamEnd::kSessionLost) {
+      WaitBeforeRetry(absl::ZeroDuration(), std::min(lease_, absl::Seconds(1)));
+    }
   }
   if (absl::Status s = parts_.index->Unregister(); !s.ok()) {
     spdlog::info("not unregistered: {}", std::string(s.message()));
   }
+}
+
+void Announcer::ScheduleRecheck() {
+  recheck_at_ = Clock::Real()->Monotonic() + recheck_;
+  recheck_ = std::min(recheck_ * 2, options_.recheck * kLongestRecheck);
 }
 
 absl::Status Announcer::Register() {
@@ -141,8 +166,9 @@ absl::Status Announcer::Register() {
   request.set_policy(options_.policy == SharePolicy::kMove ? v1::SHARE_POLICY_MOVE
                                                            : v1::SHARE_POLICY_COPY);
   request.set_upload_slots(static_cast<uint32_t>(parts_.queue->slots()));
-  request.set_upload_limit(parts_.upload_limiter->rate());
-  request.set_requested_peer_id(GetState().peer_id);
+  request.set_upload_limit(parts_.queue->limit());
+  const uint32_t last_peer_id = GetState().peer_id;
+  request.set_requested_peer_id(last_peer_id != 0 ? last_peer_id : options_.first_peer_id);
   request.set_registration_id(parts_.gate->Begin());
   absl::StatusOr<v1::RegisterResponse> response = parts_.index->Register(request);
   if (!response.ok()) return response.status();
@@ -166,7 +192,11 @@ absl::Status Announcer::Register() {
       unacknowledged_.push_back(ToStatement(std::move(listing)));
     }
   }
-  if (!response->reachability().reachable()) {
+  if (response->reachability().reachable()) {
+    recheck_ = options_.recheck;
+    recheck_at_ = absl::InfiniteFuture();
+  } else {
+    ScheduleRecheck();
     spdlog::warn("not_reachable address={} reason={}: {}", response->address(),
                  response->reachability().reason(), response->reachability().message());
   }
@@ -207,7 +237,7 @@ bool Announcer::Send(grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceR
     request.set_snapshot_complete(snapshot_complete && last);
     request.set_free_slots(
         static_cast<uint32_t>(std::max(0, parts_.queue->slots() - parts_.queue->running())));
-    request.set_upload_limit(parts_.upload_limiter->rate());
+    request.set_upload_limit(parts_.queue->limit());
     if (!stream.Write(request)) return false;
     if (last) return true;
     at_least_one = false;
@@ -224,6 +254,7 @@ Announcer::StreamEnd Announcer::Announce() {
   }
   auto stream = parts_.index->stub()->Announce(&context);
   std::atomic<bool> ended{false};
+  bool recheck = false;
   v1::AnnounceResponse response;
   // The first answer says what the index has of this session.
   if (stream->Read(&response)) {
@@ -247,6 +278,8 @@ Announcer::StreamEnd Announcer::Announce() {
     bool sent = Send(*stream, /*snapshot_complete=*/true, /*at_least_one=*/true);
     absl::Time next_beat = Clock::Real()->Monotonic() + beat;
     while (sent && !ended.load() && !stopping()) {
+      recheck = Clock::Real()->Monotonic() >= recheck_at_;
+      if (recheck) break;
       std::vector<Library::Change> changes =
           parts_.library->NextChanges(next_beat - Clock::Real()->Monotonic(), kMostStatements);
       {
@@ -264,6 +297,8 @@ Announcer::StreamEnd Announcer::Announce() {
       stream->WritesDone();
       context.TryCancel();
     }
+    // Its acknowledgements must not be taken for those of the next session.
+    if (recheck) context.TryCancel();
     reader.join();
   }
   const grpc::Status status = stream->Finish();
@@ -272,6 +307,7 @@ Announcer::StreamEnd Announcer::Announce() {
     stream_context_ = nullptr;
     if (stopping_) return StreamEnd::kStopped;
   }
+  if (recheck) return StreamEnd::kRecheck;
   const absl::Status why = FromGrpcStatus(
       status, absl::StrCat("the index at ", parts_.index->address()), Reason::kIndexUnreachable);
   {

@@ -25,6 +25,14 @@
 
 namespace arkshare {
 
+// How long to wait after a failed call, at random between the two.
+struct RetryWindow {
+  absl::Duration from;
+  absl::Duration to;
+};
+// Whom the index sends away it tells when to come (RetryInfo); others wait for `retry` at most.
+RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry);
+
 // One thread registers and writes statements; while a stream stands, a second reads
 // acknowledgements. Statements that were not acknowledged are kept and repeated on the next stream
 // of the session; a new session begins with a new snapshot. Thread-safe.
@@ -34,13 +42,16 @@ class Announcer {
     int port = 0;                    // of FileService
     std::string advertised_address;  // "HOST:PORT", or empty: as the index sees us
     SharePolicy policy = SharePolicy::kMove;
+    uint32_t first_peer_id = 0;  // asked for by a peer that never had a number; 0: any
+    // A peer that the index could not reach asks it to try again, after this and then after twice
+    // as long each time, up to 16 times this.
+    absl::Duration recheck = absl::Minutes(1);
   };
   struct Parts {  // all must outlive it
     IndexClient* index;
     Library* library;
     Ledger* ledger;
     UploadQueue* queue;
-    const RateLimiter* upload_limiter;
     RegistrationGate* gate;
   };
 
@@ -63,15 +74,18 @@ class Announcer {
   State GetState() const;
 
  private:
-  enum class StreamEnd { kBroken, kSessionLost, kSuperseded, kStopped };
+  enum class StreamEnd { kBroken, kSessionLost, kSuperseded, kRecheck, kStopped };
   void Run();
+  // Replaces the session, but keeps it when it fails.
   absl::Status Register();
+  void ScheduleRecheck();
   StreamEnd Announce();
   // Sends what is in unacknowledged_ from `next` on, as full messages.
   bool Send(grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>& stream,
             bool snapshot_complete, bool at_least_one);
   void TakeAcknowledgement(uint64_t sequence);
-  bool WaitBeforeRetry(absl::Duration at_most);
+  // False when stopping. `from` to `to`, at random.
+  bool WaitBeforeRetry(absl::Duration from, absl::Duration to);
   bool stopping() const;
 
   const Options options_;
@@ -81,6 +95,9 @@ class Announcer {
   const std::function<void()> on_superseded_;
   absl::BitGen random_;  // announcer thread only
   absl::Duration lease_ = absl::Seconds(10);
+  // When the index is asked to dial back once more, and how long after the time before.
+  absl::Time recheck_at_ = absl::InfiniteFuture();
+  absl::Duration recheck_;
 
   mutable Mutex mutex_;
   CondVar changed_;

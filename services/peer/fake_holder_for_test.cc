@@ -1,6 +1,7 @@
 #include <grpc/grpc.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <set>
 
@@ -33,6 +34,11 @@ struct FakeHolder::State final : v1::FileService::Service {
     bool too_much = false;
     bool empty_chunks = false;
     uint64_t chunk_bytes = 1024 * 1024;
+    bool manifest_late = false;
+    // Of a book that it is still receiving, in the order in which they came.
+    std::optional<std::vector<uint64_t>> pieces{};
+    bool gave_up = false;
+    bool no_manifest = false;
   };
 
   explicit State(FakeBook b) : book(std::move(b)) {}
@@ -56,9 +62,13 @@ struct FakeHolder::State final : v1::FileService::Service {
     {
       MutexLock lock(&mutex);
       ++manifests;
+      while (now.manifest_late && downloads == 0 && !context->IsCancelled()) {
+        changed.WaitFor(&mutex, absl::Milliseconds(100));
+      }
     }
     if (now.silent) return StandStill(context);
     if (now.moved_to) return Moved(*now.moved_to);
+    if (now.no_manifest) return ToGrpcStatus(MakeError(Reason::kPieceNotHere, "not yet"));
     *response->mutable_content() = request->content();
     response->set_piece_length_bytes(PieceLength(book.id.size));
     std::string* hashes = response->mutable_piece_hashes();
@@ -87,7 +97,9 @@ struct FakeHolder::State final : v1::FileService::Service {
     {
       MutexLock lock(&mutex);
       ++downloads;
+      changed.NotifyAll();
       offsets.push_back(request->read_offset());
+      bites.push_back(request->max_chunk_bytes());
       if (manners.queue_full > 0) --manners.queue_full;
     }
     if (now.silent) return StandStill(context);
@@ -101,22 +113,27 @@ struct FakeHolder::State final : v1::FileService::Service {
       writer->Write(message);
     }
     uint64_t offset = request->read_offset();
+    uint64_t end = book.id.size;
+    if (request->read_limit() > 0) end = std::min(end, offset + request->read_limit());
     *message.mutable_header()->mutable_content() = ToProto(book.id);
     message.mutable_header()->set_range_offset(offset);
-    message.mutable_header()->set_range_length(book.id.size - offset);
+    message.mutable_header()->set_range_length(end - offset);
     writer->Write(message);
     uint64_t sent = 0;
-    while (offset < book.id.size) {
+    while (offset < end) {
       if (now.empty_chunks) {
         message.mutable_chunk()->set_offset(offset);
         message.mutable_chunk()->clear_data();
         if (!writer->Write(message)) return grpc::Status::CANCELLED;
         continue;
       }
-      uint64_t n = std::min(now.chunk_bytes, book.id.size - offset);
+      uint64_t n = std::min(now.chunk_bytes, end - offset);
       if (now.stop_after) n = std::min(n, *now.stop_after - std::min(*now.stop_after, sent));
       if (now.end_after) n = std::min(n, *now.end_after - std::min(*now.end_after, sent));
       if (n == 0) return now.end_after ? grpc::Status::OK : StandStill(context);
+      if (now.pieces && !HasPieces(*now.pieces, offset, n)) {
+        return ToGrpcStatus(MakeError(Reason::kPieceNotHere, "that piece is not here"));
+      }
       std::string data = book.bytes.substr(offset, n);
       Corrupt(now, offset, data);
       message.mutable_chunk()->set_offset(offset + (now.wrong_offsets ? 1 : 0));
@@ -133,6 +150,45 @@ struct FakeHolder::State final : v1::FileService::Service {
       writer->Write(message);
     }
     return grpc::Status::OK;
+  }
+
+  grpc::Status WatchPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest*,
+                           grpc::ServerWriter<v1::WatchPiecesResponse>* writer) override {
+    MutexLock lock(&mutex);
+    for (size_t seen = 0; !stopping && !context->IsCancelled();) {
+      v1::WatchPiecesResponse news;
+      news.set_whole(!manners.pieces);
+      if (manners.pieces) {
+        for (; seen < manners.pieces->size(); ++seen) {
+          news.add_pieces(static_cast<uint32_t>((*manners.pieces)[seen]));
+        }
+      }
+      if (news.whole() || news.pieces_size() > 0) writer->Write(news);
+      if (news.whole()) return grpc::Status::OK;
+      if (manners.gave_up) return ToGrpcStatus(MakeError(Reason::kBookGone, "it has given up"));
+      changed.WaitFor(&mutex, absl::Milliseconds(10));
+    }
+    return grpc::Status::CANCELLED;
+  }
+
+  grpc::Status Release(grpc::ServerContext*, const v1::ReleaseRequest*,
+                       v1::ReleaseResponse*) override {
+    std::function<void()> asked;
+    {
+      MutexLock lock(&mutex);
+      ++releases;
+      asked = on_release;
+    }
+    if (asked) asked();
+    return ToGrpcStatus(absl::UnavailableError("ask again later"));
+  }
+
+  bool HasPieces(const std::vector<uint64_t>& pieces, uint64_t offset, uint64_t bytes) const {
+    const uint64_t length = PieceLength(book.id.size);
+    for (uint64_t piece = offset / length; piece * length < offset + bytes; ++piece) {
+      if (std::find(pieces.begin(), pieces.end(), piece) == pieces.end()) return false;
+    }
+    return true;
   }
 
   Manners Begin() {
@@ -174,8 +230,11 @@ struct FakeHolder::State final : v1::FileService::Service {
   int standing_still ABSL_GUARDED_BY(mutex) = 0;
   int manifests ABSL_GUARDED_BY(mutex) = 0;
   int downloads ABSL_GUARDED_BY(mutex) = 0;
+  int releases ABSL_GUARDED_BY(mutex) = 0;
+  std::function<void()> on_release ABSL_GUARDED_BY(mutex);
   uint64_t bytes_sent ABSL_GUARDED_BY(mutex) = 0;
   std::vector<uint64_t> offsets ABSL_GUARDED_BY(mutex);
+  std::vector<uint64_t> bites ABSL_GUARDED_BY(mutex);
   std::unique_ptr<RpcServer> server;
 };
 
@@ -202,7 +261,41 @@ BookHolder FakeHolder::AsHolder(uint32_t peer_id) const {
           .key = state_->key.public_key(),
           .address = address(),
           .listing = 1,
-          .name = Must(BookName::Parse("book"))};
+          .name = Must(BookName::Parse("book")),
+          .partial = state_->Begin().pieces.has_value()};
+}
+
+void FakeHolder::HaveOnly(std::vector<uint64_t> pieces) {
+  MutexLock lock(&state_->mutex);
+  state_->manners.pieces = std::move(pieces);
+  state_->changed.NotifyAll();
+}
+
+void FakeHolder::HaveAll() {
+  MutexLock lock(&state_->mutex);
+  state_->manners.pieces.reset();
+  state_->changed.NotifyAll();
+}
+
+void FakeHolder::GiveUp() {
+  MutexLock lock(&state_->mutex);
+  state_->manners.gave_up = true;
+  state_->changed.NotifyAll();
+}
+
+void FakeHolder::OnRelease(std::function<void()> asked) {
+  MutexLock lock(&state_->mutex);
+  state_->on_release = std::move(asked);
+}
+
+int FakeHolder::releases() const {
+  MutexLock lock(&state_->mutex);
+  return state_->releases;
+}
+
+void FakeHolder::KnowNoManifest() {
+  MutexLock lock(&state_->mutex);
+  state_->manners.no_manifest = true;
 }
 
 void FakeHolder::CorruptPiece(uint64_t n) {
@@ -255,6 +348,11 @@ void FakeHolder::LieAboutManifest(Lie lie) {
   state_->manners.lie = lie;
 }
 
+void FakeHolder::GiveManifestLate() {
+  MutexLock lock(&state_->mutex);
+  state_->manners.manifest_late = true;
+}
+
 void FakeHolder::SendWrongOffsets() {
   MutexLock lock(&state_->mutex);
   state_->manners.wrong_offsets = true;
@@ -293,6 +391,11 @@ int FakeHolder::downloads() const {
 uint64_t FakeHolder::bytes_sent() const {
   MutexLock lock(&state_->mutex);
   return state_->bytes_sent;
+}
+
+std::vector<uint64_t> FakeHolder::bites() const {
+  MutexLock lock(&state_->mutex);
+  return state_->bites;
 }
 
 std::vector<uint64_t> FakeHolder::offsets() const {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -151,6 +152,8 @@ class FakeHolder {
   void QueueAt(std::vector<uint32_t> positions);
   enum class Lie { kWrongHash, kNoHashes, kOneTooFew, kHalfAHash };
   void LieAboutManifest(Lie lie);
+  // Gives its manifest only once somebody downloads from it.
+  void GiveManifestLate();
   // Counts the offsets of chunks from one byte further on.
   void SendWrongOffsets();
   // Ends with OK after this many bytes.
@@ -159,15 +162,26 @@ class FakeHolder {
   void SendTooMuch();
   // Sends chunks without data, again and again.
   void SendEmptyChunks();
+  // It is still receiving the book, and has these pieces so far; the later ones are news.
+  void HaveOnly(std::vector<uint64_t> pieces);
+  void HaveAll();
+  // It does not receive the book any more.
+  void GiveUp();
+  void KnowNoManifest();
+  // Called whenever it is asked to give the book away, which it never answers for good.
+  void OnRelease(std::function<void()> asked);
   // Chunks of this size; 1 MiB otherwise.
   void SetChunkBytes(uint64_t bytes);
 
   int manifests() const;
   int downloads() const;
+  int releases() const;
   // Of books, in chunks.
   uint64_t bytes_sent() const;
   // read_offset of each download.
   std::vector<uint64_t> offsets() const;
+  // The largest chunks that were wished for.
+  std::vector<uint64_t> bites() const;
 
  private:
   struct State;

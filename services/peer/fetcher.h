@@ -1,15 +1,14 @@
-// Gets the bytes of one book from those who have it, and verifies each piece before it counts.
+// Gets the bytes of one book from everybody who has it, and verifies each piece before it counts.
 #ifndef ARKSHARE_SERVICES_PEER_FETCHER_H_
 #define ARKSHARE_SERVICES_PEER_FETCHER_H_
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <grpcpp/client_context.h>
+#include <absl/time/time.h>
 
 #include <functional>
 #include <optional>
 #include <set>
-#include <string>
 #include <vector>
 
 #include "lib/core/mutex.h"
@@ -19,27 +18,50 @@
 
 namespace arkshare {
 
+class BookFetch;
+class PartialBook;
+
+// Where a stream stands in a holder's queue, by the holder's word.
+struct QueuePlace {
+  int position = 0;  // how many are served before
+  std::optional<absl::Duration> estimated_wait{};
+};
+
+QueuePlace QueuePlaceOf(const v1::DownloadResponse::Queued& queued);
+
 // Thread-safe: several fetches may run at a time.
 class Fetcher {
  public:
   // All must outlive it.
   Fetcher(Holders* holders, RateLimiter* download_limiter, IdleWatchdog* watchdog)
-      : holders_(holders), limiter_(download_limiter), watchdog_(watchdog) {}
+      : parts_{holders, download_limiter, watchdog} {}
+
+  struct Parts {
+    Holders* holders;
+    RateLimiter* limiter;
+    IdleWatchdog* watchdog;
+  };
 
   struct Job {
     ContentId content;
-    // An empty file, for reading and writing; only verified pieces are written to it.
+    // A file for reading and writing. Pieces of the book that it holds already, from a fetch that
+    // was interrupted, are kept; what else it holds is overwritten.
     int fd = -1;
-    // Who has the book now; asked again when those that were known have failed.
+    // Who has the book now; asked at first, when those that were known have failed, and now and
+    // then.
     std::function<absl::StatusOr<std::vector<BookHolder>>()> find_holders;
     // When this one says that the book has moved, nobody else is asked: its listing cannot be
     // taken.
     std::optional<PublicKey> source;
-    // Told, without locks, about verified bytes and the place in a holder's queue (nullopt: not
-    // queued).
-    std::function<void(uint64_t bytes, std::optional<int> queue_position)> on_progress;
+    // Where others may read the pieces as they are verified; nullptr for nowhere. Then the first
+    // piece is one by chance, so that those who begin together have something for each other.
+    PartialBook* offer = nullptr;
+    // Told, from the thread that called Fetch and without locks, about verified bytes and the place
+    // in a holder's queue (nullopt: not queued).
+    std::function<void(uint64_t bytes, std::optional<QueuePlace> place)> on_progress;
   };
-  // The piece hashes of the book, which is then whole in `job.fd`.
+  // The piece hashes of the book, which is then whole in `job.fd`. After an error, the pieces that
+  // were verified stand there, and another Fetch goes on with them.
   // Errors: kNoHolderReachable, kBookMoved, kContentMismatch, kDiskFull, Cancelled (after Stop).
   absl::StatusOr<std::vector<Sha256Digest>> Fetch(const Job& job);
 
@@ -47,21 +69,10 @@ class Fetcher {
   void Stop();
 
  private:
-  struct Work;
-  absl::Status FetchManifest(const BookHolder& holder, Work& work);
-  absl::Status FetchRun(const BookHolder& holder, Work& work);
-  bool Pace(uint64_t bytes, IdleWatchdog::Watch& watch);
-  bool Enter(grpc::ClientContext* context);
-  void Leave(grpc::ClientContext* context);
-  bool stopped() const;
-
-  Holders* const holders_;
-  RateLimiter* const limiter_;
-  IdleWatchdog* const watchdog_;
-  mutable Mutex mutex_;
-  CondVar stop_changed_;
+  const Parts parts_;
+  Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  std::set<grpc::ClientContext*> running_ ABSL_GUARDED_BY(mutex_);
+  std::set<BookFetch*> running_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

@@ -1,7 +1,6 @@
 #include "services/peer/file_service.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/time/clock.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -15,10 +14,12 @@
 namespace arkshare {
 namespace {
 
-constexpr uint64_t kChunkBytes = 1024 * 1024;
-constexpr uint64_t kSmallestChunkBytes = 4 * 1024;
 constexpr absl::Duration kStallLimit = absl::Seconds(30);
 constexpr int kMaxBatch = 1000;
+constexpr int kMaxPieceWatchers = 64;
+// News of pieces go out when there are so many, or after a moment.
+constexpr size_t kEnoughNews = 16;
+constexpr absl::Duration kNewsAtLeastEvery = absl::Milliseconds(10);
 
 absl::Status CheckBatch(int size) {
   if (size >= 1 && size <= kMaxBatch) return absl::OkStatus();
@@ -45,30 +46,34 @@ absl::Status BadSignature() {
                    "the signature does not belong to the receiver's key and this request");
 }
 
-// How much to send at a time: about half a second's worth of one upload's share of the limit. A
-// receiver that hears nothing for some seconds turns to another holder.
-uint64_t ChunkBytes(uint64_t bytes_per_second, int uploads) {
-  if (bytes_per_second == 0) return kChunkBytes;
-  const uint64_t share = bytes_per_second / static_cast<uint64_t>(std::max(uploads, 1));
-  return std::clamp<uint64_t>(share / 2, kSmallestChunkBytes, kChunkBytes);
-}
-
-// Takes `bytes` from the limiter and sleeps as it says, in pieces, so that a cancelled call ends
-// soon.
-bool Pace(RateLimiter* limiter, uint64_t bytes, grpc::ServerContext* context,
-          IdleWatchdog::Watch& watch) {
-  absl::Duration wait = limiter->Take(bytes);
-  while (wait > absl::ZeroDuration()) {
-    if (context->IsCancelled()) return false;
-    const absl::Duration nap = std::min(wait, absl::Milliseconds(100));
-    absl::SleepFor(nap);
-    wait -= nap;
-    watch.Progress();
+// Pieces that are here do not change any more.
+absl::Status ReadPartial(const PartialBook& book, uint64_t offset, absl::Span<uint8_t> out) {
+  const uint64_t piece_length = PieceLength(book.content().size);
+  for (uint64_t piece = offset / piece_length; piece * piece_length < offset + out.size();
+       ++piece) {
+    if (book.Has(piece)) continue;
+    return MakeError(Reason::kPieceNotHere, "this peer has not received that piece yet");
   }
-  return true;
+  return ReadFully(book.fd(), offset, out.data(), out.size());
 }
 
 }  // namespace
+
+absl::Status ReadServed(const ServedBook& book, uint64_t offset, absl::Span<uint8_t> out) {
+  const absl::Status read = ReadFully(book.fd.get(), offset, out.data(), out.size());
+  const absl::StatusOr<FileStat> now = StatFd(book.fd.get());
+  // Looked at after the read: bytes that were read before a change are those that were hashed.
+  if (read.ok() && now.ok() && now->identity == book.book.record.identity) return read;
+  return MakeError(Reason::kBookChanged,
+                   "the file is no longer what this peer listed; search again");
+}
+
+v1::DownloadResponse::Queued ToProto(const UploadQueue::Place& place) {
+  v1::DownloadResponse::Queued queued;
+  queued.set_position(static_cast<uint32_t>(place.position));
+  if (place.estimated_wait) *queued.mutable_estimated_wait() = ToProto(*place.estimated_wait);
+  return queued;
+}
 
 std::string RegistrationGate::Begin() {
   MutexLock lock(&mutex_);
@@ -110,31 +115,36 @@ absl::Status FileService::FillManifest(const v1::GetManifestRequest& request,
                                        v1::GetManifestResponse* response) {
   absl::StatusOr<ContentId> id = FromProto(request.content());
   if (!id.ok()) return id.status();
-  absl::StatusOr<ServedBook> book = parts_.library->OpenForServing(*id);
-  if (!book.ok()) return book.status();
+  absl::StatusOr<std::vector<Sha256Digest>> pieces = PiecesOf(*id);
+  if (!pieces.ok()) return pieces.status();
   *response->mutable_content() = ToProto(*id);
   response->set_piece_length_bytes(PieceLength(id->size));
-  std::vector<Sha256Digest> pieces;
-  if (PieceCount(id->size) == 1) {
-    pieces = {id->root};
-  } else if (PieceCount(id->size) > 1) {
-    std::optional<std::vector<Sha256Digest>> known = parts_.cache->FindPieces(*id);
-    if (!known) {  // the cache was thrown away
-      const FileIdentity& identity = book->book.record.identity;
-      absl::StatusOr<HashedFile> hashed = HashFile(book->fd.get(), identity);
-      if (!hashed.ok() || hashed->id != *id) {
-        return MakeError(Reason::kBookChanged,
-                         "the file is no longer what this peer listed; search again");
-      }
-      parts_.cache->Remember(identity, *id, hashed->pieces);
-      known = std::move(hashed->pieces);
-    }
-    pieces = *std::move(known);
-  }
   std::string* out = response->mutable_piece_hashes();
-  out->reserve(pieces.size() * sizeof(Sha256Digest));
-  for (const Sha256Digest& piece : pieces) out->append(DigestBytes(piece));
+  out->reserve(pieces->size() * sizeof(Sha256Digest));
+  for (const Sha256Digest& piece : *pieces) out->append(DigestBytes(piece));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Sha256Digest>> FileService::PiecesOf(const ContentId& id) {
+  absl::StatusOr<ServedBook> book = parts_.library->OpenForServing(id);
+  if (!book.ok()) {
+    const std::shared_ptr<PartialBook> partial = parts_.partials->Find(id);
+    if (partial == nullptr) return book.status();
+    if (std::optional<std::vector<Sha256Digest>> known = partial->manifest()) return *known;
+    return MakeError(Reason::kPieceNotHere, "this peer does not know the book's pieces yet");
+  }
+  if (PieceCount(id.size) == 0) return std::vector<Sha256Digest>();
+  if (PieceCount(id.size) == 1) return std::vector<Sha256Digest>{id.root};
+  if (std::optional<std::vector<Sha256Digest>> known = parts_.cache->FindPieces(id)) return *known;
+  // The cache was thrown away.
+  const FileIdentity& identity = book->book.record.identity;
+  absl::StatusOr<HashedFile> hashed = HashFile(book->fd.get(), identity);
+  if (!hashed.ok() || hashed->id != id) {
+    return MakeError(Reason::kBookChanged,
+                     "the file is no longer what this peer listed; search again");
+  }
+  parts_.cache->Remember(identity, id, hashed->pieces);
+  return std::move(hashed->pieces);
 }
 
 grpc::Status FileService::Download(grpc::ServerContext* context, const v1::DownloadRequest* request,
@@ -153,49 +163,97 @@ absl::Status FileService::Serve(grpc::ServerContext* context, const v1::Download
                                   " is beyond the end of the book at ", id->size));
   }
   absl::StatusOr<ServedBook> book = parts_.library->OpenForServing(*id);
-  if (!book.ok()) return book.status();
+  // What is still being received can be served as far as it has come.
+  const std::shared_ptr<PartialBook> partial = book.ok() ? nullptr : parts_.partials->Find(*id);
+  if (!book.ok() && partial == nullptr) return book.status();
 
   IdleWatchdog::Watch watch(parts_.watchdog, kStallLimit, [context] { context->TryCancel(); });
   v1::DownloadResponse response;
-  absl::StatusOr<UploadQueue::Slot> slot = parts_.queue->Enter([&](int position) {
-    response.mutable_queued()->set_position(static_cast<uint32_t>(position));
-    watch.Progress();
-    return !context->IsCancelled() && writer->Write(response);
-  });
-  if (!slot.ok()) return slot.status();
-
   uint64_t offset = request.read_offset();
   uint64_t end = id->size;
   if (request.read_limit() > 0) end = offset + std::min(request.read_limit(), end - offset);
+  // The connection stands for the receiver: its key is not known here, and several may share an
+  // address.
+  absl::StatusOr<UploadQueue::Slot> slot =
+      parts_.queue->Enter(context->peer(), end - offset, [&](const UploadQueue::Place& place) {
+        *response.mutable_queued() = ToProto(place);
+        watch.Progress();
+        return !context->IsCancelled() && writer->Write(response);
+      });
+  if (!slot.ok()) return slot.status();
+
   *response.mutable_header()->mutable_content() = ToProto(*id);
   response.mutable_header()->set_range_offset(offset);
   response.mutable_header()->set_range_length(end - offset);
   if (!writer->Write(response)) return absl::CancelledError("the receiver has gone");
 
+  const std::function<bool()> wanted = [&] {
+    watch.Progress();
+    return !context->IsCancelled();
+  };
+  const uint64_t most = request.max_chunk_bytes() == 0
+                            ? UploadTurns::kMostBytes
+                            : std::max<uint64_t>(request.max_chunk_bytes(), kBlockBytes);
   while (offset < end) {
-    if (book->ended->load(std::memory_order_relaxed)) {
+    const uint64_t n = slot->Next(std::min(most, end - offset), wanted);
+    if (n == 0) return absl::CancelledError("the receiver has gone");
+    if (partial == nullptr && book->ended->load(std::memory_order_relaxed)) {
       // This listing went; another one with the same content may still be here.
       book = parts_.library->OpenForServing(*id);
       if (!book.ok()) return book.status();
     }
-    const size_t n =
-        std::min(ChunkBytes(parts_.upload_limiter->rate(), parts_.queue->running()), end - offset);
     v1::DownloadResponse::Chunk* chunk = response.mutable_chunk();
     chunk->set_offset(offset);
     chunk->mutable_data()->resize(n);
-    absl::Status read = ReadFully(book->fd.get(), offset,
-                                  reinterpret_cast<uint8_t*>(chunk->mutable_data()->data()), n);
-    absl::StatusOr<FileStat> now = StatFd(book->fd.get());
-    // Looked at after the read: bytes that were read before a change are those that were hashed.
-    if (!read.ok() || !now.ok() || now->identity != book->book.record.identity) {
-      return MakeError(Reason::kBookChanged,
-                       "the file is no longer what this peer listed; search again");
-    }
-    if (!Pace(parts_.upload_limiter, n, context, watch) || !writer->Write(response)) {
-      return absl::CancelledError("the receiver has gone");
-    }
+    const auto out = absl::MakeSpan(reinterpret_cast<uint8_t*>(chunk->mutable_data()->data()), n);
+    absl::Status read =
+        partial == nullptr ? ReadServed(*book, offset, out) : ReadPartial(*partial, offset, out);
+    if (!read.ok()) return read;
+    if (!writer->Write(response)) return absl::CancelledError("the receiver has gone");
     watch.Progress();
     offset += n;
+  }
+  return absl::OkStatus();
+}
+
+grpc::Status FileService::WatchPieces(grpc::ServerContext* context,
+                                      const v1::WatchPiecesRequest* request,
+                                      grpc::ServerWriter<v1::WatchPiecesResponse>* writer) {
+  absl::Status status = MakeError(Reason::kQueueFull, "too many others watch this peer's pieces",
+                                  {}, absl::Seconds(5));
+  if (++piece_watchers_ <= kMaxPieceWatchers) status = TellPieces(context, *request, writer);
+  --piece_watchers_;
+  return ToGrpcStatus(status);
+}
+
+absl::Status FileService::TellPieces(grpc::ServerContext* context,
+                                     const v1::WatchPiecesRequest& request,
+                                     grpc::ServerWriter<v1::WatchPiecesResponse>* writer) {
+  absl::StatusOr<ContentId> id = FromProto(request.content());
+  if (!id.ok()) return id.status();
+  v1::WatchPiecesResponse response;
+  const absl::Status whole = parts_.library->OpenForServing(*id).status();
+  const std::shared_ptr<PartialBook> partial = whole.ok() ? nullptr : parts_.partials->Find(*id);
+  if (partial == nullptr) {
+    if (!whole.ok()) return whole;
+    response.set_whole(true);
+    writer->Write(response);
+    return absl::OkStatus();
+  }
+  for (size_t seen = 0; !response.whole();) {
+    // Not for longer: a cancelled call tells nobody.
+    PartialBook::News news = partial->Await(seen, 1, absl::Seconds(1));
+    if (!news.pieces.empty()) news = partial->Await(seen, kEnoughNews, kNewsAtLeastEvery);
+    if (context->IsCancelled()) return absl::CancelledError("the receiver has gone");
+    if (news.closed && !news.whole) {
+      return MakeError(Reason::kBookGone, "this peer does not receive the book any more");
+    }
+    if (news.pieces.empty() && !news.whole) continue;
+    seen += news.pieces.size();
+    response.clear_pieces();
+    for (const uint64_t piece : news.pieces) response.add_pieces(static_cast<uint32_t>(piece));
+    response.set_whole(news.whole);
+    if (!writer->Write(response)) return absl::CancelledError("the receiver has gone");
   }
   return absl::OkStatus();
 }

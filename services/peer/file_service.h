@@ -2,15 +2,16 @@
 #ifndef ARKSHARE_SERVICES_PEER_FILE_SERVICE_H_
 #define ARKSHARE_SERVICES_PEER_FILE_SERVICE_H_
 
+#include <atomic>
 #include <string>
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/core/key.h"
-#include "lib/core/rate_limiter.h"
 #include "services/peer/handover.h"
 #include "services/peer/hash_cache.h"
 #include "services/peer/idle_watchdog.h"
 #include "services/peer/library.h"
+#include "services/peer/partial_books.h"
 #include "services/peer/upload_queue.h"
 
 namespace arkshare {
@@ -26,6 +27,10 @@ class RegistrationGate {
   std::string current_ ABSL_GUARDED_BY(mutex_);
 };
 
+v1::DownloadResponse::Queued ToProto(const UploadQueue::Place& place);
+// Bytes of the book as it was when it was hashed. kBookChanged.
+absl::Status ReadServed(const ServedBook& book, uint64_t offset, absl::Span<uint8_t> out);
+
 // Synchronous handlers: a thread each, bounded by the upload queue; blocking writes are the
 // back-pressure.
 class FileService final : public v1::FileService::Service {
@@ -35,9 +40,9 @@ class FileService final : public v1::FileService::Service {
     Handover* handover;
     HashCache* cache;
     UploadQueue* queue;
-    RateLimiter* upload_limiter;
     IdleWatchdog* watchdog;
     const RegistrationGate* gate;
+    PartialBooks* partials;
   };
 
   FileService(Parts parts, PrivateKey key);
@@ -48,6 +53,10 @@ class FileService final : public v1::FileService::Service {
                            v1::GetManifestResponse* response) override;
   grpc::Status Download(grpc::ServerContext* context, const v1::DownloadRequest* request,
                         grpc::ServerWriter<v1::DownloadResponse>* writer) override;
+  grpc::Status WatchPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest* request,
+                           grpc::ServerWriter<v1::WatchPiecesResponse>* writer) override;
+  grpc::Status DownloadMany(grpc::ServerContext* context, const v1::DownloadManyRequest* request,
+                            grpc::ServerWriter<v1::DownloadManyResponse>* writer) override;
   grpc::Status Release(grpc::ServerContext* context, const v1::ReleaseRequest* request,
                        v1::ReleaseResponse* response) override;
   grpc::Status Confirm(grpc::ServerContext* context, const v1::ConfirmRequest* request,
@@ -56,12 +65,19 @@ class FileService final : public v1::FileService::Service {
  private:
   absl::Status Serve(grpc::ServerContext* context, const v1::DownloadRequest& request,
                      grpc::ServerWriter<v1::DownloadResponse>* writer);
+  absl::Status ServeMany(grpc::ServerContext* context, const v1::DownloadManyRequest& request,
+                         grpc::ServerWriter<v1::DownloadManyResponse>* writer);
+  absl::Status ReadSmall(const ContentId& id, std::string* out);
   absl::Status FillManifest(const v1::GetManifestRequest& request,
                             v1::GetManifestResponse* response);
+  absl::StatusOr<std::vector<Sha256Digest>> PiecesOf(const ContentId& id);
+  absl::Status TellPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest& request,
+                          grpc::ServerWriter<v1::WatchPiecesResponse>* writer);
 
   const Parts parts_;
   const PrivateKey key_;
   const std::string boot_id_;
+  std::atomic<int> piece_watchers_ = 0;
 };
 
 }  // namespace arkshare

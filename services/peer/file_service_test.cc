@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <limits>
 #include <thread>
 
@@ -26,6 +27,8 @@ using testing::SizeIs;
 constexpr uint64_t kMiB = 1 << 20;
 // More than gRPC keeps on its way to a reader that reads nothing.
 constexpr uint64_t kMuch = 64 * kMiB;
+// More than what passes in the small lane.
+constexpr uint64_t kQueued = 300 * 1024;
 
 absl::Status FromWire(const grpc::Status& status) { return FromGrpcStatus(status, "the peer"); }
 
@@ -112,7 +115,7 @@ class FileServiceTest : public testing::Test {
     return Begin(id, offset, limit)->ReadAll();
   }
   UploadQueue::Slot TakeSlot() {
-    return Must(queue_.Enter([](int) { return false; }));
+    return Must(queue_.Enter("the test", kQueued, [](const UploadQueue::Place&) { return false; }));
   }
 
   v1::ReleaseRequest ReleaseRequestFor(const std::vector<ReleaseItem>& items) {
@@ -175,12 +178,12 @@ class FileServiceTest : public testing::Test {
   TempFolder temp_;
   FakeClock clock_;
   PeerDisk disk_{temp_.path()};
-  UploadQueue queue_{1};
-  RateLimiter limiter_{Clock::Real(), 0};
+  UploadQueue queue_{{.line = {.slots = 1}}, Clock::Real()};
   IdleWatchdog watchdog_{&clock_};
   RegistrationGate gate_;
+  PartialBooks partials_;
   FileService service_{{disk_.library.get(), disk_.handover.get(), disk_.cache.get(), &queue_,
-                        &limiter_, &watchdog_, &gate_},
+                        &watchdog_, &gate_, &partials_},
                        disk_.key};
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<v1::FileService::Stub> stub_;
@@ -311,13 +314,30 @@ TEST_F(FileServiceTest, SendsNothingOfWhatIsNotHere) {
   EXPECT_EQ(GetErrorMetadata(moved.status)["moved_to_public_key"], receiver_.public_key().hex());
 }
 
+TEST_F(FileServiceTest, ChunksAreNoLargerThanTheReceiverWishes) {
+  const FakeBook book = FakeBook::OfSize(300 * 1024);
+  disk_.List("book", book);
+  const auto chunks = [&](uint32_t wish) {
+    v1::DownloadRequest request;
+    *request.mutable_content() = ToProto(book.id);
+    request.set_max_chunk_bytes(wish);
+    Stream stream;
+    stream.reader = stub_->Download(&stream.context, request);
+    EXPECT_TRUE(stream.ReadAll().bytes == book.bytes);
+    return stream.answer.chunks;
+  };
+  EXPECT_THAT(chunks(100 * 1024), ElementsAre(100 * 1024, 100 * 1024, 100 * 1024));
+  EXPECT_THAT(chunks(1), SizeIs(19)) << "a byte at a time would cost more than it brings";
+  EXPECT_THAT(chunks(std::numeric_limits<uint32_t>::max()), SizeIs(1));
+}
+
 TEST_F(FileServiceTest, UnderALimitChunksAreSmallEnoughToComeOften) {
   const FakeBook book = FakeBook::OfSize(kMiB);
   disk_.List("book", book);
-  limiter_.SetRate(8 * kMiB);
+  queue_.SetLimit(8 * kMiB);
   const Answer fast = Download(book.id);
   EXPECT_TRUE(fast.bytes == book.bytes);
-  limiter_.SetRate(256 * 1024);
+  queue_.SetLimit(256 * 1024);
   // A receiver that hears nothing for five seconds turns away.
   const Answer slow = Download(book.id, 0, 128 * 1024);
   EXPECT_EQ(ReasonOf(slow.status), "OK");
@@ -326,13 +346,13 @@ TEST_F(FileServiceTest, UnderALimitChunksAreSmallEnoughToComeOften) {
   auto stream = Begin(book.id);
   while (stream->answer.chunks.empty()) ASSERT_TRUE(stream->Read());
   EXPECT_THAT(stream->answer.chunks, Each(Le(256 * 1024)));
-  limiter_.SetRate(0);
+  queue_.SetLimit(0);
 }
 
 // --- Download: the queue ---
 
 TEST_F(FileServiceTest, TellsWhoWaitsWhereItStands) {
-  const FakeBook book = FakeBook::OfSize(1000);
+  const FakeBook book = FakeBook::OfSize(kQueued);
   disk_.List("book", book);
   std::optional<UploadQueue::Slot> slot(TakeSlot());
   std::unique_ptr<Stream> first = BeginInQueue(book.id);
@@ -346,11 +366,11 @@ TEST_F(FileServiceTest, TellsWhoWaitsWhereItStands) {
 }
 
 TEST_F(FileServiceTest, SixtyFourMayWaitAndTheNextIsToldWhenToComeAgain) {
-  const FakeBook book = FakeBook::OfSize(1000);
+  const FakeBook book = FakeBook::OfSize(kQueued);
   disk_.List("book", book);
   std::optional<UploadQueue::Slot> slot(TakeSlot());
   std::vector<std::unique_ptr<Stream>> waiting;
-  for (int i = 0; i < UploadQueue::kMaxWaiting; ++i) waiting.push_back(BeginInQueue(book.id));
+  for (int i = 0; i < 64; ++i) waiting.push_back(BeginInQueue(book.id));
   const Answer answer = Download(book.id);
   EXPECT_EQ(ReasonOf(answer.status), "QUEUE_FULL");
   EXPECT_EQ(answer.status.code(), absl::StatusCode::kResourceExhausted);
@@ -363,7 +383,7 @@ TEST_F(FileServiceTest, SixtyFourMayWaitAndTheNextIsToldWhenToComeAgain) {
 }
 
 TEST_F(FileServiceTest, WhoLeavesTheLineIsForgotten) {
-  const FakeBook book = FakeBook::OfSize(1000);
+  const FakeBook book = FakeBook::OfSize(kQueued);
   disk_.List("book", book);
   std::optional<UploadQueue::Slot> slot(TakeSlot());
   std::unique_ptr<Stream> first = BeginInQueue(book.id);
@@ -375,7 +395,7 @@ TEST_F(FileServiceTest, WhoLeavesTheLineIsForgotten) {
 }
 
 TEST_F(FileServiceTest, AClosedQueueTurnsDownloadsAway) {
-  const FakeBook book = FakeBook::OfSize(1000);
+  const FakeBook book = FakeBook::OfSize(kQueued);
   disk_.List("book", book);
   const UploadQueue::Slot slot = TakeSlot();
   std::unique_ptr<Stream> waiting = BeginInQueue(book.id);
@@ -387,7 +407,7 @@ TEST_F(FileServiceTest, AClosedQueueTurnsDownloadsAway) {
 // --- Download: what happens meanwhile ---
 
 TEST_F(FileServiceTest, GivenAwayWhileItWaited) {
-  const FakeBook book = FakeBook::OfSize(1000);
+  const FakeBook book = FakeBook::OfSize(kQueued);
   const Book listed = disk_.List("book", book);
   std::optional<UploadQueue::Slot> slot(TakeSlot());
   std::unique_ptr<Stream> waiting = BeginInQueue(book.id);
@@ -472,6 +492,76 @@ TEST_F(HeldReaderTest, WhoTakesNothingLosesItsSlot) {
   const Answer answer = stream_->ReadAll();
   EXPECT_TRUE(absl::IsCancelled(answer.status)) << answer.status;
   ExpectTrueBeginning(answer);
+}
+
+TEST_F(HeldReaderTest, ASmallBookDoesNotWaitBehindIt) {
+  const FakeBook small = FakeBook::OfSize(UploadLine::kSmallBytes, 7);
+  disk_.List("small", small);
+  std::unique_ptr<Stream> large = BeginInQueue(book_.id);
+  for (int i = 0; i < 20; ++i) {
+    const Answer answer = Download(small.id);
+    EXPECT_EQ(ReasonOf(answer.status), "OK");
+    EXPECT_THAT(answer.positions, IsEmpty());
+    EXPECT_TRUE(answer.bytes == small.bytes);
+  }
+  // So does the end of a large one.
+  EXPECT_THAT(Download(book_.id, kMuch - 1000).positions, IsEmpty());
+  EXPECT_EQ(large->answer.headers, 0);
+}
+
+// --- Download: fairness ---
+
+TEST_F(FileServiceTest, AReceiverWithSeveralStreamsGetsNoMoreThanOneWithOne) {
+  UploadQueue queue({.line = {.slots = 8}, .bytes_per_second = 8 * kMiB}, Clock::Real());
+  FileService service({disk_.library.get(), disk_.handover.get(), disk_.cache.get(), &queue,
+                       &watchdog_, &gate_, &partials_},
+                      disk_.key);
+  const std::unique_ptr<RpcServer> server =
+      Must(RpcServer::Start({.listen = "127.0.0.1:0"}, {&service}));
+  const FakeBook book = FakeBook::OfSize(8 * kMiB);
+  disk_.List("book", book);
+  v1::DownloadRequest request;
+  *request.mutable_content() = ToProto(book.id);
+  std::atomic<uint64_t> greedy{0};
+  std::atomic<bool> stop{false};
+  const auto many =
+      v1::FileService::NewStub(MakeChannel(server->address(), grpc::InsecureChannelCredentials()));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        grpc::ClientContext context;
+        const auto reader = many->Download(&context, request);
+        v1::DownloadResponse message;
+        while (!stop && reader->Read(&message)) greedy += message.chunk().data().size();
+        context.TryCancel();
+        while (reader->Read(&message)) {
+        }
+      }
+    });
+  }
+  while (greedy < kMiB) std::this_thread::yield();
+  const auto one =
+      v1::FileService::NewStub(MakeChannel(server->address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  const auto reader = one->Download(&context, request);
+  v1::DownloadResponse message;
+  uint64_t modest = 0;
+  uint64_t before = 0;
+  while (modest < 4 * kMiB && reader->Read(&message)) {
+    if (modest == 0) before = greedy;
+    modest += message.chunk().data().size();
+  }
+  const uint64_t meanwhile = greedy - before;
+  EXPECT_GE(modest, 4 * kMiB);
+  // Some messages may be on their way to either.
+  EXPECT_LE(meanwhile, modest + 2 * kMiB);
+  EXPECT_GE(meanwhile, modest - 2 * kMiB);
+  context.TryCancel();
+  while (reader->Read(&message)) {
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
 }
 
 // --- Release ---

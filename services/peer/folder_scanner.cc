@@ -1,6 +1,7 @@
 #include "services/peer/folder_scanner.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
@@ -88,7 +89,7 @@ void FolderScanner::ScheduleAt(const std::string& path, absl::Time time) {
   changed_.NotifyAll();
 }
 
-void FolderScanner::Examine(const std::string& path) { ExamineNow(path, Depth::kHash); }
+void FolderScanner::Examine(const std::string& path) { ExamineNow(path, Depth::kAtOnce); }
 
 void FolderScanner::ExamineNow(const std::string& path, Depth depth) {
   {
@@ -138,7 +139,10 @@ void FolderScanner::Look(const std::string& path, Depth depth) {
     if (depth == Depth::kCacheOnly) return Schedule(path, absl::ZeroDuration());
     const absl::Time written = absl::FromUnixNanos(stat->identity.mtime_ns);
     const absl::Duration age = clock_->Now() - written;
-    if (age >= absl::ZeroDuration() && age < kTimeGrain) return Schedule(path, kTimeGrain);
+    if (age >= absl::ZeroDuration() && age < kTimeGrain) {
+      if (depth != Depth::kAtOnce) return Schedule(path, kTimeGrain);
+      absl::SleepFor(kTimeGrain - age);
+    }
 
     absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(path);
     if (!file.ok()) {

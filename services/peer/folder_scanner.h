@@ -37,11 +37,13 @@ class FolderScanner {
 
   // Examine this path soon. Thread-safe.
   void Request(const std::string& path);
-  // Examines a path in this thread, hashing it when needed. Thread-safe.
+  // Examines a path in this thread, hashing it when needed: what is whole and may be shared is
+  // listed on return. Thread-safe.
   void Examine(const std::string& path);
 
  private:
-  enum class Depth { kCacheOnly, kHash };
+  // kAtOnce is kHash that waits for a file just written to settle, instead of coming back to it.
+  enum class Depth { kCacheOnly, kHash, kAtOnce };
   // One thread a path at a time; who comes second sees what the first has made of it.
   void ExamineNow(const std::string& path, Depth depth);
   void Look(const std::string& path, Depth depth);

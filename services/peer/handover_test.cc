@@ -170,7 +170,7 @@ TEST_F(HandoverTest, AnUnsettledBookMayBeAskedForAgain) {
   EXPECT_TRUE(GetRetryAfter(status).has_value());
   EXPECT_EQ(File("book"), one_.bytes);
   EXPECT_EQ(Must(disk_->ledger->FindRelease(item.transfer_id)), std::nullopt);
-  Must(disk_->library->Settle(record.number));
+  Must(disk_->library->Settle({record.number}));
   EXPECT_TRUE(Release(item).ok());
 }
 

@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<HashCache>> HashCache::Open(const SharedFolder& f
 
 std::optional<ContentId> HashCache::FindContent(const FileIdentity& identity) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(),
+  SqlStatement rows(db_.get(),
                     "SELECT root FROM files WHERE inode = ? AND size = ? AND mtime_ns = ?");
   absl::StatusOr<bool> row = rows.Bind(static_cast<int64_t>(identity.inode))
                                  .Bind(static_cast<int64_t>(identity.size))
@@ -63,7 +63,7 @@ std::optional<ContentId> HashCache::FindContent(const FileIdentity& identity) {
 
 std::optional<std::vector<Sha256Digest>> HashCache::FindPieces(const ContentId& id) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(), "SELECT hashes FROM pieces WHERE root = ? AND size = ?");
+  SqlStatement rows(db_.get(), "SELECT hashes FROM pieces WHERE root = ? AND size = ?");
   absl::StatusOr<bool> row =
       rows.BindBlob(DigestBytes(id.root)).Bind(static_cast<int64_t>(id.size)).Step();
   LogFailure(row.status());
@@ -77,21 +77,30 @@ std::optional<std::vector<Sha256Digest>> HashCache::FindPieces(const ContentId& 
 
 void HashCache::Remember(const FileIdentity& identity, const ContentId& id,
                          absl::Span<const Sha256Digest> pieces) {
+  RememberAll({Entry{identity, id, {pieces.begin(), pieces.end()}}});
+}
+
+void HashCache::RememberAll(absl::Span<const Entry> entries) {
   MutexLock lock(&mutex_);
   LogFailure(db_->Transaction([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement file(db_->handle(), "INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?)");
-    absl::Status s = file.Bind(static_cast<int64_t>(identity.inode))
-                         .Bind(static_cast<int64_t>(identity.size))
-                         .Bind(identity.mtime_ns)
-                         .BindBlob(DigestBytes(id.root))
-                         .Run();
-    if (!s.ok() || pieces.size() <= 1) return s;
-    SqlStatement list(db_->handle(), "INSERT OR REPLACE INTO pieces VALUES(?, ?, ?)");
-    return list.BindBlob(DigestBytes(id.root))
-        .Bind(static_cast<int64_t>(id.size))
-        .BindBlob(absl::string_view(reinterpret_cast<const char*>(pieces.data()),
-                                    pieces.size() * sizeof(Sha256Digest)))
-        .Run();
+    SqlStatement file(db_.get(), "INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?)");
+    SqlStatement list(db_.get(), "INSERT OR REPLACE INTO pieces VALUES(?, ?, ?)");
+    for (const auto& [identity, id, pieces] : entries) {
+      absl::Status s = file.Bind(static_cast<int64_t>(identity.inode))
+                           .Bind(static_cast<int64_t>(identity.size))
+                           .Bind(identity.mtime_ns)
+                           .BindBlob(DigestBytes(id.root))
+                           .Run();
+      if (s.ok() && pieces.size() > 1) {
+        s = list.BindBlob(DigestBytes(id.root))
+                .Bind(static_cast<int64_t>(id.size))
+                .BindBlob(absl::string_view(reinterpret_cast<const char*>(pieces.data()),
+                                            pieces.size() * sizeof(Sha256Digest)))
+                .Run();
+      }
+      if (!s.ok()) return s;
+    }
+    return absl::OkStatus();
   }));
 }
 

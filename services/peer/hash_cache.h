@@ -30,6 +30,13 @@ class HashCache {
   std::optional<std::vector<Sha256Digest>> FindPieces(const ContentId& id);
   void Remember(const FileIdentity& identity, const ContentId& id,
                 absl::Span<const Sha256Digest> pieces);
+  // Many in one transaction.
+  struct Entry {
+    FileIdentity identity;
+    ContentId id;
+    std::vector<Sha256Digest> pieces;
+  };
+  void RememberAll(absl::Span<const Entry> entries);
 
  private:
   explicit HashCache(std::unique_ptr<SqlDatabase> db) : db_(std::move(db)) {}

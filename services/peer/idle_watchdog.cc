@@ -25,8 +25,9 @@ IdleWatchdog::Watch::Watch(IdleWatchdog* dog, absl::Duration limit, std::functio
     : dog_(dog), limit_(limit), cancel_(std::move(cancel)), last_ns_(dog->NowNanos()) {
   MutexLock lock(&dog_->mutex_);
   number_ = dog_->next_number_++;
+  // With others to watch it wakes every tick anyway.
+  if (dog_->watches_.empty()) dog_->changed_.NotifyAll();
   dog_->watches_[number_] = this;
-  dog_->changed_.NotifyAll();
 }
 
 IdleWatchdog::Watch::~Watch() {

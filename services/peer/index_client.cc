@@ -12,6 +12,8 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(5);
+// A restarted index has all its peers to dial back: who asks twice only makes that longer.
+constexpr absl::Duration kRegisterTimeout = absl::Seconds(15);
 
 }  // namespace
 
@@ -61,7 +63,7 @@ absl::Status IndexClient::ToStatus(const grpc::Status& status) const {
 
 absl::StatusOr<v1::RegisterResponse> IndexClient::Register(const v1::RegisterRequest& request) {
   grpc::ClientContext context;
-  SetTimeout(context, kTimeout);
+  SetTimeout(context, kRegisterTimeout);
   v1::RegisterResponse response;
   const grpc::Status status = stub()->Register(&context, request, &response);
   if (!status.ok()) return ToStatus(status);

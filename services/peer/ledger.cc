@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS releases(
 CREATE UNIQUE INDEX IF NOT EXISTS releases_once ON releases(listing) WHERE state > 0;
 CREATE INDEX IF NOT EXISTS releases_content ON releases(root, size) WHERE state > 0;
 CREATE INDEX IF NOT EXISTS releases_hidden ON releases(state) WHERE state = 1;
+-- move: 0 a copy, 1 a move, 2 kept as a copy by the owner, because the source did not answer.
 CREATE TABLE IF NOT EXISTS transfers(
   transfer_id BLOB PRIMARY KEY, move INTEGER NOT NULL, source BLOB NOT NULL,
   source_listing INTEGER NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL, name TEXT NOT NULL,
@@ -95,7 +96,13 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
   if (!db.ok() && absl::IsResourceExhausted(db.status()) && folder->FreeReserve()) {
     db = SqlDatabase::Open(folder->StatePath("ledger.db"), /*durable=*/true);
   }
-  if (!db.ok()) return db.status();
+  if (!db.ok()) {
+    return absl::Status(db.status().code(),
+                        absl::StrCat("the ledger ", folder->StatePath("ledger.db"),
+                                     " cannot be opened: ", db.status().message(),
+                                     "; it holds what this peer has promised, so make room for it "
+                                     "or restore it from a backup, and do not remove it"));
+  }
   MutexLock lock(&ledger->mutex_);
   ledger->db_ = *std::move(db);
   absl::Status made = ledger->Commit(
@@ -123,8 +130,7 @@ absl::Status Ledger::Commit(Body body) {
 
 absl::StatusOr<std::vector<ListingRecord>> Ledger::PresentListings() {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(),
-                    absl::StrCat("SELECT ", kListingColumns, "WHERE state = 1").c_str());
+  SqlStatement rows(db_.get(), absl::StrCat("SELECT ", kListingColumns, "WHERE state = 1"));
   std::vector<ListingRecord> out;
   while (true) {
     absl::StatusOr<bool> row = rows.Step();
@@ -136,8 +142,7 @@ absl::StatusOr<std::vector<ListingRecord>> Ledger::PresentListings() {
 
 absl::StatusOr<std::optional<ListingRecord>> Ledger::FindListing(uint64_t number) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(),
-                    absl::StrCat("SELECT ", kListingColumns, "WHERE number = ?").c_str());
+  SqlStatement rows(db_.get(), absl::StrCat("SELECT ", kListingColumns, "WHERE number = ?"));
   absl::StatusOr<bool> row = rows.Bind(static_cast<int64_t>(number)).Step();
   if (!row.ok()) return row.status();
   if (!*row) return std::nullopt;
@@ -145,7 +150,7 @@ absl::StatusOr<std::optional<ListingRecord>> Ledger::FindListing(uint64_t number
 }
 
 absl::StatusOr<uint64_t> Ledger::InsertListing(const ListingRecord& listing) {
-  SqlStatement insert(db_->handle(),
+  SqlStatement insert(db_.get(),
                       "INSERT INTO listings(name, path, root, size, inode, mtime_ns, state, "
                       "unsettled) VALUES(?, ?, ?, ?, ?, ?, 1, ?)");
   absl::Status status = insert.BindText(listing.name.value())
@@ -166,7 +171,7 @@ absl::StatusOr<uint64_t> Ledger::ReplaceListing(uint64_t gone, ListingRecord::St
   uint64_t number = 0;
   absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (gone != 0) {
-      SqlStatement end(db_->handle(), "UPDATE listings SET state = ? WHERE number = ?");
+      SqlStatement end(db_.get(), "UPDATE listings SET state = ? WHERE number = ?");
       absl::Status s =
           end.Bind(static_cast<int64_t>(gone_state)).Bind(static_cast<int64_t>(gone)).Run();
       if (!s.ok()) return s;
@@ -179,10 +184,27 @@ absl::StatusOr<uint64_t> Ledger::ReplaceListing(uint64_t gone, ListingRecord::St
   return number;
 }
 
+absl::StatusOr<uint64_t> Ledger::DrawListingNumber() {
+  MutexLock lock(&mutex_);
+  uint64_t number = 0;
+  absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    SqlStatement insert(db_.get(),
+                        "INSERT INTO listings(name, path, root, size, inode, mtime_ns, state, "
+                        "unsettled) VALUES('', x'', x'', 0, 0, 0, 0, 0)");
+    if (absl::Status s = insert.Run(); !s.ok()) return s;
+    number = static_cast<uint64_t>(sqlite3_last_insert_rowid(db_->handle()));
+    // AUTOINCREMENT remembers it.
+    SqlStatement remove(db_.get(), "DELETE FROM listings WHERE number = ?");
+    return remove.Bind(static_cast<int64_t>(number)).Run();
+  });
+  if (!status.ok()) return status;
+  return number;
+}
+
 absl::Status Ledger::EndListing(uint64_t number, ListingRecord::State state) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement end(db_->handle(), "UPDATE listings SET state = ? WHERE number = ?");
+    SqlStatement end(db_.get(), "UPDATE listings SET state = ? WHERE number = ?");
     return end.Bind(static_cast<int64_t>(state)).Bind(static_cast<int64_t>(number)).Run();
   });
 }
@@ -190,8 +212,8 @@ absl::Status Ledger::EndListing(uint64_t number, ListingRecord::State state) {
 absl::Status Ledger::SettleListings(absl::Span<const uint64_t> numbers) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    SqlStatement settle(db_.get(), "UPDATE listings SET unsettled = 0 WHERE number = ?");
     for (uint64_t number : numbers) {
-      SqlStatement settle(db_->handle(), "UPDATE listings SET unsettled = 0 WHERE number = ?");
       if (absl::Status s = settle.Bind(static_cast<int64_t>(number)).Run(); !s.ok()) return s;
     }
     return absl::OkStatus();
@@ -232,17 +254,15 @@ absl::StatusOr<std::optional<ReleaseRecord>> FirstOf(
 
 absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindRelease(const TransferId& id) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(),
-                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE transfer_id = ?").c_str());
+  SqlStatement rows(db_.get(), absl::StrCat("SELECT ", kReleaseColumns, "WHERE transfer_id = ?"));
   rows.BindBlob(id.bytes());
   return FirstOf(SelectReleases(rows));
 }
 
 absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindReleaseOfListing(uint64_t listing) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(
-      db_->handle(),
-      absl::StrCat("SELECT ", kReleaseColumns, "WHERE listing = ? AND state > 0").c_str());
+  SqlStatement rows(db_.get(),
+                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE listing = ? AND state > 0"));
   rows.Bind(static_cast<int64_t>(listing));
   return FirstOf(SelectReleases(rows));
 }
@@ -250,11 +270,10 @@ absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindReleaseOfListing(uint64
 absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindReleaseOfContent(
     const ContentId& content) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(),
+  SqlStatement rows(db_.get(),
                     absl::StrCat("SELECT ", kReleaseColumns,
                                  "WHERE root = ? AND size = ? AND state > 0 ORDER BY rowid DESC "
-                                 "LIMIT 1")
-                        .c_str());
+                                 "LIMIT 1"));
   rows.BindBlob(Root(content)).Bind(static_cast<int64_t>(content.size));
   return FirstOf(SelectReleases(rows));
 }
@@ -262,12 +281,13 @@ absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindReleaseOfContent(
 absl::Status Ledger::RecordReleases(absl::Span<const ReleaseRecord> records) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    SqlStatement insert(db_.get(),
+                        "INSERT INTO releases(transfer_id, listing, root, size, receiver, state, "
+                        "ticket, reason, message, metadata, time) "
+                        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    SqlStatement end(db_.get(), "UPDATE listings SET state = ? WHERE number = ?");
     for (const ReleaseRecord& record : records) {
       const bool refused = record.state == ReleaseRecord::State::kRefused;
-      SqlStatement insert(db_->handle(),
-                          "INSERT INTO releases(transfer_id, listing, root, size, receiver, state, "
-                          "ticket, reason, message, metadata, time) "
-                          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
       absl::Status s =
           insert.BindBlob(record.item.transfer_id.bytes())
               .Bind(static_cast<int64_t>(record.item.listing))
@@ -283,7 +303,6 @@ absl::Status Ledger::RecordReleases(absl::Span<const ReleaseRecord> records) {
               .Run();
       if (!s.ok()) return s;
       if (refused) continue;
-      SqlStatement end(db_->handle(), "UPDATE listings SET state = ? WHERE number = ?");
       s = end.Bind(static_cast<int64_t>(ListingRecord::State::kReleased))
               .Bind(static_cast<int64_t>(record.item.listing))
               .Run();
@@ -297,8 +316,8 @@ absl::Status Ledger::RecordReleaseStates(absl::Span<const TransferId> ids,
                                          ReleaseRecord::State state) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    SqlStatement update(db_.get(), "UPDATE releases SET state = ? WHERE transfer_id = ?");
     for (const TransferId& id : ids) {
-      SqlStatement update(db_->handle(), "UPDATE releases SET state = ? WHERE transfer_id = ?");
       absl::Status s = update.Bind(static_cast<int64_t>(state)).BindBlob(id.bytes()).Run();
       if (!s.ok()) return s;
     }
@@ -308,99 +327,116 @@ absl::Status Ledger::RecordReleaseStates(absl::Span<const TransferId> ids,
 
 absl::StatusOr<std::vector<ReleaseRecord>> Ledger::HiddenReleases() {
   MutexLock lock(&mutex_);
-  SqlStatement rows(
-      db_->handle(),
-      absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 1 ORDER BY rowid").c_str());
+  SqlStatement rows(db_.get(),
+                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 1 ORDER BY rowid"));
   return SelectReleases(rows);
 }
 
-absl::Status Ledger::RecordIntent(const TransferRecord& record) {
+absl::Status Ledger::RecordIntents(absl::Span<const TransferRecord> records) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement insert(db_->handle(),
+    SqlStatement insert(db_.get(),
                         "INSERT INTO transfers(transfer_id, move, source, source_listing, root, "
                         "size, name, state, listing, ticket, index_told, confirmed) "
                         "VALUES(?, ?, ?, ?, ?, ?, ?, 1, 0, x'', 0, 0)");
-    return insert.BindBlob(record.id.bytes())
-        .Bind(record.move ? 1 : 0)
-        .BindBlob(record.source.bytes())
-        .Bind(static_cast<int64_t>(record.source_listing))
-        .BindBlob(Root(record.content))
-        .Bind(static_cast<int64_t>(record.content.size))
-        .BindText(record.name.value())
-        .Run();
+    for (const TransferRecord& record : records) {
+      absl::Status s = insert.BindBlob(record.id.bytes())
+                           .Bind(record.move ? 1 : 0)
+                           .BindBlob(record.source.bytes())
+                           .Bind(static_cast<int64_t>(record.source_listing))
+                           .BindBlob(Root(record.content))
+                           .Bind(static_cast<int64_t>(record.content.size))
+                           .BindText(record.name.value())
+                           .Run();
+      if (!s.ok()) return s;
+    }
+    return absl::OkStatus();
   });
 }
 
-absl::Status Ledger::RecordPrepared(const TransferId& id) {
+absl::Status Ledger::RecordPrepared(absl::Span<const TransferId> ids) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_->handle(), "UPDATE transfers SET state = 2 WHERE transfer_id = ?");
-    return update.BindBlob(id.bytes()).Run();
+    SqlStatement update(db_.get(), "UPDATE transfers SET state = 2 WHERE transfer_id = ?");
+    for (const TransferId& id : ids) {
+      if (absl::Status s = update.BindBlob(id.bytes()).Run(); !s.ok()) return s;
+    }
+    return absl::OkStatus();
   });
 }
 
 absl::Status Ledger::RecordDropped(const TransferId& id) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_->handle(), "UPDATE transfers SET state = 5 WHERE transfer_id = ?");
+    SqlStatement update(db_.get(), "UPDATE transfers SET state = 5 WHERE transfer_id = ?");
     return update.BindBlob(id.bytes()).Run();
   });
 }
 
-absl::StatusOr<uint64_t> Ledger::RecordOwned(const TransferRecord& record,
-                                             const ListingRecord& listing) {
+absl::StatusOr<std::vector<uint64_t>> Ledger::RecordOwned(absl::Span<const Owned> books) {
   MutexLock lock(&mutex_);
-  uint64_t number = 0;
+  std::vector<uint64_t> numbers;
   absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    absl::StatusOr<uint64_t> inserted = InsertListing(listing);
-    if (!inserted.ok()) return inserted.status();
-    number = *inserted;
-    SqlStatement update(db_->handle(),
+    numbers.clear();  // of a first attempt on a full disk
+    SqlStatement update(db_.get(),
                         "UPDATE transfers SET state = 3, move = ?, listing = ?, name = ?, "
                         "ticket = ? WHERE transfer_id = ?");
-    return update.Bind(record.move ? 1 : 0)
-        .Bind(static_cast<int64_t>(number))
-        .BindText(listing.name.value())
-        .BindBlob(record.ticket ? EncodeTicket(*record.ticket) : std::string())
-        .BindBlob(record.id.bytes())
-        .Run();
+    for (const Owned& book : books) {
+      absl::StatusOr<uint64_t> inserted = InsertListing(*book.listing);
+      if (!inserted.ok()) return inserted.status();
+      numbers.push_back(*inserted);
+      const TransferRecord& record = *book.transfer;
+      absl::Status s = update.Bind(record.kept   ? 2
+                                   : record.move ? 1
+                                                 : 0)
+                           .Bind(static_cast<int64_t>(*inserted))
+                           .BindText(book.listing->name.value())
+                           .BindBlob(record.ticket ? EncodeTicket(*record.ticket) : std::string())
+                           .BindBlob(record.id.bytes())
+                           .Run();
+      if (!s.ok()) return s;
+    }
+    return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  return number;
+  return numbers;
 }
 
 absl::Status Ledger::RenameOwned(const TransferId& id, uint64_t listing, const BookName& name) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement book(db_->handle(), "UPDATE listings SET name = ?, path = ? WHERE number = ?");
+    SqlStatement book(db_.get(), "UPDATE listings SET name = ?, path = ? WHERE number = ?");
     absl::Status s = book.BindText(name.value())
                          .BindBlob(name.value())
                          .Bind(static_cast<int64_t>(listing))
                          .Run();
     if (!s.ok()) return s;
-    SqlStatement transfer(db_->handle(), "UPDATE transfers SET name = ? WHERE transfer_id = ?");
+    SqlStatement transfer(db_.get(), "UPDATE transfers SET name = ? WHERE transfer_id = ?");
     return transfer.BindText(name.value()).BindBlob(id.bytes()).Run();
   });
 }
 
-absl::Status Ledger::RecordProgress(const TransferRecord& record) {
+absl::Status Ledger::RecordProgress(absl::Span<const TransferRecord> records) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_->handle(),
+    SqlStatement update(db_.get(),
                         "UPDATE transfers SET state = ?, index_told = ?, confirmed = ? "
                         "WHERE transfer_id = ?");
-    return update.Bind(static_cast<int64_t>(record.state))
-        .Bind(record.index_told ? 1 : 0)
-        .Bind(record.confirmed ? 1 : 0)
-        .BindBlob(record.id.bytes())
-        .Run();
+    for (const TransferRecord& record : records) {
+      absl::Status s = update.Bind(static_cast<int64_t>(record.state))
+                           .Bind(record.index_told ? 1 : 0)
+                           .Bind(record.confirmed ? 1 : 0)
+                           .BindBlob(record.id.bytes())
+                           .Run();
+      if (!s.ok()) return s;
+    }
+    return absl::OkStatus();
   });
 }
 
 absl::StatusOr<std::vector<TransferRecord>> Ledger::OpenTransfers() {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(),
+  SqlStatement rows(db_.get(),
                     "SELECT transfer_id, move, source, source_listing, root, size, name, state, "
                     "listing, ticket, index_told, confirmed FROM transfers WHERE state < 4 "
                     "ORDER BY rowid");
@@ -411,7 +447,8 @@ absl::StatusOr<std::vector<TransferRecord>> Ledger::OpenTransfers() {
     if (!*row) return out;
     TransferRecord record{
         .id = OrDie(TransferId::FromBytes(rows.Bytes(0))),
-        .move = rows.Int(1) != 0,
+        .move = rows.Int(1) == 1,
+        .kept = rows.Int(1) == 2,
         .source = OrDie(PublicKey::FromBytes(rows.Bytes(2))),
         .source_listing = static_cast<uint64_t>(rows.Int(3)),
         .content = ReadContent(rows, 4),
@@ -431,7 +468,7 @@ absl::StatusOr<std::vector<TransferRecord>> Ledger::OpenTransfers() {
 
 absl::StatusOr<std::vector<std::string>> Ledger::UnsharedPaths() {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(), "SELECT path FROM unshared");
+  SqlStatement rows(db_.get(), "SELECT path FROM unshared");
   std::vector<std::string> out;
   while (true) {
     absl::StatusOr<bool> row = rows.Step();
@@ -444,15 +481,15 @@ absl::StatusOr<std::vector<std::string>> Ledger::UnsharedPaths() {
 absl::Status Ledger::SetUnshared(const std::string& path, bool unshared) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_->handle(), unshared ? "INSERT OR IGNORE INTO unshared(path) VALUES(?)"
-                                                : "DELETE FROM unshared WHERE path = ?");
+    SqlStatement update(db_.get(), unshared ? "INSERT OR IGNORE INTO unshared(path) VALUES(?)"
+                                            : "DELETE FROM unshared WHERE path = ?");
     return update.BindBlob(path).Run();
   });
 }
 
 absl::StatusOr<uint32_t> Ledger::LastPeerId() {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_->handle(), "SELECT value FROM meta WHERE key = 'peer_id'");
+  SqlStatement rows(db_.get(), "SELECT value FROM meta WHERE key = 'peer_id'");
   absl::StatusOr<bool> row = rows.Step();
   if (!row.ok()) return row.status();
   return *row ? static_cast<uint32_t>(rows.Int(0)) : 0u;
@@ -461,7 +498,7 @@ absl::StatusOr<uint32_t> Ledger::LastPeerId() {
 absl::Status Ledger::SetLastPeerId(uint32_t id) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_->handle(),
+    SqlStatement update(db_.get(),
                         "INSERT INTO meta(key, value) VALUES('peer_id', ?) "
                         "ON CONFLICT(key) DO UPDATE SET value = excluded.value");
     return update.Bind(static_cast<int64_t>(id)).Run();

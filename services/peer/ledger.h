@@ -67,6 +67,7 @@ struct TransferRecord {
 
   TransferId id;
   bool move = false;  // will be, or was, released by the source
+  bool kept = false;  // a copy because the owner decided so when the source did not answer
   PublicKey source;
   uint64_t source_listing = 0;
   ContentId content;
@@ -95,6 +96,8 @@ class Ledger {
   // its number.
   absl::StatusOr<uint64_t> ReplaceListing(uint64_t gone, ListingRecord::State gone_state,
                                           const ListingRecord& added);
+  // A number for a listing that is never recorded: it is told to the index only.
+  absl::StatusOr<uint64_t> DrawListingNumber();
   absl::Status EndListing(uint64_t number, ListingRecord::State state);
   absl::Status SettleListings(absl::Span<const uint64_t> numbers);
 
@@ -111,15 +114,20 @@ class Ledger {
   absl::StatusOr<std::vector<ReleaseRecord>> HiddenReleases();
 
   // --- The receiver's half ---
-  absl::Status RecordIntent(const TransferRecord& record);
-  absl::Status RecordPrepared(const TransferId& id);
+  // One transaction for all, here and below.
+  absl::Status RecordIntents(absl::Span<const TransferRecord> records);
+  absl::Status RecordPrepared(absl::Span<const TransferId> ids);
   absl::Status RecordDropped(const TransferId& id);
-  // In one transaction: kOwned, and the new listing. `record.ticket` may be unset (a copy).
-  absl::StatusOr<uint64_t> RecordOwned(const TransferRecord& record, const ListingRecord& listing);
+  // kOwned, and the new listing; returns the listings' numbers. The ticket may be unset (a copy).
+  struct Owned {
+    const TransferRecord* transfer;
+    const ListingRecord* listing;
+  };
+  absl::StatusOr<std::vector<uint64_t>> RecordOwned(absl::Span<const Owned> books);
   // The listing's and the transfer's name change together: the first name was taken.
   absl::Status RenameOwned(const TransferId& id, uint64_t listing, const BookName& name);
-  // Stores index_told, confirmed and state of the record.
-  absl::Status RecordProgress(const TransferRecord& record);
+  // Stores index_told, confirmed and state of the records.
+  absl::Status RecordProgress(absl::Span<const TransferRecord> records);
   // Neither done nor dropped.
   absl::StatusOr<std::vector<TransferRecord>> OpenTransfers();
 

@@ -259,12 +259,12 @@ TEST_F(LedgerTest, ATransferIsOpenUntilItIsDoneOrDropped) {
   const TransferRecord dropped = Transfer("dropped");
   TransferRecord done = Transfer("done");
   for (const TransferRecord& record : {intent, prepared, dropped, done}) {
-    Must(ledger_->RecordIntent(record));
+    Must(ledger_->RecordIntents({record}));
   }
-  Must(ledger_->RecordPrepared(prepared.id));
+  Must(ledger_->RecordPrepared({prepared.id}));
   Must(ledger_->RecordDropped(dropped.id));
   done.state = TransferState::kDone;
-  Must(ledger_->RecordProgress(done));
+  Must(ledger_->RecordProgress({done}));
   Reopen();
   const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
   ASSERT_EQ(open.size(), 2U);
@@ -284,12 +284,12 @@ TEST_F(LedgerTest, ATransferIsOpenUntilItIsDoneOrDropped) {
 
 TEST_F(LedgerTest, OwningIsOneStep) {
   TransferRecord record = Transfer("book");
-  Must(ledger_->RecordIntent(record));
-  Must(ledger_->RecordPrepared(record.id));
+  Must(ledger_->RecordIntents({record}));
+  Must(ledger_->RecordPrepared({record.id}));
   record.ticket = Released(9, record.content).ticket;
   ListingRecord listing = Listing("book");
   listing.unsettled = true;
-  const uint64_t number = Must(ledger_->RecordOwned(record, listing));
+  const uint64_t number = Must(ledger_->RecordOwned({{&record, &listing}})).at(0);
   Reopen();
   ASSERT_THAT(Present(), ElementsAre(number));
   std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
@@ -300,7 +300,7 @@ TEST_F(LedgerTest, OwningIsOneStep) {
   EXPECT_FALSE(open[0].index_told);
 
   open[0].index_told = true;
-  Must(ledger_->RecordProgress(open[0]));
+  Must(ledger_->RecordProgress({open[0]}));
   Must(ledger_->RenameOwned(record.id, number, Must(BookName::Parse("book (2)"))));
   Reopen();
   EXPECT_EQ(Must(ledger_->FindListing(number))->name.value(), "book (2)");
@@ -311,15 +311,65 @@ TEST_F(LedgerTest, OwningIsOneStep) {
   EXPECT_FALSE(open[0].confirmed);
 }
 
+TEST_F(LedgerTest, ManyAreRecordedTogether) {
+  std::vector<TransferRecord> records;
+  std::vector<ListingRecord> listings;
+  std::vector<TransferId> ids;
+  for (int i = 0; i < 100; ++i) {
+    records.push_back(Transfer("book" + std::to_string(i), /*move=*/false));
+    listings.push_back(Listing("book" + std::to_string(i)));
+    ids.push_back(records.back().id);
+  }
+  Must(ledger_->RecordIntents(records));
+  Must(ledger_->RecordPrepared(ids));
+  for (const TransferRecord& record : Must(ledger_->OpenTransfers())) {
+    EXPECT_EQ(record.state, TransferState::kPrepared);
+  }
+  std::vector<Ledger::Owned> owned;
+  for (size_t i = 0; i < records.size(); ++i) owned.push_back({&records[i], &listings[i]});
+  const std::vector<uint64_t> numbers = Must(ledger_->RecordOwned(owned));
+  Reopen();
+  EXPECT_EQ(Present(), numbers);
+  std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  ASSERT_EQ(open.size(), 100U);
+  for (size_t i = 0; i < open.size(); ++i) {
+    EXPECT_EQ(open[i].name, records[i].name);
+    EXPECT_EQ(open[i].listing, numbers[i]);
+    EXPECT_EQ(Must(ledger_->FindListing(numbers[i]))->name, records[i].name);
+    open[i].state = TransferState::kDone;
+  }
+  Must(ledger_->RecordProgress(open));
+  EXPECT_TRUE(Must(ledger_->OpenTransfers()).empty());
+}
+
 TEST_F(LedgerTest, ACopyIsOwnedWithoutATicket) {
   TransferRecord record = Transfer("book");
-  Must(ledger_->RecordIntent(record));
+  Must(ledger_->RecordIntents({record}));
   record.move = false;  // the source would not part with it
-  Must(ledger_->RecordOwned(record, Listing("book")));
+  const ListingRecord listing = Listing("book");
+  Must(ledger_->RecordOwned({{&record, &listing}}));
   const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
   ASSERT_EQ(open.size(), 1U);
   EXPECT_EQ(open[0].ticket, std::nullopt);
   EXPECT_FALSE(open[0].move);
+  EXPECT_FALSE(open[0].kept);
+}
+
+TEST_F(LedgerTest, ACopyThatTheOwnerKeptIsKnownAsSuch) {
+  TransferRecord record = Transfer("book");
+  Must(ledger_->RecordIntents({record}));
+  Must(ledger_->RecordPrepared({record.id}));
+  EXPECT_FALSE(Must(ledger_->OpenTransfers())[0].kept);
+  record.move = false;
+  record.kept = true;
+  const ListingRecord listing = Listing("book");
+  Must(ledger_->RecordOwned({{&record, &listing}}));
+  Reopen();
+  const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_TRUE(open[0].kept);
+  EXPECT_FALSE(open[0].move);
+  EXPECT_EQ(open[0].ticket, std::nullopt);
 }
 
 // --- What the owner decided ---
@@ -370,7 +420,7 @@ TEST_F(FullDiskTest, TheReserveLetsTheLedgerGoOn) {
   std::vector<ReleaseRecord> released = {Released(number, Listing("a").content)};
   Must(ledger_->RecordReleases(released));
   EXPECT_FALSE(folder_->FreeReserve()) << "it should be gone by now";
-  for (int i = 0; i < 20; ++i) Must(ledger_->RecordIntent(Transfer("b")));
+  for (int i = 0; i < 20; ++i) Must(ledger_->RecordIntents({Transfer("b")}));
   Must(ledger_->RecordReleaseStates({released[0].item.transfer_id}, ReleaseState::kGone));
 }
 
@@ -394,11 +444,13 @@ TEST_F(FullDiskTest, WithoutTheReserveNothingIsHalfDone) {
   absl::Status full;
   for (int i = 0; i < 1000 && full.ok(); ++i) {
     const TransferRecord record = Transfer(long_name);
-    full = ledger_->RecordIntent(record);
+    full = ledger_->RecordIntents({record});
     if (!full.ok()) break;
-    const absl::StatusOr<uint64_t> number = ledger_->RecordOwned(record, Listing(long_name));
+    const ListingRecord listing = Listing(long_name);
+    const absl::StatusOr<std::vector<uint64_t>> number =
+        ledger_->RecordOwned({{&record, &listing}});
     full = number.status();
-    if (number.ok()) owned.push_back(*number);
+    if (number.ok()) owned.push_back(number->at(0));
   }
   EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
   const auto audit = [&] {

@@ -8,15 +8,6 @@
 #include "lib/core/errors.h"
 
 namespace arkshare {
-namespace {
-
-// How long a released listing stays announced when its receiver is silent. Until then the index
-// goes on naming us, and we tell who asks where the book went, so that a move leaves no gap in a
-// search.
-constexpr absl::Duration kGoneDelay = absl::Seconds(2);
-
-}  // namespace
-
 Library::Library(const SharedFolder* folder, Ledger* ledger, const Clock* clock, Options options)
     : folder_(folder), ledger_(ledger), clock_(clock), options_(options) {}
 
@@ -176,6 +167,8 @@ void Library::Insert(Book book) {
   by_name_[book.record.name] = number;
   by_content_[book.record.content].insert(number);
   bytes_ += book.record.content.size;
+  // First, so that nobody ever sees us with the whole book and with a part of it.
+  WithdrawPartialsOf(book.record.content);
   if (!book.record.unsettled) PushChange(book.listing());
   held_.emplace(number, Held{.book = std::move(book)});
 }
@@ -307,157 +300,6 @@ absl::Status Library::SetUnsharedByOwner(const std::string& path, bool unshared)
   return absl::OkStatus();
 }
 
-// --- Names and paths in use by transfers ---
-
-absl::Status Library::ReserveName(const BookName& name) {
-  MutexLock lock(&mutex_);
-  if (by_name_.contains(name) || !reserved_.insert(name).second) {
-    return MakeError(Reason::kNameTaken,
-                     absl::StrCat("there is already a book named ", EscapeForDisplay(name.value()),
-                                  " here, or one on its way; choose another name for this one"));
-  }
-  return absl::OkStatus();
-}
-
-void Library::Unclaim(const std::string& path) {
-  claimed_.erase(path);
-  unclaimed_.NotifyAll();
-}
-
-void Library::UnreserveName(const BookName& name) {
-  MutexLock lock(&mutex_);
-  reserved_.erase(name);
-}
-
-void Library::ClaimPath(const std::string& path) {
-  MutexLock lock(&mutex_);
-  while (!claimed_.insert(path).second) unclaimed_.Wait(&mutex_);
-}
-
-void Library::UnclaimPath(const std::string& path) {
-  {
-    MutexLock lock(&mutex_);
-    Unclaim(path);
-  }
-  RequestExamine(path);
-}
-
-bool Library::Claimed(const std::string& path) const {
-  MutexLock lock(&mutex_);
-  return claimed_.contains(path);
-}
-
-void Library::Receive(const ListingRecord& record) {
-  uint64_t old = 0;
-  {
-    MutexLock lock(&mutex_);
-    // A file of that name may have been listed and deleted since; its listing must not linger.
-    if (const Held* held = HeldAt(record.path)) {
-      old = held->book.record.number;
-      Erase(old);
-      PushChange(old);
-    }
-    Insert(Book{record, false});
-  }
-  // Where this fails, the next Load does it.
-  if (old != 0) ledger_->EndListing(old, ListingRecord::State::kDeleted).IgnoreError();
-}
-
-absl::Status Library::Settle(uint64_t number) {
-  if (absl::Status s = ledger_->SettleListings({number}); !s.ok()) return s;
-  MutexLock lock(&mutex_);
-  const auto it = held_.find(number);
-  if (it == held_.end()) {
-    PushChange(number);  // it went while the index did not know of it yet
-  } else if (it->second.book.record.unsettled) {
-    it->second.book.record.unsettled = false;
-    PushChange(it->second.book.listing());
-  }
-  return absl::OkStatus();
-}
-
-// --- Giving away ---
-
-absl::StatusOr<Book> Library::BeginRelease(const ReleaseItem& item) {
-  {
-    MutexLock lock(&mutex_);
-    while (true) {
-      const auto it = held_.find(item.listing);
-      if (it == held_.end()) break;
-      Held& held = it->second;
-      if (held.releasing || claimed_.contains(held.book.record.path)) {
-        unclaimed_.Wait(&mutex_);
-        continue;
-      }
-      if (held.book.record.content != item.content) break;
-      if (options_.policy == SharePolicy::kCopy || held.book.lend_only) {
-        return MakeError(Reason::kNotForTaking,
-                         "this peer only lends the book; keep the copy as a copy");
-      }
-      if (held.book.record.unsettled) {
-        return MakeError(Reason::kBookUnsettled,
-                         "this peer has just received the book and the index does not know it yet; "
-                         "ask again in a moment",
-                         {}, absl::Milliseconds(500));
-      }
-      held.releasing = true;
-      claimed_.insert(held.book.record.path);
-      return held.book;
-    }
-  }
-  return WhyNotReleasable(item);
-}
-
-absl::Status Library::WhyNotReleasable(const ReleaseItem& item) {
-  absl::StatusOr<std::optional<ReleaseRecord>> release =
-      ledger_->FindReleaseOfListing(item.listing);
-  if (!release.ok()) return release.status();
-  if (release->has_value()) {
-    return MakeError(Reason::kBookMoved, "the book has moved to another peer; search again",
-                     {{"moved_to_public_key", (*release)->receiver.hex()}});
-  }
-  absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(item.listing);
-  if (!listing.ok()) return listing.status();
-  if (listing->has_value() && ((*listing)->state == ListingRecord::State::kChanged ||
-                               (*listing)->content != item.content)) {
-    return MakeError(Reason::kBookChanged,
-                     "the file is no longer what this peer listed; keep the copy");
-  }
-  return MakeError(Reason::kBookGone, "this peer no longer has the book; keep the copy");
-}
-
-void Library::FinishRelease(uint64_t number) {
-  std::string path;
-  {
-    MutexLock lock(&mutex_);
-    const auto it = held_.find(number);
-    if (it == held_.end()) return;
-    path = it->second.book.record.path;
-    Erase(number);
-    leaving_[number] = clock_->Monotonic() + kGoneDelay;
-    Unclaim(path);
-  }
-  RequestExamine(path);  // somebody may have put another file there meanwhile
-}
-
-void Library::CancelRelease(uint64_t number) {
-  std::string path;
-  {
-    MutexLock lock(&mutex_);
-    const auto it = held_.find(number);
-    if (it == held_.end()) return;
-    it->second.releasing = false;
-    path = it->second.book.record.path;
-    Unclaim(path);
-  }
-  RequestExamine(path);
-}
-
-void Library::AnnounceGone(uint64_t number) {
-  MutexLock lock(&mutex_);
-  if (leaving_.erase(number) > 0) PushChange(number);
-}
-
 // --- The feed ---
 
 void Library::PushChange(Change change) {
@@ -474,6 +316,7 @@ std::vector<BookListing> Library::StartFeed() {
     const Book& book = held_.at(number).book;
     if (!book.record.unsettled) out.push_back(book.listing());
   }
+  for (const auto& [number, listing] : partials_) out.push_back(listing);
   return out;
 }
 

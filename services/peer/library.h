@@ -6,6 +6,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 
 #include <atomic>
 #include <cstdint>
@@ -115,13 +116,16 @@ class Library {
   void UnreserveName(const BookName& name);
   // While a path is claimed, the scanner leaves it alone. Waits while somebody else has it claimed.
   void ClaimPath(const std::string& path);
+  // Claims it unless somebody else has. Who holds claims and wants more must not wait for them:
+  // the other may wait for one of these.
+  bool TryClaimPath(const std::string& path);
   // Asks for the path to be examined.
   void UnclaimPath(const std::string& path);
   bool Claimed(const std::string& path) const;
-  // A received book is in its place, under the number that the ledger drew.
-  void Receive(const ListingRecord& record);
+  // Received books are in their places, under the numbers that the ledger drew.
+  void Receive(absl::Span<const ListingRecord> records);
   // The index has answered for these received listings: announce them; they may be moved again.
-  absl::Status Settle(uint64_t number);
+  absl::Status Settle(absl::Span<const uint64_t> numbers);
 
   // --- Giving away (the source's half of a move) ---
   // Stops serving a listing, or says why not: kBookMoved, kBookGone, kBookChanged, kNotForTaking,
@@ -133,6 +137,12 @@ class Library {
   void CancelRelease(uint64_t number);
   // The receiver has told the index: say so ourselves.
   void AnnounceGone(uint64_t number);
+
+  // --- Books that are being received, and offered as far as they have come ---
+  // Announces a partial listing until it is withdrawn or the whole book is listed; not when it is,
+  // nor beyond max_books.
+  void AnnouncePartial(const BookListing& listing);
+  void WithdrawPartial(uint64_t number);
 
   // --- The feed: what to tell the index, in order. One reader. ---
   using Change = std::variant<BookListing, uint64_t /*gone*/>;
@@ -153,6 +163,7 @@ class Library {
   void Insert(Book book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Erase(uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unclaim(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WithdrawPartialsOf(const ContentId& content) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PushChange(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const Held* HeldAt(const std::string& path) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WhyNotHere(const ContentId& content);
@@ -183,6 +194,7 @@ class Library {
   std::set<std::string> unshared_by_owner_ ABSL_GUARDED_BY(mutex_);
   std::set<BookName> reserved_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> claimed_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, BookListing> partials_ ABSL_GUARDED_BY(mutex_);
   std::deque<Change> feed_ ABSL_GUARDED_BY(mutex_);
   bool feed_woken_ ABSL_GUARDED_BY(mutex_) = false;
   // Released, and to be announced as gone at this time at the latest.

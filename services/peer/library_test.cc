@@ -293,7 +293,7 @@ TEST_F(LibraryTest, AReceivedBookIsAnnouncedOnceTheIndexHasAnswered) {
   ListingRecord record = Record("a", 1);
   record.unsettled = true;
   record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
-  library().Receive(record);
+  library().Receive({record});
   EXPECT_TRUE(library().FindPath("a").has_value());
   EXPECT_THAT(Changes(), IsEmpty());
   EXPECT_THAT(Feed(), IsEmpty());
@@ -302,9 +302,9 @@ TEST_F(LibraryTest, AReceivedBookIsAnnouncedOnceTheIndexHasAnswered) {
   Restart();
   EXPECT_THAT(Feed(), IsEmpty());
 
-  Must(library().Settle(record.number));
+  Must(library().Settle({record.number}));
   EXPECT_THAT(Changes(), ElementsAre("+a"));
-  Must(library().Settle(record.number));
+  Must(library().Settle({record.number}));
   EXPECT_THAT(Changes(), IsEmpty());
   EXPECT_THAT(Feed(), ElementsAre("a"));
   Restart();
@@ -316,11 +316,11 @@ TEST_F(LibraryTest, AReceivedBookThatWentBeforeItWasSettledIsSaidToBeGoneAfterIt
   ListingRecord record = Record("a", 1);
   record.unsettled = true;
   record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
-  library().Receive(record);
+  library().Receive({record});
   Must(library().Vanish("a", ListingRecord::State::kDeleted));
   Changes();
   // The UpdateOwner that is answered now has made the index name it.
-  Must(library().Settle(record.number));
+  Must(library().Settle({record.number}));
   EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", record.number)));
 }
 
@@ -332,7 +332,7 @@ TEST_F(LibraryTest, AListingOfADeletedFileGivesWayToAReceivedBook) {
   library().ClaimPath("a");
   ListingRecord record = Record("a", 2);
   record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
-  library().Receive(record);
+  library().Receive({record});
   library().UnclaimPath("a");
   EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", old), "+a"));
   EXPECT_EQ(library().FindPath("a")->record.number, record.number);
@@ -363,7 +363,7 @@ TEST_F(LibraryTest, OneOfTwoBooksOfOneNameCanGoWithoutTheOther) {
   Must(library().Appear(Record(kDecomposed, 1), false));
   ListingRecord record = Record(kComposed, 2);
   record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
-  library().Receive(record);
+  library().Receive({record});
   Must(library().Vanish(kDecomposed, ListingRecord::State::kDeleted));
   ASSERT_TRUE(library().Find(Name(kComposed)).has_value());
   EXPECT_EQ(library().Find(Name(kComposed))->record.content, book(2).id);
@@ -398,6 +398,35 @@ TEST_F(LibraryTest, TheFeedWaitsForAChangeOrACall) {
   EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 0U);
   Must(library().Appear(Record("b", 2), false));
   EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 1U);
+}
+
+// --- Being received ---
+
+TEST_F(LibraryTest, APartGoesBeforeTheWholeComes) {
+  ListingRecord record = Record("a", 1);
+  library().AnnouncePartial({100, Name("a"), record.content, /*partial=*/true});
+  library().AnnouncePartial({101, Name("b"), book(2).id, /*partial=*/true});
+  EXPECT_THAT(Feed(), ElementsAre("a", "b"));
+  record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
+  library().Receive({record});
+  EXPECT_THAT(Changes(), ElementsAre("-100", "+a"));
+  library().WithdrawPartial(100);
+  EXPECT_THAT(Changes(), IsEmpty()) << "it has been said";
+  // Also when somebody puts the file there by hand.
+  Must(library().Appear(Record("c", 2), false));
+  EXPECT_THAT(Changes(), ElementsAre("-101", "+c"));
+  library().AnnouncePartial({102, Name("d"), book(2).id, /*partial=*/true});
+  EXPECT_THAT(Changes(), IsEmpty()) << "the whole book is here";
+}
+
+TEST_F(LibraryTest, APartIsAnnouncedUntilItIsWithdrawn) {
+  library().AnnouncePartial({100, Name("a"), book(1).id, /*partial=*/true});
+  EXPECT_THAT(Changes(), ElementsAre("+a"));
+  EXPECT_THAT(Feed(), ElementsAre("a"));
+  library().WithdrawPartial(100);
+  library().WithdrawPartial(100);
+  EXPECT_THAT(Changes(), ElementsAre("-100"));
+  EXPECT_THAT(Feed(), IsEmpty());
 }
 
 TEST_F(LibraryTest, AReleasedListingStaysAnnouncedForAMoment) {

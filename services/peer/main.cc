@@ -23,6 +23,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app->add_option("--advertise", options.advertise,
                   "HOST:PORT to give to others; default: the IP that the index sees, and the port");
+  app->add_option("--number", options.number,
+                  "The peer's number, when it has none yet and nobody else has this one (0: any)")
+      ->capture_default_str();
   app->add_option("--share", options.share, "The folder of books")->required();
   const std::map<std::string, SharePolicy> policies = {{"move", SharePolicy::kMove},
                                                        {"copy", SharePolicy::kCopy}};

@@ -50,20 +50,25 @@ absl::Status PeerNode::Open() {
   scanner_ = std::make_unique<FolderScanner>(folder_.get(), cache_.get(), library_.get(), clock);
   handover_ = std::make_unique<Handover>(folder_.get(), ledger_.get(), library_.get(), *key);
   sharing_ = std::make_unique<Sharing>(folder_.get(), library_.get(), scanner_.get());
-  queue_ = std::make_unique<UploadQueue>(options_.slots);
-  upload_limiter_ = std::make_unique<RateLimiter>(clock, options_.upload_limit);
+  queue_ =
+      std::make_unique<UploadQueue>(UploadQueue::Options{.line = {.slots = options_.slots},
+                                                         .bytes_per_second = options_.upload_limit},
+                                    clock);
   download_limiter_ = std::make_unique<RateLimiter>(clock, options_.download_limit);
   watchdog_ = std::make_unique<IdleWatchdog>(clock);
   file_service_ = std::make_unique<FileService>(
       FileService::Parts{library_.get(), handover_.get(), cache_.get(), queue_.get(),
-                         upload_limiter_.get(), watchdog_.get(), &gate_},
+                         watchdog_.get(), &gate_, &partials_},
       *key);
   index_ = std::make_unique<IndexClient>(options_.index_addresses, *credentials);
   holders_ = std::make_unique<Holders>(*credentials);
   fetcher_ = std::make_unique<Fetcher>(holders_.get(), download_limiter_.get(), watchdog_.get());
+  small_fetcher_ =
+      std::make_unique<SmallFetcher>(holders_.get(), download_limiter_.get(), watchdog_.get());
   transfers_ = std::make_unique<Transfers>(
       Transfers::Parts{folder_.get(), ledger_.get(), cache_.get(), library_.get(), scanner_.get(),
-                       holders_.get(), fetcher_.get(), index_.get(), clock},
+                       holders_.get(), fetcher_.get(), small_fetcher_.get(), index_.get(),
+                       &partials_, clock},
       *key);
 
   if (absl::Status s = handover_->Recover(); !s.ok()) return s;
@@ -83,9 +88,9 @@ absl::Status PeerNode::Serve() {
   files_server_->SetServing(true);
 
   announcer_ = std::make_unique<Announcer>(
-      Announcer::Options{files_server_->port(), options_.advertise, options_.policy},
-      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), queue_.get(),
-                       upload_limiter_.get(), &gate_},
+      Announcer::Options{files_server_->port(), options_.advertise, options_.policy,
+                         options_.number},
+      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), queue_.get(), &gate_},
       key->public_key(), [this] { transfers_->RetryNow(); },
       [this] {
         spdlog::critical("superseded: another peer with the same key has registered; stopping");
@@ -94,7 +99,7 @@ absl::Status PeerNode::Serve() {
   peer_service_ = std::make_unique<PeerService>(
       PeerService::Parts{folder_.get(), library_.get(), scanner_.get(), handover_.get(),
                          sharing_.get(), transfers_.get(), announcer_.get(), index_.get(),
-                         queue_.get(), upload_limiter_.get(), download_limiter_.get()},
+                         queue_.get(), download_limiter_.get()},
       key->public_key(), files_server_->address(), request_stop_);
   absl::StatusOr<std::unique_ptr<RpcServer>> control =
       RpcServer::Start({.listen = options_.control}, {peer_service_.get()});
@@ -111,6 +116,7 @@ PeerNode::~PeerNode() {
   if (announcer_) announcer_->Stop();
   if (files_server_) files_server_->SetServing(false);
   if (queue_) queue_->Close();
+  partials_.Stop();
   if (transfers_) transfers_->Stop();
   if (control_server_) control_server_->Shutdown(kDrain);
   if (files_server_) files_server_->Shutdown(kDrain);

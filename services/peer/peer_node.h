@@ -23,6 +23,7 @@
 #include "services/peer/index_client.h"
 #include "services/peer/ledger.h"
 #include "services/peer/library.h"
+#include "services/peer/partial_books.h"
 #include "services/peer/peer_service.h"
 #include "services/peer/shared_folder.h"
 #include "services/peer/sharing.h"
@@ -36,6 +37,7 @@ struct PeerOptions {
       "127.0.0.1:50051"};              // "HOST:PORT"; one is used at a time
   std::string listen = "127.0.0.1:0";  // of FileService
   std::string advertise;               // "HOST:PORT"; empty: as the index sees us
+  uint32_t number = 0;                 // asked for at the first registration; 0: any
   std::string share;                   // the folder
   SharePolicy policy = SharePolicy::kMove;
   std::string control;          // "unix:PATH"
@@ -80,14 +82,16 @@ class PeerNode {
   std::unique_ptr<Handover> handover_;
   std::unique_ptr<Sharing> sharing_;
   std::unique_ptr<UploadQueue> queue_;
-  std::unique_ptr<RateLimiter> upload_limiter_, download_limiter_;
+  std::unique_ptr<RateLimiter> download_limiter_;
   std::unique_ptr<IdleWatchdog> watchdog_;
   RegistrationGate gate_;
+  PartialBooks partials_;
   std::unique_ptr<FileService> file_service_;
   std::unique_ptr<RpcServer> files_server_;
   std::unique_ptr<IndexClient> index_;
   std::unique_ptr<Holders> holders_;
   std::unique_ptr<Fetcher> fetcher_;
+  std::unique_ptr<SmallFetcher> small_fetcher_;
   std::unique_ptr<Transfers> transfers_;
   std::unique_ptr<Announcer> announcer_;
   std::unique_ptr<PeerService> peer_service_;

@@ -44,6 +44,9 @@ v1::Transfer ToProto(const TransferView& view) {
   proto.set_bytes_done(view.bytes_done);
   proto.set_bytes_per_second(view.bytes_per_second);
   proto.set_queue_position(static_cast<uint32_t>(view.queue_position));
+  if (view.estimated_wait) {
+    *proto.mutable_estimated_wait() = arkshare::ToProto(*view.estimated_wait);
+  }
   proto.set_from_peer_id(view.from_peer_id);
   proto.set_source_public_key(view.record.source.bytes());
   proto.set_moving(view.record.move);
@@ -86,7 +89,24 @@ absl::StatusOr<FetchWish> ParseWish(const v1::FetchRequest& request) {
   }
   wish.from_peer_id = request.from_peer_id();
   wish.copy_only = request.copy_only();
+  wish.listing = request.listing_number();
+  if (wish.listing != 0 && (!wish.name || !wish.content || wish.from_peer_id == 0)) {
+    return MakeError(Reason::kInvalidField,
+                     "listing_number needs name, content and from_peer_id as well");
+  }
   return wish;
+}
+
+// Of a wish that never became a transfer.
+v1::Transfer Refused(const v1::FetchRequest& wish, const absl::Status& why) {
+  v1::Transfer proto;
+  proto.set_name(wish.save_as().empty() ? wish.name() : wish.save_as());
+  if (wish.has_content()) *proto.mutable_content() = wish.content();
+  proto.set_state(v1::TRANSFER_STATE_FAILED);
+  proto.set_from_peer_id(wish.from_peer_id());
+  proto.set_message(std::string(why.message()));
+  *proto.mutable_error() = ToItemError(why);
+  return proto;
 }
 
 absl::Status CheckItems(int size) {
@@ -124,7 +144,7 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   response->set_upload_slots(static_cast<uint32_t>(parts_.queue->slots()));
   response->set_uploads_running(static_cast<uint32_t>(parts_.queue->running()));
   response->set_uploads_waiting(static_cast<uint32_t>(parts_.queue->waiting()));
-  response->set_upload_limit(parts_.upload_limiter->rate());
+  response->set_upload_limit(parts_.queue->limit());
   response->set_download_limit(parts_.download_limiter->rate());
   if (absl::StatusOr<std::vector<ReleaseRecord>> limbo = parts_.handover->Limbo(); limbo.ok()) {
     response->set_limbo_count(limbo->size());
@@ -194,6 +214,50 @@ grpc::Status PeerService::Fetch(grpc::ServerContext* context, const v1::FetchReq
   return grpc::Status::CANCELLED;
 }
 
+grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
+                                    const v1::FetchManyRequest* request,
+                                    grpc::ServerWriter<v1::FetchManyResponse>* writer) {
+  if (absl::Status s = CheckItems(request->wishes_size()); !s.ok()) return ToGrpcStatus(s);
+  v1::FetchManyResponse response;
+  const auto refuse = [&](uint32_t index, const absl::Status& why) {
+    v1::FetchManyResponse::Update* update = response.add_updates();
+    update->set_index(index);
+    *update->mutable_transfer() = Refused(request->wishes(static_cast<int>(index)), why);
+  };
+  std::vector<FetchWish> wishes;
+  std::vector<uint32_t> indexes;  // of theirs in the request
+  for (int i = 0; i < request->wishes_size(); ++i) {
+    absl::StatusOr<FetchWish> wish = ParseWish(request->wishes(i));
+    if (wish.ok()) {
+      wishes.push_back(*std::move(wish));
+      indexes.push_back(static_cast<uint32_t>(i));
+    } else {
+      refuse(static_cast<uint32_t>(i), wish.status());
+    }
+  }
+  const std::shared_ptr<Transfers::Group> group = parts_.transfers->BeginMany(wishes);
+  while (!context->IsCancelled()) {
+    const Transfers::GroupUpdates news = parts_.transfers->AwaitMany(*group, kProgressEvery);
+    for (const Transfers::GroupUpdate& news_of : news.updates) {
+      const uint32_t index = indexes[news_of.index];
+      if (news_of.view.ok()) {
+        v1::FetchManyResponse::Update* update = response.add_updates();
+        update->set_index(index);
+        *update->mutable_transfer() = ToProto(*news_of.view);
+      } else {
+        refuse(index, news_of.view.status());
+      }
+    }
+    if (response.updates_size() > 0 && !writer->Write(response)) return grpc::Status::CANCELLED;
+    response.Clear();
+    if (news.all_ended) return grpc::Status::OK;
+    if (parts_.transfers->stopping()) {
+      return ToGrpcStatus(MakeError(Reason::kShuttingDown, "the peer is shutting down"));
+    }
+  }
+  return grpc::Status::CANCELLED;
+}
+
 grpc::Status PeerService::Share(grpc::ServerContext*, const v1::ShareRequest* request,
                                 v1::ShareResponse* response) {
   if (absl::Status s = CheckItems(request->paths_size()); !s.ok()) return ToGrpcStatus(s);
@@ -231,11 +295,38 @@ grpc::Status PeerService::ListTransfers(grpc::ServerContext*, const v1::ListTran
   return grpc::Status::OK;
 }
 
+grpc::Status PeerService::KeepTransfer(grpc::ServerContext* context,
+                                       const v1::KeepTransferRequest* request,
+                                       v1::KeepTransferResponse* response) {
+  absl::StatusOr<TransferId> id = TransferIdFromProto(request->transfer_id());
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  if (absl::Status s = parts_.transfers->Keep(*id); !s.ok()) return ToGrpcStatus(s);
+  uint64_t version = 0;
+  while (!context->IsCancelled()) {
+    absl::StatusOr<Transfers::Update> update =
+        parts_.transfers->Await(*id, version, kProgressEvery);
+    if (!update.ok()) return ToGrpcStatus(update.status());
+    version = update->version;
+    const TransferView& view = update->view;
+    if (view.state == TransferView::State::kFailed) return ToGrpcStatus(view.error);
+    if (view.state == TransferView::State::kDone) {
+      *response->mutable_listing() =
+          ToProto(BookListing{view.record.listing, view.record.name, view.record.content});
+      response->set_moved(view.record.move);
+      return grpc::Status::OK;
+    }
+    if (parts_.transfers->stopping()) {
+      return ToGrpcStatus(MakeError(Reason::kShuttingDown, "the peer is shutting down"));
+    }
+  }
+  return grpc::Status::CANCELLED;
+}
+
 grpc::Status PeerService::SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                                     v1::SetLimitsResponse* response) {
-  if (request->has_upload_limit()) parts_.upload_limiter->SetRate(request->upload_limit());
+  if (request->has_upload_limit()) parts_.queue->SetLimit(request->upload_limit());
   if (request->has_download_limit()) parts_.download_limiter->SetRate(request->download_limit());
-  response->set_upload_limit(parts_.upload_limiter->rate());
+  response->set_upload_limit(parts_.queue->limit());
   response->set_download_limit(parts_.download_limiter->rate());
   return grpc::Status::OK;
 }

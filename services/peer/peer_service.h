@@ -27,7 +27,6 @@ class PeerService final : public v1::PeerService::Service {
     Announcer* announcer;
     IndexClient* index;
     UploadQueue* queue;
-    RateLimiter* upload_limiter;
     RateLimiter* download_limiter;
   };
 
@@ -41,12 +40,16 @@ class PeerService final : public v1::PeerService::Service {
                            v1::ListLibraryResponse* response) override;
   grpc::Status Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
                      grpc::ServerWriter<v1::FetchResponse>* writer) override;
+  grpc::Status FetchMany(grpc::ServerContext* context, const v1::FetchManyRequest* request,
+                         grpc::ServerWriter<v1::FetchManyResponse>* writer) override;
   grpc::Status Share(grpc::ServerContext* context, const v1::ShareRequest* request,
                      v1::ShareResponse* response) override;
   grpc::Status Unshare(grpc::ServerContext* context, const v1::UnshareRequest* request,
                        v1::UnshareResponse* response) override;
   grpc::Status ListTransfers(grpc::ServerContext* context, const v1::ListTransfersRequest* request,
                              v1::ListTransfersResponse* response) override;
+  grpc::Status KeepTransfer(grpc::ServerContext* context, const v1::KeepTransferRequest* request,
+                            v1::KeepTransferResponse* response) override;
   grpc::Status SetLimits(grpc::ServerContext* context, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override;
   grpc::Status ListLimbo(grpc::ServerContext* context, const v1::ListLimboRequest* request,

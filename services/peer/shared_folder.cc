@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
@@ -20,6 +21,7 @@
 #include <cstring>
 #include <set>
 
+#include "lib/core/bytes.h"
 #include "services/peer/beneath.h"
 
 namespace arkshare {
@@ -104,6 +106,23 @@ absl::StatusOr<UniqueFd> MakeFolder(int dir, const char* name) {
   UniqueFd fd(::openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return ErrnoStatus(errno, name);
   return fd;
+}
+
+// False, and errno, when the disk has none.
+bool MakeRoom(int fd, uint64_t size) {
+  struct statfs disk;
+  struct stat file;
+  if (size == 0) return true;
+  if (::fstatfs(fd, &disk) != 0 || ::fstat(fd, &file) != 0) return false;
+  if (disk.f_type == TMPFS_MAGIC) {
+    // Where the blocks are memory, allocating takes longer than writing.
+    const uint64_t here = static_cast<uint64_t>(file.st_blocks) * 512;
+    const uint64_t free = disk.f_bavail * static_cast<uint64_t>(disk.f_bsize);
+    errno = ENOSPC;
+    return here + free >= size;
+  }
+  // Not posix_fallocate: where the file system cannot, it would write every block.
+  return ::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0 || errno == EOPNOTSUPP;
 }
 
 }  // namespace
@@ -193,9 +212,7 @@ absl::StatusOr<PrivateKey> SharedFolder::LoadOrCreateKey() const {
   UniqueFd out(::openat(state_.get(), "key.new",
                         O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!out.valid()) return ErrnoStatus(errno, "key.new");
-  if (absl::Status s =
-          WriteFully(out.get(), 0, reinterpret_cast<const uint8_t*>(seed.data()), seed.size());
-      !s.ok()) {
+  if (absl::Status s = WriteFully(out.get(), 0, AsBytes(seed).data(), seed.size()); !s.ok()) {
     return s;
   }
   // fsync before rename: the name "key" implies a whole, durable key.
@@ -282,24 +299,32 @@ void SharedFolder::Walk(
   }
 }
 
-absl::StatusOr<UniqueFd> SharedFolder::CreateStaging(const TransferId& id, uint64_t size) const {
+absl::StatusOr<UniqueFd> SharedFolder::OpenStaging(const TransferId& id, uint64_t size,
+                                                   int truncate) const {
   const std::string name = id.hex();
   UniqueFd fd(::openat(staging_.get(), name.c_str(),
-                       O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
+                       O_RDWR | O_CREAT | truncate | O_NOFOLLOW | O_CLOEXEC, 0666));
   if (!fd.valid()) return ErrnoStatus(errno, name);
-  if (size > 0) {
-    // Not posix_fallocate: where the file system cannot, it would write every block.
-    if (::fallocate(fd.get(), 0, 0, static_cast<off_t>(size)) != 0 && errno != EOPNOTSUPP) {
-      absl::Status status = ErrnoStatus(errno, name);
-      ::unlinkat(staging_.get(), name.c_str(), 0);
-      return status;
-    }
-  }
-  return fd;
+  if (MakeRoom(fd.get(), size)) return fd;
+  absl::Status status = ErrnoStatus(errno, name);
+  if (truncate != 0) ::unlinkat(staging_.get(), name.c_str(), 0);
+  return status;
 }
 
-void SharedFolder::SyncStaging(int fd) const {
-  SyncOrDie(fd, "staged book");
+absl::StatusOr<UniqueFd> SharedFolder::CreateStaging(const TransferId& id, uint64_t size) const {
+  return OpenStaging(id, size, O_TRUNC);
+}
+
+absl::StatusOr<UniqueFd> SharedFolder::ReopenStaging(const TransferId& id, uint64_t size) const {
+  return OpenStaging(id, size, 0);
+}
+
+void SharedFolder::SyncStaging(absl::Span<const int> fds) const {
+  // The disk takes all of them at once; one fsync after the other would wait for each on its own.
+  if (fds.size() > 1) {
+    for (int fd : fds) ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
+  for (int fd : fds) SyncOrDie(fd, "staged book");
   SyncOrDie(staging_.get(), "staging");
 }
 
@@ -330,9 +355,25 @@ absl::Status SharedFolder::RenameInto(int from_dir, const std::string& from,
                   RENAME_NOREPLACE) != 0) {
     return ErrnoStatus(errno, path);
   }
-  SyncOrDie(place->folder.get(), "folder");
-  SyncOrDie(from_dir, "state folder");
   return absl::OkStatus();
+}
+
+void SharedFolder::SyncFoldersOf(absl::Span<const std::string> paths) const {
+  std::set<absl::string_view> parents;
+  for (absl::string_view path : paths) {
+    const size_t slash = path.rfind('/');
+    parents.insert(slash == absl::string_view::npos ? "" : path.substr(0, slash));
+  }
+  for (absl::string_view parent : parents) {
+    // A folder that is gone took its entries with it.
+    absl::StatusOr<UniqueFd> fd = OpenFolder(std::string(parent));
+    if (fd.ok()) SyncOrDie(fd->get(), "folder");
+  }
+}
+
+void SharedFolder::SyncAdmitted(absl::Span<const std::string> paths) const {
+  SyncFoldersOf(paths);
+  SyncOrDie(staging_.get(), "staging");
 }
 
 absl::Status SharedFolder::Admit(const TransferId& id, const std::string& path) const {
@@ -364,7 +405,7 @@ absl::StatusOr<FileStat> SharedFolder::StageCopy(int from_fd, const TransferId& 
       offset += static_cast<uint64_t>(n);
     }
   }
-  SyncStaging(to->get());
+  SyncStaging({to->get()});
   return StatFd(to->get());
 }
 
@@ -381,20 +422,15 @@ absl::StatusOr<FileStat> SharedFolder::Hide(const std::string& path,
 }
 
 void SharedFolder::SyncHidden(absl::Span<const std::string> paths) const {
-  std::set<std::string> parents;
-  for (const std::string& path : paths) {
-    const size_t slash = path.rfind('/');
-    parents.insert(slash == std::string::npos ? "" : path.substr(0, slash));
-  }
   SyncOrDie(released_.get(), "released");
-  for (const std::string& parent : parents) {
-    // A folder that is gone took its entries with it.
-    if (absl::StatusOr<UniqueFd> fd = OpenFolder(parent); fd.ok()) SyncOrDie(fd->get(), "folder");
-  }
+  SyncFoldersOf(paths);
 }
 
 absl::Status SharedFolder::Unhide(const HiddenFile& hidden, const std::string& path) const {
-  return RenameInto(released_.get(), HiddenName(hidden), path);
+  if (absl::Status s = RenameInto(released_.get(), HiddenName(hidden), path); !s.ok()) return s;
+  SyncFoldersOf({path});
+  SyncOrDie(released_.get(), "released");
+  return absl::OkStatus();
 }
 
 absl::Status SharedFolder::RemoveHidden(absl::Span<const HiddenFile> hidden) const {

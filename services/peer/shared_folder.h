@@ -80,16 +80,20 @@ class SharedFolder {
   absl::StatusOr<UniqueFd> OpenFolder(const std::string& path) const;
 
   // --- Receiving ---
-  // A new empty file, its blocks allocated up to `size` bytes; replaces a left-over of the same id.
+  // A new file with room for `size` bytes; replaces a left-over of the same id. ResourceExhausted.
   absl::StatusOr<UniqueFd> CreateStaging(const TransferId& id, uint64_t size) const;
-  // Makes a staged file's bytes and its name durable.
-  void SyncStaging(int fd) const;
+  // The same, but what an interrupted download of that id has left there is kept.
+  absl::StatusOr<UniqueFd> ReopenStaging(const TransferId& id, uint64_t size) const;
+  // Makes staged files' bytes and their names durable.
+  void SyncStaging(absl::Span<const int> fds) const;
   absl::Status RemoveStaging(const TransferId& id) const;
   absl::StatusOr<FileStat> StatStaging(const TransferId& id) const;
   std::vector<TransferId> ListStaging() const;
-  // Renames a staged file into the library, never over another (AlreadyExists), and makes it
-  // durable. NotFound when it is not in staging. Creates folders on the way.
+  // Renames a staged file into the library, never over another (AlreadyExists); not yet durable,
+  // see SyncAdmitted. NotFound when it is not in staging. Creates folders on the way.
   absl::Status Admit(const TransferId& id, const std::string& path) const;
+  // Makes renames of staged files to `paths` durable: their folders and staging/.
+  void SyncAdmitted(absl::Span<const std::string> paths) const;
   // Copies an open file into staging (reflink where possible), durably.
   absl::StatusOr<FileStat> StageCopy(int from_fd, const TransferId& id) const;
 
@@ -123,7 +127,9 @@ class SharedFolder {
   SharedFolder() = default;
   struct Place;
   absl::StatusOr<Place> OpenParent(const std::string& path, bool create) const;
+  absl::StatusOr<UniqueFd> OpenStaging(const TransferId& id, uint64_t size, int truncate) const;
   absl::Status RenameInto(int from_dir, const std::string& from, const std::string& path) const;
+  void SyncFoldersOf(absl::Span<const std::string> paths) const;
 
   std::string path_;
   uint64_t device_ = 0;

@@ -57,9 +57,11 @@ absl::StatusOr<Sharing::Shared> Sharing::Share(const std::string& path) {
     return shared;
   }
   if (fs::is_regular_file(real, error)) {
-    shared.first_name = real.filename().string();
+    absl::StatusOr<std::string> name = CopyIn(real.string(), real.filename().string());
+    if (!name.ok()) return name.status();
+    scanner_->Examine(*name);
+    shared.first_name = *std::move(name);
     shared.file_count = 1;
-    if (absl::Status s = ShareFile(real.string(), shared.first_name); !s.ok()) return s;
     return shared;
   }
   if (!fs::is_directory(real, error)) {
@@ -80,22 +82,32 @@ absl::StatusOr<Sharing::Shared> Sharing::Share(const std::string& path) {
   }
   std::sort(files.begin(), files.end());
   const std::string above = real.parent_path().string();
+  std::vector<std::string> names;
+  absl::Status status;
   for (const std::string& file : files) {
-    const std::string name = file.substr(above == "/" ? 1 : above.size() + 1);
-    if (absl::Status s = ShareFile(file, name); !s.ok()) {
-      return absl::Status(s.code(), absl::StrCat(s.message(), " (", shared.file_count, " of ",
-                                                 files.size(), " files were shared before that)"));
-    }
-    if (shared.file_count++ == 0) shared.first_name = name;
+    absl::StatusOr<std::string> name =
+        CopyIn(file, file.substr(above == "/" ? 1 : above.size() + 1));
+    status = name.status();
+    if (!status.ok()) break;
+    names.push_back(*std::move(name));
+  }
+  // After all have been copied: a file just written takes a moment to settle.
+  for (const std::string& name : names) scanner_->Examine(name);
+  if (!status.ok()) {
+    return absl::Status(status.code(),
+                        absl::StrCat(status.message(), " (", names.size(), " of ", files.size(),
+                                     " files were shared before that)"));
   }
   if (files.empty()) {
     return MakeError(Reason::kFileNotFound,
                      absl::StrCat(EscapeForDisplay(path), " holds no files to share"));
   }
+  shared.first_name = names.front();
+  shared.file_count = names.size();
   return shared;
 }
 
-absl::Status Sharing::ShareFile(const std::string& path, const std::string& name) {
+absl::StatusOr<std::string> Sharing::CopyIn(const std::string& path, const std::string& name) {
   absl::StatusOr<BookName> book = BookName::Parse(name);
   if (!book.ok()) return book.status();
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
@@ -107,6 +119,7 @@ absl::Status Sharing::ShareFile(const std::string& path, const std::string& name
   const TransferId id = TransferId::Random();
   absl::Status status = folder_->StageCopy(fd.get(), id).status();
   if (status.ok()) status = folder_->Admit(id, book->value());
+  if (status.ok()) folder_->SyncAdmitted({book->value()});
   library_->UnreserveName(*book);
   if (!status.ok()) {
     folder_->RemoveStaging(id).IgnoreError();
@@ -116,8 +129,7 @@ absl::Status Sharing::ShareFile(const std::string& path, const std::string& name
                                   " in the shared folder; rename one of them"));
   }
   if (absl::Status s = library_->SetUnsharedByOwner(book->value(), false); !s.ok()) return s;
-  scanner_->Examine(book->value());
-  return absl::OkStatus();
+  return book->value();
 }
 
 absl::Status Sharing::Unshare(const std::string& name) {

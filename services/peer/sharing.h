@@ -33,7 +33,8 @@ class Sharing {
   absl::Status Unshare(const std::string& name);
 
  private:
-  absl::Status ShareFile(const std::string& path, const std::string& name);
+  // Returns the name under which it is there now.
+  absl::StatusOr<std::string> CopyIn(const std::string& path, const std::string& name);
 
   const SharedFolder* const folder_;
   Library* const library_;

@@ -29,12 +29,32 @@ absl::Status SqlError(sqlite3* db, absl::string_view what) {
 
 }  // namespace
 
-SqlStatement::SqlStatement(sqlite3* db, const char* sql) : db_(db) {
+SqlStatement::SqlStatement(SqlDatabase* db, absl::string_view sql) : db_(db) {
+  const auto kept = db->prepared_.find(std::string_view(sql.data(), sql.size()));
+  if (kept != db->prepared_.end()) {
+    statement_ = kept->second;
+    db->prepared_.erase(kept);
+    return;
+  }
   // A failure shows in Step: the statement is then null.
-  sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr);
+  sqlite3_prepare_v3(db->db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                     &statement_, nullptr);
 }
 
-SqlStatement::~SqlStatement() { sqlite3_finalize(statement_); }
+SqlStatement::~SqlStatement() {
+  if (statement_ == nullptr) return;
+  Reset();
+  // Two of one text may have been in use at a time; one is enough to keep.
+  if (!db_->prepared_.emplace(sqlite3_sql(statement_), statement_).second) {
+    sqlite3_finalize(statement_);
+  }
+}
+
+void SqlStatement::Reset() {
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+  next_parameter_ = 1;
+}
 
 SqlStatement& SqlStatement::Bind(int64_t value) {
   sqlite3_bind_int64(statement_, next_parameter_++, value);
@@ -55,23 +75,22 @@ SqlStatement& SqlStatement::BindBlob(absl::string_view bytes) {
 }
 
 absl::StatusOr<bool> SqlStatement::Step() {
-  if (statement_ == nullptr) return SqlError(db_, "cannot prepare a statement");
+  if (statement_ == nullptr) return SqlError(db_->db_, "cannot prepare a statement");
   switch (sqlite3_step(statement_)) {
     case SQLITE_ROW:
       return true;
     case SQLITE_DONE:
       return false;
     default:
-      return SqlError(db_, "database");
+      return SqlError(db_->db_, "database");
   }
 }
 
 absl::Status SqlStatement::Run() {
-  while (true) {
-    absl::StatusOr<bool> row = Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-  }
+  absl::StatusOr<bool> row = Step();
+  while (row.ok() && *row) row = Step();
+  if (statement_ != nullptr) Reset();
+  return row.status();
 }
 
 int64_t SqlStatement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
@@ -98,7 +117,10 @@ absl::StatusOr<std::unique_ptr<SqlDatabase>> SqlDatabase::Open(const std::string
   return db;
 }
 
-SqlDatabase::~SqlDatabase() { sqlite3_close_v2(db_); }
+SqlDatabase::~SqlDatabase() {
+  for (const auto& [sql, statement] : prepared_) sqlite3_finalize(statement);
+  sqlite3_close_v2(db_);
+}
 
 absl::Status SqlDatabase::Execute(const char* sql) {
   if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return absl::OkStatus();

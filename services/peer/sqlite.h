@@ -8,15 +8,22 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
 namespace arkshare {
 
+class SqlDatabase;
+
 // One prepared statement. Bind, Step until it returns false, Reset happens by itself at the end.
+// The database keeps it prepared for the next one with the same text: preparing costs more than
+// most statements do.
 class SqlStatement {
  public:
-  SqlStatement(sqlite3* db, const char* sql);
+  // `db` must outlive it.
+  SqlStatement(SqlDatabase* db, absl::string_view sql);
   ~SqlStatement();
   SqlStatement(const SqlStatement&) = delete;
   SqlStatement& operator=(const SqlStatement&) = delete;
@@ -29,14 +36,16 @@ class SqlStatement {
   // True: a row is there. False: done. ResourceExhausted when the disk is full, DataLoss when the
   // file is damaged, Internal otherwise.
   absl::StatusOr<bool> Step();
-  // For statements without rows.
+  // For statements without rows. Afterwards it is as new, to be bound and run again.
   absl::Status Run();
 
   int64_t Int(int column) const;
   std::string Bytes(int column) const;
 
  private:
-  sqlite3* db_;
+  void Reset();
+
+  SqlDatabase* const db_;
   sqlite3_stmt* statement_ = nullptr;
   int next_parameter_ = 1;
 };
@@ -63,8 +72,12 @@ class SqlDatabase {
   }
 
  private:
+  friend class SqlStatement;
   explicit SqlDatabase(sqlite3* db) : db_(db) {}
+
   sqlite3* db_;
+  // By their text, those that nobody uses at the moment.
+  std::map<std::string, sqlite3_stmt*, std::less<>> prepared_;
 };
 
 }  // namespace arkshare

@@ -14,11 +14,11 @@ class SqliteTest : public testing::Test {
   }
 
   absl::Status Insert(int64_t a, absl::string_view b) {
-    SqlStatement insert(db_->handle(), "INSERT INTO t VALUES(?, ?)");
+    SqlStatement insert(db_.get(), "INSERT INTO t VALUES(?, ?)");
     return insert.Bind(a).BindBlob(b).Run();
   }
   int64_t Count() {
-    SqlStatement rows(db_->handle(), "SELECT COUNT(*) FROM t");
+    SqlStatement rows(db_.get(), "SELECT COUNT(*) FROM t");
     EXPECT_TRUE(Must(rows.Step()));
     return rows.Int(0);
   }
@@ -31,7 +31,7 @@ TEST_F(SqliteTest, GivesBackWhatWasBound) {
   const std::string bytes("a\0b\xff", 4);
   Must(Insert(INT64_MIN, bytes));
   Must(Insert(INT64_MAX, ""));
-  SqlStatement rows(db_->handle(), "SELECT a, b FROM t ORDER BY rowid");
+  SqlStatement rows(db_.get(), "SELECT a, b FROM t ORDER BY rowid");
   ASSERT_TRUE(Must(rows.Step()));
   EXPECT_EQ(rows.Int(0), INT64_MIN);
   EXPECT_EQ(rows.Bytes(1), bytes);
@@ -42,15 +42,15 @@ TEST_F(SqliteTest, GivesBackWhatWasBound) {
 }
 
 TEST_F(SqliteTest, EmptyTextAndEmptyBytesAreNotNull) {
-  SqlStatement insert(db_->handle(), "INSERT INTO t VALUES(1, ?)");
+  SqlStatement insert(db_.get(), "INSERT INTO t VALUES(1, ?)");
   EXPECT_TRUE(insert.BindText(absl::string_view()).Run().ok());
-  SqlStatement other(db_->handle(), "INSERT INTO t VALUES(2, ?)");
+  SqlStatement other(db_.get(), "INSERT INTO t VALUES(2, ?)");
   EXPECT_TRUE(other.BindBlob(absl::string_view()).Run().ok());
   EXPECT_EQ(Count(), 2);
 }
 
 TEST_F(SqliteTest, AMistakeInAStatementIsAnError) {
-  SqlStatement wrong(db_->handle(), "SELECT nothing FROM nowhere");
+  SqlStatement wrong(db_.get(), "SELECT nothing FROM nowhere");
   EXPECT_TRUE(absl::IsInternal(wrong.Bind(1).Step().status()));
   EXPECT_TRUE(absl::IsInternal(db_->Execute("NOT SQL")));
 }
@@ -70,7 +70,7 @@ TEST_F(SqliteTest, AFailedTransactionLeavesNothing) {
 TEST_F(SqliteTest, AnotherConnectionSeesWhatWasCommitted) {
   Must(Insert(1, "one"));
   std::unique_ptr<SqlDatabase> other = Must(SqlDatabase::Open(folder_ / "a.db", true));
-  SqlStatement rows(other->handle(), "SELECT b FROM t");
+  SqlStatement rows(other.get(), "SELECT b FROM t");
   ASSERT_TRUE(Must(rows.Step()));
   EXPECT_EQ(rows.Bytes(0), "one");
 }

@@ -1,62 +1,79 @@
 #include "services/peer/transfers.h"
 
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <functional>
 #include <utility>
 
+#include "lib/core/bytes.h"
 #include "lib/core/errors.h"
 #include "lib/core/failpoint.h"
-#include "lib/rpc/channel.h"
-#include "lib/rpc/status.h"
+#include "lib/core/merkle.h"
 #include "services/peer/transfer.h"
 
 namespace arkshare {
 namespace {
 
-constexpr int kWorkers = 8;
 constexpr size_t kMostRemembered = 1000;
-constexpr absl::Duration kLongestRetry = absl::Seconds(10);
+constexpr size_t kBegunTogether = 250;  // in one transaction
 constexpr absl::Duration kRateWindow = absl::Seconds(3);
-constexpr absl::Duration kCallTimeout = absl::Seconds(10);
+// Settling threads that may wait for other programs at a time.
+constexpr int kMostCalls = 8;
 
-// Whether the source's word ends the matter.
-bool IsRefusal(const absl::Status& status) {
-  switch (GetReason(status)) {
-    case Reason::kBookMoved:
-    case Reason::kNotForTaking:
-    case Reason::kBookChanged:
-    case Reason::kBookGone:
-    case Reason::kTransferConflict:
-      return true;
-    default:
-      return false;
-  }
+// An interrupted download tries again by itself for so long, and its pieces are kept for so long.
+constexpr absl::Duration kTryAgainFor = absl::Minutes(10);
+constexpr absl::Duration kKeepFor = absl::Hours(24 * 7);
+// A smaller book is here before others have heard of it.
+constexpr uint64_t kFewestPiecesToOffer = 8;
+
+// Nobody has said that it cannot be had: a holder or the index is away.
+bool IsInterruption(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+bool HasEnded(TransferView::State state) {
+  return state == TransferView::State::kDone || state == TransferView::State::kFailed;
 }
 
 }  // namespace
 
-Transfers::Transfers(Parts parts, PrivateKey key) : parts_(parts), key_(std::move(key)) {}
+Transfers::Transfers(Parts parts, PrivateKey key)
+    : parts_(parts), key_(std::move(key)), lanes_(kMostCalls) {}
 
 Transfers::~Transfers() { Stop(); }
+
+// Whether a download that a crash interrupted goes on. One piece comes anew as fast; and what
+// nobody has asked for again in a week is not wanted any more.
+bool Transfers::CanGoOn(const TransferRecord& record) const {
+  if (PieceCount(record.content.size) <= 1) return false;
+  const absl::StatusOr<FileStat> staged = parts_.folder->StatStaging(record.id);
+  return staged.ok() &&
+         parts_.clock->Now() - absl::FromUnixNanos(staged->identity.mtime_ns) < kKeepFor;
+}
 
 absl::Status Transfers::Recover() {
   absl::StatusOr<std::vector<TransferRecord>> open = parts_.ledger->OpenTransfers();
   if (!open.ok()) return open.status();
   std::set<TransferId> kept;
   for (TransferRecord& record : *open) {
-    if (record.state == TransferRecord::State::kIntent) {
+    if (record.state == TransferRecord::State::kIntent && !CanGoOn(record)) {
       // The file first: on a full disk it makes the room that the record needs.
       parts_.folder->RemoveStaging(record.id).IgnoreError();
       if (absl::Status s = parts_.ledger->RecordDropped(record.id); !s.ok()) return s;
       continue;
     }
     auto transfer = std::make_shared<Transfer>(record, parts_.clock->Now());
-    transfer->view.bytes_done = record.content.size;
-    transfer->view.state = TransferView::State::kHandingOver;
     kept.insert(record.id);
+    if (record.state == TransferRecord::State::kIntent) {
+      transfer->interrupted = true;
+      transfer->try_until = parts_.clock->Monotonic() + kTryAgainFor;
+    } else {
+      transfer->view.bytes_done = record.content.size;
+      transfer->view.state = TransferView::State::kHandingOver;
+    }
     if (record.state == TransferRecord::State::kOwned) {
       absl::StatusOr<std::optional<ListingRecord>> listing =
           parts_.ledger->FindListing(record.listing);
@@ -68,6 +85,7 @@ absl::Status Transfers::Recover() {
                               absl::StrCat("a received book cannot enter the folder: ", s.message(),
                                            "; mend that and start the peer again"));
         }
+        parts_.folder->SyncAdmitted({(*listing)->path});
         parts_.library->UnclaimPath((*listing)->path);
       }
     } else {
@@ -76,8 +94,7 @@ absl::Status Transfers::Recover() {
     MutexLock lock(&mutex_);
     by_id_[record.id] = transfer;
     in_order_.push_back(transfer);
-    transfer->scheduled = true;
-    queue_.emplace(parts_.clock->Monotonic(), transfer);
+    Enter(transfer);
   }
   for (const TransferId& id : parts_.folder->ListStaging()) {
     if (!kept.contains(id)) parts_.folder->RemoveStaging(id).IgnoreError();
@@ -85,69 +102,21 @@ absl::Status Transfers::Recover() {
   return absl::OkStatus();
 }
 
-void Transfers::Start() {
-  for (int i = 0; i < kWorkers; ++i) workers_.emplace_back([this] { WorkLoop(); });
-}
-
-void Transfers::Stop() {
-  {
-    MutexLock lock(&mutex_);
-    stopping_ = true;
-    changed_.NotifyAll();
-  }
-  parts_.fetcher->Stop();
-  for (std::thread& worker : workers_) worker.join();
-  workers_.clear();
-}
-
-void Transfers::RetryNow() {
-  MutexLock lock(&mutex_);
-  std::multimap<absl::Time, TransferPtr> now;
-  for (auto& [time, transfer] : queue_) now.emplace(parts_.clock->Monotonic(), transfer);
-  queue_ = std::move(now);
-  changed_.NotifyAll();
-}
-
-void Transfers::Schedule(const TransferPtr& transfer, absl::Duration delay) {
-  MutexLock lock(&mutex_);
-  if (std::exchange(transfer->scheduled, true)) return;
-  queue_.emplace(parts_.clock->Monotonic() + delay, transfer);
-  changed_.NotifyAll();
-}
-
-void Transfers::WorkLoop() {
-  while (true) {
-    TransferPtr transfer;
-    {
-      MutexLock lock(&mutex_);
-      while (true) {
-        if (stopping_) return;
-        const absl::Time now = parts_.clock->Monotonic();
-        if (queue_.empty()) {
-          changed_.Wait(&mutex_);
-        } else if (queue_.begin()->first > now) {
-          changed_.WaitFor(&mutex_, queue_.begin()->first - now);
-        } else {
-          break;
-        }
-      }
-      transfer = queue_.begin()->second;
-      queue_.erase(queue_.begin());
-      transfer->scheduled = false;
-    }
-    Run(transfer);
-  }
-}
-
 void Transfers::Change(Transfer& transfer, const std::function<void(TransferView&)>& change) {
   MutexLock lock(&mutex_);
+  const bool had_ended = HasEnded(transfer.view.state);
   transfer.view.record = transfer.record;
   change(transfer.view);
   ++transfer.version;
   changed_.NotifyAll();
+  if (had_ended || !HasEnded(transfer.view.state)) return;
+  for (const std::shared_ptr<Group>& group : transfer.groups) {
+    if (--group->open == 0) group->all_ended.NotifyAll();
+  }
+  transfer.groups.clear();
 }
 
-void Transfers::Progress(Transfer& transfer, uint64_t bytes, std::optional<int> queue_position) {
+void Transfers::Progress(Transfer& transfer, uint64_t bytes, std::optional<QueuePlace> place) {
   const absl::Time now = parts_.clock->Monotonic();
   auto& samples = transfer.samples;
   samples.emplace_back(now, bytes);
@@ -156,56 +125,129 @@ void Transfers::Progress(Transfer& transfer, uint64_t bytes, std::optional<int> 
   const double rate =
       seconds > 0.05 ? static_cast<double>(bytes - samples.front().second) / seconds : 0;
   Change(transfer, [&](TransferView& view) {
-    view.state = queue_position ? TransferView::State::kQueued : TransferView::State::kFetching;
-    view.queue_position = queue_position.value_or(0);
+    view.state = place ? TransferView::State::kQueued : TransferView::State::kFetching;
+    view.queue_position = place ? place->position : 0;
+    view.estimated_wait = place ? place->estimated_wait : std::nullopt;
     view.bytes_done = bytes;
     view.bytes_per_second = static_cast<uint64_t>(rate);
   });
 }
 
-absl::StatusOr<TransferId> Transfers::Begin(const FetchWish& wish) {
-  absl::StatusOr<Choice> choice = Choose(wish);
-  if (!choice.ok()) return choice.status();
+absl::Status Transfers::Reserve(const Choice& choice) {
   // A file that the library does not list (unshared, or not yet hashed) has its name all the same.
-  if (parts_.folder->Stat(choice->save_as.value()).ok()) {
+  if (parts_.folder->Stat(choice.save_as.value()).ok()) {
     return MakeError(
         Reason::kNameTaken,
-        absl::StrCat("there is already a file named ", EscapeForDisplay(choice->save_as.value()),
+        absl::StrCat("there is already a file named ", EscapeForDisplay(choice.save_as.value()),
                      " in your folder; choose another name for this book (--as)"));
   }
-  if (absl::Status s = parts_.library->ReserveName(choice->save_as); !s.ok()) return s;
-  TransferRecord record{.id = TransferId::Random(),
-                        .move = choice->move,
-                        .source = choice->source.key,
-                        .source_listing = choice->source.listing,
-                        .content = choice->content,
-                        .name = choice->save_as};
-  if (absl::Status s = parts_.ledger->RecordIntent(record); !s.ok()) {
-    parts_.library->UnreserveName(record.name);
-    if (!absl::IsResourceExhausted(s)) return s;
-    return MakeError(Reason::kDiskFull, "the disk of this peer is full; make room and try again");
+  return parts_.library->ReserveName(choice.save_as);
+}
+
+absl::Status Transfers::RecordIntents(absl::Span<const TransferRecord> records) {
+  absl::Status recorded = parts_.ledger->RecordIntents(records);
+  if (recorded.ok()) return recorded;
+  for (const TransferRecord& record : records) parts_.library->UnreserveName(record.name);
+  if (!absl::IsResourceExhausted(recorded)) return recorded;
+  return MakeError(Reason::kDiskFull, "the disk of this peer is full; make room and try again");
+}
+
+void Transfers::Remember(const TransferPtr& transfer) {
+  by_id_[transfer->record.id] = transfer;
+  in_order_.push_back(transfer);
+  if (in_order_.size() <= kMostRemembered) return;
+  const auto ended = std::find_if(in_order_.begin(), in_order_.end(), [](const TransferPtr& t) {
+    return t->view.record.state >= TransferRecord::State::kDone;
+  });
+  if (ended == in_order_.end()) return;
+  by_id_.erase((*ended)->view.record.id);
+  in_order_.erase(ended);
+}
+
+absl::StatusOr<TransferId> Transfers::Begin(const FetchWish& wish) {
+  const Group::Member only = BeginMany({wish})->members.front();
+  if (!only.refused.ok()) return only.refused;
+  return only.transfer->record.id;
+}
+
+std::shared_ptr<Transfers::Group> Transfers::BeginMany(absl::Span<const FetchWish> wishes) {
+  auto group = std::make_shared<Group>();
+  Sources sources;
+  // The first are on their way while the others are still chosen and recorded.
+  for (size_t at = 0; at < wishes.size(); at += kBegunTogether) {
+    BeginSome(wishes.subspan(at, kBegunTogether), sources, group);
+  }
+  return group;
+}
+
+void Transfers::BeginSome(absl::Span<const FetchWish> wishes, Sources& sources,
+                          const std::shared_ptr<Group>& group) {
+  const size_t first = group->members.size();
+  group->members.resize(first + wishes.size());
+  const std::vector<TransferPtr> joined = Rejoin(wishes, group);
+  std::vector<absl::StatusOr<Choice>> choices = ChooseAll(wishes, sources, joined);
+  std::vector<TransferRecord> records;
+  std::vector<size_t> places;  // of their wishes
+  for (size_t i = 0; i < wishes.size(); ++i) {
+    if ((group->members[first + i].transfer = joined[i]) != nullptr) continue;
+    absl::Status& refused = group->members[first + i].refused;
+    refused = choices[i].ok() ? Reserve(*choices[i]) : choices[i].status();
+    if (!refused.ok()) continue;
+    const Choice& choice = *choices[i];
+    records.push_back({.id = TransferId::Random(),
+                       .move = choice.move,
+                       .source = choice.source.key,
+                       .source_listing = choice.source.listing,
+                       .content = choice.content,
+                       .name = choice.save_as});
+    places.push_back(i);
+  }
+  if (records.empty()) return;
+  if (absl::Status s = RecordIntents(records); !s.ok()) {
+    for (size_t place : places) group->members[first + place].refused = s;
+    return;
   }
   ARKSHARE_FAILPOINT("receiver.intent");
-  auto transfer = std::make_shared<Transfer>(std::move(record), parts_.clock->Now());
-  transfer->source_address = choice->source.address;
-  transfer->view.from_peer_id = choice->source.peer_id;
-  const TransferId id = transfer->record.id;
+  const absl::Time now = parts_.clock->Now();
+  Together begun;
+  for (size_t i = 0; i < records.size(); ++i) {
+    Choice& choice = *choices[places[i]];
+    auto transfer = std::make_shared<Transfer>(std::move(records[i]), now);
+    transfer->source_address = choice.source.address;
+    transfer->holders = std::move(choice.holders);
+    transfer->view.from_peer_id = choice.source.peer_id;
+    transfer->groups = {group};
+    group->members[first + places[i]].transfer = transfer;
+    begun.push_back(std::move(transfer));
+  }
   {
     MutexLock lock(&mutex_);
-    by_id_[id] = transfer;
-    in_order_.push_back(transfer);
-    if (in_order_.size() > kMostRemembered) {
-      const auto ended = std::find_if(in_order_.begin(), in_order_.end(), [](const TransferPtr& t) {
-        return t->view.record.state >= TransferRecord::State::kDone;
-      });
-      if (ended != in_order_.end()) {
-        by_id_.erase((*ended)->view.record.id);
-        in_order_.erase(ended);
-      }
+    group->open += begun.size();
+    for (const TransferPtr& transfer : begun) Remember(transfer);
+  }
+  Pass(begun);
+}
+
+Transfers::GroupUpdates Transfers::AwaitMany(Group& group, absl::Duration wait) {
+  MutexLock lock(&mutex_);
+  const absl::Time until = parts_.clock->Monotonic() + wait;
+  while (group.open > 0 && !stopping_) {
+    const absl::Duration left = until - parts_.clock->Monotonic();
+    if (left <= absl::ZeroDuration()) break;
+    group.all_ended.WaitFor(&mutex_, left);
+  }
+  GroupUpdates out{{}, group.open == 0};
+  for (size_t i = 0; i < group.members.size(); ++i) {
+    Group::Member& member = group.members[i];
+    const uint64_t version = member.transfer ? member.transfer->version : 1;
+    if (std::exchange(member.seen, version) == version) continue;
+    if (member.transfer) {
+      out.updates.push_back({i, member.transfer->view});
+    } else {
+      out.updates.push_back({i, member.refused});
     }
   }
-  Schedule(transfer, absl::ZeroDuration());
-  return id;
+  return out;
 }
 
 absl::StatusOr<Transfers::Update> Transfers::Await(const TransferId& id, uint64_t version,
@@ -225,6 +267,39 @@ absl::StatusOr<Transfers::Update> Transfers::Await(const TransferId& id, uint64_
   return Update{transfer->view, transfer->version};
 }
 
+// Never in the way of a worker: one that is at it now looks at `keep` when it has its answer.
+absl::Status Transfers::Keep(const TransferId& id) {
+  {
+    MutexLock lock(&mutex_);
+    const auto it = by_id_.find(id);
+    if (it == by_id_.end()) {
+      return MakeError(Reason::kTransferUnknown, "there is no such transfer");
+    }
+    Transfer& transfer = *it->second;
+    const TransferRecord& record = transfer.view.record;
+    const bool waits = record.state == TransferRecord::State::kPrepared && record.move;
+    if (!waits && !record.kept) {
+      return MakeError(Reason::kTransferNotWaiting,
+                       "this transfer does not wait for its source: it is still being received, or "
+                       "over; arkshare-cli transfers says which");
+    }
+    transfer.keep = waits;  // else it is kept already
+    if (waits) transfer.view.message = "to be kept as a copy, unless the source answers just now";
+    ++transfer.version;
+    const auto queued = std::find_if(queue_.begin(), queue_.end(),
+                                     [&](const auto& entry) { return entry.second == it->second; });
+    if (queued != queue_.end()) {
+      auto node = queue_.extract(queued);
+      node.key() = parts_.clock->Monotonic();
+      queue_.insert(std::move(node));
+      settle_ready_.NotifyOne();
+    }
+    changed_.NotifyAll();
+  }
+  spdlog::info("keep_asked transfer={}", id.hex());
+  return absl::OkStatus();
+}
+
 bool Transfers::stopping() {
   MutexLock lock(&mutex_);
   return stopping_;
@@ -233,35 +308,15 @@ bool Transfers::stopping() {
 std::vector<TransferView> Transfers::List() {
   MutexLock lock(&mutex_);
   std::vector<TransferView> views;
-  for (auto it = in_order_.rbegin(); it != in_order_.rend(); ++it) views.push_back((*it)->view);
+  for (auto it = in_order_.rbegin(); it != in_order_.rend() && views.size() < kMostRemembered;
+       ++it) {
+    views.push_back((*it)->view);
+  }
   return views;
 }
 
-// The story of one transfer, from wherever it stands.
-void Transfers::Run(const TransferPtr& transfer) {
-  Next next = Next::kGoOn;
-  while (next == Next::kGoOn) {
-    switch (transfer->record.state) {
-      case TransferRecord::State::kIntent:
-        next = Receive(*transfer);
-        break;
-      case TransferRecord::State::kPrepared:
-        next = TakeOver(*transfer);
-        break;
-      case TransferRecord::State::kOwned:
-        next = Tell(*transfer);
-        break;
-      default:
-        next = Next::kEnd;
-    }
-  }
-  if (next == Next::kLater) {
-    Schedule(transfer, transfer->retry);
-    transfer->retry = std::min(transfer->retry * 2, kLongestRetry);
-  }
-}
-
 Transfers::Next Transfers::Drop(Transfer& transfer, const absl::Status& why) {
+  EndOffer(transfer);
   parts_.folder->RemoveStaging(transfer.record.id).IgnoreError();
   parts_.library->UnreserveName(transfer.record.name);
   if (absl::Status s = parts_.ledger->RecordDropped(transfer.record.id); !s.ok()) {
@@ -280,10 +335,52 @@ Transfers::Next Transfers::Drop(Transfer& transfer, const absl::Status& why) {
   return Next::kEnd;
 }
 
-// INTENT -> PREPARED: every byte here, verified and durable.
+// The download was interrupted: what is verified stays, and counts when it goes on. By itself for a
+// while, later when its owner asks for the book again or the peer starts.
+Transfers::Next Transfers::Park(Transfer& transfer, const absl::Status& why) {
+  const absl::Time now = parts_.clock->Monotonic();
+  transfer.interrupted = true;
+  if (transfer.try_until == absl::InfinitePast()) transfer.try_until = now + kTryAgainFor;
+  const bool again = now < transfer.try_until;
+  Change(transfer, [&](TransferView& view) {
+    view.state = TransferView::State::kFailed;
+    view.error =
+        MakeError(GetReason(why),
+                  absl::StrCat(why.message(), "; what has come of it is kept, get ",
+                               EscapeForDisplay(transfer.record.name.value()), " again to go on"),
+                  GetErrorMetadata(why));
+    view.message = std::string(view.error.message());
+    view.bytes_per_second = 0;
+    view.end = parts_.clock->Now();
+  });
+  spdlog::info("interrupted book=\"{}\" transfer={} reason={} message=\"{}\"",
+               EscapeForDisplay(transfer.record.name.value()), transfer.record.id.hex(),
+               std::string(ReasonName(GetReason(why))), std::string(why.message()));
+  return again ? Next::kLater : Next::kEnd;
+}
+
+// Lets others read a copy while it comes. A move is nobody's until its source has released it.
+void Transfers::Offer(Transfer& transfer, int fd) {
+  const TransferRecord& record = transfer.record;
+  if (record.move || PieceCount(record.content.size) < kFewestPiecesToOffer) return;
+  UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  absl::StatusOr<uint64_t> number = parts_.ledger->DrawListingNumber();
+  if (!own.valid() || !number.ok()) return;  // it helps others; this peer gets its book without
+  transfer.offer = parts_.partials->Begin(record.content, std::move(own));
+  transfer.offer_listing = *number;
+  parts_.library->AnnouncePartial({*number, record.name, record.content, /*partial=*/true});
+}
+
+void Transfers::EndOffer(Transfer& transfer) {
+  if (transfer.offer == nullptr) return;
+  parts_.library->WithdrawPartial(transfer.offer_listing);
+  parts_.partials->End(std::exchange(transfer.offer, nullptr));
+}
+
+// INTENT -> every byte here and verified; Prepare makes it durable.
 Transfers::Next Transfers::Receive(Transfer& transfer) {
   TransferRecord& record = transfer.record;
-  absl::StatusOr<UniqueFd> fd = parts_.folder->CreateStaging(record.id, record.content.size);
+  absl::StatusOr<UniqueFd> fd = parts_.folder->ReopenStaging(record.id, record.content.size);
   if (!fd.ok()) {
     return Drop(transfer,
                 absl::IsResourceExhausted(fd.status())
@@ -293,277 +390,49 @@ Transfers::Next Transfers::Receive(Transfer& transfer) {
                                              " bytes of this book; make room and try again"))
                     : MakeError(Reason::kInternal, fd.status().message()));
   }
-  Fetcher::Job job{
-      .content = record.content,
-      .fd = fd->get(),
-      .find_holders = [&] { return FindHolders(record.content); },
-      .source = record.move ? std::optional<PublicKey>(record.source) : std::nullopt,
-      .on_progress = [&](uint64_t bytes,
-                         std::optional<int> position) { Progress(transfer, bytes, position); }};
+  Offer(transfer, fd->get());
+  uint64_t got = 0;
+  Fetcher::Job job{.content = record.content,
+                   .fd = fd->get(),
+                   .find_holders = [&]() -> absl::StatusOr<std::vector<BookHolder>> {
+                     // At first those whom the choice has found.
+                     if (!transfer.holders.empty()) return std::exchange(transfer.holders, {});
+                     return FindHolders(record.content, /*also_partial=*/true);
+                   },
+                   .source = record.move ? std::optional<PublicKey>(record.source) : std::nullopt,
+                   .offer = transfer.offer.get(),
+                   .on_progress =
+                       [&](uint64_t bytes, std::optional<QueuePlace> place) {
+                         got = bytes;
+                         Progress(transfer, bytes, place);
+                       }};
   absl::StatusOr<std::vector<Sha256Digest>> pieces = parts_.fetcher->Fetch(job);
   if (!pieces.ok()) {
-    if (absl::IsCancelled(pieces.status()))
-      return Next::kEnd;  // stopping; the next start forgets it
+    EndOffer(transfer);
+    if (absl::IsCancelled(pieces.status())) return Next::kEnd;  // stopping; the next start goes on
+    if (IsInterruption(pieces.status()) && CanGoOn(record) && (got > 0 || transfer.interrupted)) {
+      if (got > transfer.got_before) transfer.try_until = absl::InfinitePast();
+      transfer.got_before = std::max(transfer.got_before, got);
+      return Park(transfer, pieces.status());
+    }
     return Drop(transfer, pieces.status());
   }
   ARKSHARE_FAILPOINT("receiver.fetched");
-  parts_.folder->SyncStaging(fd->get());
-  ARKSHARE_FAILPOINT("receiver.synced");
-  if (absl::Status s = parts_.ledger->RecordPrepared(record.id); !s.ok()) {
-    return Drop(transfer, MakeError(Reason::kDiskFull,
-                                    "the disk of this peer is full; make room and try again"));
-  }
-  record.state = TransferRecord::State::kPrepared;
-  ARKSHARE_FAILPOINT("receiver.prepared");
-  if (absl::StatusOr<FileStat> stat = parts_.folder->StatStaging(record.id); stat.ok()) {
-    parts_.cache->Remember(stat->identity, record.content, *pieces);
-  }
-  Change(transfer, [&](TransferView& view) {
-    view.state = TransferView::State::kHandingOver;
-    view.bytes_done = record.content.size;
-  });
+  transfer.received.emplace(*std::move(fd), *std::move(pieces));
   return Next::kGoOn;
 }
 
-// A book that is not here any more must not be asked for. Only a person can have removed it.
-absl::StatusOr<FileStat> Transfers::FindStaged(const TransferRecord& record) const {
-  absl::StatusOr<FileStat> staged = parts_.folder->StatStaging(record.id);
-  if (staged.ok() && staged->identity.size == record.content.size) return staged;
-  spdlog::critical("staged_book_lost transfer={} book=\"{}\": somebody changed .arkshare/staging",
-                   record.id.hex(), EscapeForDisplay(record.name.value()));
-  return MakeError(
-      Reason::kInternal,
-      "the received book was removed from .arkshare/staging by hand; if its source has "
-      "given it away already, it keeps a hidden copy (`arkshare-cli limbo` there)");
-}
-
-// PREPARED -> OWNED, or dropped when somebody else has the book.
-Transfers::Next Transfers::TakeOver(Transfer& transfer) {
-  TransferRecord& record = transfer.record;
-  if (!record.move) return Own(transfer, "");
-  if (absl::Status s = FindStaged(record).status(); !s.ok()) return Drop(transfer, s);
-  absl::StatusOr<MoveTicket> ticket = AskRelease(transfer);
-  if (ticket.ok()) {
-    ARKSHARE_FAILPOINT("receiver.released");
-    record.ticket = *std::move(ticket);
-    return Own(transfer, "");
-  }
-  if (!IsRefusal(ticket.status())) {
-    spdlog::info("release_not_answered transfer={} message=\"{}\"", record.id.hex(),
-                 std::string(ticket.status().message()));
-    Change(transfer, [&](TransferView& view) {
-      view.message = absl::StrCat("waiting for the source: ", ticket.status().message());
-    });
-    return Next::kLater;
-  }
-  if (GetReason(ticket.status()) == Reason::kBookMoved) {
-    const std::string to = PeerName(GetErrorMetadata(ticket.status())["moved_to_public_key"]);
-    return Drop(transfer,
-                MakeError(Reason::kBookMoved,
-                          absl::StrCat(EscapeForDisplay(record.name.value()), " has just moved to ",
-                                       to, "; ask again to get it from there"),
-                          GetErrorMetadata(ticket.status())));
-  }
-  record.move = false;
-  return Own(transfer, std::string(ticket.status().message()));
-}
-
-// The book is ours: a listing, a name, a place in the folder.
-Transfers::Next Transfers::Own(Transfer& transfer, std::string note) {
-  TransferRecord& record = transfer.record;
-  absl::StatusOr<FileStat> staged = FindStaged(record);
-  if (!staged.ok()) return Drop(transfer, staged.status());
-  ListingRecord listing{.name = record.name,
-                        .path = record.name.value(),
-                        .content = record.content,
-                        .identity = staged->identity,
-                        .unsettled = record.move};
-  const BookName wanted = record.name;
-  parts_.library->ClaimPath(listing.path);
-  absl::StatusOr<uint64_t> number = parts_.ledger->RecordOwned(record, listing);
-  if (!number.ok()) {  // a full disk delays, it never discards
-    parts_.library->UnclaimPath(listing.path);
-    Change(transfer, [&](TransferView& view) { view.message = "waiting: the disk is full"; });
-    return Next::kLater;
-  }
-  listing.number = record.listing = *number;
-  record.state = TransferRecord::State::kOwned;
-  ARKSHARE_FAILPOINT("receiver.owned");
-  while (true) {
-    absl::Status admitted = Admit(record, listing);
-    if (admitted.ok()) break;
-    spdlog::error("cannot put book=\"{}\" in its place error=\"{}\"; trying again",
-                  EscapeForDisplay(listing.path), std::string(admitted.message()));
-    Change(transfer, [&](TransferView& view) {
-      view.message = absl::StrCat("waiting to enter the folder: ", admitted.message());
-    });
-    MutexLock lock(&mutex_);
-    if (stopping_) return Next::kEnd;  // the next start ends it
-    changed_.WaitFor(&mutex_, absl::Seconds(1));
-  }
-  ARKSHARE_FAILPOINT("receiver.admitted");
-  parts_.library->Receive(listing);
-  parts_.library->UnclaimPath(listing.path);
-  parts_.library->UnreserveName(wanted);
-  if (listing.name != wanted) {
-    absl::StrAppend(&note, note.empty() ? "" : "; ", "saved as ",
-                    EscapeForDisplay(listing.name.value()), ", because ",
-                    EscapeForDisplay(wanted.value()), " was taken meanwhile");
-  }
-  spdlog::info("received book=\"{}\" bytes={} how={} transfer={}",
-               EscapeForDisplay(listing.name.value()), record.content.size,
-               record.move ? "move" : "copy", record.id.hex());
-  Change(transfer, [&](TransferView& view) { view.message = note; });
-  return Next::kGoOn;
-}
-
-// Renames a staged file to the name of its listing, or to the next free one: ledger first, then
-// disk, so that a crash leaves a ledger that a restart can follow. The path of `listing` is
-// claimed, and what it is changed to stays claimed.
-absl::Status Transfers::Admit(TransferRecord& record, ListingRecord& listing) {
-  const BookName wanted = record.name;
-  for (int n = 2;; ++n) {
-    absl::Status admitted = parts_.folder->Admit(record.id, listing.path);
-    if (!absl::IsAlreadyExists(admitted)) return admitted;
-    const BookName other = wanted.WithSuffix(n);
-    if (parts_.folder->Stat(other.value()).ok() || parts_.library->Find(other)) continue;
-    parts_.library->ClaimPath(other.value());
-    if (absl::Status s = parts_.ledger->RenameOwned(record.id, listing.number, other); !s.ok()) {
-      parts_.library->UnclaimPath(other.value());
-      return s;
-    }
-    parts_.library->UnclaimPath(listing.path);
-    record.name = listing.name = other;
-    listing.path = other.value();
-  }
-}
-
-// OWNED -> DONE: the index and the source know. Both may be away for long; neither waits for the
-// other.
-Transfers::Next Transfers::Tell(Transfer& transfer) {
-  TransferRecord& record = transfer.record;
-  absl::Status index_said = absl::OkStatus();
-  absl::Status source_said = absl::OkStatus();
-  if (record.move && !record.index_told) {
-    absl::StatusOr<std::optional<ListingRecord>> listing =
-        parts_.ledger->FindListing(record.listing);
-    if (!listing.ok() || !listing->has_value()) return Next::kLater;
-    absl::StatusOr<std::vector<absl::Status>> told = parts_.index->UpdateOwner(
-        {{*record.ticket, {record.listing, (*listing)->name, record.content}}});
-    index_said = told.status();
-    if (told.ok()) {
-      if (!told->front().ok()) {
-        spdlog::error("update_owner refused transfer={} message=\"{}\"", record.id.hex(),
-                      std::string(told->front().message()));
-      }
-      ARKSHARE_FAILPOINT("receiver.index_told");
-      // Told counts only once the listing is settled for good: nobody would settle it later.
-      index_said = parts_.library->Settle(record.listing);
-      record.index_told = index_said.ok();
-    }
-  }
-  if (record.move && !record.confirmed) {
-    source_said = SendConfirm(transfer);
-    if (source_said.ok()) {
-      ARKSHARE_FAILPOINT("receiver.confirmed");
-      record.confirmed = true;
-    }
-  }
-  const bool done = index_said.ok() && source_said.ok();
-  if (done) record.state = TransferRecord::State::kDone;
-  absl::Status recorded = parts_.ledger->RecordProgress(record);
-  const bool first = [&] {
-    MutexLock lock(&mutex_);
-    return transfer.view.state != TransferView::State::kDone;
-  }();
-  if (first || done) {
-    // For the person who waits, the book is here; what is left is repeated in the background.
-    Change(transfer, [&](TransferView& view) {
-      if (first) view.end = parts_.clock->Now();
-      view.state = TransferView::State::kDone;
-    });
-  }
-  if (done && recorded.ok()) return Next::kEnd;
-  spdlog::info("not_settled transfer={} index=\"{}\" source=\"{}\"", record.id.hex(),
-               std::string(index_said.message()), std::string(source_said.message()));
-  if (done) record.state = TransferRecord::State::kOwned;
-  return Next::kLater;
-}
-
-std::string Transfers::PeerName(const std::string& key_hex) {
-  absl::StatusOr<std::string> bytes = FromHex(key_hex);
-  absl::StatusOr<PublicKey> key =
-      bytes.ok() ? PublicKey::FromBytes(*bytes) : absl::StatusOr<PublicKey>(bytes.status());
-  if (!key.ok()) return "another peer";
-  absl::StatusOr<std::optional<v1::Peer>> peer = parts_.index->FindPeer(*key);
-  if (!peer.ok() || !peer->has_value()) return "a peer that is not online now";
-  return absl::StrCat("peer ", (*peer)->peer_id());
-}
-
-absl::StatusOr<std::string> Transfers::SourceAddress(Transfer& transfer) {
-  if (!transfer.source_address.empty()) return transfer.source_address;
-  absl::StatusOr<std::optional<v1::Peer>> peer = parts_.index->FindPeer(transfer.record.source);
-  if (!peer.ok()) return peer.status();
-  if (!peer->has_value()) {
-    return MakeError(Reason::kPeerUnreachable, "the source is not online now");
-  }
-  transfer.source_address = (*peer)->address();
-  return transfer.source_address;
-}
-
-absl::StatusOr<MoveTicket> Transfers::AskRelease(Transfer& transfer) {
-  absl::StatusOr<std::string> address = SourceAddress(transfer);
-  if (!address.ok()) return address.status();
+bool Transfers::ReceiveSmall(Transfer& transfer, const std::string& bytes) {
   const TransferRecord& record = transfer.record;
-  const ReleaseItem item{record.id, record.source_listing, record.content};
-  v1::ReleaseRequest request;
-  request.set_source_public_key(record.source.bytes());
-  request.set_receiver_public_key(key_.public_key().bytes());
-  *request.add_items() = ToProto(item);
-  request.set_signature(key_.Sign(ReleaseSignedBytes(record.source, key_.public_key(), {item})));
-  grpc::ClientContext context;
-  SetTimeout(context, kCallTimeout);
-  v1::ReleaseResponse response;
-  const grpc::Status status = parts_.holders->Stub(*address)->Release(&context, request, &response);
-  if (!status.ok() || response.results_size() != 1) {
-    transfer.source_address.clear();  // it may be elsewhere by now
-    if (status.ok()) return absl::InternalError("the source answered with no result");
-    return FromGrpcStatus(status, absl::StrCat("the source at ", *address));
+  absl::StatusOr<UniqueFd> fd = parts_.folder->CreateStaging(record.id, 0);
+  if (!fd.ok()) return false;
+  if (!WriteFully(fd->get(), 0, AsBytes(bytes).data(), bytes.size()).ok()) {
+    parts_.folder->RemoveStaging(record.id).IgnoreError();
+    return false;
   }
-  if (response.results(0).has_refusal()) return FromItemError(response.results(0).refusal());
-  absl::StatusOr<MoveTicket> ticket = FromProto(response.results(0).ticket());
-  if (!ticket.ok()) return ticket;
-  const TicketBody expected{record.id, record.source, record.source_listing, key_.public_key(),
-                            record.content};
-  if (!(ticket->body == expected)) return absl::InternalError("the ticket is for another move");
-  if (absl::Status s = TicketVerifier().Verify(*ticket); !s.ok()) return s;
-  return ticket;
-}
-
-absl::Status Transfers::SendConfirm(Transfer& transfer) {
-  absl::StatusOr<std::string> address = SourceAddress(transfer);
-  if (!address.ok()) return address.status();
-  const TransferRecord& record = transfer.record;
-  v1::ConfirmRequest request;
-  request.set_source_public_key(record.source.bytes());
-  request.set_receiver_public_key(key_.public_key().bytes());
-  request.add_transfer_ids(record.id.bytes());
-  request.set_signature(
-      key_.Sign(ConfirmSignedBytes(record.source, key_.public_key(), {record.id})));
-  grpc::ClientContext context;
-  SetTimeout(context, kCallTimeout);
-  v1::ConfirmResponse response;
-  const grpc::Status status = parts_.holders->Stub(*address)->Confirm(&context, request, &response);
-  if (!status.ok() || response.results_size() != 1) {
-    transfer.source_address.clear();
-    if (status.ok()) return absl::InternalError("the source answered with no result");
-    return FromGrpcStatus(status, absl::StrCat("the source at ", *address));
-  }
-  if (!response.results(0).has_error()) return absl::OkStatus();
-  const absl::Status error = FromItemError(response.results(0).error());
-  // Its ledger is not the one that released the book; nothing is left to be confirmed there.
-  if (GetReason(error) == Reason::kTransferUnknown) return absl::OkStatus();
-  return error;
+  ARKSHARE_FAILPOINT("receiver.fetched");
+  transfer.received.emplace(*std::move(fd), std::vector<Sha256Digest>{record.content.root});
+  return true;
 }
 
 }  // namespace arkshare
