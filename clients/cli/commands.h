@@ -20,7 +20,15 @@ namespace arkshare {
 // ls: the shared folder, also what is not shared and why.
 int RunLs(Session& session);
 int RunStatus(Session& session);
-int RunTransfers(Session& session);
+
+struct TransfersOptions {
+  // Of the received book whose source does not answer, to be kept as a copy: hex, at least 6 digits
+  // of the transfer's ID, only one may begin so. Empty: list them all.
+  std::string keep = {};
+};
+// A call of the peer to the source that is under way is waited for.
+inline constexpr absl::Duration kKeepTimeout = absl::Minutes(2);
+int RunTransfers(Session& session, const TransfersOptions& options);
 
 struct ShareOptions {
   // Of this machine; relative ones are seen from the working folder.
@@ -52,7 +60,7 @@ int RunLimits(Session& session, const LimitsOptions& options);
 inline constexpr absl::Duration kShutdownTimeout = absl::Seconds(30);
 int RunQuit(Session& session);
 
-// Asked of the index (commands_index.cc).
+// Asked of the index, or of servers by their address (commands_index.cc).
 
 struct SearchOptions {
   // Exactly one of the three.
@@ -81,6 +89,13 @@ struct PingOptions {
 // knows.
 int RunPing(Session& session, const PingOptions& options);
 
+struct HealthOptions {
+  // "HOST:PORT" or "unix:PATH".
+  std::vector<std::string> addresses = {};
+};
+// health: whether each of these servers says that it serves; done when all do.
+int RunHealth(Session& session, const HealthOptions& options);
+
 struct WatchOptions {
   // At most one of the two; neither: everything.
   std::vector<std::string> words = {};
@@ -95,6 +110,8 @@ int RunWatch(Session& session, const WatchOptions& options);
 
 struct GetOptions {
   std::vector<std::string> names = {};
+  // In place of names: everything that from_peer_id lists and that is not here.
+  bool all = false;
   // 0: the best source.
   uint32_t from_peer_id = 0;
   // Empty, or the first 6 to 64 hex digits of the content's root.

@@ -3,10 +3,12 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/fetch.h"
 #include "clients/cli/json.h"
+#include "clients/cli/progress.h"
 #include "clients/cli/render.h"
 #include "lib/core/book_name.h"
 #include "lib/core/byte_size.h"
@@ -52,6 +54,14 @@ absl::StatusOr<v1::ContentId> ContentByRoot(Session& session, const std::string&
 }
 
 absl::Status CheckOptions(const GetOptions& options) {
+  if (options.all && (options.from_peer_id == 0 || !options.names.empty() ||
+                      !options.save_as.empty() || !options.root.empty())) {
+    return MakeError(Reason::kInvalidField,
+                     "--all is everything of one peer: say which with --from PEER, and no names");
+  }
+  if (!options.all && options.names.empty()) {
+    return MakeError(Reason::kInvalidField, "name the books, or say --from PEER --all");
+  }
   if (!options.save_as.empty() && options.names.size() > 1) {
     return MakeError(Reason::kInvalidField, "--as is for one book; get the others on their own");
   }
@@ -98,6 +108,23 @@ int Fail(Session& session, const std::string& name, const absl::Status& status,
   return exit_code;
 }
 
+int ReportInterrupt(Session& session) {
+  session.console.err << (session.console.err_is_terminal ? "\n" : "")
+                      << "the peer goes on with it; arkshare-cli transfers shows how far it is\n";
+  return session.interrupts.exit_code();
+}
+
+std::string ReceivedInWords(const v1::Transfer& transfer, const GetOptions& options) {
+  std::string words = absl::StrCat("received ", EscapeForDisplay(transfer.name()), " (",
+                                   FormatByteSize(transfer.content().size_bytes()), ")");
+  if (transfer.from_peer_id() != 0) {
+    absl::StrAppend(&words, " from peer ", transfer.from_peer_id());
+  }
+  const std::string note = NoteOnTransfer(transfer, options.copy_only);
+  if (!note.empty()) absl::StrAppend(&words, " (", note, ")");
+  return words;
+}
+
 int GetOne(Session& session, const std::string& text, const GetOptions& options) {
   Console& console = session.console;
   const absl::StatusOr<BookName> name = BookName::Parse(text);
@@ -119,23 +146,142 @@ int GetOne(Session& session, const std::string& text, const GetOptions& options)
   }
   const absl::StatusOr<v1::Transfer> transfer =
       FetchWithProgress(session, request, EscapeForDisplay(name->value()), /*line_begun=*/false);
-  if (session.interrupts.triggered()) {
-    console.err << (console.err_is_terminal ? "\n" : "")
-                << "the peer goes on with it; arkshare-cli transfers shows how far it is\n";
-    return session.interrupts.exit_code();
-  }
+  if (session.interrupts.triggered()) return ReportInterrupt(session);
   if (!transfer.ok()) return Fail(session, name->value(), transfer.status(), options);
   if (console.json) {
     console.out << ToJson(*transfer) << '\n' << std::flush;
     return kDone;
   }
-  console.out << "received " << EscapeForDisplay(transfer->name()) << " ("
-              << FormatByteSize(transfer->content().size_bytes()) << ")";
-  if (transfer->from_peer_id() != 0) console.out << " from peer " << transfer->from_peer_id();
-  const std::string note = NoteOnTransfer(*transfer, options.copy_only);
-  if (!note.empty()) console.out << " (" << note << ")";
-  console.out << '\n' << std::flush;
+  console.out << ReceivedInWords(*transfer, options) << '\n' << std::flush;
   return kDone;
+}
+
+constexpr size_t kMostWishes = 1000;  // of one call
+
+// A get of many books: what has become of each, and of all.
+class Many {
+ public:
+  Many(Session& session, const GetOptions& options, std::vector<v1::FetchRequest> wishes)
+      : session_(session),
+        options_(options),
+        wishes_(std::move(wishes)),
+        progress_(wishes_.size()) {
+    for (size_t i = 0; i < wishes_.size(); ++i) {
+      progress_.Note(i, wishes_[i].content().size_bytes(), 0, Now());
+    }
+  }
+
+  // The worst exit code.
+  int Run() {
+    int worst = kDone;
+    {
+      Progress shown(session_.console.err, session_.console.clock,
+                     {.bar = session_.console.err_is_terminal,
+                      .columns = session_.console.columns,
+                      .label = "getting"});
+      for (size_t first = 0; first < wishes_.size(); first += kMostWishes) {
+        v1::FetchManyRequest request;
+        const size_t n = std::min(kMostWishes, wishes_.size() - first);
+        for (size_t i = 0; i < n; ++i) *request.add_wishes() = wishes_[first + i];
+        const absl::Status status = session_.connection.FetchMany(
+            request, [&](uint32_t index, const v1::Transfer& transfer) {
+              if (index >= n) return;
+              Update(first + index, transfer);
+              shown.Update(progress_.InWords(), progress_.share(), /*last=*/false);
+            });
+        if (session_.interrupts.triggered()) break;
+        if (!status.ok()) {
+          worst = std::max(worst, Report(session_, status));
+          break;
+        }
+      }
+    }
+    if (session_.interrupts.triggered()) return ReportInterrupt(session_);
+    for (const auto& [name, why] : failures_) {
+      worst = std::max(worst, Fail(session_, name, why, options_));
+    }
+    if (!session_.console.json) Summarise();
+    return worst;
+  }
+
+ private:
+  absl::Time Now() const { return session_.console.clock->Monotonic(); }
+
+  void Update(size_t index, const v1::Transfer& transfer) {
+    progress_.Note(index, transfer.content().size_bytes(), transfer.bytes_done(), Now());
+    if (transfer.state() == v1::TRANSFER_STATE_DONE) {
+      progress_.NoteEnd(index);
+      ++received_;
+      bytes_ += transfer.content().size_bytes();
+      if (session_.console.json) {
+        session_.console.out << ToJson(transfer) << '\n';
+      } else if (!transfer.message().empty()) {
+        notes_.push_back(ReceivedInWords(transfer, options_));
+      }
+    } else if (transfer.state() == v1::TRANSFER_STATE_FAILED) {
+      progress_.NoteEnd(index);
+      const absl::Status why = FromItemError(transfer.error());
+      if (options_.all && GetReason(why) == Reason::kAlreadyInLibrary) {
+        ++skipped_;
+        if (session_.console.json) session_.console.out << ToJson(transfer) << '\n';
+      } else {
+        failures_.emplace_back(wishes_[index].name(), why);
+      }
+    }
+  }
+
+  void Summarise() {
+    std::ostream& out = session_.console.out;
+    for (const std::string& note : notes_) out << note << '\n';
+    out << "received " << Count(received_, "book", "books") << " (" << FormatByteSize(bytes_)
+        << ")";
+    if (skipped_ > 0)
+      out << "; " << skipped_ << (skipped_ == 1 ? " was" : " were") << " here already";
+    if (!failures_.empty()) out << "; " << failures_.size() << " failed";
+    out << '\n' << std::flush;
+  }
+
+  Session& session_;
+  const GetOptions& options_;
+  const std::vector<v1::FetchRequest> wishes_;
+  ManyProgress progress_;
+  uint64_t received_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t skipped_ = 0;
+  std::vector<std::string> notes_;
+  std::vector<std::pair<std::string, absl::Status>> failures_;
+};
+
+int GetAll(Session& session, const GetOptions& options) {
+  std::vector<v1::FetchRequest> wishes;
+  const absl::Status listed =
+      ForEachBook(session.connection, options.from_peer_id, [&](const v1::Listing& listing) {
+        v1::FetchRequest& wish = wishes.emplace_back();
+        wish.set_name(listing.name());
+        *wish.mutable_content() = listing.content();
+        wish.set_listing_number(listing.listing_number());
+        wish.set_from_peer_id(options.from_peer_id);
+        wish.set_copy_only(options.copy_only);
+      });
+  if (!listed.ok()) return Report(session, listed);
+  return Many(session, options, std::move(wishes)).Run();
+}
+
+int GetNamed(Session& session, const GetOptions& options) {
+  std::vector<v1::FetchRequest> wishes;
+  int worst = kDone;
+  for (const std::string& text : options.names) {
+    const absl::StatusOr<BookName> name = BookName::Parse(text);
+    if (!name.ok()) {
+      worst = std::max(worst, Report(session, name.status()));
+      continue;
+    }
+    v1::FetchRequest& wish = wishes.emplace_back();
+    wish.set_name(name->value());
+    wish.set_from_peer_id(options.from_peer_id);
+    wish.set_copy_only(options.copy_only);
+  }
+  return std::max(worst, Many(session, options, std::move(wishes)).Run());
 }
 
 }  // namespace
@@ -143,12 +289,9 @@ int GetOne(Session& session, const std::string& text, const GetOptions& options)
 int RunGet(Session& session, const GetOptions& options) {
   const absl::Status checked = CheckOptions(options);
   if (!checked.ok()) return Report(session, checked);
-  int worst = kDone;
-  for (const std::string& name : options.names) {
-    worst = std::max(worst, GetOne(session, name, options));
-    if (session.interrupts.triggered()) break;
-  }
-  return worst;
+  if (options.all) return GetAll(session, options);
+  if (options.names.size() == 1) return GetOne(session, options.names[0], options);
+  return GetNamed(session, options);
 }
 
 }  // namespace arkshare

@@ -1,3 +1,5 @@
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
@@ -11,6 +13,8 @@
 namespace arkshare {
 namespace {
 
+using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
@@ -95,22 +99,107 @@ TEST_F(GetTest, AnAmbiguousNameShowsItsCandidates) {
 }
 
 TEST_F(GetTest, OfSeveralTheWorstCounts) {
-  peer_.SetFetchScript([](const v1::FetchRequest& request, grpc::ServerContext*,
-                          grpc::ServerWriter<v1::FetchResponse>* writer) {
-    if (request.name() == "7")
-      return ToGrpcStatus(MakeError(Reason::kBookNotFound, "book 7 not found"));
-    if (request.name() == "8") return ToGrpcStatus(MakeError(Reason::kDiskFull, "make room"));
-    v1::FetchResponse response;
-    response.mutable_transfer()->set_name(request.name());
-    response.mutable_transfer()->set_moving(true);
-    response.mutable_transfer()->set_state(v1::TRANSFER_STATE_DONE);
-    response.mutable_transfer()->set_message("named 9 (2), because 9 was taken");
+  peer_.RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
+  peer_.RefuseOfMany("8", MakeError(Reason::kDiskFull, "make room"));
+  EXPECT_EQ(RunGet(*session_, {.names = {"7", "8", "9"}}), kNotFound);
+  EXPECT_EQ(out(), "received 1 book (1000 B); 2 failed\n");
+  EXPECT_EQ(err(), "arkshare-cli: book 7 not found\narkshare-cli: 8: make room\n");
+}
+
+TEST_F(GetTest, SeveralAreOneCall) {
+  EXPECT_EQ(RunGet(*session_, {.names = {"1", "../2", "3"}, .from_peer_id = 4, .copy_only = true}),
+            kUsage);
+  EXPECT_EQ(out(), "received 2 books (2.0 KiB)\n");
+  EXPECT_THAT(peer_.many_sizes(), ElementsAre(2));
+  const std::vector<v1::FetchRequest> wishes = peer_.fetches();
+  EXPECT_EQ(wishes.at(0).name(), "1");
+  EXPECT_EQ(wishes.at(1).name(), "3");
+  EXPECT_EQ(wishes.at(1).from_peer_id(), 4u);
+  EXPECT_TRUE(wishes.at(1).copy_only());
+}
+
+TEST_F(GetTest, OfSeveralWhatIsOutOfTheOrdinaryIsSaid) {
+  peer_.SetFetchManyScript([](const v1::FetchManyRequest& request, grpc::ServerContext*,
+                              grpc::ServerWriter<v1::FetchManyResponse>* writer) {
+    v1::FetchManyResponse response;
+    for (int i = 0; i < request.wishes_size(); ++i) {
+      v1::FetchManyResponse::Update* update = response.add_updates();
+      update->set_index(static_cast<uint32_t>(i));
+      update->mutable_transfer()->set_name(request.wishes(i).name());
+      update->mutable_transfer()->set_state(v1::TRANSFER_STATE_DONE);
+      if (i == 1) update->mutable_transfer()->set_message("saved as 9 (2)");
+    }
     writer->Write(response);
     return grpc::Status::OK;
   });
-  EXPECT_EQ(RunGet(*session_, {.names = {"7", "8", "9"}}), kNotFound);
-  EXPECT_EQ(out(), "received 9 (0 B) (named 9 (2), because 9 was taken)\n");
-  EXPECT_EQ(err(), "arkshare-cli: book 7 not found\narkshare-cli: 8: make room\n");
+  EXPECT_EQ(RunGet(*session_, {.names = {"8", "9"}}), kDone);
+  EXPECT_EQ(out(), "received 9 (0 B) (saved as 9 (2))\nreceived 2 books (0 B)\n");
+}
+
+TEST_F(GetTest, OfSeveralEachIsALineOfJson) {
+  session_->console.json = true;
+  peer_.RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
+  EXPECT_EQ(RunGet(*session_, {.names = {"7", "8"}}), kNotFound);
+  const std::vector<std::string> lines = absl::StrSplit(out(), '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(Parse(lines[0]).fields().at("state").string_value(), "done");
+  EXPECT_EQ(Parse(lines[1]).fields().at("state").string_value(), "failed");
+}
+
+TEST_F(GetTest, AllOfAPeerIsWhatTheIndexLists) {
+  v1::Peer peer;
+  peer.set_peer_id(3);
+  index_.AddPeer(peer);
+  for (uint64_t i = 1; i <= 2'500; ++i) {
+    v1::Listing listing;
+    listing.set_listing_number(i);
+    listing.set_name(absl::StrCat("b", i));
+    *listing.mutable_content() = MakeContent(1, 10);
+    index_.AddListing(3, listing);
+  }
+  peer_.RefuseOfMany("b17", MakeError(Reason::kAlreadyInLibrary, "it is here"));
+  peer_.RefuseOfMany("b18", MakeError(Reason::kNameTaken, "another has that name"));
+  EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kFailed);
+  EXPECT_EQ(out(), "received 2498 books (24.4 KiB); 1 was here already; 1 failed\n");
+  EXPECT_EQ(err(), "arkshare-cli: b18: another has that name\n");
+  EXPECT_THAT(peer_.many_sizes(), ElementsAre(1000, 1000, 500));
+  const v1::FetchRequest wish = peer_.fetches().at(0);
+  EXPECT_EQ(wish.name(), "b1");
+  EXPECT_EQ(wish.listing_number(), 1u);
+  EXPECT_EQ(wish.from_peer_id(), 3u);
+  EXPECT_EQ(wish.content().size_bytes(), 10u);
+}
+
+TEST_F(GetTest, AllOfAPeerThatIsNotThere) {
+  EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kNotFound);
+  EXPECT_THAT(peer_.many_sizes(), IsEmpty());
+}
+
+TEST_F(GetTest, ManyThatTakeLongShowOneBar) {
+  session_->console.err_is_terminal = true;
+  peer_.SetFetchManyScript([this](const v1::FetchManyRequest& request, grpc::ServerContext*,
+                                  grpc::ServerWriter<v1::FetchManyResponse>* writer) {
+    const auto say = [&](uint32_t index, uint64_t done, v1::TransferState state) {
+      v1::FetchManyResponse response;
+      v1::FetchManyResponse::Update* update = response.add_updates();
+      update->set_index(index);
+      v1::Transfer* transfer = update->mutable_transfer();
+      transfer->set_name(request.wishes(static_cast<int>(index)).name());
+      *transfer->mutable_content() = MakeContent(1, 4096);
+      transfer->set_bytes_done(done);
+      transfer->set_state(state);
+      writer->Write(response);
+    };
+    clock_.Advance(absl::Seconds(2));
+    say(0, 4096, v1::TRANSFER_STATE_DONE);
+    say(1, 4096, v1::TRANSFER_STATE_DONE);
+    return grpc::Status::OK;
+  });
+  EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}}), kDone);
+  EXPECT_THAT(err(), StartsWith("\rgetting  [###########----"));
+  EXPECT_THAT(err(), HasSubstr("]  1 of 2 books  4.0 KiB of 4.0 KiB"));
+  EXPECT_THAT(err(), EndsWith("\r\033[K"));
+  EXPECT_EQ(out(), "received 2 books (8.0 KiB)\n");
 }
 
 TEST_F(GetTest, AFailedTransferSaysWhy) {
@@ -149,20 +238,35 @@ TEST_F(GetTest, OptionsThatCannotBeAreRefused) {
   EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .root = "abcde"}), kUsage);
   EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .root = "nothex"}), kUsage);
   EXPECT_EQ(RunGet(*session_, {.names = {"../x"}}), kUsage);
+  EXPECT_EQ(RunGet(*session_, {}), kUsage);
+  EXPECT_EQ(RunGet(*session_, {.all = true}), kUsage);
+  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .all = true, .from_peer_id = 3}), kUsage);
   EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .save_as = "/etc/passwd"}), kUsage);
   EXPECT_THAT(peer_.fetches(), IsEmpty());
 }
 
-TEST_F(GetTest, CtrlCLeavesTheTransferToThePeer) {
-  peer_.SetFetchScript([this](const v1::FetchRequest&, grpc::ServerContext* context,
-                              grpc::ServerWriter<v1::FetchResponse>*) {
+class GetInterruptTest : public GetTest,
+                         public testing::WithParamInterface<std::vector<std::string>> {};
+
+INSTANTIATE_TEST_SUITE_P(OneAndMany, GetInterruptTest,
+                         testing::Values(std::vector<std::string>{"195"},
+                                         std::vector<std::string>{"195", "196"}));
+
+TEST_P(GetInterruptTest, CtrlCLeavesTheTransferToThePeer) {
+  const auto interrupt = [this](grpc::ServerContext* context) {
     interrupts_.Trigger();
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::CANCELLED;
-  });
-  EXPECT_EQ(RunGet(*session_, {.names = {"195", "196"}}), 130);
+  };
+  peer_.SetFetchScript([&](const v1::FetchRequest&, grpc::ServerContext* context,
+                           grpc::ServerWriter<v1::FetchResponse>*) { return interrupt(context); });
+  peer_.SetFetchManyScript(
+      [&](const v1::FetchManyRequest&, grpc::ServerContext* context,
+          grpc::ServerWriter<v1::FetchManyResponse>*) { return interrupt(context); });
+  const std::vector<std::string> names = GetParam();
+  EXPECT_EQ(RunGet(*session_, {.names = names}), 130);
   EXPECT_EQ(err(), "the peer goes on with it; arkshare-cli transfers shows how far it is\n");
-  EXPECT_EQ(peer_.fetches().size(), 1u);
+  EXPECT_EQ(out(), "");
 }
 
 TEST_F(GetTest, ALongOneShowsABarOnATerminal) {
@@ -175,6 +279,7 @@ TEST_F(GetTest, ALongOneShowsABarOnATerminal) {
     *transfer.mutable_content() = MakeContent(1, 4096);
     transfer.set_state(v1::TRANSFER_STATE_QUEUED);
     transfer.set_queue_position(2);
+    transfer.mutable_estimated_wait()->set_seconds(21);
     clock_.Advance(absl::Seconds(2));
     writer->Write(response);
     transfer.set_state(v1::TRANSFER_STATE_DONE);
@@ -184,7 +289,7 @@ TEST_F(GetTest, ALongOneShowsABarOnATerminal) {
     return grpc::Status::OK;
   });
   EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kDone);
-  EXPECT_THAT(err(), StartsWith("\r195  waiting for an upload slot, 2 before you\033[K\r195  [##"));
+  EXPECT_THAT(err(), StartsWith("\r195  waiting: 2 before you, about 20 s\033[K\r195  [##"));
   EXPECT_EQ(out(), "received 195 (4.0 KiB)\n");
 }
 

@@ -65,10 +65,8 @@ std::string HoldersCell(const v1::SearchResponse::Result& result) {
 
 struct RoundTrips {
   int sent = 0;
-  int answered = 0;
-  absl::Duration min = absl::InfiniteDuration();
-  absl::Duration max;
-  absl::Duration total;
+  // Of those that were answered by the right peer; in order of size once they are all there.
+  std::vector<absl::Duration> took;
   // Why the others were not answered.
   absl::Status trouble;
 };
@@ -116,11 +114,9 @@ RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingO
       trips.trouble = checked;
       break;
     }
-    ++trips.answered;
-    trips.min = std::min(trips.min, took);
-    trips.max = std::max(trips.max, took);
-    trips.total += took;
+    trips.took.push_back(took);
   }
+  std::sort(trips.took.begin(), trips.took.end());
   return trips;
 }
 
@@ -134,8 +130,11 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
   if (!peer.ok()) return Report(session, peer.status());
   const RoundTrips trips = MeasureRoundTrips(session, *peer, options);
   const std::string who = absl::StrCat("peer ", peer_id, " at ", peer->address());
-  const bool any = trips.answered > 0;
-  const absl::Duration average = any ? trips.total / trips.answered : absl::ZeroDuration();
+  const size_t answered = trips.took.size();
+  const bool any = answered > 0;
+  // The lower one of two: the mean, and often the maximum, say more of this machine's pauses than
+  // of the line.
+  const absl::Duration median = any ? trips.took[(answered - 1) / 2] : absl::ZeroDuration();
   const bool forged = GetReason(trips.trouble) == Reason::kSignatureInvalid;
   if (console.json) {
     JsonObject object;
@@ -143,18 +142,18 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
         .Add("address", peer->address())
         .Add("public_key", ToHex(peer->public_key()))
         .Add("sent", static_cast<uint64_t>(trips.sent))
-        .Add("answered", static_cast<uint64_t>(trips.answered))
+        .Add("answered", uint64_t{answered})
         .Add("verified", any && !forged);
     if (any) {
-      object.Add("min_seconds", absl::ToDoubleSeconds(trips.min))
-          .Add("avg_seconds", absl::ToDoubleSeconds(average))
-          .Add("max_seconds", absl::ToDoubleSeconds(trips.max));
+      object.Add("min_seconds", absl::ToDoubleSeconds(trips.took.front()))
+          .Add("median_seconds", absl::ToDoubleSeconds(median))
+          .Add("max_seconds", absl::ToDoubleSeconds(trips.took.back()));
     }
     console.out << object.Finish() << '\n';
   } else if (any) {
-    console.out << EscapeForDisplay(who) << ": " << trips.answered << " of " << trips.sent
-                << " answered, min " << InMilliseconds(trips.min) << ", avg "
-                << InMilliseconds(average) << ", max " << InMilliseconds(trips.max)
+    console.out << EscapeForDisplay(who) << ": " << answered << " of " << trips.sent
+                << " answered, min " << InMilliseconds(trips.took.front()) << ", median "
+                << InMilliseconds(median) << ", max " << InMilliseconds(trips.took.back())
                 << (forged ? "" : ", signature verified") << '\n';
   }
   console.out << std::flush;
@@ -251,6 +250,26 @@ int RunPing(Session& session, const PingOptions& options) {
   int worst = kDone;
   for (const uint32_t peer_id : options.peer_ids) {
     worst = std::max(worst, PingPeer(session, peer_id, options));
+    if (session.interrupts.triggered()) break;
+  }
+  return worst;
+}
+
+int RunHealth(Session& session, const HealthOptions& options) {
+  Console& console = session.console;
+  int worst = kDone;
+  for (const std::string& address : options.addresses) {
+    const absl::StatusOr<bool> serving = session.connection.IsServing(address);
+    if (console.json) {
+      JsonObject object;
+      object.Add("address", address).Add("serving", serving.ok() && *serving);
+      console.out << object.Finish() << '\n';
+    } else if (serving.ok()) {
+      console.out << EscapeForDisplay(address) << (*serving ? " serves\n" : " does not serve\n");
+    }
+    console.out << std::flush;
+    worst = std::max(worst, serving.ok() ? (*serving ? kDone : kFailed)
+                                         : Report(session, serving.status(), address));
     if (session.interrupts.triggered()) break;
   }
   return worst;

@@ -9,6 +9,7 @@
 
 #include "clients/cli/commands.h"
 #include "clients/cli/json.h"
+#include "clients/cli/progress.h"
 #include "clients/cli/render.h"
 #include "lib/core/book_name.h"
 #include "lib/core/byte_size.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr size_t kMaxItems = 1000;
 constexpr size_t kMinIdDigits = 6;
+constexpr size_t kShownIdDigits = 12;
 
 std::string NoteOf(const v1::LibraryEntry& entry) {
   if (!entry.unshared_reason().empty()) {
@@ -55,35 +57,43 @@ std::vector<T> Batch(const std::vector<T>& all, size_t begin) {
           all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), begin + kMaxItems))};
 }
 
-int RestoreLimbo(Session& session, const std::string& digits) {
+// The one of `entries` whose transfer id begins with these hex digits. `what` names them in an
+// error, `shown_by` is the command that shows the ids.
+template <typename Entries>
+auto FindById(const Entries& entries, absl::string_view digits, absl::string_view what,
+              absl::string_view shown_by) -> absl::StatusOr<typename Entries::value_type> {
   const std::string wanted = absl::AsciiStrToLower(digits);
   if (wanted.size() < kMinIdDigits ||
       !std::all_of(wanted.begin(), wanted.end(), absl::ascii_isxdigit)) {
-    return Report(session, MakeError(Reason::kInvalidField,
-                                     absl::StrCat("an ID is at least ", kMinIdDigits,
-                                                  " hex digits, as arkshare-cli limbo shows it")));
+    return MakeError(Reason::kInvalidField,
+                     absl::StrCat("an ID is at least ", kMinIdDigits, " hex digits, as ", shown_by,
+                                  " shows it"));
   }
-  const absl::StatusOr<v1::ListLimboResponse> limbo =
-      session.connection.CallPeer(&v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
-  if (!limbo.ok()) return Report(session, limbo.status());
-  std::vector<v1::LimboEntry> matches;
-  for (const v1::LimboEntry& entry : limbo->entries()) {
+  std::vector<typename Entries::value_type> matches;
+  for (const auto& entry : entries) {
     if (absl::StartsWith(ToHex(entry.transfer_id()), wanted)) matches.push_back(entry);
   }
   if (matches.empty()) {
-    return Report(session, MakeError(Reason::kTransferUnknown,
-                                     absl::StrCat("no hidden copy has the ID ", wanted,
-                                                  "; arkshare-cli limbo lists them")));
+    return MakeError(Reason::kTransferUnknown, absl::StrCat("no ", what, " has the ID ", wanted,
+                                                            "; ", shown_by, " shows them"));
   }
   if (matches.size() > 1) {
-    return Report(session,
-                  MakeError(Reason::kAmbiguousName, absl::StrCat(matches.size(),
-                                                                 " hidden copies have IDs that "
-                                                                 "begin with ",
-                                                                 wanted, "; give more digits")));
+    return MakeError(
+        Reason::kAmbiguousName,
+        absl::StrCat(matches.size(), " have IDs that begin with ", wanted, "; give more digits"));
   }
+  return matches[0];
+}
+
+int RestoreLimbo(Session& session, const std::string& digits) {
+  const absl::StatusOr<v1::ListLimboResponse> limbo =
+      session.connection.CallPeer(&v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
+  if (!limbo.ok()) return Report(session, limbo.status());
+  const absl::StatusOr<v1::LimboEntry> entry =
+      FindById(limbo->entries(), digits, "hidden copy", "arkshare-cli limbo");
+  if (!entry.ok()) return Report(session, entry.status());
   v1::RestoreLimboRequest request;
-  request.set_transfer_id(matches[0].transfer_id());
+  request.set_transfer_id(entry->transfer_id());
   const absl::StatusOr<v1::RestoreLimboResponse> restored =
       session.connection.CallPeer(&v1::PeerService::Stub::RestoreLimbo, request);
   if (!restored.ok()) return Report(session, restored.status());
@@ -93,6 +103,40 @@ int RestoreLimbo(Session& session, const std::string& digits) {
   }
   session.console.out << "restored " << EscapeForDisplay(restored->listing().name())
                       << " to the library; the receiver may have a second copy\n";
+  return kDone;
+}
+
+// Received, and the source does not say whether it gives the book away.
+bool WaitsForSource(const v1::Transfer& transfer) {
+  return transfer.state() == v1::TRANSFER_STATE_HANDING_OVER && transfer.moving() &&
+         !transfer.message().empty();
+}
+
+int KeepTransfer(Session& session, const std::string& digits) {
+  const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.CallPeer(
+      &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
+  if (!transfers.ok()) return Report(session, transfers.status());
+  const absl::StatusOr<v1::Transfer> transfer =
+      FindById(transfers->transfers(), digits, "transfer", "arkshare-cli transfers");
+  if (!transfer.ok()) return Report(session, transfer.status());
+  v1::KeepTransferRequest request;
+  request.set_transfer_id(transfer->transfer_id());
+  const absl::StatusOr<v1::KeepTransferResponse> kept =
+      session.connection.CallPeer(&v1::PeerService::Stub::KeepTransfer, request, kKeepTimeout);
+  if (!kept.ok()) return Report(session, kept.status());
+  if (session.console.json) {
+    session.console.out << ToJson(*kept) << '\n';
+    return kDone;
+  }
+  const std::string name = EscapeForDisplay(kept->listing().name());
+  if (kept->moved()) {
+    session.console.out << "the source has just answered: " << name
+                        << " has moved here, and there is no second copy\n";
+  } else {
+    session.console.out << "kept " << name
+                        << " in the library as a copy; the source may have one as well, shared or "
+                           "in its limbo\n";
+  }
   return kDone;
 }
 
@@ -170,8 +214,9 @@ int RunStatus(Session& session) {
   return kDone;
 }
 
-int RunTransfers(Session& session) {
+int RunTransfers(Session& session, const TransfersOptions& options) {
   Console& console = session.console;
+  if (!options.keep.empty()) return KeepTransfer(session, options.keep);
   const absl::StatusOr<v1::ListTransfersResponse> response = session.connection.CallPeer(
       &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
   if (!response.ok()) return Report(session, response.status());
@@ -196,8 +241,13 @@ int RunTransfers(Session& session) {
                             {"NOTE"}});
   for (const v1::Transfer& transfer : response->transfers()) {
     const bool failed = transfer.state() == v1::TRANSFER_STATE_FAILED;
-    const std::string& note =
-        failed && transfer.message().empty() ? transfer.error().message() : transfer.message();
+    std::string note = transfer.state() == v1::TRANSFER_STATE_QUEUED ? ProgressInWords(transfer)
+                       : failed && transfer.message().empty()        ? transfer.error().message()
+                                                                     : transfer.message();
+    if (WaitsForSource(transfer)) {
+      absl::StrAppend(&note, " (if the source is gone for good: arkshare-cli transfers keep ",
+                      ToHex(transfer.transfer_id()).substr(0, kShownIdDigits), ")");
+    }
     table.Add({LocalTime(transfer.start_time()), StateInWords(transfer.state()),
                EscapeForDisplay(transfer.name()), FormatByteSize(transfer.content().size_bytes()),
                FormatByteSize(transfer.bytes_done()),

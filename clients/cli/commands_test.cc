@@ -118,7 +118,7 @@ TEST_F(CommandsTest, StatusShowsWhatMatters) {
 }
 
 TEST_F(CommandsTest, TransfersAreATable) {
-  EXPECT_EQ(RunTransfers(*session_), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
   EXPECT_EQ(out(), "no transfers since the peer started\n");
   out_.str("");
   v1::Transfer transfer;
@@ -136,11 +136,98 @@ TEST_F(CommandsTest, TransfersAreATable) {
   transfer.set_bytes_per_second(0);
   transfer.set_moving(false);
   peer_.AddTransfer(transfer);
-  EXPECT_EQ(RunTransfers(*session_), kDone);
+  v1::Transfer waiting;
+  waiting.set_name("8");
+  *waiting.mutable_content() = MakeContent(2, 2048);
+  waiting.set_state(v1::TRANSFER_STATE_QUEUED);
+  waiting.set_queue_position(3);
+  waiting.mutable_estimated_wait()->set_seconds(125);
+  peer_.AddTransfer(waiting);
+  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
   EXPECT_EQ(out(),
             "BEGUN  STATE     NAME     SIZE     DONE     RATE  FROM  HOW   NOTE\n"
             "       fetching  195   2.0 KiB  1.0 KiB  512 B/s     1  move\n"
-            "       failed    7     2.0 KiB  1.0 KiB              1  copy  the disk is full\n");
+            "       failed    7     2.0 KiB  1.0 KiB              1  copy  the disk is full\n"
+            "       queued    8     2.0 KiB      0 B                 copy  waiting: 3 before you, "
+            "about 2 min\n");
+  out_.str("");
+  session_->console.json = true;
+  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  ASSERT_EQ(JsonLines().size(), 3u);
+  EXPECT_EQ(JsonLines()[2].fields().at("queue_position").number_value(), 3);
+  EXPECT_EQ(Text(JsonLines()[2], "estimated_wait"), "125s");
+  EXPECT_FALSE(JsonLines()[0].fields().contains("estimated_wait"));
+}
+
+v1::Transfer WaitingTransfer(const std::string& id_begin, const std::string& name) {
+  v1::Transfer transfer;
+  transfer.set_transfer_id(id_begin + std::string(16 - id_begin.size(), 'a'));
+  transfer.set_name(name);
+  *transfer.mutable_content() = MakeContent(1, 2048);
+  transfer.set_state(v1::TRANSFER_STATE_HANDING_OVER);
+  transfer.set_bytes_done(2048);
+  transfer.set_moving(true);
+  transfer.set_message("waiting for the source: it is not online now");
+  return transfer;
+}
+
+TEST_F(CommandsTest, TransfersSayHowToKeepWhatWaitsForItsSource) {
+  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  v1::Transfer asking = WaitingTransfer("\x12\x34\x56\x79", "7");
+  asking.clear_message();
+  peer_.AddTransfer(asking);
+  v1::Transfer done = WaitingTransfer("\x12\x34\x56\x7a", "8");
+  done.set_state(v1::TRANSFER_STATE_DONE);
+  peer_.AddTransfer(done);
+  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_THAT(out(), HasSubstr("  waiting for the source: it is not online now (if the source is "
+                               "gone for good: arkshare-cli transfers keep 123456786161)\n"));
+  EXPECT_THAT(out(), Not(HasSubstr("keep 12345679")));
+  EXPECT_THAT(out(), Not(HasSubstr("keep 1234567a")));
+}
+
+TEST_F(CommandsTest, KeepsTheTransferOfThisId) {
+  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456"}), kFailed);
+  EXPECT_THAT(err(), HasSubstr("give more digits"));
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "12345"}), kUsage);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "nothex"}), kUsage);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "aaaaaa"}), kNotFound);
+  EXPECT_THAT(peer_.kept(), IsEmpty());
+  EXPECT_EQ(out(), "");
+  v1::KeepTransferResponse answer;
+  answer.mutable_listing()->set_name("195");
+  answer.mutable_listing()->set_listing_number(4);
+  peer_.SetKeepAnswer(answer);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "12345678"}), kDone);
+  EXPECT_EQ(out(),
+            "kept 195 in the library as a copy; the source may have one as well, shared or in its "
+            "limbo\n");
+  EXPECT_THAT(peer_.kept(), ElementsAre(std::string("\x12\x34\x56\x78") + std::string(12, 'a')));
+}
+
+TEST_F(CommandsTest, KeepSaysWhatTheSourceAnsweredMeanwhile) {
+  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  v1::KeepTransferResponse answer;
+  answer.mutable_listing()->set_name("195 (2)");
+  answer.set_moved(true);
+  peer_.SetKeepAnswer(answer);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kDone);
+  EXPECT_EQ(out(),
+            "the source has just answered: 195 (2) has moved here, and there is no second copy\n");
+  out_.str("");
+  session_->console.json = true;
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kDone);
+  ASSERT_EQ(JsonLines().size(), 1u);
+  EXPECT_TRUE(JsonLines()[0].fields().at("moved").bool_value());
+  out_.str("");
+  peer_.SetKeepAnswer(MakeError(Reason::kTransferNotWaiting, "it is over"));
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kFailed);
+  EXPECT_EQ(err(), "arkshare-cli: it is over\n");
+  EXPECT_EQ(out(), "");
+  StopPeer();
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kUnreachable);
 }
 
 TEST_F(CommandsTest, ShareSendsAbsolutePathsAndReportsEachOne) {
@@ -297,7 +384,7 @@ TEST_F(CommandsTest, PingMeasuresAndVerifies) {
             kDone);
   EXPECT_EQ(files.pings(), 3);
   EXPECT_EQ(out(), absl::StrCat("peer 1 at ", server->address(),
-                                ": 3 of 3 answered, min 0.00 ms, avg 0.00 ms, max 0.00 ms, "
+                                ": 3 of 3 answered, min 0.00 ms, median 0.00 ms, max 0.00 ms, "
                                 "signature verified\n"));
   out_.str("");
   session_->console.json = true;
@@ -332,10 +419,28 @@ TEST_F(CommandsTest, PingOfSeveralEndsWithTheWorst) {
   EXPECT_THAT(err(), HasSubstr("peer 1 at 127.0.0.1:1: nobody answers at 127.0.0.1:1\n"));
 }
 
+TEST_F(CommandsTest, HealthIsWhatServersSayOfThemselves) {
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {peer_target_, index_address_}}), kFailed);
+  EXPECT_EQ(out(),
+            absl::StrCat(peer_target_, " does not serve\n", index_address_, " does not serve\n"));
+  out_.str("");
+  peer_server_->SetServing(true);
+  index_server_->SetServing(true);
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {peer_target_, index_address_}}), kDone);
+  EXPECT_EQ(out(), absl::StrCat(peer_target_, " serves\n", index_address_, " serves\n"));
+  out_.str("");
+  session_->console.json = true;
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {"127.0.0.1:1", index_address_}}), kUnreachable);
+  EXPECT_THAT(err(), HasSubstr("127.0.0.1:1"));
+  ASSERT_EQ(JsonLines().size(), 2u);
+  EXPECT_FALSE(JsonLines()[0].fields().at("serving").bool_value());
+  EXPECT_TRUE(JsonLines()[1].fields().at("serving").bool_value());
+}
+
 TEST_F(CommandsTest, WithoutAPeerEveryCommandSaysSo) {
   StopPeer();
   for (const auto& command : std::vector<std::function<int(Session&)>>{
-           RunLs, RunStatus, RunTransfers, RunQuit,
+           RunLs, RunStatus, RunQuit, [](Session& session) { return RunTransfers(session, {}); },
            [](Session& session) { return RunLimits(session, {}); },
            [](Session& session) { return RunGet(session, {.names = {"195"}}); },
            [](Session& session) { return RunShare(session, {.paths = {"/x"}}); }}) {

@@ -98,6 +98,28 @@ TEST_F(WatchTest, PrintsALineAnEvent) {
             "- peer 1 with all its books\n");
 }
 
+TEST_F(WatchTest, EventsThatCameTogetherArePrintedOneByOne) {
+  index_.SetWatchScript([](const v1::WatchRequest& request, grpc::ServerContext*, Writer* writer) {
+    EXPECT_TRUE(request.batched());
+    v1::WatchResponse message = Event("boot");
+    message.mutable_book_listed()->set_peer_id(1);
+    *message.mutable_book_listed()->mutable_listing() = MakeListing("164");
+    message.add_more()->mutable_snapshot_complete();
+    v1::WatchResponse& gone = *message.add_more();
+    gone.mutable_book_gone()->set_peer_id(1);
+    *gone.mutable_book_gone()->mutable_listing() = MakeListing("164");
+    writer->Write(message);
+    WriteBook(writer, "boot", "195");
+    return ToGrpcStatus(MakeError(Reason::kInvalidName, "enough"));
+  });
+  EXPECT_EQ(RunWatch(*session_, Quick()), kUsage);
+  EXPECT_EQ(out(),
+            "  164 (2.0 KiB) at peer 1\n"
+            "watching: 1 book at 0 peers so far; Ctrl-C ends\n"
+            "- 164 (2.0 KiB) at peer 1\n"
+            "+ 195 (2.0 KiB) at peer 1\n");
+}
+
 TEST_F(WatchTest, ReconnectsAndSaysWhy) {
   std::atomic<int> watches = 0;
   index_.SetWatchScript(

@@ -4,9 +4,12 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <absl/strings/strip.h>
+#include <google/protobuf/wrappers.pb.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <future>
 #include <utility>
 
 #include "lib/core/clock.h"
@@ -94,8 +97,25 @@ absl::StatusOr<v1::Transfer> Connection::Fetch(
   return last;
 }
 
-absl::Status Connection::Watch(const v1::WatchRequest& request,
+absl::Status Connection::FetchMany(
+    const v1::FetchManyRequest& request,
+    const std::function<void(uint32_t index, const v1::Transfer& transfer)>& on_update) {
+  grpc::ClientContext context;
+  Interrupts::CallGuard guard(interrupts_, &context);
+  const std::unique_ptr<grpc::ClientReader<v1::FetchManyResponse>> reader =
+      peer_->FetchMany(&context, request);
+  v1::FetchManyResponse response;
+  while (reader->Read(&response)) {
+    for (const v1::FetchManyResponse::Update& update : response.updates()) {
+      on_update(update.index(), update.transfer());
+    }
+  }
+  return FromPeer(reader->Finish());
+}
+
+absl::Status Connection::Watch(v1::WatchRequest request,
                                const std::function<void(const v1::WatchResponse&)>& on_event) {
+  request.set_batched(true);
   for (size_t tried = 1;; ++tried) {
     absl::StatusOr<v1::IndexService::Stub*> stub = IndexStub();
     if (!stub.ok()) return stub.status();
@@ -107,7 +127,13 @@ absl::Status Connection::Watch(const v1::WatchRequest& request,
     v1::WatchResponse response;
     while (reader->Read(&response)) {
       any = true;
+      google::protobuf::RepeatedPtrField<v1::WatchResponse> more;
+      more.Swap(response.mutable_more());
       on_event(response);
+      for (v1::WatchResponse& event : more) {
+        event.set_boot_id(response.boot_id());
+        on_event(event);
+      }
     }
     absl::Status status = FromIndex(reader->Finish());
     if (status.ok()) {
@@ -148,6 +174,30 @@ absl::StatusOr<v1::PingResponse> Connection::Ping(v1::FileService::Stub& stub,
   if (interrupts_->triggered()) return Interrupted();
   if (!status.ok()) return FromGrpcStatus(status, who, Reason::kPeerUnreachable);
   return response;
+}
+
+absl::StatusOr<bool> Connection::IsServing(const std::string& address) {
+  // Debian ships no health.proto. On the wire a HealthCheckRequest is a StringValue (1: service,
+  // here the whole server) and a HealthCheckResponse an Int32Value (1: status).
+  using google::protobuf::Int32Value;
+  using google::protobuf::StringValue;
+  constexpr int kServing = 1;
+  KeepCallbackQueue();
+  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(
+      MakeChannel(address, absl::StartsWith(address, "unix:") ? grpc::InsecureChannelCredentials()
+                                                              : credentials_));
+  grpc::ClientContext context;
+  SetTimeout(context, kCallTimeout);
+  Interrupts::CallGuard guard(interrupts_, &context);
+  const StringValue request;
+  Int32Value response;
+  std::promise<grpc::Status> done;
+  stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", {}, &request, &response,
+                 [&done](grpc::Status status) { done.set_value(std::move(status)); });
+  const grpc::Status status = done.get_future().get();
+  if (interrupts_->triggered()) return Interrupted();
+  if (!status.ok()) return FromGrpcStatus(status, address, Reason::kPeerUnreachable);
+  return response.value() == kServing;
 }
 
 absl::StatusOr<std::string> Connection::IndexTarget() {

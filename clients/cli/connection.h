@@ -57,8 +57,14 @@ class Connection {
   absl::StatusOr<v1::Transfer> Fetch(const v1::FetchRequest& request,
                                      const std::function<void(const v1::Transfer&)>& on_progress);
 
-  // Hands every event to `on_event` until the stream ends, which is never OK.
-  absl::Status Watch(const v1::WatchRequest& request,
+  // Fetches many; `on_update` sees every state of every transfer, by the number of its wish. OK
+  // when all have ended, well or not. 1 to 1,000 wishes.
+  absl::Status FetchMany(
+      const v1::FetchManyRequest& request,
+      const std::function<void(uint32_t index, const v1::Transfer& transfer)>& on_update);
+
+  // Hands every event by itself to `on_event` until the stream ends, which is never OK.
+  absl::Status Watch(v1::WatchRequest request,
                      const std::function<void(const v1::WatchResponse&)>& on_event);
 
   // Where FileService is called; connected within `timeout`, else kPeerUnreachable.
@@ -67,6 +73,10 @@ class Connection {
   // One call on it, with the errors of CallPeer but `who` in their words.
   absl::StatusOr<v1::PingResponse> Ping(v1::FileService::Stub& stub, const v1::PingRequest& request,
                                         const std::string& who);
+
+  // Whether the server at `address` ("HOST:PORT" or "unix:PATH") says that it serves, by the
+  // protocol grpc.health.v1. kPeerUnreachable when nobody answers.
+  absl::StatusOr<bool> IsServing(const std::string& address);
 
   // "unix:PATH".
   const std::string& peer_target() const { return options_.peer; }

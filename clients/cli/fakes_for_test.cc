@@ -29,6 +29,16 @@ std::pair<std::vector<T>, std::string> Page(const std::vector<T>& all, const std
           end < all.size() ? absl::StrCat(end) : ""};
 }
 
+v1::Transfer BegunTransfer(const v1::FetchRequest& request) {
+  v1::Transfer transfer;
+  transfer.set_name(request.save_as().empty() ? request.name() : request.save_as());
+  *transfer.mutable_content() = request.has_content() ? request.content() : MakeContent(0xab, 1000);
+  transfer.set_from_peer_id(request.from_peer_id() == 0 ? 1 : request.from_peer_id());
+  transfer.set_moving(!request.copy_only());
+  transfer.set_state(v1::TRANSFER_STATE_FETCHING);
+  return transfer;
+}
+
 }  // namespace
 
 v1::ContentId MakeContent(uint8_t first_byte, uint64_t size) {
@@ -110,6 +120,11 @@ void FakePeer::AddTransfer(v1::Transfer transfer) {
   transfers_.push_back(std::move(transfer));
 }
 
+void FakePeer::SetKeepAnswer(absl::StatusOr<v1::KeepTransferResponse> answer) {
+  MutexLock lock(&mutex_);
+  keep_answer_ = std::move(answer);
+}
+
 void FakePeer::AddLimbo(v1::LimboEntry entry) {
   MutexLock lock(&mutex_);
   limbo_.push_back(std::move(entry));
@@ -128,6 +143,11 @@ std::vector<std::string> FakePeer::shared_paths() const {
 std::vector<v1::SetLimitsRequest> FakePeer::limit_changes() const {
   MutexLock lock(&mutex_);
   return limit_changes_;
+}
+
+std::vector<std::string> FakePeer::kept() const {
+  MutexLock lock(&mutex_);
+  return kept_;
 }
 
 std::vector<std::string> FakePeer::restored() const {
@@ -178,12 +198,7 @@ grpc::Status FakePeer::Fetch(grpc::ServerContext* context, const v1::FetchReques
   if (script) return script(*request, context, writer);
   v1::FetchResponse response;
   v1::Transfer& transfer = *response.mutable_transfer();
-  transfer.set_name(request->save_as().empty() ? request->name() : request->save_as());
-  *transfer.mutable_content() =
-      request->has_content() ? request->content() : MakeContent(0xab, 1000);
-  transfer.set_from_peer_id(request->from_peer_id() == 0 ? 1 : request->from_peer_id());
-  transfer.set_moving(!request->copy_only());
-  transfer.set_state(v1::TRANSFER_STATE_FETCHING);
+  transfer = BegunTransfer(*request);
   writer->Write(response);
   transfer.set_state(v1::TRANSFER_STATE_DONE);
   transfer.set_bytes_done(transfer.content().size_bytes());
@@ -193,6 +208,55 @@ grpc::Status FakePeer::Fetch(grpc::ServerContext* context, const v1::FetchReques
   }
   writer->Write(response);
   return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::FetchMany(grpc::ServerContext* context, const v1::FetchManyRequest* request,
+                                 grpc::ServerWriter<v1::FetchManyResponse>* writer) {
+  FetchManyScript script;
+  {
+    MutexLock lock(&mutex_);
+    many_sizes_.push_back(request->wishes_size());
+    fetches_.insert(fetches_.end(), request->wishes().begin(), request->wishes().end());
+    script = fetch_many_script_;
+  }
+  if (script) return script(*request, context, writer);
+  v1::FetchManyResponse begun, ended;
+  for (int i = 0; i < request->wishes_size(); ++i) {
+    v1::FetchManyResponse::Update update;
+    update.set_index(static_cast<uint32_t>(i));
+    v1::Transfer& transfer = *update.mutable_transfer();
+    transfer = BegunTransfer(request->wishes(i));
+    MutexLock lock(&mutex_);
+    const auto refused = refused_of_many_.find(request->wishes(i).name());
+    if (refused == refused_of_many_.end()) {
+      *begun.add_updates() = update;
+      transfer.set_state(v1::TRANSFER_STATE_DONE);
+      transfer.set_bytes_done(transfer.content().size_bytes());
+      AddBookLocked(transfer.name(), transfer.content());
+    } else {
+      transfer.set_state(v1::TRANSFER_STATE_FAILED);
+      *transfer.mutable_error() = ToItemError(refused->second);
+    }
+    *ended.add_updates() = update;
+  }
+  writer->Write(begun);
+  writer->Write(ended);
+  return grpc::Status::OK;
+}
+
+void FakePeer::RefuseOfMany(const std::string& name, absl::Status status) {
+  MutexLock lock(&mutex_);
+  refused_of_many_[name] = std::move(status);
+}
+
+void FakePeer::SetFetchManyScript(FetchManyScript script) {
+  MutexLock lock(&mutex_);
+  fetch_many_script_ = std::move(script);
+}
+
+std::vector<int> FakePeer::many_sizes() const {
+  MutexLock lock(&mutex_);
+  return many_sizes_;
 }
 
 grpc::Status FakePeer::Share(grpc::ServerContext*, const v1::ShareRequest* request,
@@ -232,6 +296,15 @@ grpc::Status FakePeer::ListTransfers(grpc::ServerContext*, const v1::ListTransfe
                                      v1::ListTransfersResponse* response) {
   MutexLock lock(&mutex_);
   for (const v1::Transfer& transfer : transfers_) *response->add_transfers() = transfer;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::KeepTransfer(grpc::ServerContext*, const v1::KeepTransferRequest* request,
+                                    v1::KeepTransferResponse* response) {
+  MutexLock lock(&mutex_);
+  kept_.push_back(request->transfer_id());
+  if (!keep_answer_.ok()) return ToGrpcStatus(keep_answer_.status());
+  *response = *keep_answer_;
   return grpc::Status::OK;
 }
 

@@ -3,9 +3,11 @@
 #ifndef ARKSHARE_CLIENTS_CLI_FAKES_FOR_TEST_H_
 #define ARKSHARE_CLIENTS_CLI_FAKES_FOR_TEST_H_
 
+#include <absl/status/statusor.h>
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -46,13 +48,25 @@ class FakePeer final : public v1::PeerService::Service {
   void AddEntry(v1::LibraryEntry entry);
   // Without a script, a fetch moves the book here from peer 1 in one piece.
   void SetFetchScript(FetchScript script);
+  // Of many, these names are refused with these errors; the others move here as without a script.
+  void RefuseOfMany(const std::string& name, absl::Status status);
+  using FetchManyScript =
+      std::function<grpc::Status(const v1::FetchManyRequest&, grpc::ServerContext*,
+                                 grpc::ServerWriter<v1::FetchManyResponse>*)>;
+  void SetFetchManyScript(FetchManyScript script);
   void SetShutdownStatus(grpc::Status status);
   void AddTransfer(v1::Transfer transfer);
+  // What KeepTransfer says.
+  void SetKeepAnswer(absl::StatusOr<v1::KeepTransferResponse> answer);
   void AddLimbo(v1::LimboEntry entry);
 
+  // Also those of many.
   std::vector<v1::FetchRequest> fetches() const;
+  // How many wishes each FetchMany had.
+  std::vector<int> many_sizes() const;
   std::vector<std::string> shared_paths() const;
   std::vector<v1::SetLimitsRequest> limit_changes() const;
+  std::vector<std::string> kept() const;
   std::vector<std::string> restored() const;
   int shutdowns() const;
 
@@ -62,6 +76,8 @@ class FakePeer final : public v1::PeerService::Service {
                            v1::ListLibraryResponse* response) override;
   grpc::Status Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
                      grpc::ServerWriter<v1::FetchResponse>* writer) override;
+  grpc::Status FetchMany(grpc::ServerContext* context, const v1::FetchManyRequest* request,
+                         grpc::ServerWriter<v1::FetchManyResponse>* writer) override;
   // Refuses paths that hold "missing"; a path that holds "folder" has three files.
   grpc::Status Share(grpc::ServerContext*, const v1::ShareRequest* request,
                      v1::ShareResponse* response) override;
@@ -70,6 +86,8 @@ class FakePeer final : public v1::PeerService::Service {
                        v1::UnshareResponse* response) override;
   grpc::Status ListTransfers(grpc::ServerContext*, const v1::ListTransfersRequest*,
                              v1::ListTransfersResponse* response) override;
+  grpc::Status KeepTransfer(grpc::ServerContext*, const v1::KeepTransferRequest* request,
+                            v1::KeepTransferResponse* response) override;
   grpc::Status SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override;
   grpc::Status ListLimbo(grpc::ServerContext*, const v1::ListLimboRequest*,
@@ -89,10 +107,16 @@ class FakePeer final : public v1::PeerService::Service {
   std::vector<v1::LibraryEntry> library_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_listing_ ABSL_GUARDED_BY(mutex_) = 1;
   FetchScript fetch_script_ ABSL_GUARDED_BY(mutex_);
+  FetchManyScript fetch_many_script_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> refused_of_many_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int> many_sizes_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::FetchRequest> fetches_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> shared_paths_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::SetLimitsRequest> limit_changes_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::Transfer> transfers_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusOr<v1::KeepTransferResponse> keep_answer_ ABSL_GUARDED_BY(mutex_) =
+      v1::KeepTransferResponse();
+  std::vector<std::string> kept_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::LimboEntry> limbo_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> restored_ ABSL_GUARDED_BY(mutex_);
   grpc::Status shutdown_status_ ABSL_GUARDED_BY(mutex_);

@@ -7,7 +7,9 @@
 #include <absl/strings/strip.h>
 #include <absl/time/time.h>
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
+#include <google/protobuf/util/time_util.h>
 #include <utf8proc.h>
 
 #include "lib/core/content_id.h"
@@ -39,7 +41,15 @@ std::string TimestampJson(const google::protobuf::Timestamp& time) {
   return JsonString(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", when, absl::UTCTimeZone()));
 }
 
+// As the JSON mapping of Protocol Buffers has it, "1.5s".
+std::string DurationJson(const google::protobuf::Duration& duration) {
+  return JsonString(google::protobuf::util::TimeUtil::ToString(duration));
+}
+
 std::string MessageJson(const Message& message) {
+  if (message.GetDescriptor() == google::protobuf::Duration::descriptor()) {
+    return DurationJson(static_cast<const google::protobuf::Duration&>(message));
+  }
   if (message.GetDescriptor() == google::protobuf::Timestamp::descriptor()) {
     return TimestampJson(static_cast<const google::protobuf::Timestamp&>(message));
   }
@@ -138,6 +148,8 @@ std::string ToJson(const Message& message) {
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& field = *message.GetDescriptor()->field(i);
     if (field.has_presence() && !message.GetReflection()->HasField(message, &field)) continue;
+    // Messages of its own kind only ride on it (WatchResponse.more), and are told one by one.
+    if (field.message_type() == message.GetDescriptor()) continue;
     absl::StrAppend(&members, members.empty() ? "" : ",", JsonString(field.name()), ":",
                     field.is_map()        ? MapJson(message, field)
                     : field.is_repeated() ? ListJson(message, field)

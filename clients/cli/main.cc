@@ -37,7 +37,9 @@ struct Program {
   UnshareOptions unshare;
   WatchOptions watch;
   PingOptions ping;
+  HealthOptions health;
   LimboOptions limbo;
+  TransfersOptions transfers;
   uint64_t upload_limit = 0;
   uint64_t download_limit = 0;
 };
@@ -121,20 +123,35 @@ void AddIndexCommands(CLI::App& app, Program& program) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   AddDuration(*ping, "--interval", program.ping.interval, "Between two of them");
+
+  CLI::App* const health =
+      AddCommand(app, "health", "Ask servers whether they serve (grpc.health.v1)", program,
+                 [&](Session& session) { return RunHealth(session, program.health); });
+  health->add_option("ADDRESS", program.health.addresses, "HOST:PORT or unix:PATH")->required();
 }
 
 void AddPeerCommands(CLI::App& app, Program& program) {
   CLI::App* const get = AddCommand(app, "get", "Get books by the rules of their sources", program,
                                    [&](Session& session) { return RunGet(session, program.get); });
-  Unmarked(get->add_option("NAME", program.get.names, "Of the books"))->required();
+  Unmarked(get->add_option("NAME", program.get.names, "Of the books"));
   get->add_option("--from", program.get.from_peer_id, "From this peer (its number)");
+  get->add_flag("--all", program.get.all, "Everything that the peer of --from lists");
   get->add_option("--root", program.get.root, "The one whose root begins with these hex digits");
   Unmarked(get->add_option("--as", program.get.save_as, "The name that it gets here"));
   get->add_flag("--copy", program.get.copy_only, "Never take it away from its source");
 
   AddCommand(app, "ls", "List your folder, and what is not shared", program, RunLs);
   AddCommand(app, "status", "Show how your peer is", program, RunStatus);
-  AddCommand(app, "transfers", "List what is and was transferred", program, RunTransfers);
+
+  CLI::App* const transfers =
+      AddCommand(app, "transfers", "List what is and was transferred", program,
+                 [&](Session& session) { return RunTransfers(session, program.transfers); });
+  transfers->require_subcommand(0, 1);
+  CLI::App* const keep = AddCommand(
+      *transfers, "keep",
+      "Keep a received book as a copy when its source is gone for good; a second one may exist",
+      program, [&](Session& session) { return RunTransfers(session, program.transfers); });
+  keep->add_option("ID", program.transfers.keep, "As transfers shows it")->required();
 
   CLI::App* const share =
       AddCommand(app, "share", "Put files and folders into your folder", program,

@@ -137,6 +137,21 @@ TEST_F(ProgramTest, CtrlCLeavesTheTerminalAsItWas) {
   EXPECT_EQ(index_.calls(), 0);
 }
 
+TEST_F(ProgramTest, AContinuedMenuShowsItsPromptAgain) {
+  const std::unique_ptr<Process> cli = AtTerminal(Command({}));
+  WaitFor(*cli, "(Enter choice):");
+  Type(*cli, "2");
+  WaitFor(*cli, "2");
+  EXPECT_TRUE(cli->Signal(SIGSTOP).ok());
+  EXPECT_TRUE(cli->Signal(SIGCONT).ok());
+  WaitFor(*cli, "(Enter choice):2");
+  Type(*cli, kEnter);
+  WaitFor(*cli, "[]");
+  WaitFor(*cli, "(Enter choice):");
+  Type(*cli, kCtrlD);
+  EXPECT_EQ(ExitCode(*cli), kDone);
+}
+
 TEST_F(ProgramTest, ADumbTerminalIsReadAsItIs) {
   const std::unique_ptr<Process> cli = AtTerminal(Command({}), "dumb");
   WaitFor(*cli, "(Enter choice):");
@@ -267,6 +282,8 @@ TEST_F(ProgramTest, MistakesOnTheCommandLineExitWithTwo) {
                                              {"search", "a", "--limit", "0"},
                                              {"browse"},
                                              {"limbo", "restore"},
+                                             {"transfers", "keep"},
+                                             {"transfers", "keep", "123"},
                                              {"limits", "--upload", "fast"},
                                              {"ping", "1", "--count", "-1"},
                                              {"--json"},

@@ -4,8 +4,13 @@
 
 #include <absl/time/time.h>
 
+#include <cstdint>
+#include <deque>
+#include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "arkshare/v1/peer.pb.h"
 #include "lib/core/clock.h"
@@ -31,6 +36,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Update(const v1::Transfer& transfer);
+  // The same for anything: `share` (0 to 1) is done, if a bar makes sense; `last`: it has ended.
+  void Update(const std::string& words, std::optional<double> share, bool last);
 
  private:
   std::ostream& out_;
@@ -45,6 +52,34 @@ class Progress {
 std::string ProgressInWords(const v1::Transfer& transfer);
 // `label`, a bar and the words, in at most `columns` columns.
 std::string ProgressLine(const v1::Transfer& transfer, const std::string& label, int columns);
+
+// How far a get of many books is.
+class ManyProgress {
+ public:
+  explicit ManyProgress(size_t books) : books_(books) {}
+
+  // Of the book `index`: its size, once it is known, and how much of it is here.
+  void Note(size_t index, uint64_t size, uint64_t bytes_done, absl::Time now);
+  // It has ended, well or not: then there is no more to come of it.
+  void NoteEnd(size_t index);
+
+  size_t ended() const { return ended_; }
+  double share() const;
+  // "412 of 1000 books  25.8 MiB of 62.5 MiB  12.0 MiB/s  0:03 left".
+  std::string InWords() const;
+
+ private:
+  struct Book {
+    uint64_t size = 0;
+    uint64_t done = 0;
+  };
+  std::vector<Book> books_;
+  size_t ended_ = 0;
+  uint64_t size_ = 0;  // of all, as far as known
+  uint64_t done_ = 0;
+  // What was done when, over the last seconds.
+  std::deque<std::pair<absl::Time, uint64_t>> samples_;
+};
 
 }  // namespace arkshare
 

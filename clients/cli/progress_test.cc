@@ -31,7 +31,14 @@ TEST(ProgressInWordsTest, SaysShareRateAndTimeLeft) {
             "100%  100.0 MiB of 100.0 MiB  being handed over");
   v1::Transfer queued = At(0, v1::TRANSFER_STATE_QUEUED);
   queued.set_queue_position(3);
-  EXPECT_EQ(ProgressInWords(queued), "waiting for an upload slot, 3 before you");
+  EXPECT_EQ(ProgressInWords(queued), "waiting: 3 before you");
+  queued.mutable_estimated_wait()->set_seconds(118);
+  EXPECT_EQ(ProgressInWords(queued), "waiting: 3 before you, about 2 min");
+  queued.set_queue_position(0);
+  queued.mutable_estimated_wait()->set_seconds(5);
+  EXPECT_EQ(ProgressInWords(queued), "waiting: you are next, about 5 s");
+  queued.clear_estimated_wait();
+  EXPECT_EQ(ProgressInWords(queued), "waiting: you are next");
   v1::Transfer slow = At(1);
   slow.set_bytes_per_second(0);
   EXPECT_EQ(ProgressInWords(slow), "0%  1 B of 100.0 MiB");

@@ -3,30 +3,47 @@
 #include <histedit.h>
 #include <langinfo.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <cwchar>
+#include <utility>
 
 namespace arkshare {
 namespace {
 
 constexpr size_t kMaxLineBytes = 64 * 1024;
 
-enum class Input { kByte, kEnd, kInterrupted };
+// Readable when the terminal is perhaps not as it was: the program was continued after Ctrl-Z, or
+// the window has another size. -1 while nobody edits.
+std::atomic<int> disturbance_fd = -1;
 
-// Waits until `fd` can be read or an interrupt comes; the interrupt goes first.
-Input WaitForInput(int fd, const Interrupts& interrupts) {
+void NoteDisturbance(int) {
+  const int saved_errno = errno;
+  (void)eventfd_write(disturbance_fd, 1);
+  errno = saved_errno;
+}
+
+enum class Input { kByte, kEnd, kInterrupted, kDisturbed };
+
+// Waits until `fd` can be read, an interrupt comes, or, unless it is -1, `disturbances` is
+// readable.
+Input WaitForInput(int fd, const Interrupts& interrupts, int disturbances) {
   pollfd fds[] = {{.fd = fd, .events = POLLIN, .revents = 0},
-                  {.fd = interrupts.fd(), .events = POLLIN, .revents = 0}};
+                  {.fd = interrupts.fd(), .events = POLLIN, .revents = 0},
+                  {.fd = disturbances, .events = POLLIN, .revents = 0}};
   while (true) {
-    const int ready = poll(fds, 2, -1);
+    const int ready = poll(fds, 3, -1);
     if (interrupts.triggered()) return Input::kInterrupted;
-    if (ready > 0) return Input::kByte;
+    if (ready > 0) return fds[2].revents != 0 ? Input::kDisturbed : Input::kByte;
     if (errno != EINTR) return Input::kEnd;
   }
 }
@@ -63,6 +80,9 @@ class Terminal::Editor {
   }
 
   ~Editor() {
+    signal(SIGCONT, SIG_DFL);
+    signal(SIGWINCH, SIG_DFL);
+    close(disturbance_fd.exchange(-1));
     history_end(history_);
     el_end(edit_);
   }
@@ -98,6 +118,12 @@ class Terminal::Editor {
     el_set(edit_, EL_HIST, history, history_);
     el_set(edit_, EL_SIGNAL, 0);
     el_set(edit_, EL_GETCFN, &Editor::ReadChar);
+    disturbance_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct sigaction action = {};
+    action.sa_handler = NoteDisturbance;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGCONT, &action, nullptr);
+    sigaction(SIGWINCH, &action, nullptr);
   }
 
   static Editor* Of(EditLine* edit) {
@@ -113,7 +139,15 @@ class Terminal::Editor {
     Editor* const self = Of(edit);
     std::mbstate_t state = {};
     while (true) {
-      self->input_ = WaitForInput(STDIN_FILENO, *self->interrupts_);
+      self->input_ = WaitForInput(STDIN_FILENO, *self->interrupts_, disturbance_fd);
+      if (self->input_ == Input::kDisturbed) {
+        eventfd_t count = 0;
+        (void)eventfd_read(disturbance_fd, &count);
+        el_resize(edit);
+        el_set(edit, EL_PREP_TERM, 1);
+        el_set(edit, EL_REFRESH);
+        continue;
+      }
       if (self->input_ != Input::kByte) return -1;
       char byte = 0;
       if (ReadSome(STDIN_FILENO, &byte, 1) <= 0) {
@@ -177,7 +211,7 @@ Terminal::Answer Terminal::ReadPlainLine() {
       return {Kind::kLine, std::move(line)};
     }
     char buffer[4096];
-    const Input input = WaitForInput(in_fd_, *interrupts_);
+    const Input input = WaitForInput(in_fd_, *interrupts_, /*disturbances=*/-1);
     if (input == Input::kInterrupted) return {Kind::kInterrupted, ""};
     const ssize_t got = input == Input::kByte ? ReadSome(in_fd_, buffer, sizeof(buffer)) : 0;
     if (got <= 0) {
