@@ -175,8 +175,8 @@ class Auditor {
     const bool owns =
         transfer != nullptr && transfer->move &&
         (transfer->state == TransferState::kOwned || transfer->state == TransferState::kDone);
-    if (transfer != nullptr && !transfer->move && transfer->state >= TransferState::kOwned &&
-        transfer->state != TransferState::kDropped) {
+    if (transfer != nullptr && !transfer->move && !transfer->kept &&
+        transfer->state >= TransferState::kOwned && transfer->state != TransferState::kDropped) {
       Damage(peer, what, ": released, but the receiver keeps it as a copy after a refusal");
     }
     if (release.state == ReleaseState::kRestored) return;
@@ -192,7 +192,9 @@ class Auditor {
     if (hidden == peer.hidden.end()) {
       if (!owns) Damage(peer, what, ": there is no hidden copy, and the receiver does not own it");
     } else if (hidden->second.content != release.content) {
-      Damage(peer, what, ": the hidden copy has another content");
+      const bool edited = listing != nullptr && hidden->second.inode == listing->inode &&
+                          hidden->second.mtime_ns != listing->mtime_ns;
+      if (!edited) Damage(peer, what, ": the hidden copy has another content");
     }
     if (transfer != nullptr && transfer->confirmed) {
       Damage(peer, what, ": the receiver thinks that it is confirmed");

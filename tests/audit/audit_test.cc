@@ -284,6 +284,11 @@ const Damage kDamages[] = {
        Sql(b, "UPDATE transfers SET move = 0, ticket = x''" + OfTransfer("moved"));
      },
      "released, but the receiver keeps it as a copy"},
+    {"HiddenCopyGoneThoughOnlyKept",
+     [](const std::string&, const std::string& b) {
+       Sql(b, "UPDATE transfers SET move = 2, ticket = x''" + OfTransfer("moved"));
+     },
+     "the hidden copy is gone, but the receiver does not own the book"},
     {"HiddenCopyGoneTooEarly",
      [](const std::string& a, const std::string& b) {
        fs::remove(HiddenFile(a));
@@ -293,7 +298,9 @@ const Damage kDamages[] = {
      "there is no hidden copy"},
     {"HiddenCopyWithOtherContent",
      [](const std::string& a, const std::string&) {
-       WriteBook(a, fs::path(HiddenFile(a)).lexically_relative(a), "x");
+       const std::string hidden = HiddenFile(a);
+       WriteBook(a, ".other", "x");
+       fs::rename(a + "/.other", hidden);
      },
      "the hidden copy has another content"},
     {"ReleasedFileVisibleAgain",

@@ -182,7 +182,8 @@ absl::Status ReadLedger(PeerDisk& disk) {
       "index_told, confirmed FROM transfers",
       [&](const Ledger::Row& row) {
         disk.transfers.push_back({.id = row.Id(0),
-                                  .move = row.Int(1) != 0,
+                                  .move = row.Int(1) == 1,
+                                  .kept = row.Int(1) == 2,
                                   .source = row.Key(2),
                                   .source_listing = row.Number(3),
                                   .content = row.Content(4),

@@ -53,6 +53,7 @@ enum class TransferState { kIntent = 1, kPrepared = 2, kOwned = 3, kDone = 4, kD
 struct TransferRow {
   TransferId id;
   bool move = false;
+  bool kept = false;  // by its owner as a copy, since the source did not answer
   PublicKey source;
   uint64_t source_listing = 0;
   ContentId content;

@@ -1,5 +1,6 @@
 // Full disks: before the commit point a transfer fails and nothing is lost; after it nothing is
 // ever given up, and the transfer ends when there is room again.
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "lib/core/errors.h"
 #include "tests/chaos/scene.h"
@@ -143,6 +145,48 @@ TEST_P(FullAfterCommitTest, DelaysTheReceiver) {
   disk.MakeRoom();
   EXPECT_TRUE(Ok(fetch.Await()));
   EXPECT_TRUE(EndsWith(cluster, {{kBook, {"r"}}}));
+}
+
+// The source dies, and the owner keeps the book while the disk is full: from `failpoint` of the
+// receiver on, with the source killed at `source_failpoint` or, when that is empty, just then.
+void KeepOnAFullDisk(const std::string& failpoint, const std::string& source_failpoint,
+                     bool moved) {
+  Cluster cluster;
+  ARKSHARE_SMALL_DISK(disk, cluster, "r");
+  PausePoint pause(failpoint, cluster.path() + "/pause");
+  ASSERT_TRUE(Ok(StartMove(cluster, kBook, source_failpoint, pause.Setting())));
+  PendingFetch fetch(cluster.peer("r"), Wish("195"));
+  ASSERT_TRUE(Ok(pause.WaitUntilReached()));
+  disk.Fill();
+  if (source_failpoint.empty()) cluster.peer("s").process().Kill();
+  ASSERT_TRUE(Ok(pause.Resume()));
+  if (!source_failpoint.empty()) {
+    ASSERT_TRUE(Ok(cluster.peer("s").process().WaitExit()));
+  }
+  ASSERT_TRUE(fetch.WaitFor([](const v1::Transfer& transfer) {
+    return absl::StartsWith(transfer.message(), "waiting");
+  }));
+  absl::StatusOr<v1::KeepTransferResponse> kept;
+  std::thread keeper([&] { kept = Keep(cluster.peer("r"), fetch.last().transfer_id()); });
+  EXPECT_TRUE(EventuallyTrue(
+      [&] { return absl::StrContains(cluster.peer("r").process().Log(), "keep_asked"); }));
+  EXPECT_TRUE(fetch.WaitFor(WaitsForRoom)) << fetch.last().ShortDebugString();
+  disk.MakeRoom();
+  keeper.join();
+  ASSERT_TRUE(Ok(kept));
+  EXPECT_EQ(kept->moved(), moved);
+  ASSERT_TRUE(Ok(fetch.Await()));
+  ASSERT_TRUE(Ok(cluster.peer("s").Restart()));
+  const std::vector<std::string> both = {"r", "s"};
+  EXPECT_TRUE(EndsWith(cluster, {{kBook, moved ? std::vector<std::string>{"r"} : both}}));
+}
+
+TEST(KeepOnAFullDiskTest, ATicketThatIsHereAlreadyCounts) {
+  KeepOnAFullDisk("receiver.released", "", /*moved=*/true);
+}
+
+TEST(KeepOnAFullDiskTest, IsKeptWhenThereIsRoom) {
+  KeepOnAFullDisk("receiver.prepared", "source.release_asked=kill", /*moved=*/false);
 }
 
 TEST_P(FullAfterCommitTest, AndThenItIsKilled) {

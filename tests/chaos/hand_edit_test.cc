@@ -120,6 +120,35 @@ INSTANTIATE_TEST_SUITE_P(All, NewFileAfterHidingTest,
                                          "source.unlinked", "source.gone"),
                          [](const auto& info) { return CaseName(info.param); });
 
+// A program that has the file open writes into it after it was hidden: what it wrote is kept, as a
+// book of its own, and what was given away is what was listed.
+class WrittenThroughAnOpenFileTest : public HandEditTest,
+                                     public testing::WithParamInterface<const char*> {};
+
+TEST_P(WrittenThroughAnOpenFileTest, IsKept) {
+  WriteBook(cluster_.Books("s"), "195", kOld);
+  std::fstream editor(cluster_.Books("s") + "/195",
+                      std::ios::in | std::ios::out | std::ios::binary);
+  pause_ = std::make_unique<PausePoint>(GetParam(), cluster_.path() + "/pause");
+  const std::string setting = pause_->Setting();
+  ASSERT_TRUE(Ok(StartMove(cluster_, kOld, AtSource(GetParam()) ? setting : "",
+                           AtSource(GetParam()) ? "" : setting)));
+  fetch_ = std::make_unique<PendingFetch>(cluster_.peer("r"), Wish("195"));
+  ASSERT_TRUE(Ok(pause_->WaitUntilReached()));
+  editor.write(kNew.data(), static_cast<std::streamsize>(kNew.size()));
+  editor.flush();
+  ASSERT_NO_FATAL_FAILURE(GoOn());
+  EXPECT_TRUE(transfer_->moving());
+  editor.close();
+  EXPECT_TRUE(EndsWith(cluster_, {{kOld, {"r"}}, {kNew, {"s"}}}));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WrittenThroughAnOpenFileTest,
+                         testing::Values("source.hidden", "source.hidden_synced", "source.released",
+                                         "receiver.owned", "receiver.index_told",
+                                         "source.confirm_asked"),
+                         [](const auto& info) { return CaseName(info.param); });
+
 TEST_F(HandEditTest, NewFileInThePlaceOfOneThatARestartPutsBack) {
   ASSERT_NO_FATAL_FAILURE(StartAndHold("source.hidden_synced"));
   WriteBook(cluster_.Books("s"), "195", kNew);

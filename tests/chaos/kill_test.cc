@@ -4,6 +4,10 @@
 #include <absl/strings/str_replace.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <regex>
+#include <set>
+
 #include "tests/chaos/scene.h"
 #include "tests/support/cluster.h"
 #include "tests/support/files.h"
@@ -93,7 +97,9 @@ TEST_P(KillTest, EndsWithOneHolder) {
   const bool receiver_killed = victim == Victim::kBoth ||
                                (self == "r" && victim == Victim::kItself) ||
                                (other == "r" && victim == Victim::kTheOther);
-  bool moved = step.prepared;
+  // What has several pieces and began to come goes on after a restart of the receiver.
+  const bool begun = step.failpoint != absl::string_view("receiver.intent");
+  bool moved = step.prepared || (begun && size > 1);
   if (!receiver_killed) {
     absl::StatusOr<v1::Transfer> transfer = fetch.Await();
     ASSERT_FALSE(absl::IsDeadlineExceeded(transfer.status())) << transfer.status();
@@ -155,6 +161,67 @@ TEST_P(KillAtRefusalTest, BothKeepACopy) {
 INSTANTIATE_TEST_SUITE_P(Everybody, KillAtRefusalTest,
                          testing::Values(Victim::kItself, Victim::kTheOther, Victim::kBoth),
                          [](const auto& info) { return std::string(Name(info.param)); });
+
+// The index dies with an UpdateOwner in its hands.
+class KillIndexTest : public testing::TestWithParam<std::tuple<const char*, Victim>> {};
+
+TEST_P(KillIndexTest, EndsWithOneHolder) {
+  const auto& [failpoint, victim] = GetParam();
+  const std::string book = BookBytes(20'000, 7);
+  Cluster cluster;
+  PausePoint pause(failpoint, cluster.path() + "/pause");
+  ASSERT_TRUE(Ok(
+      StartMove(cluster, book, "", "",
+                victim == Victim::kItself ? absl::StrCat(failpoint, "=kill") : pause.Setting())));
+  PendingFetch fetch(cluster.peer("r"), Wish("195"));
+  if (victim == Victim::kItself) {
+    ASSERT_TRUE(Ok(cluster.index().process().WaitExit())) << "the failpoint was never reached";
+  } else {
+    ASSERT_TRUE(Ok(pause.WaitUntilReached()));
+    cluster.peer("r").process().Kill();
+    if (victim == Victim::kBoth) {
+      cluster.index().process().Kill();
+      cluster.peer("s").process().Kill();
+      EXPECT_TRUE(Undamaged(cluster.AllBooks()));
+    } else {
+      ASSERT_TRUE(Ok(pause.Resume()));
+      ASSERT_TRUE(Ok(cluster.peer("r").Restart()));
+    }
+  }
+  ASSERT_TRUE(victim == Victim::kTheOther || Ok(cluster.index().KillAndRestart()));
+  if (victim == Victim::kBoth) {
+    ASSERT_TRUE(Ok(cluster.peer("r").Restart()));
+    ASSERT_TRUE(Ok(cluster.peer("s").Restart()));
+  }
+  EXPECT_TRUE(EndsWith(cluster, {{book, {"r"}}}));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    UpdateOwner, KillIndexTest,
+    testing::Combine(testing::Values("index.update_received", "index.update_applied"),
+                     testing::Values(Victim::kItself, Victim::kTheOther, Victim::kBoth)),
+    [](const auto& info) {
+      return absl::StrReplaceAll(std::get<0>(info.param), {{".", "_"}}) + "_kills_" +
+             Name(std::get<1>(info.param));
+    });
+
+// A failpoint that is added to the programs must be added here.
+TEST(FailpointsTest, AllAreTested) {
+  std::set<std::string> tested = {"source.refusal_recorded", "index.update_received",
+                                  "index.update_applied"};
+  for (const Step& step : kSteps) tested.insert(step.failpoint);
+  std::set<std::string> found;
+  const std::regex failpoint("ARKSHARE_FAILPOINT(_ERROR)?\\(\"([a-z._]+)\"\\)");
+  for (const auto& file :
+       std::filesystem::recursive_directory_iterator(ARKSHARE_SOURCE_DIR "/services")) {
+    if (file.path().extension() != ".cc") continue;
+    const std::string text = ReadFile(file.path());
+    for (std::sregex_iterator at(text.begin(), text.end(), failpoint), end; at != end; ++at) {
+      found.insert((*at)[2]);
+    }
+  }
+  EXPECT_EQ(found, tested);
+}
 
 }  // namespace
 }  // namespace arkshare

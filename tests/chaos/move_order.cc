@@ -1,5 +1,6 @@
 #include "tests/chaos/move_order.h"
 
+#include <algorithm>
 #include <functional>
 
 namespace arkshare {
@@ -77,11 +78,13 @@ MoveOrder CheckMoveOrder(const std::vector<FileOp>& ops, const std::string& sour
   const std::string staging = receiver + "/.arkshare/staging";
   const std::string released = source + "/.arkshare/released";
   Checker check(ops);
-  const FileOp* created = check.Then("the staged file is made", [&](const FileOp& op) {
-    return Is(op, "open") && op.path.starts_with(staging + "/");
+  // Which of the staged files it is shows in where it goes.
+  const auto admitted = std::find_if(ops.begin(), ops.end(), [&](const FileOp& op) {
+    return Rename(staging + "/", receiver + "/")(op) && op.new_path == receiver + "/" + name;
   });
-  if (created == nullptr) return check.Finish();
-  const std::string staged = created->path;
+  const std::string staged = admitted == ops.end() ? "nowhere" : admitted->path;
+  check.Then("the staged file is made",
+             [&](const FileOp& op) { return Is(op, "open") && op.path == staged; });
   // The last write of the book: whatever is written later was not synced.
   size_t writes = 0;
   for (const FileOp& op : ops) writes += Write(staged)(op) ? 1 : 0;
@@ -90,8 +93,9 @@ MoveOrder CheckMoveOrder(const std::vector<FileOp>& ops, const std::string& sour
   check.Then("staging is synced", Sync(staging));
   check.ThenCommit("PREPARED is recorded", receiver);
 
-  const FileOp* hidden =
-      check.Then("the file is hidden", Rename(source + "/" + name, released + "/"));
+  const FileOp* hidden = check.Then("the file is hidden", [&](const FileOp& op) {
+    return Rename(source + "/", released + "/")(op) && op.path == source + "/" + name;
+  });
   if (hidden == nullptr) return check.Finish();
   check.Besides("released is synced", Sync(released));
   check.Besides("the source's folder is synced", Sync(source));

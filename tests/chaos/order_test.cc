@@ -74,6 +74,43 @@ TEST_F(MoveOrderTest, OfAnEmptyBookToo) {
   EXPECT_EQ(Check(recorded), "") << Lines(recorded);
 }
 
+TEST(ManyMovesOrderTest, OfEachOfManyTogetherToo) {
+  Cluster cluster;
+  std::vector<std::string> names;
+  std::vector<Ending> endings;
+  for (int i = 0; i < 20; ++i) {
+    names.push_back(absl::StrCat("book", 10 + i));
+    endings.push_back({BookBytes(50'000, static_cast<uint32_t>(i)), {"r"}});
+    WriteBook(cluster.Books("s"), names.back(), endings.back().bytes);
+  }
+  ASSERT_TRUE(Ok(cluster.Start()));
+  PeerOptions options;
+  options.env = RecordFileOps(cluster.path() + "/ops");
+  ASSERT_TRUE(Ok(cluster.StartPeer("s", options)));
+  ASSERT_TRUE(Ok(cluster.StartPeer("r", options)));
+  for (const Ending& ending : endings) {
+    ASSERT_TRUE(cluster.WaitForHolders(ContentOf(ending.bytes), {"s"}));
+  }
+  const size_t before = ReadFileOps(cluster.path() + "/ops").size();
+  absl::StatusOr<Finished> got = RunCli({"--peer", cluster.peer("r").control(), "get", "--from",
+                                         absl::StrCat(cluster.IdOf("s")), "--all"});
+  ASSERT_TRUE(Ok(got));
+  ASSERT_EQ(got->exit, ExitStatus{}) << got->log;
+  ASSERT_TRUE(EndsWith(cluster, endings));
+  std::vector<FileOp> ops = ReadFileOps(cluster.path() + "/ops");
+  ops.erase(ops.begin(), ops.begin() + static_cast<ptrdiff_t>(before));
+  const std::string source = std::filesystem::canonical(cluster.Books("s"));
+  const std::string receiver = std::filesystem::canonical(cluster.Books("r"));
+  for (const std::string& name : names) {
+    EXPECT_EQ(CheckMoveOrder(ops, source, receiver, name).missing, "") << name;
+  }
+  // And what could be shared was: fewer syncs of folders than books.
+  const auto syncs = std::count_if(ops.begin(), ops.end(), [&](const FileOp& op) {
+    return op.operation == "sync" && op.path == receiver;
+  });
+  EXPECT_LT(syncs, 20);
+}
+
 // --- The checker finds what is planted ---
 
 struct Mistake {

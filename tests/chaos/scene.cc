@@ -31,16 +31,15 @@ testing::AssertionResult RunAuditor(std::vector<std::string> arguments) {
   return testing::AssertionFailure() << "the auditor says:\n" << finished->output << finished->log;
 }
 
-template <typename Request, typename Response>
-absl::StatusOr<Response> Call(PeerProcess& peer,
-                              grpc::Status (v1::FileService::Stub::*method)(grpc::ClientContext*,
-                                                                            const Request&,
-                                                                            Response*),
+template <typename Stub, typename Request, typename Response>
+absl::StatusOr<Response> Call(Stub& stub,
+                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                           Response*),
                               const Request& request) {
   grpc::ClientContext context;
   SetTimeout(context, kPatience);
   Response response;
-  const grpc::Status status = (peer.files().*method)(&context, request, &response);
+  const grpc::Status status = (stub.*method)(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status, "the peer");
   return response;
 }
@@ -98,10 +97,11 @@ testing::AssertionResult Undamaged(const std::vector<std::string>& folders) {
 }
 
 absl::Status StartMove(Cluster& cluster, const std::string& book,
-                       const std::string& source_failpoints,
-                       const std::string& receiver_failpoints) {
+                       const std::string& source_failpoints, const std::string& receiver_failpoints,
+                       const std::string& index_failpoints) {
   WriteBook(cluster.Books("s"), "195", book);
-  if (absl::Status s = cluster.Start(); !s.ok()) return s;
+  absl::Status index = cluster.Start("2s", Cluster::Failpoints(index_failpoints));
+  if (!index.ok()) return index;
   PeerOptions source;
   source.env = Cluster::Failpoints(source_failpoints);
   if (absl::Status s = cluster.StartPeer("s", source); !s.ok()) return s;
@@ -162,22 +162,34 @@ absl::Status Stranger::Confirm(PeerProcess& source, const PublicKey& source_key,
 
 absl::StatusOr<v1::ReleaseResponse> CallRelease(PeerProcess& peer,
                                                 const v1::ReleaseRequest& request) {
-  return Call(peer, &v1::FileService::Stub::Release, request);
+  return Call(peer.files(), &v1::FileService::Stub::Release, request);
 }
 
 absl::StatusOr<v1::ConfirmResponse> CallConfirm(PeerProcess& peer,
                                                 const v1::ConfirmRequest& request) {
-  return Call(peer, &v1::FileService::Stub::Confirm, request);
+  return Call(peer.files(), &v1::FileService::Stub::Confirm, request);
 }
 
 absl::StatusOr<v1::ListLimboResponse> Limbo(PeerProcess& peer) {
-  grpc::ClientContext context;
-  SetTimeout(context, kPatience);
-  v1::ListLimboResponse response;
-  const grpc::Status status =
-      peer.control_stub().ListLimbo(&context, v1::ListLimboRequest(), &response);
-  if (!status.ok()) return FromGrpcStatus(status, "the peer");
-  return response;
+  return Call(peer.control_stub(), &v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
+}
+
+absl::Status RestoreLimbo(PeerProcess& peer, const std::string& transfer_id) {
+  v1::RestoreLimboRequest request;
+  request.set_transfer_id(transfer_id);
+  return Call(peer.control_stub(), &v1::PeerService::Stub::RestoreLimbo, request).status();
+}
+
+absl::StatusOr<v1::KeepTransferResponse> Keep(PeerProcess& peer, const std::string& transfer_id) {
+  v1::KeepTransferRequest request;
+  request.set_transfer_id(transfer_id);
+  return Call(peer.control_stub(), &v1::PeerService::Stub::KeepTransfer, request);
+}
+
+absl::Status LiftUploadLimit(PeerProcess& peer) {
+  v1::SetLimitsRequest request;
+  request.set_upload_limit(0);
+  return Call(peer.control_stub(), &v1::PeerService::Stub::SetLimits, request).status();
 }
 
 }  // namespace arkshare

@@ -32,10 +32,11 @@ testing::AssertionResult EndsWith(Cluster& cluster, const std::vector<Ending>& e
 // The auditor's program on folders as they lie there now, with nothing running on them: no damage.
 testing::AssertionResult Undamaged(const std::vector<std::string>& folders);
 
-// Index, "s" with `book` under the name "195", and "r", each with these failpoints.
+// "s" with `book` under the name "195", "r", and the index, each with these failpoints.
 absl::Status StartMove(Cluster& cluster, const std::string& book,
                        const std::string& source_failpoints = "",
-                       const std::string& receiver_failpoints = "");
+                       const std::string& receiver_failpoints = "",
+                       const std::string& index_failpoints = "");
 
 v1::FetchRequest Wish(const std::string& name);
 
@@ -64,7 +65,12 @@ absl::StatusOr<v1::ReleaseResponse> CallRelease(PeerProcess& peer,
 absl::StatusOr<v1::ConfirmResponse> CallConfirm(PeerProcess& peer,
                                                 const v1::ConfirmRequest& request);
 
+// What an owner asks of a peer.
 absl::StatusOr<v1::ListLimboResponse> Limbo(PeerProcess& peer);
+absl::Status RestoreLimbo(PeerProcess& peer, const std::string& transfer_id);
+absl::StatusOr<v1::KeepTransferResponse> Keep(PeerProcess& peer, const std::string& transfer_id);
+// From now on it sends as fast as it can.
+absl::Status LiftUploadLimit(PeerProcess& peer);
 
 }  // namespace arkshare
 

@@ -473,6 +473,25 @@ class ContractTest(unittest.TestCase):
         self.assertEqual([e for e in events if e.startswith("book")],
                          ["book_listed", "book_gone"])
 
+    def test_watch_batched(self):
+        books = [(f"together {i}", f"book {i}".encode()) for i in range(300)]
+        self.join(books)
+        watch = self.index.Watch(index_pb2.WatchRequest(keywords="together", batched=True))
+        self.addCleanup(watch.cancel)
+        sizes, names, complete = [], [], False
+        while not complete:
+            message = next(watch)
+            self.assertEqual(len(message.boot_id), 16)
+            sizes.append(1 + len(message.more))
+            for event in [message, *message.more]:
+                if event is not message:
+                    self.assertEqual((event.boot_id, len(event.more)), (b"", 0))
+                if event.WhichOneof("event") == "book_listed":
+                    names.append(event.book_listed.listing.name)
+                complete = complete or event.WhichOneof("event") == "snapshot_complete"
+        self.assertEqual(sorted(names), sorted(name for name, _ in books))
+        self.assertTrue(1 < max(sizes) <= 1001, sizes)
+
     # --- FileService ---
 
     def download(self, data, offset=0, limit=0):
@@ -534,6 +553,28 @@ class ContractTest(unittest.TestCase):
             self.assert_fails(Code.NOT_FOUND, "BOOK_GONE", lambda: call(other))
             for content in (types_pb2.ContentId(), types_pb2.ContentId(root=bytes(31))):
                 self.assert_fails(Code.INVALID_ARGUMENT, "INVALID_FIELD", lambda: call(content))
+
+    def test_many_small_books_in_one_stream(self):
+        books = [data for data in self.contents.values() if len(data) <= peers.MIB]
+        contents = [self.content(data) for data in books]
+        contents.insert(1, self.content(b"no such book"))
+        whole, errors, ended = {}, {}, []
+        for message in self.peer.DownloadMany(file_pb2.DownloadManyRequest(contents=contents)):
+            for part in message.parts:
+                self.assertEqual(part.index, len(ended), "a book after the other")
+                whole[part.index] = whole.get(part.index, b"") + part.data
+                if part.HasField("error"):
+                    errors[part.index] = part.error.reason
+                if part.last or part.HasField("error"):
+                    ended.append(part.index)
+        self.assertEqual(errors, {1: "BOOK_GONE"})
+        del whole[1]
+        self.assertEqual(list(whole.values()), books)
+        large = self.content(bytes(1))
+        large.size_bytes = peers.MIB + 1
+        for contents in ([], [large], [self.content(bytes(1))] * 1001):
+            self.assert_fails(Code.INVALID_ARGUMENT, "INVALID_FIELD", lambda: list(
+                self.peer.DownloadMany(file_pb2.DownloadManyRequest(contents=contents))))
 
     # --- Moves between the two implementations ---
 
@@ -670,6 +711,28 @@ class ContractTest(unittest.TestCase):
                 self.assertTrue(eventually(lambda: self.holders(data) == [self.peer_id]))
                 with open(os.path.join(self.books, name), "rb") as file:
                     self.assertEqual(file.read(), data)
+
+    def test_cpp_takes_many_books_from_python(self):
+        """Whose peer has no DownloadMany: a book comes alone then, but all are moved together."""
+        sizes = [10 + i for i in range(20)] + [2 * peers.MIB]
+        books = [("many %d" % size, random_bytes(size, size + 1000)) for size in sizes]
+        peer, _, _ = self.join(books)
+        last = {}
+        for response in self.control.FetchMany(peer_pb2.FetchManyRequest(wishes=[
+                peer_pb2.FetchRequest(name=name) for name, _ in books])):
+            for update in response.updates:
+                last[update.index] = update.transfer
+        self.assertEqual(sorted(last), list(range(len(books))))
+        for index, (name, data) in enumerate(books):
+            self.assertEqual(last[index].state, peer_pb2.TRANSFER_STATE_DONE, last[index])
+            self.assertTrue(last[index].moving)
+            with open(os.path.join(self.books, name), "rb") as file:
+                self.assertEqual(file.read(), data)
+        self.assertEqual(peer.books, {})
+        self.assertTrue(eventually(lambda: sorted(peer.confirmed) == sorted(
+            transfer.transfer_id for transfer in last.values())))
+        for _, data in books:
+            self.assertTrue(eventually(lambda: self.holders(data) == [self.peer_id]))
 
     def test_a_lying_peer_gives_nothing(self):
         data = random_bytes(2 * peers.MIB, 99)

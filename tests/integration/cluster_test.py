@@ -19,7 +19,7 @@ from concurrent import futures
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from arkshare_test_client import BIN, FOLDER, WAIT, Program, Service, grpc  # noqa: E402
-from arkshare.v1 import file_pb2, index_pb2, types_pb2  # noqa: E402
+from arkshare.v1 import index_pb2, types_pb2  # noqa: E402
 
 LEASE = 3  # seconds
 Answer = collections.namedtuple("Answer", "code out err")
@@ -170,6 +170,8 @@ class ClusterTest(unittest.TestCase):
             self.assertEqual(peer.cli("limbo").code, 0)
             self.assertEqual(os.listdir(peer.folder + "/.arkshare/released"), [])
             self.assertEqual(os.listdir(peer.folder + "/.arkshare/staging"), [])
+        audit = run("arkshare-audit", *(peer.folder for peer in peers.values()), "--settled")
+        self.assertEqual(audit.code, 0, audit.out)
         listed = run("arkshare-cli", "--index", self.address, "--json", "browse", "5").out
         self.assertEqual({json.loads(line)["name"] for line in listed.splitlines()},
                          {name for name, holder in where.items() if holder == 5})
@@ -350,28 +352,6 @@ class ClusterTest(unittest.TestCase):
             self.assertTrue(two.has(name))
             self.assertFalse(one.has(name))
             self.assertEqual(self.holders(name=name), [2])
-        # 5 GiB, without taking that room.
-        size = 5 << 30
-        path = one.folder + "/.big"
-        with open(path, "wb") as file:
-            file.truncate(size)
-            file.seek(size - 5)
-            file.write(b"end of it")
-        size += 4
-        os.rename(path, one.folder + "/big")
-        watch = Watch(self.index)
-        watch.call.cancel()
-        watch.call = self.index.Watch(index_pb2.WatchRequest(name="big"), timeout=200)
-        watch.shows(1, "big")
-        content = self.index.Search(index_pb2.SearchRequest(name="big"), timeout=WAIT).results[0].content
-        self.assertEqual(content.size_bytes, size)
-        with grpc.insecure_channel(one.program.address) as channel:
-            files = Service(channel, file_pb2, "FileService")
-            parts = list(files.Download(file_pb2.DownloadRequest(
-                content=content, read_offset=size - 9), timeout=WAIT))
-            self.assertEqual(b"".join(part.chunk.data for part in parts), b"end of it")
-            manifest = files.GetManifest(file_pb2.GetManifestRequest(content=content), timeout=200)
-            self.assertEqual(len(manifest.piece_hashes), 32 * 5121)
 
     def test_a_full_disk(self):
         if os.geteuid() != 0 or subprocess.run(["mount", "-V"], capture_output=True).returncode:

@@ -58,6 +58,7 @@ int MostOwed(const Model& model, const World& world) {
   most += (scenario.hand_count - world.hands) * (model.transfer_count() + 1);
   most += (scenario.policy_changes - world.policy_changes) * model.transfer_count();
   most += scenario.restores - world.restores;
+  most += scenario.keeps - world.keeps;
   return most;
 }
 
@@ -120,7 +121,8 @@ Violation CheckQuiescent(const Model& model, const World& world) {
     const Transfer& transfer = world.transfers[t];
     const TransferSpec& spec = model.spec(t);
     const bool receiver_lost = world.peers[spec.receiver].lost;
-    const bool limbo = receiver_lost && transfer.giving == Giving::kReleased;
+    // Nobody will confirm; the source's operator has to decide.
+    const bool limbo = (receiver_lost || transfer.kept) && transfer.giving == Giving::kReleased;
     if (limbo && transfer.hidden_file.file == File::kBook) ++in_limbo;
     if (limbo && transfer.custody) ++in_custody;
     if (transfer.hidden != Hidden::kNone && !limbo) return Violation::kInDoubt;

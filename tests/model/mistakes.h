@@ -48,6 +48,8 @@ enum class Mistake : uint8_t {
   kSettledInMemory,
   kNoGoneAfterUpdateOwner,
   kTokenBeforeSnapshot,
+  kKeepsWhatItOwns,
+  kConfirmsWhatItKept,
   // Of numbers and of the index.
   kNumberReused,
   kGoneSaidBeforeReleased,

@@ -78,6 +78,31 @@ std::vector<Scenario> Build() {
        .transfers = {{kA, kB}, {kB, kC}},
        .restores = 1,
        .may_be_lost = Only(kB)},
+      {.name = "keep",
+       .what =
+           "A to B; A's disk may be lost, B's operator may keep, A's restore; the index forgets",
+       .index_forgets = true,
+       .restores = 1,
+       .keeps = 1,
+       .may_be_lost = Only(kA)},
+      {.name = "keep-hands",
+       .what = "A to B, whose operator may keep; people act once in A's folder, A's operator may "
+               "restore",
+       .hands_at = Only(kA),
+       .hand_count = 1,
+       .restores = 1,
+       .keeps = 1},
+      {.name = "keep-chain",
+       .what = "A to B, and on to C; operators may keep once",
+       .peers = 3,
+       .transfers = {{kA, kB}, {kB, kC}},
+       .keeps = 1},
+      {.name = "keep-race",
+       .what = "B and C both want A's book; operators may keep once, and restore once",
+       .peers = 3,
+       .transfers = {{kA, kB}, {kA, kC}},
+       .restores = 1,
+       .keeps = 1},
       {.name = "holders",
        .what = "A and C hold the book; B fetches it from both, and takes it from A or from C",
        .peers = 3,
@@ -198,6 +223,7 @@ World InitialWorld(const Scenario& scenario) {
   world.hands = static_cast<uint8_t>(scenario.hand_count);
   world.policy_changes = static_cast<uint8_t>(scenario.policy_changes);
   world.restores = static_cast<uint8_t>(scenario.restores);
+  world.keeps = static_cast<uint8_t>(scenario.keeps);
   world.losses = scenario.may_be_lost != kNobody;
   return world;
 }

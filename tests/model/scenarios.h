@@ -64,10 +64,11 @@ struct Scenario {
   uint8_t hands_at = kNobody;
   uint8_t hands = kAllHands;
   int hand_count = 0;
-  // Operators: policy changes (of any source), restores of hidden copies, peers whose disk may be
-  // lost.
+  // Operators: policy changes (of any source), restores of hidden copies, prepared copies that are
+  // kept, peers whose disk may be lost.
   int policy_changes = 0;
   int restores = 0;
+  int keeps = 0;
   uint8_t may_be_lost = kNobody;
   // Beyond the default bounds: only with --large.
   bool large = false;

@@ -7,7 +7,7 @@
 // state to the index in a session; a crash of any peer at any step, where each write that was not
 // yet made durable survives or vanishes on its own; an index that forgets everything, or one peer;
 // people who edit, delete, add and rename files between any two steps; operators who change a
-// policy, restore a hidden copy or lose a disk.
+// policy, restore a hidden copy, keep a prepared one or lose a disk.
 //
 // What is not: bytes, pieces and hashes (a fetched copy is verified, so it is the book), keys and
 // signatures, time, slots and queues, full disks (they only delay), fsync that fails (a peer stops
@@ -109,6 +109,8 @@ struct Transfer {
   uint8_t placed = 0;
   // The receiver's own listing of it.
   uint8_t own_listing = 0;
+  // kKept (or that is being written) because its operator said so, without a word of the source.
+  uint8_t kept = 0;
   // UpdateOwner was answered. 1: the ledger says so; 2: only memory does (by mistake).
   uint8_t settled = 0;
 
@@ -131,7 +133,7 @@ struct Transfer {
   uint8_t update_owner = 0;
   uint8_t confirm = 0;
 
-  // Ghost: the receiver is lost and the hidden copy stands for the book.
+  // Ghost: the hidden copy stands for a book, since the receiver is lost, or has kept a copy.
   uint8_t custody = 0;
   // Ghost: a program that had the file open all the time wrote into the hidden copy.
   uint8_t scribbled = 0;
@@ -163,9 +165,10 @@ struct World {
   uint8_t hands = 0;
   uint8_t policy_changes = 0;
   uint8_t restores = 0;
+  uint8_t keeps = 0;
   uint8_t losses = 0;
   // Ghost: how many copies people are entitled to. It counts a book once however often it moves; a
-  // copy, a restored hidden copy and a book added by hand add one; a book that a person deletes or
+  // copy, a kept or restored one and a book added by hand add one; a book that a person deletes or
   // overwrites, or that is lost with a disk, takes one away.
   uint8_t owed = 0;
   // A listing number or a name was needed beyond the bounds: the run proves nothing.

@@ -104,6 +104,7 @@ class Crash {
              [t](World& next) {
                next.transfers[t].receiver_writing = Receiving::kNone;
                next.transfers[t].own_listing = 0;
+               next.transfers[t].kept = 0;
              });
     }
   }
@@ -301,6 +302,26 @@ void Restore(const Model& model, const World& world, int t, Successors& out) {
   next.transfers[t].custody = 0;
 }
 
+// An operator tires of a source that does not answer, and keeps the prepared copy.
+void Keep(const Model& model, const World& world, int t, Successors& out) {
+  const Transfer& transfer = world.transfers[t];
+  const int receiver = model.spec(t).receiver;
+  if (!world.peers[receiver].up() || transfer.receiver_writing != Receiving::kNone) return;
+  if (transfer.receiving == Receiving::kOwned && model.Has(Mistake::kKeepsWhatItOwns)) {
+    World& next = out.Chaos(world, By(receiver, "OPERATOR: keeps what came with a ticket", t));
+    --next.keeps;
+    next.transfers[t].receiving = Receiving::kKept;
+    next.transfers[t].kept = 1;
+    CountKept(next, t);
+  }
+  if (transfer.receiving != Receiving::kPrepared || DrawingNumber(model, world, receiver)) return;
+  World& next = out.Chaos(world, By(receiver, "OPERATOR: keeps the prepared copy", t));
+  --next.keeps;
+  next.transfers[t].receiver_writing = Receiving::kKept;
+  next.transfers[t].kept = 1;
+  next.transfers[t].own_listing = static_cast<uint8_t>(NextNumber(model, world, receiver));
+}
+
 // The files on a peer's disk by which it owns the book: in its library, or still on their way there
 // or not yet given away.
 std::vector<NamedFile> OwnedBooks(const Model& model, const World& world, int p) {
@@ -370,6 +391,7 @@ void ChaosSteps(const Model& model, const World& world, Successors& out) {
   for (int t = 0; t < model.transfer_count(); ++t) {
     BeginOrGiveUp(model, world, t, out);
     if (world.restores > 0) Restore(model, world, t, out);
+    if (world.keeps > 0) Keep(model, world, t, out);
     if (world.hands > 0) Scribble(model, world, t, out);
   }
   for (int p = 0; p < scenario.peers; ++p) {

@@ -201,6 +201,11 @@ void MakeItKnown(const Model& model, const World& world, int t, Successors& out)
     case Copy::kInLibrary:
       break;
   }
+  if (transfer.kept && transfer.ticket && !transfer.confirm &&
+      model.Has(Mistake::kConfirmsWhatItKept)) {
+    out.Progress(world, By(model, t, "sends Confirm for what it has kept")).transfers[t].confirm =
+        1;
+  }
   if (transfer.receiving != Receiving::kOwned) return;
   const bool placed = transfer.copy == Copy::kInLibrary;
   const bool session = world.index.snapshots[model.spec(t).receiver] != Snapshot::kNone ||

@@ -126,7 +126,22 @@ void CommitReceiver(const Model& model, World& world, int t) {
   if (transfer.receiving == Receiving::kPrepared) return;
   BearListing(world, model.spec(t).receiver, transfer.own_listing, ListingState::kLive,
               model.spec(t).name);
-  if (transfer.receiving == Receiving::kKept) ++world.owed;
+  if (transfer.kept) {
+    CountKept(world, t);
+  } else if (transfer.receiving == Receiving::kKept) {
+    ++world.owed;
+  }
+}
+
+void CountKept(World& world, int t) {
+  Transfer& transfer = world.transfers[t];
+  // By the source's record the book had come here, and this is it.
+  if (transfer.giving == Giving::kRestored || transfer.giving == Giving::kGone) return;
+  if (transfer.giving == Giving::kReleased) {
+    if (transfer.hidden_file.file != File::kBook) return;
+    transfer.custody = 1;
+  }
+  ++world.owed;
 }
 
 void CommitSource(const Model& model, World& world, int t) {
@@ -137,7 +152,13 @@ void CommitSource(const Model& model, World& world, int t) {
     transfer.refused_as = transfer.verdict;
   } else {
     world.peers[model.spec(t).source].at(transfer.listing).state = ListingState::kReleased;
-    if (transfer.scribbled && !world.peers[model.spec(t).receiver].lost) ++world.owed;
+    const bool comes_here = !world.peers[model.spec(t).receiver].lost &&
+                            !(transfer.kept && transfer.receiving == Receiving::kKept);
+    if (transfer.scribbled && comes_here) ++world.owed;
+    // The receiver has its copy and does not ask any more: a late Release.
+    if (!transfer.scribbled && transfer.kept && transfer.receiving == Receiving::kKept) {
+      transfer.custody = 1;
+    }
     if (model.Has(Mistake::kDeleteAtReleased)) {
       transfer.hidden = Hidden::kNone;
       transfer.hidden_file = {};

@@ -44,6 +44,10 @@ void PutBack(const Model& model, World& world, int transfer);
 void CommitReceiver(const Model& model, World& world, int transfer);
 void CommitSource(const Model& model, World& world, int transfer);
 
+// The receiver's copy is now one that its operator has kept: the book may be in the world once
+// more.
+void CountKept(World& world, int transfer);
+
 // The peer's session with the index is over: what it was about to say is void.
 void EndSession(const Model& model, World& world, int peer);
 

@@ -91,6 +91,7 @@ class Program:
     """A real program of ours that serves; ended with the test."""
 
     def __init__(self, name, *args, env=None):
+        self.lines = []  # that it printed before it served
         self.name, self.log = name, tempfile.TemporaryFile(mode="w+", dir=FOLDER.name)
         self.process = subprocess.Popen([os.path.join(BIN, name), *args], stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env=env)
@@ -98,6 +99,7 @@ class Program:
             if line.startswith("serving address="):
                 self.address = line.strip().split("=", 1)[1]
                 return
+            self.lines.append(line.strip())
         code = self.process.wait()
         raise RuntimeError(f"{name} ended with {code}: {self.read_log()}")
 

@@ -69,11 +69,11 @@ bool PendingFetch::WaitFor(const std::function<bool(const v1::Transfer&)>& predi
   return true;
 }
 
-absl::Status Cluster::Start(std::string lease, std::vector<std::string> index_args) {
+absl::Status Cluster::Start(std::string lease, std::map<std::string, std::string> index_env) {
   IndexOptions options;
   options.folder = dir_.path();
   options.lease = std::move(lease);
-  options.args = std::move(index_args);
+  options.env = std::move(index_env);
   absl::StatusOr<std::unique_ptr<IndexProcess>> index = IndexProcess::Start(std::move(options));
   if (!index.ok()) return index.status();
   index_ = *std::move(index);

@@ -62,7 +62,7 @@ class PendingFetch {
 class Cluster {
  public:
   // Starts the index.
-  absl::Status Start(std::string lease = "2s", std::vector<std::string> index_args = {});
+  absl::Status Start(std::string lease = "2s", std::map<std::string, std::string> index_env = {});
 
   // Where the peer named `name` lives: books/, log, control.sock. Made when missing.
   std::string Folder(const std::string& name);

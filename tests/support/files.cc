@@ -11,19 +11,12 @@
 #include <sstream>
 #include <system_error>
 
+#include "lib/core/bytes.h"
 #include "lib/core/clock.h"
 #include "lib/core/merkle.h"
 
 namespace arkshare {
 namespace fs = std::filesystem;
-
-namespace {
-
-absl::Span<const uint8_t> AsBytes(absl::string_view text) {
-  return absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(text.data()), text.size());
-}
-
-}  // namespace
 
 std::string BookBytes(uint64_t size, uint32_t seed) {
   std::mt19937_64 generator(seed);

@@ -98,8 +98,9 @@ absl::Status IndexProcess::Launch() {
   return WaitUntilServing(channel);
 }
 
-absl::Status IndexProcess::KillAndRestart() {
+absl::Status IndexProcess::KillAndRestart(std::map<std::string, std::string> env) {
   process_->Kill();
+  options_.env = std::move(env);
   return Launch();
 }
 
@@ -118,6 +119,9 @@ absl::Status PeerProcess::Launch() {
   ProcessOptions start;
   start.argv = {PeerBinary(), "--index",  options_.index,  "--listen",  options_.listen, "--share",
                 books(),      "--policy", options_.policy, "--control", control()};
+  if (options_.relay != nullptr) {
+    start.argv.insert(start.argv.end(), {"--advertise", options_.relay->address()});
+  }
   start.argv.insert(start.argv.end(), options_.args.begin(), options_.args.end());
   start.env = options_.env;
   start.log_file = options_.folder + "/log";
@@ -127,6 +131,7 @@ absl::Status PeerProcess::Launch() {
   absl::StatusOr<std::string> address = AwaitAddress(*process_);
   if (!address.ok()) return address.status();
   address_ = *address;
+  if (options_.relay != nullptr) options_.relay->SetTarget(address_);
   std::shared_ptr<grpc::Channel> channel = Connect(address_);
   files_ = v1::FileService::NewStub(channel);
   control_stub_ = v1::PeerService::NewStub(Connect(control()));

@@ -15,6 +15,7 @@
 #include "arkshare/v1/index.grpc.pb.h"
 #include "arkshare/v1/peer.grpc.pb.h"
 #include "tests/support/process.h"
+#include "tests/support/relay.h"
 
 namespace arkshare {
 
@@ -42,8 +43,9 @@ class IndexProcess {
   Process& process() { return *process_; }
   v1::IndexService::Stub& stub() { return *stub_; }
 
-  // SIGKILL, then the same index again at the same address, with its state file.
-  absl::Status KillAndRestart();
+  // SIGKILL, then the same index again at the same address, with its state file, and with `env` in
+  // place of what it had.
+  absl::Status KillAndRestart(std::map<std::string, std::string> env = {});
 
  private:
   explicit IndexProcess(IndexOptions options) : options_(std::move(options)) {}
@@ -62,6 +64,8 @@ struct PeerOptions {
   std::string index;  // "IP:PORT"
   std::string listen = "127.0.0.1:0";
   std::string policy = "move";
+  // When set, the way by which others reach the peer; it must outlive it.
+  Relay* relay = nullptr;
   std::vector<std::string> args;  // more of them, last
   // Such as {"ARKSHARE_FAILPOINTS", PausePoint::Setting()}.
   std::map<std::string, std::string> env;

@@ -1,0 +1,68 @@
+// What clients see of moves, registrations and searches that overlap is what they could have seen
+// had the index done one after the other.
+#include <grpc/grpc.h>
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/index/index_server.h"
+#include "tests/linearizable/clients.h"
+#include "tests/linearizable/mistakes.h"
+
+namespace arkshare {
+namespace {
+
+constexpr uint64_t kRounds = 8;
+// A mistake shows within so many rounds.
+constexpr uint64_t kMostRounds = 40;
+
+std::optional<std::string> FindViolationIn(const std::string& index_address, uint64_t seed) {
+  Workload workload;
+  workload.seed = seed;
+  const std::vector<Timed<IndexCall>> history = RunClients(index_address, workload);
+  return FindViolation(history, workload.peers, workload.books);
+}
+
+class LinearizableTest : public testing::Test {
+ protected:
+  LinearizableTest() {
+    // Keeps gRPC's own threads until the process ends.
+    [[maybe_unused]] static const bool kept = (grpc_init(), true);
+    spdlog::set_level(spdlog::level::warn);
+  }
+};
+
+TEST_F(LinearizableTest, WhatTheIndexAnswers) {
+  for (uint64_t seed = 1; seed <= kRounds; ++seed) {
+    IndexOptions options;
+    options.listen = "127.0.0.1:0";
+    options.lease = absl::Seconds(60);
+    auto index = IndexServer::Start(options);
+    ASSERT_TRUE(index.ok()) << index.status();
+    const std::optional<std::string> violation = FindViolationIn((*index)->address(), seed);
+    ASSERT_FALSE(violation.has_value()) << "seed " << seed << ": " << *violation;
+  }
+}
+
+class MistakeTest : public LinearizableTest, public testing::WithParamInterface<Mistake> {};
+
+TEST_P(MistakeTest, IsFound) {
+  for (uint64_t seed = 1; seed <= kMostRounds; ++seed) {
+    MistakenIndex index(GetParam());
+    if (FindViolationIn(index.address(), seed).has_value()) return;
+  }
+  FAIL() << "the checker takes this index for a good one";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MistakeTest,
+                         testing::Values(Mistake::kAnswersEarly, Mistake::kTwoSteps,
+                                         Mistake::kKeepsSource, Mistake::kLosesSome,
+                                         Mistake::kTakesFromAnybody, Mistake::kSearchesStaleCopy,
+                                         Mistake::kLetsNobodyGo));
+
+}  // namespace
+}  // namespace arkshare
