@@ -1,0 +1,41 @@
+// The index that a load is for: a process of our own, on loopback.
+#ifndef ARKSHARE_BENCH_LOAD_INDEX_H_
+#define ARKSHARE_BENCH_LOAD_INDEX_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace arkshare {
+
+// Ends the whole program, with a message, when the index cannot be started.
+class LoadIndex {
+ public:
+  // `command` is the program and its options but --listen.
+  explicit LoadIndex(std::vector<std::string> command);
+  ~LoadIndex();
+
+  const std::string& address() const { return address_; }
+  // SIGKILL, then the same again at the same address. Yields how long it took until it served.
+  double KillAndRestart();
+
+  // What it has used since it was started last.
+  double CpuSeconds() const;
+  uint64_t ResidentBytes() const;
+  int Threads() const;
+
+ private:
+  void Start(const std::string& listen);
+  void Kill();
+  std::string Status(const std::string& key) const;
+
+  const std::vector<std::string> command_;
+  std::string address_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_BENCH_LOAD_INDEX_H_

@@ -1,0 +1,46 @@
+// What index_load can do; each prints its figures as "NAME=VALUE" lines.
+#ifndef ARKSHARE_BENCH_LOAD_MODES_H_
+#define ARKSHARE_BENCH_LOAD_MODES_H_
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
+#include <absl/time/time.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace arkshare {
+
+struct LoadOptions {
+  std::string program;  // arkshare-index
+  size_t peers = 10'000;
+  size_t books = 100;      // of each peer
+  size_t connections = 0;  // that the peers share; 0: each has its own
+  absl::Duration lease = absl::Seconds(30);
+  absl::Duration time = absl::Seconds(60);  // of what is measured
+  double churn = 0.1;                       // of all peers leave and come back every minute
+  std::string state;                        // the index's state file
+  size_t watchers = 100;
+  double changes = 2'000;  // a second
+  bool batched = true;     // WatchRequest.batched
+};
+
+// All peers with their beats, then 10 % of them leaving and coming back every minute.
+void RunPeers(const LoadOptions& options);
+// The index is killed under all peers, and started again.
+void RunRebirth(const LoadOptions& options);
+// UpdateOwner, in batches of 100 and one by one.
+void RunOwner(const LoadOptions& options);
+// Watchers of a catalog that changes all the time, and one more that does not read.
+void RunWatch(const LoadOptions& options);
+
+inline void Tell(absl::string_view name, double value) {
+  std::printf("%s=%.6g\n", std::string(name).c_str(), value);
+  std::fflush(stdout);
+}
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_BENCH_LOAD_MODES_H_

@@ -1,0 +1,407 @@
+#include "bench/load_swarm.h"
+
+#include <absl/random/random.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+
+#include "arkshare/v1/file.grpc.pb.h"
+#include "lib/core/clock.h"
+#include "lib/core/errors.h"
+#include "lib/core/ticket.h"
+#include "lib/rpc/channel.h"
+#include "lib/rpc/connect_once.h"
+#include "lib/rpc/convert.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+// Those of services/peer's announcer and index_client.
+constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
+constexpr absl::Duration kLastRetry = absl::Seconds(3);
+constexpr absl::Duration kMostDelay = absl::Seconds(1);
+constexpr absl::Duration kTimeout = absl::Seconds(5);
+constexpr absl::Duration kRegisterTimeout = absl::Seconds(15);
+
+absl::Time Now() { return Clock::Real()->Monotonic(); }
+
+double Random(double from, double to) {
+  thread_local absl::BitGen generator;
+  return absl::Uniform(generator, from, to);
+}
+
+std::string NameOf(const absl::Status& status) {
+  const absl::string_view reason = ReasonName(GetReason(status));
+  return std::string(reason.empty() ? absl::StatusCodeToString(status.code()) : reason);
+}
+
+// A peer's own connection. Ten thousand of MakeChannel's would take a third of this machine for
+// what is, of real peers, done by ten thousand machines; the index sees no difference.
+std::shared_ptr<grpc::Channel> Connect(const std::string& index) {
+  grpc::ChannelArguments args;
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  args.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  std::shared_ptr<grpc::Channel> channel = ConnectOnce(index, std::move(args));
+  return channel != nullptr ? channel : MakeChannel(index, grpc::InsecureChannelCredentials());
+}
+
+}  // namespace
+
+// Answers the index's dial-backs for all peers, on one port.
+class Swarm::FileService
+    : public v1::FileService::WithCallbackMethod_Ping<v1::FileService::Service> {
+ public:
+  void Add(const std::string& registration_id, const PrivateKey& key) {
+    keys_.emplace(registration_id, key);
+  }
+
+  grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context,
+                                 const v1::PingRequest* request,
+                                 v1::PingResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const auto key = keys_.find(request->registration_id());
+    if (key == keys_.end()) {
+      reactor->Finish(grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "not begun here"));
+      return reactor;
+    }
+    response->set_nonce(request->nonce());
+    response->set_boot_id(std::string(16, 'b'));
+    response->set_public_key(key->second.public_key().bytes());
+    response->set_signature(key->second.Sign(
+        PingSignedBytes(request->nonce(), response->boot_id(), request->registration_id())));
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+ private:
+  absl::flat_hash_map<std::string, PrivateKey> keys_;  // by registration id; constant once served
+};
+
+Swarm::Swarm(Options options)
+    : options_(std::move(options)), files_(std::make_unique<FileService>()) {
+  const size_t connections =
+      options_.connections == 0 ? options_.peers : std::min(options_.connections, options_.peers);
+  std::vector<std::shared_ptr<grpc::Channel>> channels(connections);
+  if (options_.connections != 0) {
+    for (std::shared_ptr<grpc::Channel>& channel : channels) {
+      channel = MakeChannel(options_.index, grpc::InsecureChannelCredentials());
+    }
+  }
+  KeepCallbackQueue();
+  for (size_t i = 0; i < options_.peers; ++i) {
+    peers_.push_back(std::make_unique<SwarmPeer>(this, i, channels[i % connections]));
+    files_->Add(peers_.back()->registration_id_, peers_.back()->key());
+  }
+  RpcServerOptions server_options;
+  server_options.listen = "127.0.0.1:0";
+  server_options.configure = [](grpc::ServerBuilder& builder) {
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  };
+  auto server = RpcServer::Start(std::move(server_options), {files_.get()});
+  if (!server.ok()) {
+    std::cerr << server.status() << std::endl;
+    std::exit(1);
+  }
+  server_ = *std::move(server);
+}
+
+Swarm::~Swarm() { agenda_.Stop(); }
+
+bool Swarm::WaitOnline(size_t count, absl::Duration patience) const {
+  const absl::Time end = Now() + patience;
+  while (online_ < count) {
+    if (Now() >= end) return false;
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  return true;
+}
+
+std::map<std::string, uint64_t> Swarm::Counts() const {
+  MutexLock lock(&mutex_);
+  return counts_;
+}
+
+void Swarm::Count(const std::string& what) {
+  MutexLock lock(&mutex_);
+  ++counts_[what];
+}
+
+// One Announce stream. Deletes itself when it is done.
+class SwarmPeer::Stream
+    : public grpc::ClientBidiReactor<v1::AnnounceRequest, v1::AnnounceResponse> {
+ public:
+  Stream(SwarmPeer* peer, v1::IndexService::Stub& stub, uint64_t life, const std::string& token)
+      : peer_(*peer), life_(life) {
+    context_.AddMetadata("authorization", absl::StrCat("Bearer ", token));
+    stub.async()->Announce(&context_, this);
+    // Beats are written from outside.
+    AddHold();
+    StartRead(&response_);
+    StartCall();
+  }
+
+  // Only while it is its peer's stream, under that one's lock. Drops what comes too fast.
+  bool Write(v1::AnnounceRequest request) {
+    if (writing_.exchange(true)) return false;
+    request_ = std::move(request);
+    StartWrite(&request_);
+    return true;
+  }
+  void Break() { context_.TryCancel(); }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      peer_.OnStreamEnd(this);
+      RemoveHold();
+      return;
+    }
+    peer_.OnAcknowledged(this, response_.acknowledged_sequence());
+    StartRead(&response_);
+  }
+  void OnWriteDone(bool /*ok*/) override { writing_ = false; }
+  void OnDone(const grpc::Status& status) override {
+    peer_.OnStreamDone(life_, FromGrpcStatus(status, "the index", Reason::kIndexUnreachable));
+    delete this;
+  }
+
+  bool welcomed = false;  // the index has said what it has of the session
+
+ private:
+  SwarmPeer& peer_;
+  const uint64_t life_;
+  grpc::ClientContext context_;
+  v1::AnnounceRequest request_;
+  v1::AnnounceResponse response_;
+  std::atomic<bool> writing_ = false;
+};
+
+SwarmPeer::SwarmPeer(Swarm* swarm, size_t number, std::shared_ptr<grpc::Channel> channel)
+    : swarm_(*swarm),
+      number_(number),
+      own_connection_(channel == nullptr),
+      stub_(v1::IndexService::NewStub(own_connection_ ? Connect(swarm_.options().index)
+                                                      : std::move(channel))) {}
+
+std::shared_ptr<v1::IndexService::Stub> SwarmPeer::stub() const {
+  MutexLock lock(&mutex_);
+  return stub_;
+}
+
+ContentId SwarmPeer::content(size_t book) const {
+  ContentId content;
+  const uint64_t seed = number_ * swarm_.options().books + book;
+  std::memcpy(content.root.data(), &seed, sizeof(seed));
+  std::memcpy(content.root.data() + sizeof(seed), registration_id_.data(), 16);
+  content.size = 100'000 + book;
+  return content;
+}
+
+bool SwarmPeer::State(v1::Statement statement) {
+  MutexLock lock(&mutex_);
+  if (stream_ == nullptr || !online_) return false;
+  v1::AnnounceRequest request;
+  request.set_first_sequence(stated_ + 1);
+  *request.add_statements() = std::move(statement);
+  request.set_free_slots(8);
+  if (!stream_->Write(std::move(request))) return false;
+  ++stated_;
+  return true;
+}
+
+v1::AnnounceRequest SwarmPeer::Snapshot() const {
+  v1::AnnounceRequest request;
+  request.set_first_sequence(1);
+  for (size_t book = 0; book < swarm_.options().books; ++book) {
+    v1::Listing& listing = *request.add_statements()->mutable_present();
+    listing.set_listing_number(book + 1);
+    listing.set_name(absl::StrCat("shelf ", number_, "/volume ", book, " of many.epub"));
+    *listing.mutable_content() = ToProto(content(book));
+  }
+  request.set_snapshot_complete(true);
+  request.set_free_slots(8);
+  return request;
+}
+
+void SwarmPeer::Join() {
+  MutexLock lock(&mutex_);
+  ++life_;
+  wanted_ = true;
+  retry_ = kFirstRetry;
+  RegisterLocked();
+}
+
+void SwarmPeer::Leave(Swarm::Leaving how) {
+  MutexLock lock(&mutex_);
+  ++life_;
+  wanted_ = false;
+  SetOnlineLocked(false);
+  if (how == Swarm::Leaving::kSilence) return;
+  if (how == Swarm::Leaving::kKill) {
+    if (stream_ != nullptr) stream_->Break();
+    return;
+  }
+  struct Call {
+    grpc::ClientContext context;
+    v1::UnregisterRequest request;
+    v1::UnregisterResponse response;
+  };
+  auto call = std::make_shared<Call>();
+  SetTimeout(call->context, kTimeout);
+  call->context.AddMetadata("authorization", absl::StrCat("Bearer ", token_));
+  stub_->async()->Unregister(&call->context, &call->request, &call->response,
+                             [this, call](const grpc::Status& status) {
+                               if (!status.ok()) swarm_.Count("Unregister failed");
+                             });
+}
+
+std::unique_ptr<grpc::ClientContext> SwarmPeer::NewCall() const {
+  auto context = std::make_unique<grpc::ClientContext>();
+  SetTimeout(*context, kTimeout);
+  MutexLock lock(&mutex_);
+  context->AddMetadata("authorization", absl::StrCat("Bearer ", token_));
+  return context;
+}
+
+bool SwarmPeer::online() const {
+  MutexLock lock(&mutex_);
+  return online_;
+}
+
+std::pair<absl::Time, absl::Time> SwarmPeer::LastBeat() const {
+  MutexLock lock(&mutex_);
+  return {last_sent_, last_acknowledged_};
+}
+
+void SwarmPeer::SetOnlineLocked(bool online) {
+  if (online_ == online) return;
+  online_ = online;
+  swarm_.online_ += online ? 1 : static_cast<size_t>(-1);
+}
+
+void SwarmPeer::RetryLocked(const absl::Status& status, void (SwarmPeer::*step)()) {
+  const absl::Duration wait = GetRetryAfter(status).value_or(retry_ / 2);
+  LaterLocked(wait, std::max(wait * 1.1, retry_), step);
+  retry_ = std::min(retry_ * 2, kLastRetry);
+  broken_ = own_connection_ && GetReason(status) == Reason::kIndexUnreachable;
+}
+
+v1::IndexService::Stub& SwarmPeer::StubLocked() {
+  if (std::exchange(broken_, false)) {
+    stub_ = v1::IndexService::NewStub(Connect(swarm_.options().index));
+  }
+  return *stub_;
+}
+
+void SwarmPeer::LaterLocked(absl::Duration from, absl::Duration to, void (SwarmPeer::*step)()) {
+  swarm_.agenda_.After(from + (to - from) * Random(0, 1), [this, step, life = life_] {
+    MutexLock lock(&mutex_);
+    if (wanted_ && life == life_) (this->*step)();
+  });
+}
+
+void SwarmPeer::RegisterLocked() {
+  struct Call {
+    grpc::ClientContext context;
+    v1::RegisterRequest request;
+    v1::RegisterResponse response;
+  };
+  auto call = std::make_shared<Call>();
+  SetTimeout(call->context, kRegisterTimeout);
+  call->request.set_public_key(key_.public_key().bytes());
+  call->request.set_port(static_cast<uint32_t>(swarm_.server_->port()));
+  call->request.set_policy(v1::SHARE_POLICY_MOVE);
+  call->request.set_upload_slots(8);
+  call->request.set_requested_peer_id(peer_id_);
+  call->request.set_registration_id(registration_id_);
+  StubLocked().async()->Register(
+      &call->context, &call->request, &call->response,
+      [this, call, life = life_](const grpc::Status& status) {
+        OnRegistered(life, FromGrpcStatus(status, "the index", Reason::kIndexUnreachable),
+                     call->response);
+      });
+}
+
+void SwarmPeer::OnRegistered(uint64_t life, const absl::Status& status,
+                             const v1::RegisterResponse& response) {
+  swarm_.Count(status.ok() ? "Register" : absl::StrCat("Register ", NameOf(status)));
+  MutexLock lock(&mutex_);
+  if (!wanted_ || life != life_) return;
+  if (!status.ok()) return RetryLocked(status, &SwarmPeer::RegisterLocked);
+  retry_ = kFirstRetry;
+  if (!response.reachability().reachable()) {
+    swarm_.Count(absl::StrCat("Register ", response.reachability().reason()));
+  }
+  if (peer_id_ != 0 && peer_id_ != response.peer_id()) ++swarm_.confused_;
+  peer_id_ = response.peer_id();
+  token_ = response.session_token();
+  lease_ = absl::Seconds(response.lease().seconds()) + absl::Nanoseconds(response.lease().nanos());
+  AnnounceLocked();
+}
+
+void SwarmPeer::AnnounceLocked() { stream_ = new Stream(this, StubLocked(), life_, token_); }
+
+void SwarmPeer::OnAcknowledged(Stream* stream, uint64_t number) {
+  MutexLock lock(&mutex_);
+  if (stream_ != stream) return;
+  if (!stream->welcomed) {
+    stream->welcomed = true;
+    // A stream that was broken goes on where it was.
+    if (number == 0) {
+      stream->Write(Snapshot());
+      stated_ = swarm_.options().books;
+    } else {
+      BeatLocked();
+    }
+    ScheduleBeatLocked();
+    return;
+  }
+  last_acknowledged_ = Now();
+  if (number < swarm_.options().books) return;
+  retry_ = kFirstRetry;
+  if (wanted_) SetOnlineLocked(true);
+}
+
+void SwarmPeer::BeatLocked() {
+  v1::AnnounceRequest beat;
+  beat.set_free_slots(8);
+  last_sent_ = Now();
+  last_acknowledged_ = absl::InfiniteFuture();
+  if (!stream_->Write(std::move(beat))) swarm_.Count("beats that did not get through");
+}
+
+void SwarmPeer::ScheduleBeatLocked() {
+  swarm_.agenda_.After(lease_ / 3, [this, stream = stream_, life = life_] {
+    MutexLock lock(&mutex_);
+    if (!wanted_ || life != life_ || stream_ != stream || stream == nullptr) return;
+    BeatLocked();
+    ScheduleBeatLocked();
+  });
+}
+
+void SwarmPeer::OnStreamEnd(Stream* stream) {
+  MutexLock lock(&mutex_);
+  if (stream_ != stream) return;
+  stream_ = nullptr;
+  SetOnlineLocked(false);
+}
+
+void SwarmPeer::OnStreamDone(uint64_t life, const absl::Status& status) {
+  MutexLock lock(&mutex_);
+  if (!wanted_ || life != life_) return;
+  swarm_.Count(absl::StrCat("Announce ", NameOf(status)));
+  if (GetReason(status) == Reason::kIndexUnreachable) {
+    return RetryLocked(status, &SwarmPeer::AnnounceLocked);
+  }
+  LaterLocked(absl::ZeroDuration(), std::min(lease_, kMostDelay), &SwarmPeer::RegisterLocked);
+}
+
+}  // namespace arkshare

@@ -1,0 +1,143 @@
+// Thousands of peers in one process: they register, announce, beat, leave and come back as
+// services/peer's announcer does, with its delays, but have no disks.
+#ifndef ARKSHARE_BENCH_LOAD_SWARM_H_
+#define ARKSHARE_BENCH_LOAD_SWARM_H_
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+#include <grpcpp/channel.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arkshare/v1/index.grpc.pb.h"
+#include "bench/load_agenda.h"
+#include "lib/core/content_id.h"
+#include "lib/core/key.h"
+#include "lib/core/mutex.h"
+#include "lib/rpc/server.h"
+
+namespace arkshare {
+
+class SwarmPeer;
+
+class Swarm {
+ public:
+  struct Options {
+    std::string index;  // "IP:PORT"
+    size_t peers = 10'000;
+    size_t books = 100;      // of each
+    size_t connections = 0;  // that they share; 0: each has its own
+  };
+  enum class Leaving { kUnregister, kKill, kSilence };
+
+  explicit Swarm(Options options);
+  ~Swarm();
+
+  const Options& options() const { return options_; }
+  SwarmPeer& peer(size_t number) { return *peers_[number]; }
+
+  // How many have their books listed, as far as they know.
+  size_t online() const { return online_; }
+  // False when fewer than `count` are online after `patience`.
+  bool WaitOnline(size_t count, absl::Duration patience) const;
+
+  // How often what has happened: "Register", "Register LIMIT_EXCEEDED" …
+  std::map<std::string, uint64_t> Counts() const;
+  // Peers that got another number than they had before.
+  uint64_t confused() const { return confused_; }
+
+ private:
+  friend class SwarmPeer;
+  class FileService;
+
+  void Count(const std::string& what);
+
+  const Options options_;
+  mutable Mutex mutex_;
+  std::map<std::string, uint64_t> counts_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<size_t> online_ = 0;
+  std::atomic<uint64_t> confused_ = 0;
+  std::unique_ptr<FileService> files_;
+  std::unique_ptr<RpcServer> server_;
+  std::vector<std::unique_ptr<SwarmPeer>> peers_;
+  Agenda agenda_;
+};
+
+// Thread-safe.
+class SwarmPeer {
+ public:
+  // `channel` is null for a peer with a connection of its own.
+  SwarmPeer(Swarm* swarm, size_t number, std::shared_ptr<grpc::Channel> channel);
+
+  // Comes, or comes back.
+  void Join();
+  void Leave(Swarm::Leaving how);
+  // One more statement on the stream; false when it cannot take one now.
+  bool State(v1::Statement statement);
+
+  const PrivateKey& key() const { return key_; }
+  ContentId content(size_t book) const;
+  std::shared_ptr<v1::IndexService::Stub> stub() const;
+  // A call in this peer's session.
+  std::unique_ptr<grpc::ClientContext> NewCall() const;
+  bool online() const;
+  // When the last beat was sent, and when it was acknowledged (InfiniteFuture: not yet).
+  std::pair<absl::Time, absl::Time> LastBeat() const;
+
+ private:
+  friend class Swarm;
+  class Stream;
+
+  void RegisterLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnRegistered(uint64_t life, const absl::Status& status,
+                    const v1::RegisterResponse& response);
+  void AnnounceLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnAcknowledged(Stream* stream, uint64_t number);
+  void OnStreamEnd(Stream* stream);
+  void OnStreamDone(uint64_t life, const absl::Status& status);
+  void BeatLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ScheduleBeatLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After a random delay, if it is still wanted then.
+  void LaterLocked(absl::Duration from, absl::Duration to, void (SwarmPeer::*step)())
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Connects again where it must.
+  v1::IndexService::Stub& StubLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same once more after a failure: when the index says, or after twice the delay of before.
+  void RetryLocked(const absl::Status& status, void (SwarmPeer::*step)())
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetOnlineLocked(bool online) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  v1::AnnounceRequest Snapshot() const;
+
+  Swarm& swarm_;
+  const size_t number_;
+  const PrivateKey key_ = PrivateKey::Generate();
+  const std::string registration_id_ = RandomBytes(16);
+  const bool own_connection_;
+
+  mutable Mutex mutex_;
+  std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // its connection is
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool online_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t life_ ABSL_GUARDED_BY(mutex_) = 0;  // what was planned in an earlier one is dropped
+  absl::Duration retry_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration lease_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(10);
+  std::string token_ ABSL_GUARDED_BY(mutex_);
+  uint32_t peer_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uint64_t stated_ ABSL_GUARDED_BY(mutex_) = 0;  // the number of the last statement
+  absl::Time last_sent_ ABSL_GUARDED_BY(mutex_);
+  absl::Time last_acknowledged_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_BENCH_LOAD_SWARM_H_
