@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 
+#include "services/peer/ledger_row.h"
+
 namespace arkshare {
 namespace {
 
@@ -41,20 +43,6 @@ constexpr char kListingColumns[] =
 constexpr char kReleaseColumns[] =
     "transfer_id, listing, root, size, receiver, state, ticket, reason, message, metadata, time "
     "FROM releases ";
-
-template <typename T>
-T OrDie(absl::StatusOr<T> value) {
-  if (value.ok()) return *std::move(value);
-  spdlog::critical("ledger_damaged error=\"{}\"", std::string(value.status().message()));
-  std::_Exit(70);
-}
-
-std::string Root(const ContentId& id) { return DigestBytes(id.root); }
-
-ContentId ReadContent(const SqlStatement& row, int column) {
-  return ContentId{OrDie(DigestFromBytes(row.Bytes(column))),
-                   static_cast<uint64_t>(row.Int(column + 1))};
-}
 
 ListingRecord ReadListing(const SqlStatement& row) {
   return ListingRecord{
@@ -111,8 +99,7 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
   return ledger;
 }
 
-template <typename Body>
-absl::Status Ledger::Commit(Body body) {
+absl::Status Ledger::Commit(absl::FunctionRef<absl::Status()> body) {
   absl::Status status = db_->Transaction(body);
   if (status.ok() && !reserve_) {
     reserve_ = folder_->RestoreReserve();
@@ -155,7 +142,7 @@ absl::StatusOr<uint64_t> Ledger::InsertListing(const ListingRecord& listing) {
                       "unsettled) VALUES(?, ?, ?, ?, ?, ?, 1, ?)");
   absl::Status status = insert.BindText(listing.name.value())
                             .BindBlob(listing.path)
-                            .BindBlob(Root(listing.content))
+                            .BindBlob(RootBytes(listing.content))
                             .Bind(static_cast<int64_t>(listing.content.size))
                             .Bind(static_cast<int64_t>(listing.identity.inode))
                             .Bind(listing.identity.mtime_ns)
@@ -274,7 +261,7 @@ absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindReleaseOfContent(
                     absl::StrCat("SELECT ", kReleaseColumns,
                                  "WHERE root = ? AND size = ? AND state > 0 ORDER BY rowid DESC "
                                  "LIMIT 1"));
-  rows.BindBlob(Root(content)).Bind(static_cast<int64_t>(content.size));
+  rows.BindBlob(RootBytes(content)).Bind(static_cast<int64_t>(content.size));
   return FirstOf(SelectReleases(rows));
 }
 
@@ -291,7 +278,7 @@ absl::Status Ledger::RecordReleases(absl::Span<const ReleaseRecord> records) {
       absl::Status s =
           insert.BindBlob(record.item.transfer_id.bytes())
               .Bind(static_cast<int64_t>(record.item.listing))
-              .BindBlob(Root(record.item.content))
+              .BindBlob(RootBytes(record.item.content))
               .Bind(static_cast<int64_t>(record.item.content.size))
               .BindBlob(record.receiver.bytes())
               .Bind(static_cast<int64_t>(record.state))
@@ -330,140 +317,6 @@ absl::StatusOr<std::vector<ReleaseRecord>> Ledger::HiddenReleases() {
   SqlStatement rows(db_.get(),
                     absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 1 ORDER BY rowid"));
   return SelectReleases(rows);
-}
-
-absl::Status Ledger::RecordIntents(absl::Span<const TransferRecord> records) {
-  MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement insert(db_.get(),
-                        "INSERT INTO transfers(transfer_id, move, source, source_listing, root, "
-                        "size, name, state, listing, ticket, index_told, confirmed) "
-                        "VALUES(?, ?, ?, ?, ?, ?, ?, 1, 0, x'', 0, 0)");
-    for (const TransferRecord& record : records) {
-      absl::Status s = insert.BindBlob(record.id.bytes())
-                           .Bind(record.move ? 1 : 0)
-                           .BindBlob(record.source.bytes())
-                           .Bind(static_cast<int64_t>(record.source_listing))
-                           .BindBlob(Root(record.content))
-                           .Bind(static_cast<int64_t>(record.content.size))
-                           .BindText(record.name.value())
-                           .Run();
-      if (!s.ok()) return s;
-    }
-    return absl::OkStatus();
-  });
-}
-
-absl::Status Ledger::RecordPrepared(absl::Span<const TransferId> ids) {
-  MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_.get(), "UPDATE transfers SET state = 2 WHERE transfer_id = ?");
-    for (const TransferId& id : ids) {
-      if (absl::Status s = update.BindBlob(id.bytes()).Run(); !s.ok()) return s;
-    }
-    return absl::OkStatus();
-  });
-}
-
-absl::Status Ledger::RecordDropped(const TransferId& id) {
-  MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_.get(), "UPDATE transfers SET state = 5 WHERE transfer_id = ?");
-    return update.BindBlob(id.bytes()).Run();
-  });
-}
-
-absl::StatusOr<std::vector<uint64_t>> Ledger::RecordOwned(absl::Span<const Owned> books) {
-  MutexLock lock(&mutex_);
-  std::vector<uint64_t> numbers;
-  absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    numbers.clear();  // of a first attempt on a full disk
-    SqlStatement update(db_.get(),
-                        "UPDATE transfers SET state = 3, move = ?, listing = ?, name = ?, "
-                        "ticket = ? WHERE transfer_id = ?");
-    for (const Owned& book : books) {
-      absl::StatusOr<uint64_t> inserted = InsertListing(*book.listing);
-      if (!inserted.ok()) return inserted.status();
-      numbers.push_back(*inserted);
-      const TransferRecord& record = *book.transfer;
-      absl::Status s = update.Bind(record.kept   ? 2
-                                   : record.move ? 1
-                                                 : 0)
-                           .Bind(static_cast<int64_t>(*inserted))
-                           .BindText(book.listing->name.value())
-                           .BindBlob(record.ticket ? EncodeTicket(*record.ticket) : std::string())
-                           .BindBlob(record.id.bytes())
-                           .Run();
-      if (!s.ok()) return s;
-    }
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  return numbers;
-}
-
-absl::Status Ledger::RenameOwned(const TransferId& id, uint64_t listing, const BookName& name) {
-  MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement book(db_.get(), "UPDATE listings SET name = ?, path = ? WHERE number = ?");
-    absl::Status s = book.BindText(name.value())
-                         .BindBlob(name.value())
-                         .Bind(static_cast<int64_t>(listing))
-                         .Run();
-    if (!s.ok()) return s;
-    SqlStatement transfer(db_.get(), "UPDATE transfers SET name = ? WHERE transfer_id = ?");
-    return transfer.BindText(name.value()).BindBlob(id.bytes()).Run();
-  });
-}
-
-absl::Status Ledger::RecordProgress(absl::Span<const TransferRecord> records) {
-  MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_.get(),
-                        "UPDATE transfers SET state = ?, index_told = ?, confirmed = ? "
-                        "WHERE transfer_id = ?");
-    for (const TransferRecord& record : records) {
-      absl::Status s = update.Bind(static_cast<int64_t>(record.state))
-                           .Bind(record.index_told ? 1 : 0)
-                           .Bind(record.confirmed ? 1 : 0)
-                           .BindBlob(record.id.bytes())
-                           .Run();
-      if (!s.ok()) return s;
-    }
-    return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<std::vector<TransferRecord>> Ledger::OpenTransfers() {
-  MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(),
-                    "SELECT transfer_id, move, source, source_listing, root, size, name, state, "
-                    "listing, ticket, index_told, confirmed FROM transfers WHERE state < 4 "
-                    "ORDER BY rowid");
-  std::vector<TransferRecord> out;
-  while (true) {
-    absl::StatusOr<bool> row = rows.Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return out;
-    TransferRecord record{
-        .id = OrDie(TransferId::FromBytes(rows.Bytes(0))),
-        .move = rows.Int(1) == 1,
-        .kept = rows.Int(1) == 2,
-        .source = OrDie(PublicKey::FromBytes(rows.Bytes(2))),
-        .source_listing = static_cast<uint64_t>(rows.Int(3)),
-        .content = ReadContent(rows, 4),
-        .name = OrDie(BookName::Parse(rows.Bytes(6))),
-        .state = static_cast<TransferRecord::State>(rows.Int(7)),
-        .listing = static_cast<uint64_t>(rows.Int(8)),
-        .ticket = std::nullopt,
-        .index_told = rows.Int(10) != 0,
-        .confirmed = rows.Int(11) != 0,
-    };
-    if (const std::string ticket = rows.Bytes(9); !ticket.empty()) {
-      record.ticket = OrDie(DecodeTicket(ticket));
-    }
-    out.push_back(std::move(record));
-  }
 }
 
 absl::StatusOr<std::vector<std::string>> Ledger::UnsharedPaths() {

@@ -5,6 +5,7 @@
 #ifndef ARKSHARE_SERVICES_PEER_LEDGER_H_
 #define ARKSHARE_SERVICES_PEER_LEDGER_H_
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
@@ -141,8 +142,7 @@ class Ledger {
  private:
   Ledger(const SharedFolder* folder, const Clock* clock) : folder_(folder), clock_(clock) {}
   // Runs `body` in a transaction, with the rules of the class comment for failures.
-  template <typename Body>
-  absl::Status Commit(Body body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Commit(absl::FunctionRef<absl::Status()> body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<uint64_t> InsertListing(const ListingRecord& listing)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::vector<ReleaseRecord>> SelectReleases(SqlStatement& statement)

@@ -1,25 +1,14 @@
 #include "services/peer/shared_folder.h"
 
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <linux/magic.h>
-#include <linux/openat2.h>
-#include <spdlog/spdlog.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <set>
 
 #include "lib/core/bytes.h"
 #include "services/peer/beneath.h"
@@ -29,14 +18,6 @@ namespace {
 
 constexpr char kStateFolder[] = ".arkshare";
 constexpr uint64_t kReserveBytes = 1024 * 1024;
-
-// Never returns when the disk lost what it was given.
-void SyncOrDie(int fd, const char* what) {
-  if (::fsync(fd) == 0) return;
-  spdlog::critical("fsync_failed what={} error=\"{}\": stopping; a restart recovers", what,
-                   std::strerror(errno));
-  std::_Exit(70);  // EX_SOFTWARE; no destructor may write anything more
-}
 
 bool IsNetworkFileSystem(int fd) {
   struct statfs fs;
@@ -55,52 +36,6 @@ bool IsNetworkFileSystem(int fd) {
   }
 }
 
-FileStat FromStat(const struct stat& st) {
-  FileStat out;
-  out.kind = S_ISREG(st.st_mode)   ? FileKind::kRegular
-             : S_ISDIR(st.st_mode) ? FileKind::kFolder
-             : S_ISLNK(st.st_mode) ? FileKind::kSymlink
-                                   : FileKind::kOther;
-  out.identity.inode = st.st_ino;
-  out.identity.size = static_cast<uint64_t>(st.st_size);
-  out.identity.mtime_ns =
-      static_cast<int64_t>(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec;
-  out.links = st.st_nlink;
-  return out;
-}
-
-absl::StatusOr<FileStat> StatAt(int dir, const std::string& name) {
-  struct stat st;
-  if (::fstatat(dir, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, name);
-  return FromStat(st);
-}
-
-std::string HiddenName(const SharedFolder::HiddenFile& hidden) {
-  return absl::StrCat(hidden.transfer_id.hex(), "-", hidden.listing);
-}
-
-absl::StatusOr<TransferId> TransferIdFromHex(absl::string_view hex) {
-  absl::StatusOr<std::string> bytes = FromHex(hex);
-  if (!bytes.ok()) return bytes.status();
-  return TransferId::FromBytes(*bytes);
-}
-
-std::vector<std::string> ListNames(int dir) {
-  std::vector<std::string> names;
-  const int copy = ::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (copy < 0) return names;
-  DIR* stream = ::fdopendir(copy);
-  if (stream == nullptr) {
-    ::close(copy);
-    return names;
-  }
-  while (const dirent* entry = ::readdir(stream)) {
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  }
-  ::closedir(stream);
-  return names;
-}
-
 absl::StatusOr<UniqueFd> MakeFolder(int dir, const char* name) {
   if (::mkdirat(dir, name, 0700) != 0 && errno != EEXIST) return ErrnoStatus(errno, name);
   UniqueFd fd(::openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -108,30 +43,7 @@ absl::StatusOr<UniqueFd> MakeFolder(int dir, const char* name) {
   return fd;
 }
 
-// False, and errno, when the disk has none.
-bool MakeRoom(int fd, uint64_t size) {
-  struct statfs disk;
-  struct stat file;
-  if (size == 0) return true;
-  if (::fstatfs(fd, &disk) != 0 || ::fstat(fd, &file) != 0) return false;
-  if (disk.f_type == TMPFS_MAGIC) {
-    // Where the blocks are memory, allocating takes longer than writing.
-    const uint64_t here = static_cast<uint64_t>(file.st_blocks) * 512;
-    const uint64_t free = disk.f_bavail * static_cast<uint64_t>(disk.f_bsize);
-    errno = ENOSPC;
-    return here + free >= size;
-  }
-  // Not posix_fallocate: where the file system cannot, it would write every block.
-  return ::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0 || errno == EOPNOTSUPP;
-}
-
 }  // namespace
-
-// A folder, and a name in it.
-struct SharedFolder::Place {
-  UniqueFd folder;
-  std::string leaf;
-};
 
 absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::string& path) {
   auto folder = std::unique_ptr<SharedFolder>(new SharedFolder());
@@ -299,168 +211,6 @@ void SharedFolder::Walk(
   }
 }
 
-absl::StatusOr<UniqueFd> SharedFolder::OpenStaging(const TransferId& id, uint64_t size,
-                                                   int truncate) const {
-  const std::string name = id.hex();
-  UniqueFd fd(::openat(staging_.get(), name.c_str(),
-                       O_RDWR | O_CREAT | truncate | O_NOFOLLOW | O_CLOEXEC, 0666));
-  if (!fd.valid()) return ErrnoStatus(errno, name);
-  if (MakeRoom(fd.get(), size)) return fd;
-  absl::Status status = ErrnoStatus(errno, name);
-  if (truncate != 0) ::unlinkat(staging_.get(), name.c_str(), 0);
-  return status;
-}
-
-absl::StatusOr<UniqueFd> SharedFolder::CreateStaging(const TransferId& id, uint64_t size) const {
-  return OpenStaging(id, size, O_TRUNC);
-}
-
-absl::StatusOr<UniqueFd> SharedFolder::ReopenStaging(const TransferId& id, uint64_t size) const {
-  return OpenStaging(id, size, 0);
-}
-
-void SharedFolder::SyncStaging(absl::Span<const int> fds) const {
-  // The disk takes all of them at once; one fsync after the other would wait for each on its own.
-  if (fds.size() > 1) {
-    for (int fd : fds) ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-  }
-  for (int fd : fds) SyncOrDie(fd, "staged book");
-  SyncOrDie(staging_.get(), "staging");
-}
-
-absl::Status SharedFolder::RemoveStaging(const TransferId& id) const {
-  if (::unlinkat(staging_.get(), id.hex().c_str(), 0) != 0 && errno != ENOENT) {
-    return ErrnoStatus(errno, id.hex());
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<FileStat> SharedFolder::StatStaging(const TransferId& id) const {
-  return StatAt(staging_.get(), id.hex());
-}
-
-std::vector<TransferId> SharedFolder::ListStaging() const {
-  std::vector<TransferId> ids;
-  for (const std::string& name : ListNames(staging_.get())) {
-    if (absl::StatusOr<TransferId> id = TransferIdFromHex(name); id.ok()) ids.push_back(*id);
-  }
-  return ids;
-}
-
-absl::Status SharedFolder::RenameInto(int from_dir, const std::string& from,
-                                      const std::string& path) const {
-  absl::StatusOr<Place> place = OpenParent(path, /*create=*/true);
-  if (!place.ok()) return place.status();
-  if (::renameat2(from_dir, from.c_str(), place->folder.get(), place->leaf.c_str(),
-                  RENAME_NOREPLACE) != 0) {
-    return ErrnoStatus(errno, path);
-  }
-  return absl::OkStatus();
-}
-
-void SharedFolder::SyncFoldersOf(absl::Span<const std::string> paths) const {
-  std::set<absl::string_view> parents;
-  for (absl::string_view path : paths) {
-    const size_t slash = path.rfind('/');
-    parents.insert(slash == absl::string_view::npos ? "" : path.substr(0, slash));
-  }
-  for (absl::string_view parent : parents) {
-    // A folder that is gone took its entries with it.
-    absl::StatusOr<UniqueFd> fd = OpenFolder(std::string(parent));
-    if (fd.ok()) SyncOrDie(fd->get(), "folder");
-  }
-}
-
-void SharedFolder::SyncAdmitted(absl::Span<const std::string> paths) const {
-  SyncFoldersOf(paths);
-  SyncOrDie(staging_.get(), "staging");
-}
-
-absl::Status SharedFolder::Admit(const TransferId& id, const std::string& path) const {
-  // Told apart from a missing folder on the way, which RenameInto makes.
-  if (absl::StatusOr<FileStat> staged = StatStaging(id); !staged.ok()) return staged.status();
-  return RenameInto(staging_.get(), id.hex(), path);
-}
-
-absl::StatusOr<FileStat> SharedFolder::StageCopy(int from_fd, const TransferId& id) const {
-  absl::StatusOr<FileStat> from = StatFd(from_fd);
-  if (!from.ok()) return from.status();
-  absl::StatusOr<UniqueFd> to = CreateStaging(id, 0);
-  if (!to.ok()) return to.status();
-  if (::ioctl(to->get(), FICLONE, from_fd) != 0) {
-    std::vector<uint8_t> buffer(1024 * 1024);
-    uint64_t offset = 0;
-    while (true) {
-      const ssize_t n = ::pread(from_fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
-      if (n < 0 && errno == EINTR) continue;
-      absl::Status status = n < 0 ? ErrnoStatus(errno, "read") : absl::OkStatus();
-      if (status.ok() && n > 0) {
-        status = WriteFully(to->get(), offset, buffer.data(), static_cast<size_t>(n));
-      }
-      if (!status.ok()) {
-        RemoveStaging(id).IgnoreError();
-        return status;
-      }
-      if (n == 0) break;
-      offset += static_cast<uint64_t>(n);
-    }
-  }
-  SyncStaging({to->get()});
-  return StatFd(to->get());
-}
-
-absl::StatusOr<FileStat> SharedFolder::Hide(const std::string& path,
-                                            const HiddenFile& hidden) const {
-  absl::StatusOr<Place> place = OpenParent(path, /*create=*/false);
-  if (!place.ok()) return place.status();
-  const std::string name = HiddenName(hidden);
-  if (::renameat2(place->folder.get(), place->leaf.c_str(), released_.get(), name.c_str(),
-                  RENAME_NOREPLACE) != 0) {
-    return ErrnoStatus(errno, path);
-  }
-  return StatAt(released_.get(), name);
-}
-
-void SharedFolder::SyncHidden(absl::Span<const std::string> paths) const {
-  SyncOrDie(released_.get(), "released");
-  SyncFoldersOf(paths);
-}
-
-absl::Status SharedFolder::Unhide(const HiddenFile& hidden, const std::string& path) const {
-  if (absl::Status s = RenameInto(released_.get(), HiddenName(hidden), path); !s.ok()) return s;
-  SyncFoldersOf({path});
-  SyncOrDie(released_.get(), "released");
-  return absl::OkStatus();
-}
-
-absl::Status SharedFolder::RemoveHidden(absl::Span<const HiddenFile> hidden) const {
-  for (const HiddenFile& file : hidden) {
-    if (::unlinkat(released_.get(), HiddenName(file).c_str(), 0) != 0 && errno != ENOENT) {
-      return ErrnoStatus(errno, HiddenName(file));
-    }
-  }
-  SyncOrDie(released_.get(), "released");
-  return absl::OkStatus();
-}
-
-absl::StatusOr<FileStat> SharedFolder::StatHidden(const HiddenFile& hidden) const {
-  return StatAt(released_.get(), HiddenName(hidden));
-}
-
-std::vector<SharedFolder::HiddenFile> SharedFolder::ListHidden() const {
-  std::vector<HiddenFile> out;
-  for (const std::string& name : ListNames(released_.get())) {
-    const std::vector<std::string> parts = absl::StrSplit(name, '-');
-    HiddenFile hidden;
-    if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &hidden.listing)) continue;
-    absl::StatusOr<TransferId> id = TransferIdFromHex(parts[0]);
-    if (!id.ok()) continue;
-    hidden.transfer_id = *id;
-    out.push_back(hidden);
-  }
-  return out;
-}
-
 bool SharedFolder::FreeReserve() const { return ::unlinkat(state_.get(), "reserve", 0) == 0; }
 
 bool SharedFolder::RestoreReserve() const {
@@ -469,37 +219,6 @@ bool SharedFolder::RestoreReserve() const {
   if (fd.valid() && ::fallocate(fd.get(), 0, 0, kReserveBytes) == 0) return true;
   FreeReserve();
   return false;
-}
-
-absl::StatusOr<FileStat> StatFd(int fd) {
-  struct stat st;
-  if (::fstat(fd, &st) != 0) return ErrnoStatus(errno, "fstat");
-  return FromStat(st);
-}
-
-absl::Status ReadFully(int fd, uint64_t offset, uint8_t* out, size_t size) {
-  while (size > 0) {
-    const ssize_t n = ::pread(fd, out, size, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus(errno, "read");
-    if (n == 0) return absl::FailedPreconditionError("the file ended early");
-    offset += static_cast<uint64_t>(n);
-    out += n;
-    size -= static_cast<size_t>(n);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteFully(int fd, uint64_t offset, const uint8_t* data, size_t size) {
-  while (size > 0) {
-    const ssize_t n = ::pwrite(fd, data, size, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus(errno, "write");
-    offset += static_cast<uint64_t>(n);
-    data += n;
-    size -= static_cast<size_t>(n);
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace arkshare

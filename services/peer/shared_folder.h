@@ -20,7 +20,6 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,26 +29,10 @@
 
 #include "lib/core/key.h"
 #include "lib/core/ticket.h"
+#include "services/peer/file_io.h"
 #include "services/peer/unique_fd.h"
 
 namespace arkshare {
-
-// What tells a file from another, or from itself after a change.
-struct FileIdentity {
-  uint64_t inode = 0;
-  uint64_t size = 0;     // bytes
-  int64_t mtime_ns = 0;  // since 1970
-
-  auto operator<=>(const FileIdentity&) const = default;
-};
-
-enum class FileKind { kRegular, kFolder, kSymlink, kOther, kOtherFileSystem };
-
-struct FileStat {
-  FileKind kind = FileKind::kOther;
-  FileIdentity identity;
-  uint64_t links = 0;
-};
 
 // Thread-safe: holds nothing but descriptors.
 class SharedFolder {
@@ -125,7 +108,11 @@ class SharedFolder {
 
  private:
   SharedFolder() = default;
-  struct Place;
+  // A folder, and a name in it.
+  struct Place {
+    UniqueFd folder;
+    std::string leaf;
+  };
   absl::StatusOr<Place> OpenParent(const std::string& path, bool create) const;
   absl::StatusOr<UniqueFd> OpenStaging(const TransferId& id, uint64_t size, int truncate) const;
   absl::Status RenameInto(int from_dir, const std::string& from, const std::string& path) const;
@@ -135,14 +122,6 @@ class SharedFolder {
   uint64_t device_ = 0;
   UniqueFd root_, state_, staging_, released_, lock_;
 };
-
-// Size, inode and times of an open file.
-absl::StatusOr<FileStat> StatFd(int fd);
-
-// Reads exactly `size` bytes at `offset`; FailedPrecondition when the file ends before.
-absl::Status ReadFully(int fd, uint64_t offset, uint8_t* out, size_t size);
-// ResourceExhausted when the disk is full.
-absl::Status WriteFully(int fd, uint64_t offset, const uint8_t* data, size_t size);
 
 }  // namespace arkshare
 

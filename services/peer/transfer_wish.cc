@@ -83,6 +83,7 @@ void Transfers::GoOn(const TransferPtr& transfer) {
   const auto queued = std::find_if(queue_.begin(), queue_.end(),
                                    [&](const auto& entry) { return entry.second == transfer; });
   if (queued != queue_.end()) queue_.erase(queued);
+  transfer->try_until = absl::InfinitePast();  // counts from the next interruption
   Enter(transfer);
 }
 

@@ -34,6 +34,14 @@ bool IsInterruption(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
+// Whether what has come is of no use any more: the disk does not take it, or the listing that was
+// to be taken is somebody else's now.
+bool IsFinal(const TransferRecord& record, const absl::Status& status) {
+  const Reason reason = GetReason(status);
+  return reason == Reason::kDiskFull || reason == Reason::kInternal ||
+         (record.move && reason == Reason::kBookMoved);
+}
+
 bool HasEnded(TransferView::State state) {
   return state == TransferView::State::kDone || state == TransferView::State::kFailed;
 }
@@ -335,13 +343,13 @@ Transfers::Next Transfers::Drop(Transfer& transfer, const absl::Status& why) {
   return Next::kEnd;
 }
 
-// The download was interrupted: what is verified stays, and counts when it goes on. By itself for a
-// while, later when its owner asks for the book again or the peer starts.
+// What is verified stays, and counts when the download goes on: when its owner asks for the book
+// again or the peer starts, and by itself for a while if somebody is only away.
 Transfers::Next Transfers::Park(Transfer& transfer, const absl::Status& why) {
   const absl::Time now = parts_.clock->Monotonic();
   transfer.interrupted = true;
   if (transfer.try_until == absl::InfinitePast()) transfer.try_until = now + kTryAgainFor;
-  const bool again = now < transfer.try_until;
+  const bool again = IsInterruption(why) && now < transfer.try_until;
   Change(transfer, [&](TransferView& view) {
     view.state = TransferView::State::kFailed;
     view.error =
@@ -410,7 +418,7 @@ Transfers::Next Transfers::Receive(Transfer& transfer) {
   if (!pieces.ok()) {
     EndOffer(transfer);
     if (absl::IsCancelled(pieces.status())) return Next::kEnd;  // stopping; the next start goes on
-    if (IsInterruption(pieces.status()) && CanGoOn(record) && (got > 0 || transfer.interrupted)) {
+    if (!IsFinal(record, pieces.status()) && CanGoOn(record) && (got > 0 || transfer.interrupted)) {
       if (got > transfer.got_before) transfer.try_until = absl::InfinitePast();
       transfer.got_before = std::max(transfer.got_before, got);
       return Park(transfer, pieces.status());

@@ -279,6 +279,38 @@ TEST_F(InterruptedTest, AsksForNothingByItselfAfterTenMinutes) {
   ExpectGoneOn();
 }
 
+TEST_F(InterruptedTest, AskedForAgainTriesAgainForAsLong) {
+  Interrupt();
+  index_.Find(book_, v1::SHARE_POLICY_COPY, {});
+  const auto failed = [&] {
+    return ReasonOf(transfers_.List().at(0).error) == "NO_HOLDER_REACHABLE";
+  };
+  AdvanceUntil(failed, absl::Minutes(11));
+  EXPECT_EQ(Must(transfers_.Begin(Wish())), id_);
+  AdvanceUntil(failed, absl::ZeroDuration());
+  index_.Find(book_, v1::SHARE_POLICY_COPY, {&good_});
+  AdvanceUntil([&] { return good_.downloads() > 0; }, absl::Seconds(1));
+  ExpectGoneOn();
+}
+
+// What has come is right, whoever sends something else afterwards.
+TEST_F(TransfersTest, WhatALiarHasBroughtIsKept) {
+  const FakeBook book = FakeBook::OfSize(7 * kMiB);
+  FakeHolder liar(book);
+  liar.CorruptPiece(3);
+  index_.Find(book, v1::SHARE_POLICY_COPY, {&liar});
+  const TransferId id = Must(transfers_.Begin(Wish()));
+  const TransferView parked = AwaitState(id, State::kFailed);
+  EXPECT_EQ(ReasonOf(parked.error), "CONTENT_MISMATCH");
+  EXPECT_THAT(parked.message, HasSubstr("is kept"));
+  FakeHolder good(book);
+  index_.Find(book, v1::SHARE_POLICY_COPY, {&good});
+  EXPECT_EQ(Must(transfers_.Begin(Wish())), id);
+  AwaitState(id, State::kDone);
+  EXPECT_TRUE(Received(book));
+  EXPECT_EQ(good.bytes_sent(), book.bytes.size() - 3 * kMiB);
+}
+
 // It has failed already, and its thread has not put it aside yet: it goes on once, not twice.
 TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItFails) {
   FakeHolder second(book_);
