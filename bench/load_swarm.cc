@@ -322,6 +322,7 @@ void SwarmPeer::RegisterLocked() {
   call->request.set_upload_slots(8);
   call->request.set_requested_peer_id(peer_id_);
   call->request.set_registration_id(registration_id_);
+  call->request.set_keep_session(true);
   StubLocked().async()->Register(
       &call->context, &call->request, &call->response,
       [this, call, life = life_](const grpc::Status& status) {

@@ -21,6 +21,8 @@ constexpr absl::Duration kGrace = absl::Milliseconds(500);
 constexpr absl::Duration kWatchPause = absl::Milliseconds(10);
 // Lapsed leases are noticed when they are due; this is for the rest, and for clocks that jump.
 constexpr absl::Duration kHousekeeping = absl::Milliseconds(100);
+// Who registered later before a crash registers once more.
+constexpr absl::Duration kSavePause = absl::Seconds(1);
 // Those who come and go leave holes of some pages each, which malloc keeps; giving them back holds
 // it up for ten milliseconds at most.
 constexpr absl::Duration kTrim = absl::Seconds(30);
@@ -105,13 +107,18 @@ void IndexServer::Stop() {
 }
 
 void IndexServer::KeepHouse() {
+  absl::Time next_save = absl::InfinitePast();
   absl::Time next_trim = absl::InfinitePast();
   while (true) {
     const absl::Duration next_lapse = sessions_.Expire();
     while (catalog_.Reclaim()) {
     }
-    SaveIds();
-    if (const absl::Time now = Clock::Real()->Monotonic(); now >= next_trim) {
+    const absl::Time now = Clock::Real()->Monotonic();
+    if (now >= next_save) {
+      SaveIds();
+      next_save = now + kSavePause;
+    }
+    if (now >= next_trim) {
       malloc_trim(0);
       next_trim = now + kTrim;
     }

@@ -27,7 +27,7 @@ struct IndexOptions {
   TlsOptions tls;                            // of the port, and for dialling peers back
   bool insecure = false;                     // plaintext on a non-loopback address
   absl::Duration lease = absl::Seconds(10);  // a peer that is silent for so long is gone
-  std::string state_file;  // keeps the peers' numbers over restarts; empty: it does not
+  std::string state_file;  // keeps numbers and sessions over restarts; empty: it does not
   bool print_table = false;
   uint64_t max_books = 1'000'000;  // of one peer
   std::string metrics;             // where Prometheus reads them; empty: nowhere

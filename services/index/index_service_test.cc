@@ -803,6 +803,28 @@ TEST_F(IndexServiceTest, WithAStateFileNumbersOutliveARestart) {
   EXPECT_EQ(one->peer_id(), 1u);
 }
 
+TEST_F(IndexServiceTest, WithAStateFileASessionOutlivesARestart) {
+  options_.state_file = folder_ + "/state";
+  auto peer = NewPeer();
+  v1::RegisterRequest request = peer->MakeRegister();
+  request.set_keep_session(true);
+  ASSERT_TRUE(peer->Register(request).ok());
+  ASSERT_TRUE(Announce(*peer)->Present(1, "a book", TestContent(1)).ok());
+  auto other = RegisteredPeer();
+  ASSERT_TRUE(Announce(*other)->Present(1, "a book", TestContent(1)).ok());
+  options_.listen = server_->address();
+  server_.reset();
+  Start();
+  // Nobody dials it back.
+  peer->CloseFilePort();
+  auto stream = Announce(*peer);
+  EXPECT_EQ(stream->acknowledged(), 0u);
+  ASSERT_TRUE(stream->Present(1, "a book", TestContent(1)).ok());
+  EXPECT_THAT(HoldersOf("a book"), ElementsAre(peer->peer_id()));
+  // Who did not wish so registers again.
+  EXPECT_EQ(WhyNot(other->Announce()), Reason::kSessionUnknown);
+}
+
 TEST_F(IndexServiceTest, ABadStateFileIsSaidAtTheStart) {
   options_.state_file = folder_ + "/no/such/folder/state";
   EXPECT_FALSE(IndexServer::Start(options_).ok());

@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   arkshare::AddDuration(*app, "--lease", options.lease,
                         "A peer that is silent for so long is gone");
-  app->add_option("--state", options.state_file, "File that keeps the peers' numbers over restarts")
+  app->add_option("--state", options.state_file,
+                  "File that keeps the peers' numbers and sessions over restarts")
       ->type_name("FILE");
   app->add_flag("--print-table", options.print_table, "Print the table of peers on every change");
   app->add_option("--max-books", options.max_books, "Books listed of one peer at most")

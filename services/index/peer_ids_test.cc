@@ -48,8 +48,70 @@ TEST(PeerIdsTest, SurvivesTheWayThroughAFile) {
   std::filesystem::remove_all(folder);
 }
 
+KeptSession TestSession(uint8_t seed) {
+  KeptSession session;
+  session.token_hash.fill(seed);
+  session.policy = seed % 2 == 0 ? v1::SHARE_POLICY_MOVE : v1::SHARE_POLICY_COPY;
+  session.address = seed % 3 == 0 ? "[2001:db8::1]:4000" : "10.0.0.1:4000";
+  session.advertised = seed % 4 < 2;
+  return session;
+}
+
+TEST(PeerIdsTest, KeepsTheLastSessionOfAKey) {
+  PeerIds ids;
+  ids.Remember(TestKey(1), 5, TestSession(1));
+  ids.Remember(TestKey(2), 6, TestSession(2));
+  ids.Remember(TestKey(1), 5, TestSession(3));
+  EXPECT_FALSE(ids.FindSession(TestSession(1).token_hash).has_value());
+  const auto found = ids.FindSession(TestSession(3).token_hash);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->key, TestKey(1));
+  EXPECT_EQ(found->id, 5u);
+  EXPECT_EQ(found->session, TestSession(3));
+
+  EXPECT_TRUE(ids.DropSession(TestKey(1)));
+  EXPECT_FALSE(ids.DropSession(TestKey(1)));
+  EXPECT_FALSE(ids.DropSession(TestKey(9)));
+  EXPECT_FALSE(ids.FindSession(TestSession(3).token_hash).has_value());
+  EXPECT_EQ(ids.IdOf(TestKey(1)), 5u);
+
+  EXPECT_FALSE(ids.DropSessionsUnless([](const PublicKey&) { return true; }));
+  EXPECT_TRUE(ids.DropSessionsUnless([](const PublicKey&) { return false; }));
+  EXPECT_EQ(ids.SessionOf(TestKey(2)), std::nullopt);
+  // Who comes without one has none.
+  ids.Remember(TestKey(1), 5, TestSession(1));
+  ids.Remember(TestKey(1), 5);
+  EXPECT_FALSE(ids.FindSession(TestSession(1).token_hash).has_value());
+}
+
+TEST(PeerIdsTest, SessionsSurviveTheWayThroughText) {
+  PeerIds ids;
+  for (uint8_t n = 1; n <= 20; ++n) {
+    ids.Remember(TestKey(n), n, n % 5 == 0 ? std::nullopt : std::optional(TestSession(n)));
+  }
+  const absl::StatusOr<PeerIds> parsed = PeerIds::Parse(ids.Serialize());
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->Serialize(), ids.Serialize());
+  for (uint8_t n = 1; n <= 20; ++n)
+    EXPECT_EQ(parsed->SessionOf(TestKey(n)), ids.SessionOf(TestKey(n)));
+}
+
+TEST(PeerIdsTest, FilesOfEarlierVersionsAreRead) {
+  const absl::StatusOr<PeerIds> ids = PeerIds::Parse(TestKey(1).hex() + " 7\n");
+  ASSERT_TRUE(ids.ok()) << ids.status();
+  EXPECT_EQ(ids->IdOf(TestKey(1)), 7u);
+  EXPECT_EQ(ids->SessionOf(TestKey(1)), std::nullopt);
+}
+
 TEST(PeerIdsTest, DamagedFilesAreRefused) {
   const std::string key = TestKey(1).hex();
+  const std::string line = key + " 1 " + key;  // a hash is as long as a key
+  EXPECT_TRUE(PeerIds::Parse(line + " move seen 10.0.0.1:4000\n").ok());
+  for (const char* rest : {" move seen", " move seen 10.0.0.1:4000 x", " take seen 1.2.3.4:5",
+                           " copy heard 1.2.3.4:5", " copy seen 1.2.3.4"}) {
+    EXPECT_FALSE(PeerIds::Parse(line + rest).ok()) << rest;
+  }
+  EXPECT_FALSE(PeerIds::Parse(key + " 1 " + key.substr(2) + " move seen 1.2.3.4:5").ok());
   EXPECT_TRUE(PeerIds::Parse(key + " 1\n").ok());
   for (const std::string& text : {std::string("junk\n"), key + "\n", key + " 0\n", key + " x\n",
                                   key.substr(2) + " 1\n", key + " 1 2\n", "zz" + key + " 1\n"}) {

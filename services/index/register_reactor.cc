@@ -62,6 +62,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     registration_.order = service_->sessions_->BeginRegistration();
     registration_.peer = *std::move(peer);
     if (request->advertised_address().empty()) registration_.seen_at = caller.host;
+    registration_.keep = request->keep_session();
     const absl::Status entered = service_->line_.Enter(
         [this, id = request->registration_id()] { return BeginDialBack(id); });
     if (!entered.ok()) End(entered);

@@ -8,6 +8,8 @@
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/core/key.h"
+#include "lib/core/merkle.h"
+#include "lib/rpc/server.h"
 
 namespace arkshare {
 namespace {
@@ -23,6 +25,10 @@ absl::Status SessionUnknown() {
 absl::Status SessionSuperseded() {
   return MakeError(Reason::kSessionSuperseded,
                    "a peer with the same key has registered since: only one of them may run");
+}
+
+Sha256Digest HashOf(const std::string& token) {
+  return Sha256({reinterpret_cast<const uint8_t*>(token.data()), token.size()});
 }
 
 }  // namespace
@@ -43,7 +49,9 @@ Sessions::Sessions(Options options, const Clock* clock, Catalog* catalog)
     : lease_(options.lease),
       clock_(clock),
       catalog_(catalog),
-      peer_ids_(std::move(options.peer_ids)) {}
+      peer_ids_(std::move(options.peer_ids)),
+      taking_back_(peer_ids_.has_value()),
+      take_back_until_(clock_->Monotonic() + lease_) {}
 
 uint64_t Sessions::BeginRegistration() {
   MutexLock lock(&mutex_);
@@ -54,8 +62,7 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
   Later later;
   MutexLock lock(&mutex_);
   ExpireLocked(later);
-  const PublicKey key = registration.peer.key;
-  const auto known = by_key_.find(key);
+  const auto known = by_key_.find(registration.peer.key);
   const SessionPtr older = known == by_key_.end() ? nullptr : known->second;
   if (older != nullptr && !registration.proven) {
     return MakeError(Reason::kKeyInUse,
@@ -64,25 +71,67 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
   }
   if (older != nullptr && older->order > registration.order) return SessionSuperseded();
 
+  registration.peer.peer_id = ChooseIdLocked(registration.peer.key, registration.peer.peer_id);
+  const SessionPtr session =
+      BeginLocked(std::move(registration), ToHex(RandomBytes(kTokenBytes)), later);
+  return Registered{session->peer_id, session->token};
+}
+
+Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::string token,
+                                           Later& later) {
+  PeerInfo& peer = registration.peer;
+  if (const auto older = by_key_.find(peer.key); older != by_key_.end()) {
+    EndLocked(SessionPtr(older->second), SessionSuperseded(), later);
+  }
   auto session = std::make_shared<Session>();
   session->order = registration.order;
-  session->token = ToHex(RandomBytes(kTokenBytes));
-  session->key = key;
+  session->token = std::move(token);
+  session->key = peer.key;
+  session->peer_id = peer.peer_id;
   session->seen_at = std::move(registration.seen_at);
-  session->peer_id = ChooseIdLocked(key, registration.peer.peer_id);
-  if (older != nullptr) EndLocked(older, SessionSuperseded(), later);
-  registration.peer.peer_id = session->peer_id;
-  session->shelf = catalog_->Open(std::move(registration.peer), registration.proven);
+  if (peer_ids_.has_value() && registration.proven) {
+    session->kept = registration.keep;
+    std::optional<KeptSession> kept;
+    if (registration.keep) {
+      kept = {HashOf(session->token), peer.policy, peer.address, session->seen_at.empty()};
+    }
+    ids_changed_ = ids_changed_ || peer_ids_->IdOf(peer.key) != peer.peer_id ||
+                   peer_ids_->SessionOf(peer.key) != kept;
+    // Also when nothing changed: it was seen again.
+    peer_ids_->Remember(peer.key, peer.peer_id, std::move(kept));
+  }
+  session->shelf = catalog_->Open(std::move(peer), registration.proven);
   by_token_[session->token] = session;
-  by_key_[key] = session;
+  by_key_[session->key] = session;
   by_id_[session->peer_id] = session;
   RenewLocked(*session);
-  if (peer_ids_.has_value() && registration.proven && peer_ids_->IdOf(key) != session->peer_id) {
-    ids_changed_ = true;
+  return session;
+}
+
+// As after a broken stream, the token alone is the proof, and the peer is where it was reached.
+Sessions::SessionPtr Sessions::TakeBackLocked(const std::string& token, Later& later) {
+  if (!taking_back_) return nullptr;
+  const std::optional<PeerIds::Owned> kept = peer_ids_->FindSession(HashOf(token));
+  if (!kept.has_value()) return nullptr;
+  if (const auto taken = by_id_.find(kept->id);
+      taken != by_id_.end() && taken->second->key != kept->key) {
+    return nullptr;
   }
-  // Also when nothing changed: it was seen again.
-  if (peer_ids_.has_value() && registration.proven) peer_ids_->Remember(key, session->peer_id);
-  return Registered{session->peer_id, session->token};
+  const absl::StatusOr<HostPort> address = ParseHostPort(kept->session.address);
+  if (!address.ok()) return nullptr;
+  Registration registration;
+  registration.order = next_order_++;
+  registration.proven = registration.keep = true;
+  if (!kept->session.advertised) registration.seen_at = address->host;
+  registration.peer.peer_id = kept->id;
+  registration.peer.key = kept->key;
+  registration.peer.address = kept->session.address;
+  registration.peer.loopback = IsLoopbackHost(address->host);
+  registration.peer.policy = kept->session.policy;
+  const SessionPtr session = BeginLocked(std::move(registration), token, later);
+  session->stating = false;
+  later.Do([peer_id = session->peer_id] { spdlog::info("taken back peer={}", peer_id); });
+  return session;
 }
 
 absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& token,
@@ -90,8 +139,12 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
                                                            EndStream end_stream) {
   Later later;
   MutexLock lock(&mutex_);
-  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
-  if (!found.ok()) return found.status();
+  absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok()) {
+    SessionPtr session = TakeBackLocked(token, later);
+    if (session == nullptr) return found.status();
+    found = std::move(session);
+  }
   Session& session = **found;
   if (!session.seen_at.empty() && session.seen_at != host) {
     return MakeError(Reason::kSessionUnknown,
@@ -124,6 +177,7 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
     if (session->stream_id != stream_id || !session->end_stream) {
       return MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place");
     }
+    session->stating = true;
     RenewLocked(*session);
   }
   // The session may end from here on: the catalog takes nothing for a shelf that was closed.
@@ -179,6 +233,7 @@ absl::StatusOr<std::vector<absl::Status>> Sessions::UpdateOwner(
       MutexLock lock(&mutex_);
       const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
       if (!found.ok()) return found.status();
+      if (!(*found)->stating) return SessionUnknown();
       shelf = (*found)->shelf;
     }
     std::vector<absl::Status> statuses = catalog_->UpdateOwner(shelf, changes);
@@ -190,8 +245,9 @@ absl::StatusOr<std::vector<absl::Status>> Sessions::UpdateOwner(
 void Sessions::Unregister(const std::string& token) {
   Later later;
   MutexLock lock(&mutex_);
-  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
-  if (!found.ok()) return;
+  absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok()) found = TakeBackLocked(token, later);
+  if (!found.ok() || *found == nullptr) return;
   later.Do([peer_id = (*found)->peer_id] { spdlog::info("unregistered peer={}", peer_id); });
   EndLocked(*found, absl::OkStatus(), later);
 }
@@ -221,7 +277,10 @@ absl::StatusOr<Sessions::SessionPtr> Sessions::FindLocked(const std::string& tok
 uint32_t Sessions::ChooseIdLocked(const PublicKey& key, uint32_t requested) const {
   const auto is_free = [&](uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto place = by_id_.find(id);
-    return place == by_id_.end() || place->second->key == key;
+    if (place != by_id_.end()) return place->second->key == key;
+    const std::optional<PublicKey> owner =
+        peer_ids_.has_value() ? peer_ids_->KeyOf(id) : std::nullopt;
+    return !owner.has_value() || *owner == key || !peer_ids_->SessionOf(*owner).has_value();
   };
   if (requested != 0 && is_free(requested)) return requested;
   if (const auto older = by_key_.find(key); older != by_key_.end()) return older->second->peer_id;
@@ -231,6 +290,16 @@ uint32_t Sessions::ChooseIdLocked(const PublicKey& key, uint32_t requested) cons
   uint32_t id = 1;
   while (!is_free(id) || (peer_ids_.has_value() && peer_ids_->KeyOf(id).has_value())) ++id;
   return id;
+}
+
+// Those that did not come back.
+void Sessions::DropFormerLocked() {
+  taking_back_ = false;
+  const auto is_here = [&](const PublicKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto session = by_key_.find(key);
+    return session != by_key_.end() && session->second->kept;
+  };
+  ids_changed_ |= peer_ids_->DropSessionsUnless(is_here);
 }
 
 void Sessions::RenewLocked(Session& session) {
@@ -245,6 +314,7 @@ void Sessions::EndLocked(const SessionPtr& session, const absl::Status& why, Lat
   by_token_.erase(session->token);
   by_key_.erase(session->key);
   by_id_.erase(session->peer_id);
+  if (session->kept) ids_changed_ |= peer_ids_->DropSession(session->key);
   if (GetReason(why) == Reason::kSessionSuperseded) {
     superseded_.insert(session->token);
     superseded_order_.push_back(session->token);
@@ -261,6 +331,7 @@ void Sessions::EndLocked(const SessionPtr& session, const absl::Status& why, Lat
 
 void Sessions::ExpireLocked(Later& later) {
   const absl::Time now = clock_->Monotonic();
+  if (taking_back_ && now >= take_back_until_) DropFormerLocked();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const SessionPtr session = by_token_.at(deadlines_.begin()->second->token);
     ++lapsed_count_;

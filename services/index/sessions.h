@@ -43,7 +43,7 @@ class Sessions {
  public:
   struct Options {
     absl::Duration lease = absl::Seconds(10);
-    // The numbers of earlier runs; without them no number outlives its session.
+    // The numbers and sessions of earlier runs; without them no number outlives its session.
     std::optional<PeerIds> peer_ids;
   };
   // How the index ends a stream of its own accord. Called without any lock of Sessions.
@@ -62,6 +62,7 @@ class Sessions {
     PeerInfo peer;       // with the number that it would like, or 0
     bool proven = false;
     std::string seen_at;  // the host that peer.address was made of; empty when it was advertised
+    bool keep = false;    // in the state file, if it is proven: the peer can begin it anew
   };
   struct Registered {
     uint32_t peer_id = 0;
@@ -76,7 +77,7 @@ class Sessions {
   };
   // Shows the peer's books. An older stream of the session ends with STREAM_REPLACED. A peer that
   // is at another `host` than it was seen at gets SESSION_UNKNOWN: its address has to be learnt
-  // anew.
+  // anew. Within a lease of the start also takes back a session of the index's former process.
   absl::StatusOr<StreamStart> OpenStream(const std::string& token, const std::string& host,
                                          EndStream end_stream);
   // The number of the last statement that has been applied. SEQUENCE_GAP, LIMIT_EXCEEDED,
@@ -88,7 +89,8 @@ class Sessions {
   void CloseStream(const std::string& token, uint64_t stream_id);
 
   absl::StatusOr<PublicKey> KeyOf(const std::string& token);
-  // All changes in one step; the status of each.
+  // All changes in one step; the status of each. SESSION_UNKNOWN also for a session that was taken
+  // back until its peer has begun to state its folder: the change would be none of its snapshot.
   absl::StatusOr<std::vector<absl::Status>> UpdateOwner(const std::string& token,
                                                         absl::Span<const OwnerChange> changes);
   // A token that is not known is already what the caller wants.
@@ -96,7 +98,7 @@ class Sessions {
 
   // Ends the sessions whose lease has lapsed. How long until the next one may, at most the lease.
   absl::Duration Expire();
-  // The numbers, when they changed since the last call: to be written to the state file.
+  // Numbers and sessions, when they changed since the last call: to be written to the state file.
   std::optional<std::string> TakeChangedIds();
 
  private:
@@ -106,6 +108,8 @@ class Sessions {
     PublicKey key;
     uint32_t peer_id = 0;
     std::string seen_at;  // of Registration
+    bool kept = false;    // in peer_ids_
+    bool stating = true;  // since its registration, or its first message after it was taken back
     Catalog::ShelfPtr shelf;
     absl::Time deadline;
     uint64_t stream_id = 0;
@@ -123,6 +127,13 @@ class Sessions {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t ChooseIdLocked(const PublicKey& key, uint32_t requested) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the place of the key's older session, if there is one.
+  SessionPtr BeginLocked(Registration registration, std::string token, Later& later)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A session of the index's former process; null when it was not kept, or not for so long.
+  SessionPtr TakeBackLocked(const std::string& token, Later& later)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DropFormerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RenewLocked(Session& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLocked(const SessionPtr& session, const absl::Status& why, Later& later)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -143,6 +154,9 @@ class Sessions {
   std::deque<std::string> superseded_order_ ABSL_GUARDED_BY(mutex_);
   std::optional<PeerIds> peer_ids_ ABSL_GUARDED_BY(mutex_);
   bool ids_changed_ ABSL_GUARDED_BY(mutex_) = false;
+  // Sessions of the former process are taken back until a lease after the start, then dropped.
+  bool taking_back_ ABSL_GUARDED_BY(mutex_);
+  const absl::Time take_back_until_;
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t next_stream_ ABSL_GUARDED_BY(mutex_) = 1;
   std::atomic<uint64_t> lapsed_count_ = 0;

@@ -1,5 +1,6 @@
 #include "services/index/sessions.h"
 
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -157,6 +158,155 @@ TEST_F(SessionsTest, UnprovenPeersAreNotRemembered) {
   Restart(PeerIds());
   Register(1, 0, /*proven=*/false);
   EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt);
+}
+
+// --- sessions of an earlier process
+
+class KeptSessionsTest : public SessionsTest {
+ protected:
+  KeptSessionsTest() { Restart(PeerIds()); }
+
+  // A peer with number `peer_id`, at 10.0.0.<peer_id>.
+  std::string RegisterToKeep(uint8_t key, uint32_t peer_id, bool proven = true) {
+    PeerInfo peer = TestPeer(peer_id, key);
+    return sessions_
+        ->Register({sessions_->BeginRegistration(), std::move(peer), proven,
+                    absl::StrCat("10.0.0.", peer_id), /*keep=*/true})
+        ->token;
+  }
+  // What was saved comes back in a new process.
+  void Restart() {
+    if (std::optional<std::string> changed = sessions_->TakeChangedIds()) saved_ = *changed;
+    SessionsTest::Restart(PeerIds::Parse(saved_).value());
+  }
+  using SessionsTest::Restart;
+  absl::StatusOr<Sessions::StreamStart> Come(const std::string& token, const std::string& host) {
+    return sessions_->OpenStream(token, host, [](const absl::Status&) {});
+  }
+
+  std::string saved_;
+};
+
+TEST_F(KeptSessionsTest, ASessionOutlivesTheIndex) {
+  const std::string token = RegisterToKeep(1, 7);
+  ASSERT_TRUE(Say(token, Stream{Come(token, "10.0.0.7")->stream_id}, 1, {Present(1, "a", 1)}).ok());
+  Restart();
+  EXPECT_THAT(Peers(), IsEmpty()) << "nobody is here who has not come";
+  const auto stream = Come(token, "10.0.0.7");
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  EXPECT_EQ(stream->acknowledged, 0u);
+  const PeerSummary peer = catalog_->FindPeer(7).value();
+  EXPECT_EQ(peer.info.key, TestKey(1));
+  EXPECT_EQ(peer.info.address, "10.0.0.7:4000");
+  EXPECT_EQ(peer.info.policy, v1::SHARE_POLICY_MOVE);
+  EXPECT_FALSE(peer.info.loopback);
+  EXPECT_TRUE(peer.listed);
+  ASSERT_TRUE(Say(token, Stream{stream->stream_id}, 1, {Present(2, "b", 2)}, true).ok());
+  EXPECT_THAT(BooksOf(7), ElementsAre("b"));
+  EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt) << "the file has said so all the time";
+  // And the next one.
+  Restart();
+  EXPECT_TRUE(Come(token, "10.0.0.7").ok());
+}
+
+TEST_F(KeptSessionsTest, OnlyItsTokenFromWhereItWasTakesItBack) {
+  const std::string token = RegisterToKeep(1, 7);
+  Restart();
+  EXPECT_EQ(saved_.find(token), std::string::npos) << "who reads the file has no session";
+  EXPECT_EQ(GetReason(Come(std::string(64, '0'), "10.0.0.7").status()), Reason::kSessionUnknown);
+  EXPECT_EQ(GetReason(Come(token, "10.0.0.8").status()), Reason::kSessionUnknown);
+  EXPECT_TRUE(Come(token, "10.0.0.7").ok());
+}
+
+TEST_F(KeptSessionsTest, WhoSaidWhereItIsMayComeFromAnywhere) {
+  const std::string token =
+      sessions_->Register({1, TestPeer(5, 1), true, /*seen_at=*/"", /*keep=*/true})->token;
+  Restart();
+  EXPECT_TRUE(Come(token, "10.0.0.9").ok());
+  EXPECT_EQ(catalog_->FindPeer(5)->info.address, "10.0.0.5:4000");
+}
+
+TEST_F(KeptSessionsTest, OnlyStandingSessionsOfPeersThatWereReachedAndWishItAreKept) {
+  const std::string silent = RegisterToKeep(1, 1);
+  clock_.Advance(kLease);
+  const std::string superseded = RegisterToKeep(2, 2);
+  const std::string newest = RegisterToKeep(2, 2);
+  const std::string unproven = RegisterToKeep(3, 3, /*proven=*/false);
+  const std::string gone = RegisterToKeep(4, 4);
+  sessions_->Unregister(gone);
+  const std::string unasked = Register(5, 5).token;
+  Restart();
+  for (const std::string& token : {silent, superseded, unproven, gone}) {
+    EXPECT_EQ(GetReason(Come(token, "10.0.0.1").status()), Reason::kSessionUnknown);
+  }
+  EXPECT_EQ(GetReason(Come(unasked, "10.0.0.5").status()), Reason::kSessionUnknown);
+  EXPECT_TRUE(Come(newest, "10.0.0.2").ok());
+  // Their numbers are, though.
+  EXPECT_EQ(Register(4).peer_id, 4u);
+}
+
+TEST_F(KeptSessionsTest, TheyAreKeptForOneLease) {
+  const std::string back = RegisterToKeep(1, 1);
+  const std::string late = RegisterToKeep(2, 2);
+  Restart();
+  const auto stream = Come(back, "10.0.0.1");
+  clock_.Advance(kLease - absl::Milliseconds(1));
+  ASSERT_TRUE(Beat(back, Stream{stream->stream_id}).ok());
+  clock_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(GetReason(Come(late, "10.0.0.2").status()), Reason::kSessionUnknown);
+  Restart();
+  EXPECT_EQ(GetReason(Come(late, "10.0.0.2").status()), Reason::kSessionUnknown)
+      << "once too late, too late for ever";
+  EXPECT_TRUE(Come(back, "10.0.0.1").ok());
+}
+
+TEST_F(KeptSessionsTest, AnIndexThatIsKilledAgainKeepsThoseWhoHadNotComeYet) {
+  const std::string early = RegisterToKeep(1, 1);
+  const std::string late = RegisterToKeep(2, 2);
+  Restart();
+  ASSERT_TRUE(Come(early, "10.0.0.1").ok());
+  RegisterToKeep(3, 3);
+  Restart();
+  EXPECT_TRUE(Come(late, "10.0.0.2").ok());
+}
+
+TEST_F(KeptSessionsTest, NobodyGetsTheNumberOrTheKeyMeanwhile) {
+  const std::string token = RegisterToKeep(1, 1);
+  Restart();
+  EXPECT_EQ(Register(2, 1).peer_id, 2u);
+  // Whoever cannot prove that the key is his stands in nobody's way.
+  EXPECT_EQ(Register(1, 9, /*proven=*/false).peer_id, 9u);
+  ASSERT_TRUE(Come(token, "10.0.0.1").ok());
+  EXPECT_THAT(Peers(), ElementsAre(1, 2));
+}
+
+TEST_F(KeptSessionsTest, ARegistrationEndsIt) {
+  const std::string token = RegisterToKeep(1, 1);
+  Restart();
+  const std::string newer = RegisterToKeep(1, 1);
+  EXPECT_EQ(GetReason(Come(token, "10.0.0.1").status()), Reason::kSessionUnknown);
+  EXPECT_TRUE(Come(newer, "10.0.0.1").ok());
+}
+
+TEST_F(KeptSessionsTest, UnregisterEndsItBeforeItHasCome) {
+  const std::string token = RegisterToKeep(1, 1);
+  Restart();
+  sessions_->Unregister(token);
+  EXPECT_THAT(Peers(), IsEmpty());
+  Restart();
+  EXPECT_EQ(GetReason(Come(token, "10.0.0.1").status()), Reason::kSessionUnknown);
+}
+
+// What a move tells the index before the new snapshot is drawn could be stated as gone before it.
+TEST_F(KeptSessionsTest, NoMovesBeforeThePeerStatesItsFolder) {
+  const std::string token = RegisterToKeep(1, 1);
+  Restart();
+  const std::vector<OwnerChange> changes = {{TestKey(2), 5, Present(1, "a", 1)}};
+  EXPECT_EQ(GetReason(sessions_->UpdateOwner(token, changes).status()), Reason::kSessionUnknown);
+  const auto stream = Come(token, "10.0.0.1");
+  EXPECT_EQ(GetReason(sessions_->UpdateOwner(token, changes).status()), Reason::kSessionUnknown);
+  ASSERT_TRUE(Say(token, Stream{stream->stream_id}, 1, {}, true).ok());
+  EXPECT_TRUE(sessions_->UpdateOwner(token, changes).ok());
 }
 
 // --- whose session

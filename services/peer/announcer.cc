@@ -170,6 +170,7 @@ absl::Status Announcer::Register() {
   const uint32_t last_peer_id = GetState().peer_id;
   request.set_requested_peer_id(last_peer_id != 0 ? last_peer_id : options_.first_peer_id);
   request.set_registration_id(parts_.gate->Begin());
+  request.set_keep_session(true);
   absl::StatusOr<v1::RegisterResponse> response = parts_.index->Register(request);
   if (!response.ok()) return response.status();
 
@@ -177,7 +178,7 @@ absl::Status Announcer::Register() {
       google::protobuf::util::TimeUtil::DurationToMilliseconds(response->lease()));
   // The feed begins before anybody can use the session: what a transfer tells the index with the
   // token, and the library then says of it, must come after the snapshot.
-  std::vector<BookListing> snapshot = parts_.library->StartFeed();
+  const size_t books = StartSnapshot();
   parts_.index->SetToken(response->session_token());
   uint32_t last_id = 0;
   {
@@ -186,11 +187,6 @@ absl::Status Announcer::Register() {
     state_.address = response->address();
     unreachable_ = response->reachability().reachable() ? "" : response->reachability().message();
     state_.trouble = unreachable_;
-    unacknowledged_.clear();
-    first_ = next_to_send_ = 1;
-    for (BookListing& listing : snapshot) {
-      unacknowledged_.push_back(ToStatement(std::move(listing)));
-    }
   }
   if (response->reachability().reachable()) {
     recheck_ = options_.recheck;
@@ -201,13 +197,24 @@ absl::Status Announcer::Register() {
                  response->reachability().reason(), response->reachability().message());
   }
   spdlog::info("registered id={} address={} books={} lease={}", response->peer_id(),
-               response->address(), snapshot.size(), absl::FormatDuration(lease_));
+               response->address(), books, absl::FormatDuration(lease_));
   if (last_id != response->peer_id()) {
     if (absl::Status s = parts_.ledger->SetLastPeerId(response->peer_id()); !s.ok()) {
       spdlog::warn("peer id not kept for the next start: {}", std::string(s.message()));
     }
   }
   return absl::OkStatus();
+}
+
+size_t Announcer::StartSnapshot() {
+  std::vector<BookListing> snapshot = parts_.library->StartFeed();
+  MutexLock lock(&mutex_);
+  unacknowledged_.clear();
+  first_ = next_to_send_ = 1;
+  for (BookListing& listing : snapshot) {
+    unacknowledged_.push_back(ToStatement(std::move(listing)));
+  }
+  return snapshot.size();
 }
 
 void Announcer::TakeAcknowledgement(uint64_t sequence) {
@@ -258,11 +265,17 @@ Announcer::StreamEnd Announcer::Announce() {
   v1::AnnounceResponse response;
   // The first answer says what the index has of this session.
   if (stream->Read(&response)) {
+    bool has_less = false;
     {
       MutexLock lock(&mutex_);
+      has_less = response.acknowledged_sequence() + 1 < first_;
       next_to_send_ = response.acknowledged_sequence() + 1;
     }
-    TakeAcknowledgement(response.acknowledged_sequence());
+    if (has_less) {
+      spdlog::info("index_restarted books={}", StartSnapshot());
+    } else {
+      TakeAcknowledgement(response.acknowledged_sequence());
+    }
     std::thread reader([&] {
       v1::AnnounceResponse acknowledgement;
       while (stream->Read(&acknowledgement)) {

@@ -35,7 +35,8 @@ RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry);
 
 // One thread registers and writes statements; while a stream stands, a second reads
 // acknowledgements. Statements that were not acknowledged are kept and repeated on the next stream
-// of the session; a new session begins with a new snapshot. Thread-safe.
+// of the session; a new session begins with a new snapshot, and so does one that a restarted index
+// has kept. Thread-safe.
 class Announcer {
  public:
   struct Options {
@@ -79,6 +80,8 @@ class Announcer {
   // Replaces the session, but keeps it when it fails.
   absl::Status Register();
   void ScheduleRecheck();
+  // What the session begins with, at its start and after the index was restarted; how many books.
+  size_t StartSnapshot();
   StreamEnd Announce();
   // Sends what is in unacknowledged_ from `next` on, as full messages.
   bool Send(grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>& stream,

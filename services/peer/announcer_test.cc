@@ -1,5 +1,6 @@
 #include "services/peer/announcer.h"
 
+#include <google/protobuf/util/time_util.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -25,8 +26,11 @@ class FakeIndex : public v1::IndexService::Service {
   struct Answer {
     absl::Status status;
     bool reachable = true;
+    // Is killed after the session's snapshot, and comes back with the session but nothing stated.
+    bool restarts = false;
   };
-  explicit FakeIndex(std::vector<Answer> script) : script_(std::move(script)) {
+  explicit FakeIndex(std::vector<Answer> script, absl::Duration lease)
+      : script_(std::move(script)), lease_(lease) {
     RpcServerOptions options;
     options.listen = "127.0.0.1:0";
     server_ = Must(RpcServer::Start(std::move(options), {this}));
@@ -40,6 +44,18 @@ class FakeIndex : public v1::IndexService::Service {
   bool AwaitSnapshot(const std::string& token) {
     return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return snapshot_of_ == token; });
   }
+  // How often the library was stated whole, as this index sees it.
+  bool AwaitSnapshots(size_t count) {
+    return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return snapshots_ >= count; });
+  }
+  size_t registered() {
+    MutexLock lock(&mutex_);
+    return registered_;
+  }
+  uint64_t acknowledged() {
+    MutexLock lock(&mutex_);
+    return acknowledged_;
+  }
 
   grpc::Status Register(grpc::ServerContext* /*context*/, const v1::RegisterRequest* /*request*/,
                         v1::RegisterResponse* response) override {
@@ -50,7 +66,10 @@ class FakeIndex : public v1::IndexService::Service {
     if (!answer.status.ok()) return ToGrpcStatus(answer.status);
     response->set_peer_id(1);
     response->set_session_token("token " + std::to_string(registered_));
-    response->mutable_lease()->set_nanos(30'000'000);
+    *response->mutable_lease() =
+        google::protobuf::util::TimeUtil::MillisecondsToDuration(absl::ToInt64Milliseconds(lease_));
+    acknowledged_ = 0;
+    restarting_ = answer.restarts;
     response->mutable_reachability()->set_reachable(answer.reachable);
     response->mutable_reachability()->set_message(answer.reachable ? "" : "open this port");
     return grpc::Status::OK;
@@ -62,19 +81,35 @@ class FakeIndex : public v1::IndexService::Service {
     const auto header = context->client_metadata().find("authorization");
     const std::string token(header->second.begin(), header->second.end());
     v1::AnnounceResponse response;
+    response.set_acknowledged_sequence(acknowledged());
     stream->Write(response);
     v1::AnnounceRequest request;
     while (stream->Read(&request)) {
+      if (!Apply(request, response)) return ToGrpcStatus(MakeError(Reason::kSequenceGap, "a gap"));
       stream->Write(response);
       if (!request.snapshot_complete()) continue;
       MutexLock lock(&mutex_);
       snapshot_of_ = token;
+      ++snapshots_;
       changed_.NotifyAll();
+      if (!std::exchange(restarting_, false)) continue;
+      acknowledged_ = 0;
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "killed");
     }
     return grpc::Status::OK;
   }
 
  private:
+  bool Apply(const v1::AnnounceRequest& request, v1::AnnounceResponse& response) {
+    MutexLock lock(&mutex_);
+    if (request.statements_size() > 0) {
+      if (request.first_sequence() != acknowledged_ + 1) return false;
+      acknowledged_ += static_cast<uint64_t>(request.statements_size());
+    }
+    response.set_acknowledged_sequence(acknowledged_);
+    return true;
+  }
+
   template <typename Condition>
   bool Await(Condition condition) {
     const absl::Time end = Clock::Real()->Monotonic() + kPatience;
@@ -86,10 +121,14 @@ class FakeIndex : public v1::IndexService::Service {
   }
 
   const std::vector<Answer> script_;
+  const absl::Duration lease_;
   Mutex mutex_;
   CondVar changed_;
   size_t registered_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string snapshot_of_ ABSL_GUARDED_BY(mutex_);
+  size_t snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool restarting_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<RpcServer> server_;
 };
 
@@ -97,8 +136,8 @@ class AnnouncerTest : public testing::Test {
  protected:
   AnnouncerTest() { KeepGrpcRunning(); }
 
-  void Start(std::vector<FakeIndex::Answer> script) {
-    fake_ = std::make_unique<FakeIndex>(std::move(script));
+  void Start(std::vector<FakeIndex::Answer> script, absl::Duration lease = absl::Milliseconds(30)) {
+    fake_ = std::make_unique<FakeIndex>(std::move(script), lease);
     index_ = std::make_unique<IndexClient>(std::vector<std::string>{fake_->address()},
                                            grpc::InsecureChannelCredentials());
     Announcer::Options options;
@@ -154,6 +193,16 @@ TEST_F(AnnouncerTest, AsksAgainUntilItIsReachable) {
   EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 4"));
   EXPECT_EQ(announcer_->GetState().trouble, "");
   EXPECT_FALSE(superseded_) << "by itself";
+}
+
+TEST_F(AnnouncerTest, AnIndexThatHasKeptTheSessionIsToldEverythingAnew) {
+  disk_.List("one", FakeBook::OfSize(10, 1));
+  disk_.List("two", FakeBook::OfSize(10, 2));
+  // So long that the stream comes back within it.
+  Start({{absl::OkStatus(), /*reachable=*/true, /*restarts=*/true}}, absl::Minutes(1));
+  EXPECT_TRUE(fake_->AwaitSnapshots(2));
+  EXPECT_EQ(fake_->acknowledged(), 2u);
+  EXPECT_EQ(fake_->registered(), 1u);
 }
 
 }  // namespace
