@@ -117,8 +117,9 @@ int ReportInterrupt(Session& session) {
 std::string ReceivedInWords(const v1::Transfer& transfer, const GetOptions& options) {
   std::string words = absl::StrCat("received ", EscapeForDisplay(transfer.name()), " (",
                                    FormatByteSize(transfer.content().size_bytes()), ")");
-  if (transfer.from_peer_id() != 0) {
-    absl::StrAppend(&words, " from peer ", transfer.from_peer_id());
+  if (const std::string sources = SourcesInWords(transfer); !sources.empty()) {
+    const bool several = absl::StrContains(sources, ",");
+    absl::StrAppend(&words, several ? " from peers " : " from peer ", sources);
   }
   const std::string note = NoteOnTransfer(transfer, options.copy_only);
   if (!note.empty()) absl::StrAppend(&words, " (", note, ")");

@@ -7,6 +7,7 @@
 
 #include "clients/cli/commands.h"
 #include "clients/cli/fakes_for_test.h"
+#include "clients/cli/fetch.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/status.h"
 
@@ -43,6 +44,16 @@ TEST_F(GetTest, GetsABookAndSaysFromWhom) {
   EXPECT_EQ(peer_.fetches()[0].name(), "195");
   EXPECT_FALSE(peer_.fetches()[0].has_content());
   EXPECT_EQ(index_.calls(), 0);
+}
+
+TEST_F(GetTest, NamesAllWhoBroughtACopyAndWhoseAMovedBookWas) {
+  v1::Transfer transfer;
+  transfer.set_state(v1::TRANSFER_STATE_DONE);
+  transfer.set_from_peer_id(1);
+  for (uint32_t id = 2; id < 4; ++id) transfer.add_contributions()->set_peer_id(id);
+  EXPECT_EQ(SourcesInWords(transfer), "2, 3");
+  transfer.set_moving(true);
+  EXPECT_EQ(SourcesInWords(transfer), "1");
 }
 
 TEST_F(GetTest, PassesOnEveryOption) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "clients/cli/commands.h"
+#include "clients/cli/fetch.h"
 #include "clients/cli/json.h"
 #include "clients/cli/progress.h"
 #include "clients/cli/render.h"
@@ -254,8 +255,8 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
                transfer.bytes_per_second() == 0
                    ? ""
                    : absl::StrCat(FormatByteSize(transfer.bytes_per_second()), "/s"),
-               transfer.from_peer_id() == 0 ? "" : absl::StrCat(transfer.from_peer_id()),
-               transfer.moving() ? "move" : "copy", EscapeForDisplay(note)});
+               SourcesInWords(transfer), transfer.moving() ? "move" : "copy",
+               EscapeForDisplay(note)});
   }
   return kDone;
 }

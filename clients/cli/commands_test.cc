@@ -130,6 +130,7 @@ TEST_F(CommandsTest, TransfersAreATable) {
   transfer.set_from_peer_id(1);
   transfer.set_moving(true);
   peer_.AddTransfer(transfer);
+  for (uint32_t id = 2; id < 7; ++id) transfer.add_contributions()->set_peer_id(id);
   transfer.set_name("7");
   transfer.set_state(v1::TRANSFER_STATE_FAILED);
   transfer.mutable_error()->set_message("the disk is full");
@@ -145,10 +146,12 @@ TEST_F(CommandsTest, TransfersAreATable) {
   peer_.AddTransfer(waiting);
   EXPECT_EQ(RunTransfers(*session_, {}), kDone);
   EXPECT_EQ(out(),
-            "BEGUN  STATE     NAME     SIZE     DONE     RATE  FROM  HOW   NOTE\n"
-            "       fetching  195   2.0 KiB  1.0 KiB  512 B/s     1  move\n"
-            "       failed    7     2.0 KiB  1.0 KiB              1  copy  the disk is full\n"
-            "       queued    8     2.0 KiB      0 B                 copy  waiting: 3 before you, "
+            "BEGUN  STATE     NAME     SIZE     DONE     RATE                FROM  HOW   NOTE\n"
+            "       fetching  195   2.0 KiB  1.0 KiB  512 B/s                   1  move\n"
+            "       failed    7     2.0 KiB  1.0 KiB           2, 3, 4 and 2 more  copy  the disk "
+            "is full\n"
+            "       queued    8     2.0 KiB      0 B                               copy  waiting: "
+            "3 before you, "
             "about 2 min\n");
   out_.str("");
   session_->console.json = true;

@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+
 #include "clients/cli/progress.h"
 #include "lib/core/book_name.h"
 
@@ -23,6 +25,20 @@ std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked) {
   if (transfer.moving() || transfer.from_peer_id() == 0) return "";
   return absl::StrCat("peer ", transfer.from_peer_id(), " keeps its copy",
                       copy_asked ? "" : ": it only lends");
+}
+
+std::string SourcesInWords(const v1::Transfer& transfer) {
+  constexpr int kMostNamed = 3;
+  const auto& all = transfer.contributions();
+  if (all.empty() || transfer.moving()) {
+    return transfer.from_peer_id() == 0 ? "" : absl::StrCat(transfer.from_peer_id());
+  }
+  std::string words;
+  for (int i = 0; i < std::min(all.size(), kMostNamed); ++i) {
+    absl::StrAppend(&words, i == 0 ? "" : ", ", all[i].peer_id());
+  }
+  if (all.size() > kMostNamed) absl::StrAppend(&words, " and ", all.size() - kMostNamed, " more");
+  return words;
 }
 
 }  // namespace arkshare

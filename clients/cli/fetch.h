@@ -21,6 +21,10 @@ absl::StatusOr<v1::Transfer> FetchWithProgress(Session& session, const v1::Fetch
 // name. Empty for a plain move.
 std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked);
 
+// Whose a moved book was; who brings or brought a copy, as "3" or "3, 7, 12 and 27 more", most
+// first. Empty when not known.
+std::string SourcesInWords(const v1::Transfer& transfer);
+
 }  // namespace arkshare
 
 #endif  // ARKSHARE_CLIENTS_CLI_FETCH_H_

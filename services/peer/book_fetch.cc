@@ -173,6 +173,7 @@ absl::Status BookFetch::AcceptPart(const Arrival& arrival, uint64_t piece, uint6
 void BookFetch::Judge(const Arrival& arrival, uint64_t piece, bool good) {
   if (good) {
     verified_bytes_ += PieceBytes(size_, piece);
+    if (job_.on_piece) job_.on_piece(arrival.source->holder.peer_id, PieceBytes(size_, piece));
     job_.on_progress(verified_bytes_, std::nullopt);
     if (job_.offer != nullptr) job_.offer->Add(piece);
     MutexLock lock(&mutex_);

@@ -59,6 +59,8 @@ class Fetcher {
     // Told, from the thread that called Fetch and without locks, about verified bytes and the place
     // in a holder's queue (nullopt: not queued).
     std::function<void(uint64_t bytes, std::optional<QueuePlace> place)> on_progress;
+    // The same, before it, of each piece that is verified: who has brought it. May be empty.
+    std::function<void(uint32_t peer_id, uint64_t bytes)> on_piece{};
   };
   // The piece hashes of the book, which is then whole in `job.fd`. After an error, the pieces that
   // were verified stand there, and another Fetch goes on with them.

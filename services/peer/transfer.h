@@ -3,6 +3,7 @@
 #define ARKSHARE_SERVICES_PEER_TRANSFER_H_
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,7 @@ struct Transfers::Transfer {
   std::string source_address;  // empty: ask the index
   absl::Duration retry = absl::Milliseconds(200);
   std::deque<std::pair<absl::Time, uint64_t>> samples;  // of verified bytes, over the last seconds
+  std::map<uint32_t, uint64_t> brought;                 // verified bytes, by the number of the peer
   // All bytes are here and verified, and not yet durable.
   struct Received {
     Received(UniqueFd f, std::vector<Sha256Digest> p) : fd(std::move(f)), pieces(std::move(p)) {}

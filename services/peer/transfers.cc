@@ -138,6 +138,7 @@ void Transfers::Progress(Transfer& transfer, uint64_t bytes, std::optional<Queue
     view.estimated_wait = place ? place->estimated_wait : std::nullopt;
     view.bytes_done = bytes;
     view.bytes_per_second = static_cast<uint64_t>(rate);
+    view.brought = transfer.brought;
   });
 }
 
@@ -400,20 +401,22 @@ Transfers::Next Transfers::Receive(Transfer& transfer) {
   }
   Offer(transfer, fd->get());
   uint64_t got = 0;
-  Fetcher::Job job{.content = record.content,
-                   .fd = fd->get(),
-                   .find_holders = [&]() -> absl::StatusOr<std::vector<BookHolder>> {
-                     // At first those whom the choice has found.
-                     if (!transfer.holders.empty()) return std::exchange(transfer.holders, {});
-                     return FindHolders(record.content, /*also_partial=*/true);
-                   },
-                   .source = record.move ? std::optional<PublicKey>(record.source) : std::nullopt,
-                   .offer = transfer.offer.get(),
-                   .on_progress =
-                       [&](uint64_t bytes, std::optional<QueuePlace> place) {
-                         got = bytes;
-                         Progress(transfer, bytes, place);
-                       }};
+  Fetcher::Job job{
+      .content = record.content,
+      .fd = fd->get(),
+      .find_holders = [&]() -> absl::StatusOr<std::vector<BookHolder>> {
+        // At first those whom the choice has found.
+        if (!transfer.holders.empty()) return std::exchange(transfer.holders, {});
+        return FindHolders(record.content, /*also_partial=*/true);
+      },
+      .source = record.move ? std::optional<PublicKey>(record.source) : std::nullopt,
+      .offer = transfer.offer.get(),
+      .on_progress =
+          [&](uint64_t bytes, std::optional<QueuePlace> place) {
+            got = bytes;
+            Progress(transfer, bytes, place);
+          },
+      .on_piece = [&](uint32_t peer_id, uint64_t bytes) { transfer.brought[peer_id] += bytes; }};
   absl::StatusOr<std::vector<Sha256Digest>> pieces = parts_.fetcher->Fetch(job);
   if (!pieces.ok()) {
     EndOffer(transfer);

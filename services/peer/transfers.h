@@ -53,8 +53,9 @@ struct TransferView {
   int queue_position = 0;
   std::optional<absl::Duration> estimated_wait{};  // while queued
   uint32_t from_peer_id = 0;
-  std::string message{};  // of its end, for people
-  absl::Status error{};   // when failed
+  std::map<uint32_t, uint64_t> brought{};  // verified bytes, by the number of the peer
+  std::string message{};                   // of its end, for people
+  absl::Status error{};                    // when failed
   absl::Time start{}, end{};
 };
 

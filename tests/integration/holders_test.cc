@@ -45,7 +45,12 @@ class HoldersTest : public testing::Test {
     fetch_ = std::make_unique<PendingFetch>(cluster_.peer("r"), Wish("195"));
   }
   void ExpectReceived() {
-    ASSERT_TRUE(Ok(fetch_->Await()));
+    const absl::StatusOr<v1::Transfer> received = fetch_->Await();
+    ASSERT_TRUE(Ok(received));
+    uint64_t brought = 0;
+    for (const v1::Contribution& one : received->contributions()) brought += one.bytes();
+    EXPECT_EQ(brought, book_.size());
+    contributions_ = received->contributions_size();
     EXPECT_TRUE(ReadFile(cluster_.Books("r") + "/195") == book_);
   }
   uint64_t SentBy(const std::string& name) { return relays_.at(name).bytes(); }
@@ -68,6 +73,7 @@ class HoldersTest : public testing::Test {
   std::vector<std::string> lenders_;
   Cluster cluster_;
   std::unique_ptr<PendingFetch> fetch_;
+  int contributions_ = 0;  // of how many holders
 };
 
 TEST_F(HoldersTest, AFastHolderTakesOverWhatASlowOneHasLeft) {
@@ -87,6 +93,7 @@ TEST_F(HoldersTest, EqualHoldersBringEqualParts) {
   ASSERT_NO_FATAL_FAILURE(Begin(3));
   ExpectReceived();
   for (const char* name : {"a", "b", "c"}) EXPECT_GE(SentBy(name), book_.size() / 8) << name;
+  EXPECT_EQ(contributions_, 3);
   EXPECT_LE(SentByLenders(), book_.size() + kTwice);
 }
 
