@@ -168,6 +168,16 @@ Decomposition Decomposed(utf8proc_int32_t c, utf8proc_option_t options) {
 // What is neither composed, decomposed nor forbidden, except for the rules of parts.
 bool IsPlain(char c) { return c >= 0x20 && c < 0x7F && c != '\\'; }
 
+// By ASCII character: the letter or digit that stands for it among folded words, or 0.
+constexpr std::array<char, 128> kFoldedAscii = [] {
+  std::array<char, 128> folded{};
+  for (char c = '0'; c <= '9'; ++c) folded[static_cast<size_t>(c)] = c;
+  for (char c = 'a'; c <= 'z'; ++c) {
+    folded[static_cast<size_t>(c)] = folded[static_cast<size_t>(c - 'a' + 'A')] = c;
+  }
+  return folded;
+}();
+
 void AppendCodePoint(std::string& out, utf8proc_int32_t c) {
   if (c < 0x80) return out.push_back(static_cast<char>(c));
   std::array<utf8proc_uint8_t, 4> bytes;
@@ -235,9 +245,21 @@ std::string EscapeForDisplay(absl::string_view text) {
 }
 
 std::string FoldedText(absl::string_view text) {
-  std::string words;
-  words.reserve(text.size());
+  std::string words(text.size(), '\0');
+  // Most names are ASCII from end to end; what is folded is no longer than what it was.
   bool in_word = false;
+  size_t size = 0;
+  while (!text.empty() && absl::ascii_isascii(static_cast<unsigned char>(text[0]))) {
+    const char letter = kFoldedAscii[static_cast<unsigned char>(text[0])];
+    text.remove_prefix(1);
+    if (letter != 0) {
+      words[size] = ' ';
+      size += !in_word && size > 0 ? 1 : 0;
+      words[size++] = letter;
+    }
+    in_word = letter != 0;
+  }
+  words.resize(size);
   const auto append = [&](utf8proc_int32_t letter) {
     if (!in_word && !words.empty()) words.push_back(' ');
     in_word = true;
@@ -246,8 +268,9 @@ std::string FoldedText(absl::string_view text) {
   // Character by character: once the marks are gone, nothing is left to be put in order.
   while (!text.empty()) {
     if (absl::ascii_isascii(static_cast<unsigned char>(text[0]))) {
-      if (absl::ascii_isalnum(static_cast<unsigned char>(text[0]))) {
-        append(absl::ascii_tolower(static_cast<unsigned char>(text[0])));
+      const char letter = kFoldedAscii[static_cast<unsigned char>(text[0])];
+      if (letter != 0) {
+        append(letter);
       } else {
         in_word = false;
       }

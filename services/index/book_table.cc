@@ -9,8 +9,21 @@
 #include "services/index/stored_text.h"
 
 namespace arkshare {
+
+BookToAdd::BookToAdd(const BookName& book_name, absl::string_view folded_name,
+                     const ContentId& book_content)
+    : name(book_name.value()),
+      folded(folded_name),
+      content(&book_content),
+      name_hash(absl::HashOf(name)),
+      content_hash(absl::HashOf(book_content)) {}
+
 const ContentId& BookTable::ContentOfGroup::operator()(uint32_t group) const {
   return table->ContentOf(table->of_content_.First(group));
+}
+
+void BookTable::ContentOfGroup::PrefetchRecord(uint32_t group) const {
+  if (table->of_content_.IsOne(group)) table->PrefetchEdition(group);
 }
 
 bool BookTable::ByContent::operator()(EditionId a, EditionId b) const {
@@ -40,17 +53,40 @@ BookTable::BookTable()
       words_(&pool_),
       popular_words_(&pool_) {}
 
-EditionId BookTable::Add(const BookName& name, absl::string_view folded, const ContentId& content,
-                         Copy copy) {
-  std::optional<TitleId> title = by_name_.Find(name.value());
+void BookTable::PrefetchEdition(EditionId edition) const {
+  const Edition& record = editions_[edition];
+  __builtin_prefetch(&record);
+  __builtin_prefetch(reinterpret_cast<const char*>(&record + 1) - 1);
+}
+
+// In rounds over all of them: the memory of one is fetched while that of another is used.
+void BookTable::Prefetch(absl::Span<const BookToAdd> books) const {
+  for (const BookToAdd& book : books) {
+    by_name_.Prefetch(book.name_hash);
+    by_content_.Prefetch(book.content_hash);
+  }
+  absl::InlinedVector<TitleId, 32> titles;
+  for (const BookToAdd& book : books) {
+    const std::optional<TitleId> title = by_name_.Guess(book.name_hash);
+    if (title.has_value()) titles.push_back(*title);
+  }
+  Prefetch(titles);
+  for (const TitleId title : titles) {
+    const uint32_t editions = TitleAt(title).editions;
+    if (of_title_.IsOne(editions)) PrefetchEdition(editions);
+  }
+}
+
+EditionId BookTable::Add(const BookToAdd& book, Copy copy) {
+  std::optional<TitleId> title = by_name_.Find(book.name, book.name_hash);
   std::optional<EditionId> edition;
-  if (title.has_value()) edition = of_title_.Find(TitleAt(*title).editions, content);
+  if (title.has_value()) edition = of_title_.Find(TitleAt(*title).editions, *book.content);
   if (edition.has_value()) {
     editions_[*edition].copies.Add(copy, pool_);
   } else {
-    if (!title.has_value()) title = AddTitle(name, folded);
-    edition = editions_.Add({*title, Copies(copy), content});
-    AddEdition(*edition);
+    if (!title.has_value()) title = AddTitle(book);
+    edition = editions_.Add({*title, Copies(copy), *book.content});
+    AddEdition(*edition, book.content_hash);
   }
   const int popularity = std::bit_width(editions_[*edition].copies.count());
   if (popularity > Popularity(*title)) SetPopularity(*title, popularity);
@@ -92,14 +128,14 @@ void BookTable::SetPopularity(TitleId title, int popularity) {
   }
 }
 
-TitleId BookTable::AddTitle(const BookName& name, absl::string_view folded) {
-  const Words words = DistinctWords(folded);
+TitleId BookTable::AddTitle(const BookToAdd& book) {
+  const Words words = DistinctWords(book.folded);
   const auto length = static_cast<uint32_t>(std::min<size_t>(words.size(), kMostWordsInId));
-  const uint32_t place = titles_[length].Add({StoreText(name.value(), pool_)});
+  const uint32_t place = titles_[length].Add({StoreText(book.name, pool_)});
   popularity_[length].resize(std::max<size_t>(popularity_[length].size(), place + 1));
   popularity_[length][place] = 0;
   const TitleId title = FirstTitleOf(length) + place;
-  by_name_.Insert(name.value(), title);
+  by_name_.Insert(book.name_hash, title);
   for (const absl::string_view word : words) new_words_.push_back({word, title});
   return title;
 }
@@ -116,16 +152,16 @@ void BookTable::RemoveTitle(TitleId title) {
   titles_[WordsInId(title)].Remove(title - FirstTitleOf(WordsInId(title)));
 }
 
-void BookTable::AddEdition(EditionId edition) {
+void BookTable::AddEdition(EditionId edition, size_t content_hash) {
   Title& title = TitleAt(editions_[edition].title);
   title.editions = of_title_.Add(title.editions, edition);
 
   const ContentId& content = ContentOf(edition);
-  const std::optional<uint32_t> known = by_content_.Find(content);
+  const std::optional<uint32_t> known = by_content_.Find(content, content_hash);
   const uint32_t group = of_content_.Add(known.value_or(EditionGroups<ByName>::kNone), edition);
   if (known == group) return;
   if (known.has_value()) by_content_.Erase(content);
-  by_content_.Insert(content, group);
+  by_content_.Insert(content_hash, group);
 }
 
 void BookTable::RemoveEdition(EditionId edition) {
@@ -133,7 +169,7 @@ void BookTable::RemoveEdition(EditionId edition) {
   uint32_t group = *by_content_.Find(content);
   by_content_.Erase(content);
   group = of_content_.Remove(group, edition);
-  if (group != EditionGroups<ByName>::kNone) by_content_.Insert(content, group);
+  if (group != EditionGroups<ByName>::kNone) by_content_.Insert(absl::HashOf(content), group);
 
   const TitleId title_id = editions_[edition].title;
   Title& title = TitleAt(title_id);

@@ -39,6 +39,19 @@ inline TitleId FirstTitleOf(uint32_t words) { return std::min(words, kMostWordsI
 // Bits of the number of copies from which on a title is popular: 32 copies.
 inline constexpr int kPopular = 6;
 
+// What BookTable::Add takes. The name, its words and the content are its caller's.
+struct BookToAdd {
+  // `folded_name` is FoldedText(book_name), or empty for what no word shall find.
+  BookToAdd(const BookName& book_name, absl::string_view folded_name,
+            const ContentId& book_content);
+
+  absl::string_view name;
+  absl::string_view folded;
+  const ContentId* content;
+  size_t name_hash;
+  size_t content_hash;
+};
+
 // Not thread-safe. Numbers of titles and editions hold until the last copy is removed.
 class BookTable {
  public:
@@ -46,16 +59,12 @@ class BookTable {
   BookTable(const BookTable&) = delete;
   BookTable& operator=(const BookTable&) = delete;
 
-  // `folded` is FoldedText(name), or empty for what no word shall find. It must stay until
-  // AddWords, which makes the words of what was added since lead there.
-  EditionId Add(const BookName& name, absl::string_view folded, const ContentId& content,
-                Copy copy);
+  // Fetches into the cache what Add reads, of all of them at once.
+  void Prefetch(absl::Span<const BookToAdd> books) const;
+  // The folded name must stay until AddWords, which makes the words of what was added since lead
+  // there.
+  EditionId Add(const BookToAdd& book, Copy copy);
   void AddWords();
-  // Fetches what Add reads first into the cache.
-  void PrepareToAdd(absl::string_view name, const ContentId& content) const {
-    by_name_.Prefetch(name);
-    by_content_.Prefetch(content);
-  }
   void Remove(EditionId edition, Copy copy);
 
   absl::string_view NameOf(EditionId edition) const { return TextOf(editions_[edition].title); }
@@ -101,10 +110,14 @@ class BookTable {
   struct NameOfTitle {
     const BookTable* table;
     absl::string_view operator()(uint32_t title) const { return table->TextOf(title); }
+    void PrefetchRecord(uint32_t title) const { __builtin_prefetch(&table->TitleAt(title)); }
+    void PrefetchKey(uint32_t title) const { __builtin_prefetch(table->TitleAt(title).name); }
   };
   struct ContentOfGroup {
     const BookTable* table;
     const ContentId& operator()(uint32_t group) const;
+    void PrefetchRecord(uint32_t group) const;
+    void PrefetchKey(uint32_t /*group*/) const {}
   };
   struct ByContent {
     using is_transparent = void;
@@ -123,9 +136,10 @@ class BookTable {
 
   Title& TitleAt(TitleId title) { return titles_[WordsInId(title)][title & (FirstTitleOf(1) - 1)]; }
   const Title& TitleAt(TitleId title) const { return const_cast<BookTable*>(this)->TitleAt(title); }
-  TitleId AddTitle(const BookName& name, absl::string_view folded);
+  TitleId AddTitle(const BookToAdd& book);
   void RemoveTitle(TitleId title);
-  void AddEdition(EditionId edition);
+  void AddEdition(EditionId edition, size_t content_hash);
+  void PrefetchEdition(EditionId edition) const;
   void RemoveEdition(EditionId edition);
   void SetPopularity(TitleId title, int popularity);
 

@@ -21,8 +21,9 @@ using testing::UnorderedElementsAre;
 
 EditionId Add(BookTable& table, const std::string& name, uint64_t content, uint64_t number) {
   const std::string folded = FoldedText(name);
-  const EditionId edition =
-      table.Add(BookName::Parse(name).value(), folded, TestContent(content), {0, number});
+  const BookName book_name = BookName::Parse(name).value();
+  const ContentId content_id = TestContent(content);
+  const EditionId edition = table.Add({book_name, folded, content_id}, {0, number});
   table.AddWords();
   return edition;
 }

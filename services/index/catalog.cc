@@ -1,5 +1,6 @@
 #include "services/index/catalog.h"
 
+#include <absl/container/inlined_vector.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -17,8 +18,10 @@ constexpr size_t kMostBuriedRanges = 100'000;
 
 // How many statements are made before those go first who wait.
 constexpr size_t kStatementSlice = 32;
-// For how many statements ahead memory is fetched.
-constexpr size_t kStatementsAhead = 8;
+
+BookToAdd BookOf(const StatementRecord& present) {
+  return {present.present->name, present.folded, present.present->content};
+}
 
 }  // namespace
 
@@ -102,41 +105,49 @@ Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
 Catalog::Applied Catalog::ApplyLocked(const ShelfPtr& shelf,
                                       absl::Span<const StatementRecord> statements) {
   Applied applied;
-  for (const StatementRecord& statement : statements) {
-    if (applied.count % kStatementSlice == kStatementSlice - 1) GiveWayLocked();
-    const size_t ahead = applied.count + kStatementsAhead;
-    if (ahead < statements.size() && statements[ahead].present.has_value()) {
-      const BookListing& next = *statements[ahead].present;
-      books_.PrepareToAdd(next.name.value(), next.content);
+  while (applied.count < statements.size()) {
+    if (applied.count > 0) GiveWayLocked();
+    const auto slice = statements.subspan(applied.count, kStatementSlice);
+    absl::InlinedVector<BookToAdd, kStatementSlice> books;
+    for (const StatementRecord& statement : slice) {
+      if (statement.present.has_value()) books.push_back(BookOf(statement));
     }
-    if (!statement.present.has_value()) {
-      const std::optional<BookListing> removed = GoneLocked(*shelf, statement.number);
-      if (removed.has_value() && shelf->visible()) {
-        PublishBookLocked(CatalogEvent::Kind::kBookGone, shelf->info.peer_id, *removed);
-      }
-    } else {
-      if (shelf->by_number.size() >= options_.max_books_per_peer && !statement.present->partial &&
-          !shelf->Has(statement.number) && !shelf->IsGone(statement.number)) {
-        applied.status = MakeError(
-            Reason::kLimitExceeded,
-            absl::StrCat("this index lists at most ", options_.max_books_per_peer,
-                         " books of one peer: share fewer, or ask its operator for more"));
-        return applied;
-      }
-      applied.status = CheckLocked(*shelf, statement);
+    books_.Prefetch(books);
+    const BookToAdd* next = books.data();
+    for (const StatementRecord& statement : slice) {
+      applied.status = statement.present.has_value() ? StatePresentLocked(*shelf, statement, *next++)
+                                                     : StateGoneLocked(*shelf, statement.number);
       if (!applied.status.ok()) return applied;
-      if (PresentLocked(*shelf, statement) && shelf->visible()) {
-        PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf->info.peer_id, *statement.present);
-      }
+      ++applied.count;
     }
-    if (shelf->gone.range_count() > options_.max_books_per_peer) {
-      applied.status = MakeError(Reason::kLimitExceeded,
-                                 "too many listing numbers are gone that never were in sequence");
-      return applied;
-    }
-    ++applied.count;
   }
   return applied;
+}
+
+absl::Status Catalog::StatePresentLocked(Shelf& shelf, const StatementRecord& statement,
+                                         const BookToAdd& book) {
+  if (shelf.by_number.size() >= options_.max_books_per_peer && !statement.present->partial &&
+      !shelf.Has(statement.number) && !shelf.IsGone(statement.number)) {
+    return MakeError(Reason::kLimitExceeded,
+                     absl::StrCat("this index lists at most ", options_.max_books_per_peer,
+                                  " books of one peer: share fewer, or ask its operator for more"));
+  }
+  absl::Status status = CheckLocked(shelf, statement);
+  if (!status.ok()) return status;
+  if (PresentLocked(shelf, statement, book) && shelf.visible()) {
+    PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf.info.peer_id, *statement.present);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::StateGoneLocked(Shelf& shelf, uint64_t number) {
+  const std::optional<BookListing> removed = GoneLocked(shelf, number);
+  if (removed.has_value() && shelf.visible()) {
+    PublishBookLocked(CatalogEvent::Kind::kBookGone, shelf.info.peer_id, *removed);
+  }
+  if (shelf.gone.range_count() <= options_.max_books_per_peer) return absl::OkStatus();
+  return MakeError(Reason::kLimitExceeded,
+                   "too many listing numbers are gone that never were in sequence");
 }
 
 void Catalog::CompleteSnapshot(const ShelfPtr& shelf) {
@@ -168,7 +179,8 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
       BuryLocked(item.source, std::move(gone));
     }
 
-    const bool shown = PresentLocked(*receiver, item.receiver) && receiver->visible();
+    const bool shown =
+        PresentLocked(*receiver, item.receiver, BookOf(item.receiver)) && receiver->visible();
     if (!old_book.has_value() && !shown) continue;
     CatalogEvent event;
     event.kind = CatalogEvent::Kind::kBookGone;
@@ -260,26 +272,26 @@ void Catalog::HideLocked(const ShelfPtr& shelf) {
 }
 
 absl::Status Catalog::CheckLocked(const Shelf& shelf, const StatementRecord& statement) const {
-  const std::optional<BookListing> known = FindListingLocked(shelf, statement.number);
-  if (!known.has_value() || known == statement.present) return absl::OkStatus();
+  if (!shelf.Has(statement.number)) return absl::OkStatus();
+  if (FindListingLocked(shelf, statement.number) == statement.present) return absl::OkStatus();
   return MakeError(Reason::kInvalidField,
                    absl::StrCat("listing_number ", statement.number,
                                 " already stands for another book: a number is never used twice"));
 }
 
-bool Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement) {
+bool Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book) {
   const uint64_t number = statement.number;
   if (shelf.closed || shelf.IsGone(number) || shelf.Has(number)) return false;
-  const BookListing& listing = *statement.present;
-  if (listing.partial) {
+  if (statement.present->partial) {
     // It only helps others; a peer must not be lost to them because of it.
     if (shelf.size() >= options_.max_books_per_peer) return false;
-    shelf.parts[number] = parts_.Add(listing.name, "", listing.content, {shelf.slot, number});
+    BookToAdd part = book;
+    part.folded = "";
+    shelf.parts[number] = parts_.Add(part, {shelf.slot, number});
     return false;
   }
-  const EditionId edition =
-      books_.Add(listing.name, statement.folded, listing.content, {shelf.slot, number});
-  shelf.by_number[number] = edition;
+  const EditionId edition = books_.Add(book, {shelf.slot, number});
+  shelf.by_number.insert(shelf.by_number.end(), {number, edition});
   if (shelf.by_name.has_value() && number <= shelf.by_name->through()) {
     shelf.by_name->Insert(edition, number);
   }

@@ -117,6 +117,10 @@ class Catalog {
 
   Applied ApplyLocked(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A statement of each kind, and its event; `book` is what the statement says.
+  absl::Status StatePresentLocked(Shelf& shelf, const StatementRecord& statement,
+                                  const BookToAdd& book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StateGoneLocked(Shelf& shelf, uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Lets those go first who wait.
   void GiveWayLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -127,7 +131,7 @@ class Catalog {
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // The fold itself: true when a whole book was added just now, or the one that was removed just
   // now.
-  bool PresentLocked(Shelf& shelf, const StatementRecord& statement)
+  bool PresentLocked(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<BookListing> GoneLocked(Shelf& shelf, uint64_t number)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

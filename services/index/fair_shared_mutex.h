@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <thread>
 
 #include "lib/core/mutex.h"
 
@@ -37,12 +36,11 @@ class ABSL_LOCKABLE FairSharedMutex {
       writer_turn_.NotifyAll();
     }
   }
-  // For a writer in the midst of its work: lets those go first who wait now, for the lock or for
-  // this processor. A search would otherwise wait for all of the writer's time slice, which is
-  // milliseconds.
+  // For a writer in the midst of its work: lets those go first who wait now. It sleeps while they
+  // do; it does not yield, because whoever yields on a busy machine waits for a time slice of
+  // everybody else.
   void GiveWay() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     Unlock();
-    std::this_thread::yield();
     Lock();
   }
 

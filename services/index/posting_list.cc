@@ -12,6 +12,10 @@ namespace {
 constexpr size_t kMostBytes = 248;  // of distances in a block
 constexpr size_t kLongestVarint = 5;
 
+size_t VarintBytes(uint32_t value) {
+  return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+
 size_t WriteVarint(uint32_t value, uint8_t* to) {
   size_t bytes = 0;
   for (; value >= 0x80; value >>= 7) to[bytes++] = static_cast<uint8_t>(value | 0x80);
@@ -67,61 +71,101 @@ PostingList::Ids PostingList::Decode(const Entry& entry) {
   return ids;
 }
 
-bool PostingList::Append(Entry& entry, uint32_t id, BlockPool& pool) {
-  Block* block = entry.block;
-  std::array<uint8_t, kLongestVarint> varint;
-  const size_t more = WriteVarint(id - block->last, varint.data());
-  const size_t bytes = block->bytes + more;
-  if (bytes > kMostBytes) return false;
-  if (Block::Capacity(bytes) != Block::Capacity(block->bytes)) {
+// Makes room for more bytes at `at`, an offset; yields where they are.
+uint8_t* PostingList::Open(Entry& entry, size_t at, size_t more, BlockPool& pool) {
+  Block* old = entry.block;
+  const size_t bytes = old->bytes + more;
+  if (Block::Capacity(bytes) != Block::Capacity(old->bytes)) {
     entry.block = Block::Make(bytes, pool);
-    std::memcpy(entry.block->distances(), block->distances(), block->bytes);
-    FreeBlock(block, pool);
-    block = entry.block;
+    entry.block->last = old->last;
+    std::memcpy(entry.block->distances(), old->distances(), at);
   }
-  std::memcpy(block->distances() + bytes - more, varint.data(), more);
-  block->bytes = static_cast<uint32_t>(bytes);
-  block->last = id;
+  uint8_t* opened = entry.block->distances() + at;
+  std::memmove(opened + more, old->distances() + at, old->bytes - at);
+  if (entry.block != old) FreeBlock(old, pool);
+  entry.block->bytes = static_cast<uint32_t>(bytes);
+  return opened;
+}
+
+bool PostingList::Append(Entry& entry, uint32_t id, BlockPool& pool) {
+  const uint32_t distance = id - entry.block->last;
+  const size_t more = VarintBytes(distance);
+  if (entry.block->bytes + more > kMostBytes) return false;
+  WriteVarint(distance, Open(entry, entry.block->bytes, more, pool));
+  entry.block->last = id;
   return true;
 }
 
 size_t PostingList::PlaceOf(uint32_t id) const {
-  const auto after =
-      std::upper_bound(entries_.begin(), entries_.end(), id,
-                       [](uint32_t wanted, const Entry& entry) { return wanted < entry.first; });
-  return after == entries_.begin() ? 0 : static_cast<size_t>(after - entries_.begin()) - 1;
+  // Without branches, none of which could be foreseen.
+  const Entry* place = entries_.data();
+  for (size_t left = entries_.size(); left > 1;) {
+    const size_t half = left / 2;
+    place = place[half].first <= id ? place + half : place;
+    left -= half;
+  }
+  return static_cast<size_t>(place - entries_.data());
 }
 
-bool PostingList::Insert(uint32_t id, BlockPool& pool) {
-  const size_t place = PlaceOf(id);
+bool PostingList::IsPlaceOf(uint32_t id, size_t place) const {
+  return place < entries_.size() && (place == 0 || entries_[place].first <= id) &&
+         (place + 1 == entries_.size() || id < entries_[place + 1].first);
+}
+
+bool PostingList::Insert(uint32_t id, size_t place, BlockPool& pool) {
+  if (!IsPlaceOf(id, place)) place = PlaceOf(id);
   if (entries_.empty() || id > entries_[place].block->last) {
     if (entries_.empty() || !Append(entries_[place], id, pool)) {
       const size_t at = entries_.empty() ? 0 : place + 1;
       entries_.insert(entries_.begin() + static_cast<ptrdiff_t>(at), MakeEntry({id}, pool));
     }
-  } else {
-    Ids ids = Decode(entries_[place]);
-    const auto at = std::lower_bound(ids.begin(), ids.end(), id);
-    if (*at == id) return false;
-    const auto inserted = ids.insert(at, id);
-    InsertWithin(place, ids, static_cast<size_t>(inserted - ids.begin()), pool);
+  } else if (!InsertWithin(place, id, pool)) {
+    return false;
   }
   ++size_;
   return true;
 }
 
-// `ids` are those of the block at `place`, and at `at` stands the new one.
-void PostingList::InsertWithin(size_t place, absl::Span<const uint32_t> ids, size_t at,
-                               BlockPool& pool) {
-  const bool full = entries_[place].block->bytes + kLongestVarint > kMostBytes;
-  FreeBlock(entries_[place].block, pool);
-  if (!full) {
-    entries_[place] = MakeEntry(ids, pool);
-    return;
+bool PostingList::InsertWithin(size_t place, uint32_t id, BlockPool& pool) {
+  Entry& entry = entries_[place];
+  if (id == entry.first) return false;
+  // It comes to stand behind `before`, and parts the distance that stands at `at`.
+  uint32_t before = entry.first;
+  uint32_t distance = 0;
+  const uint8_t* at = entry.block->distances();
+  const uint8_t* behind = at;
+  while (id > before) {
+    behind = ReadVarint(at, distance);
+    if (before + distance == id) return false;
+    if (before + distance > id) break;
+    before += distance;
+    at = behind;
   }
-  entries_[place] = MakeEntry(ids.first(at + 1), pool);
+  if (entry.block->bytes + kLongestVarint > kMostBytes) {
+    Split(place, id, pool);
+    return true;
+  }
+  const auto offset = static_cast<size_t>(at - entry.block->distances());
+  if (id < entry.first) {
+    WriteVarint(entry.first - id, Open(entry, 0, VarintBytes(entry.first - id), pool));
+    entry.first = id;
+    return true;
+  }
+  const uint32_t rest = before + distance - id;
+  const size_t bytes = VarintBytes(id - before) + VarintBytes(rest);
+  uint8_t* opened = Open(entry, offset, bytes - static_cast<size_t>(behind - at), pool);
+  WriteVarint(rest, opened + WriteVarint(id - before, opened));
+  return true;
+}
+
+void PostingList::Split(size_t place, uint32_t id, BlockPool& pool) {
+  Ids ids = Decode(entries_[place]);
+  const auto inserted = ids.insert(std::lower_bound(ids.begin(), ids.end(), id), id);
+  const auto left = static_cast<size_t>(inserted - ids.begin()) + 1;
+  FreeBlock(entries_[place].block, pool);
+  entries_[place] = MakeEntry(absl::MakeSpan(ids).first(left), pool);
   entries_.insert(entries_.begin() + static_cast<ptrdiff_t>(place) + 1,
-                  MakeEntry(ids.subspan(at + 1), pool));
+                  MakeEntry(absl::MakeSpan(ids).subspan(left), pool));
 }
 
 bool PostingList::Erase(uint32_t id, BlockPool& pool) {

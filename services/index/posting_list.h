@@ -19,15 +19,19 @@ namespace arkshare {
 // where adding one is writing a byte or two. Not thread-safe.
 class PostingList {
  public:
-  // Whether it was not there.
-  bool Insert(uint32_t id, BlockPool& pool);
+  // Whether it was not there. `place` is what Prefetch yielded, of this list as it is or as it was.
+  bool Insert(uint32_t id, size_t place, BlockPool& pool);
+  bool Insert(uint32_t id, BlockPool& pool) { return Insert(id, 0, pool); }
   // Whether it was there.
   bool Erase(uint32_t id, BlockPool& pool);
   void Clear(BlockPool& pool);
-  // Fetches into the cache what Prefetch reads, and then what Insert changes.
+  // Fetches into the cache what Prefetch reads.
   void PrefetchPlaces() const { __builtin_prefetch(entries_.data() + entries_.size() / 2); }
-  void Prefetch(uint32_t id) const {
-    if (!entries_.empty()) __builtin_prefetch(entries_[PlaceOf(id)].block);
+  // Fetches what Insert changes; yields where that is.
+  size_t Prefetch(uint32_t id) const {
+    const size_t place = PlaceOf(id);
+    if (!entries_.empty()) __builtin_prefetch(entries_[place].block);
+    return place;
   }
   size_t size() const { return size_; }
 
@@ -45,11 +49,16 @@ class PostingList {
   static Entry MakeEntry(absl::Span<const uint32_t> ids, BlockPool& pool);
   static void FreeBlock(Block* block, BlockPool& pool);
   static Ids Decode(const Entry& entry);
+  static uint8_t* Open(Entry& entry, size_t at, size_t more, BlockPool& pool);
   // False when it is full.
   static bool Append(Entry& entry, uint32_t id, BlockPool& pool);
   // The block that has `id` if any has: the last one that begins at or before it.
   size_t PlaceOf(uint32_t id) const;
-  void InsertWithin(size_t place, absl::Span<const uint32_t> ids, size_t at, BlockPool& pool);
+  bool IsPlaceOf(uint32_t id, size_t place) const;
+  // Whether it was not there; it is not behind the last one of the block.
+  bool InsertWithin(size_t place, uint32_t id, BlockPool& pool);
+  // Inserts it as the last one of the first half.
+  void Split(size_t place, uint32_t id, BlockPool& pool);
 
   std::vector<Entry> entries_;
   uint32_t size_ = 0;

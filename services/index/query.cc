@@ -94,12 +94,16 @@ std::string BookQuery::Fingerprint() const {
 }
 
 Words DistinctWords(absl::string_view folded) {
+  // So many are compared with each other; more are sorted.
+  constexpr size_t kFew = 12;
   Words words;
   while (!folded.empty()) {
     const size_t end = std::min(folded.find(' '), folded.size());
-    words.push_back(folded.substr(0, end));
+    const absl::string_view word = folded.substr(0, end);
+    if (words.size() >= kFew || !absl::c_linear_search(words, word)) words.push_back(word);
     folded.remove_prefix(std::min(end + 1, folded.size()));
   }
+  if (words.size() <= kFew) return words;
   std::sort(words.begin(), words.end());
   words.erase(std::unique(words.begin(), words.end()), words.end());
   return words;

@@ -74,7 +74,11 @@ class Shelf {
   bool IsGone(uint64_t number) const {
     return gone.Contains(number) || gone_earlier.Contains(number);
   }
-  bool Has(uint64_t number) const { return by_number.contains(number) || parts.contains(number); }
+  bool Has(uint64_t number) const {
+    // Most that are asked for are new, and larger than all others.
+    const bool old = !by_number.empty() && number <= by_number.rbegin()->first;
+    return (old && by_number.contains(number)) || parts.contains(number);
+  }
   // What it occupies: whole books and parts of books.
   size_t size() const { return by_number.size() + parts.size(); }
   PeerSummary Summary() const { return {info, by_number.size(), visible()}; }

@@ -1,6 +1,7 @@
 #include "services/index/word_table.h"
 
 #include <absl/container/inlined_vector.h>
+#include <absl/hash/hash.h>
 #include <absl/strings/match.h>
 
 #include <algorithm>
@@ -43,17 +44,33 @@ void WordTable::Add(absl::Span<const WordOfTitle> words) {
 // In rounds over all words: the memory of one is fetched while that of another is used.
 void WordTable::AddSome(absl::Span<const WordOfTitle> words) {
   absl::InlinedVector<size_t, kWordsAtOnce> hashes;
-  for (const auto& [text, title] : words) hashes.push_back(by_text_.Prefetch(text));
+  for (const auto& [text, title] : words) {
+    hashes.push_back(absl::HashOf(text));
+    by_text_.Prefetch(hashes.back());
+  }
+  absl::InlinedVector<uint32_t, kWordsAtOnce> guesses;
+  for (const size_t hash : hashes) {
+    const std::optional<uint32_t> guess = by_text_.Guess(hash);
+    if (!guess.has_value()) continue;
+    guesses.push_back(*guess);
+    __builtin_prefetch(&words_[*guess]);
+  }
+  for (const uint32_t guess : guesses) {
+    const Word& word = words_[guess];
+    __builtin_prefetch(word.text);
+    if ((word.titles & kMany) != 0) __builtin_prefetch(&lists_[word.titles & ~kMany]);
+  }
   struct Insertion {
     uint32_t list;
     uint32_t title;
+    size_t place = 0;
   };
   absl::InlinedVector<Insertion, kWordsAtOnce> insertions;
   for (size_t i = 0; i < words.size(); ++i) {
     const auto& [text, title] = words[i];
     const std::optional<uint32_t> known = by_text_.Find(text, hashes[i]);
     if (!known.has_value()) {
-      AddWord(text, title);
+      AddWord(text, hashes[i], title);
       continue;
     }
     Word& word = words_[*known];
@@ -63,11 +80,10 @@ void WordTable::AddSome(absl::Span<const WordOfTitle> words) {
       word.titles = kMany | lists_.Add(std::move(list));
     }
     insertions.push_back({word.titles & ~kMany, title});
-    __builtin_prefetch(&lists_[insertions.back().list]);
+    lists_[insertions.back().list].PrefetchPlaces();
   }
-  for (const auto& [list, title] : insertions) lists_[list].PrefetchPlaces();
-  for (const auto& [list, title] : insertions) lists_[list].Prefetch(title);
-  for (const auto& [list, title] : insertions) lists_[list].Insert(title, *pool_);
+  for (auto& [list, title, place] : insertions) place = lists_[list].Prefetch(title);
+  for (const auto& [list, title, place] : insertions) lists_[list].Insert(title, place, *pool_);
 }
 
 void WordTable::Remove(uint32_t title, absl::Span<const absl::string_view> words) {
@@ -88,9 +104,9 @@ void WordTable::Remove(uint32_t title, absl::Span<const absl::string_view> words
   }
 }
 
-void WordTable::AddWord(absl::string_view text, uint32_t title) {
+void WordTable::AddWord(absl::string_view text, size_t hash, uint32_t title) {
   const uint32_t id = words_.Add({StoreText(text, *pool_), title});
-  by_text_.Insert(text, id);
+  by_text_.Insert(hash, id);
   const Sought sought(text);
   in_order_.insert({static_cast<uint32_t>(sought.first_bytes >> 32),
                     static_cast<uint32_t>(sought.first_bytes), id});

@@ -54,6 +54,8 @@ class WordTable {
   struct TextOf {
     const WordTable* table;
     absl::string_view operator()(uint32_t word) const { return table->TextOfWord(word); }
+    void PrefetchRecord(uint32_t word) const { __builtin_prefetch(&table->words_[word]); }
+    void PrefetchKey(uint32_t word) const { __builtin_prefetch(table->words_[word].text); }
   };
   // In order of the words, most of which differ in their first bytes: the others need not be read.
   struct Ordered {
@@ -91,7 +93,7 @@ class WordTable {
   absl::string_view TextOfWord(uint32_t word) const;
   Postings PostingsOf(const Word& word) const;
   void AddSome(absl::Span<const WordOfTitle> words);
-  void AddWord(absl::string_view text, uint32_t title);
+  void AddWord(absl::string_view text, size_t hash, uint32_t title);
   void RemoveWord(uint32_t id);
 
   BlockPool* const pool_;
