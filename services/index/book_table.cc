@@ -1,5 +1,8 @@
 #include "services/index/book_table.h"
 
+#include <absl/container/inlined_vector.h>
+#include <absl/hash/hash.h>
+
 #include <algorithm>
 #include <bit>
 #include <string>

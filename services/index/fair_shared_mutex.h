@@ -36,8 +36,8 @@ class ABSL_LOCKABLE FairSharedMutex {
       writer_turn_.NotifyAll();
     }
   }
-  // For a writer in the midst of its work: lets those go first who wait now. It sleeps while they
-  // do; it does not yield, because whoever yields on a busy machine waits for a time slice of
+  // For a writer in the midst of its work: lets those go first who wait now, and sleeps until they
+  // have. The processor it keeps: whoever yields on a busy machine waits for a time slice of
   // everybody else.
   void GiveWay() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     Unlock();

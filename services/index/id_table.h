@@ -19,7 +19,8 @@ namespace arkshare {
 template <typename Key, typename KeyOf>
 class IdTable {
  public:
-  explicit IdTable(KeyOf key_of) : key_of_(key_of), parts_(kParts, Part(0, Hash{key_of}, Equal{key_of})) {}
+  explicit IdTable(KeyOf key_of)
+      : key_of_(key_of), parts_(kParts, Part(0, Hash{key_of}, Equal{key_of})) {}
 
   // `hash` is absl::HashOf(key), here and below.
   std::optional<uint32_t> Find(const Key& key, size_t hash) const {

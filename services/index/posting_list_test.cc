@@ -5,6 +5,7 @@
 
 #include <random>
 #include <set>
+#include <utility>
 #include <vector>
 
 namespace arkshare {
@@ -41,6 +42,24 @@ TEST(PostingListTest, OneNumberStandsForAListOfOne) {
   cursor.Seek(8);
   EXPECT_TRUE(cursor.done());
   EXPECT_TRUE(PostingCursor(Postings()).done());
+}
+
+TEST(PostingListTest, APlaceMayBeFromBeforeOthersCame) {
+  std::mt19937 random(7);
+  BlockPool pool;
+  PostingList list;
+  std::set<uint32_t> expected;
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::pair<uint32_t, size_t>> places;
+    for (int i = 0; i < 50; ++i) {
+      const auto id = static_cast<uint32_t>(random() % 20'000);
+      places.emplace_back(id, list.Prefetch(id));
+    }
+    for (const auto& [id, place] : places) {
+      EXPECT_EQ(list.Insert(id, place, pool), expected.insert(id).second);
+    }
+  }
+  EXPECT_THAT(All(list), ElementsAreArray(expected));
 }
 
 // Like the numbers of titles: in each of some ranges they only grow, and some go and come back.

@@ -1,5 +1,6 @@
 #include "services/index/query.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,6 +11,10 @@
 
 namespace arkshare {
 namespace {
+
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+using testing::UnorderedElementsAreArray;
 
 v1::SearchRequest ByKeywords(const std::string& text) {
   v1::SearchRequest request;
@@ -37,6 +42,19 @@ TEST(QueryTest, WholeWordsAndShortNamesFitBetter) {
   EXPECT_EQ(fit({"moby"}), std::nullopt);
   EXPECT_LT(*fit({"moby", "dick", "epub", "2"}), *fit({"moby", "dickens"}));
   EXPECT_LT(*fit({"moby", "dick"}), *fit({"moby", "dick", "epub"}));
+}
+
+TEST(QueryTest, EachWordOfANameCountsOnce) {
+  EXPECT_THAT(DistinctWords(""), IsEmpty());
+  EXPECT_THAT(DistinctWords("b a b"), UnorderedElementsAre("a", "b"));
+  std::string folded;
+  std::vector<std::string> words;
+  for (int i = 0; i < 40; ++i) {
+    words.push_back("w" + std::to_string(i % 20));
+    folded += (i == 0 ? "" : " ") + words.back();
+  }
+  words.resize(20);
+  EXPECT_THAT(DistinctWords(folded), UnorderedElementsAreArray(words));
 }
 
 TEST(QueryTest, NameAndContentMatchExactly) {
