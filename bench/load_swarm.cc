@@ -2,6 +2,7 @@
 
 #include <absl/random/random.h>
 #include <absl/strings/str_cat.h>
+#include <grpcpp/generic/generic_stub.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -37,6 +38,11 @@ double Random(double from, double to) {
 std::string NameOf(const absl::Status& status) {
   const absl::string_view reason = ReasonName(GetReason(status));
   return std::string(reason.empty() ? absl::StatusCodeToString(status.code()) : reason);
+}
+
+grpc::ByteBuffer ToBytes(const v1::AnnounceRequest& request) {
+  const grpc::Slice slice(request.SerializeAsString());
+  return grpc::ByteBuffer(&slice, 1);
 }
 
 // A peer's own connection. Ten thousand of MakeChannel's would take a third of this machine for
@@ -135,14 +141,16 @@ void Swarm::Count(const std::string& what) {
   ++counts_[what];
 }
 
-// One Announce stream. Deletes itself when it is done.
-class SwarmPeer::Stream
-    : public grpc::ClientBidiReactor<v1::AnnounceRequest, v1::AnnounceResponse> {
+// One Announce stream. Deletes itself when it is done. Sends bytes, so that a snapshot is made
+// once.
+class SwarmPeer::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, v1::AnnounceResponse> {
  public:
-  Stream(SwarmPeer* peer, v1::IndexService::Stub& stub, uint64_t life, const std::string& token)
+  Stream(SwarmPeer* peer, std::shared_ptr<grpc::Channel> channel, uint64_t life,
+         const std::string& token)
       : peer_(*peer), life_(life) {
     context_.AddMetadata("authorization", absl::StrCat("Bearer ", token));
-    stub.async()->Announce(&context_, this);
+    grpc::TemplatedGenericStub<grpc::ByteBuffer, v1::AnnounceResponse>(std::move(channel))
+        .PrepareBidiStreamingCall(&context_, "/arkshare.v1.IndexService/Announce", {}, this);
     // Beats are written from outside.
     AddHold();
     StartRead(&response_);
@@ -150,9 +158,9 @@ class SwarmPeer::Stream
   }
 
   // Only while it is its peer's stream, under that one's lock. Drops what comes too fast.
-  bool Write(v1::AnnounceRequest request) {
+  bool Write(grpc::ByteBuffer request) {
     if (writing_.exchange(true)) return false;
-    request_ = std::move(request);
+    request_.Swap(&request);
     StartWrite(&request_);
     return true;
   }
@@ -179,7 +187,7 @@ class SwarmPeer::Stream
   SwarmPeer& peer_;
   const uint64_t life_;
   grpc::ClientContext context_;
-  v1::AnnounceRequest request_;
+  grpc::ByteBuffer request_;
   v1::AnnounceResponse response_;
   std::atomic<bool> writing_ = false;
 };
@@ -188,8 +196,8 @@ SwarmPeer::SwarmPeer(Swarm* swarm, size_t number, std::shared_ptr<grpc::Channel>
     : swarm_(*swarm),
       number_(number),
       own_connection_(channel == nullptr),
-      stub_(v1::IndexService::NewStub(own_connection_ ? Connect(swarm_.options().index)
-                                                      : std::move(channel))) {}
+      channel_(own_connection_ ? Connect(swarm_.options().index) : std::move(channel)),
+      stub_(v1::IndexService::NewStub(channel_)) {}
 
 std::shared_ptr<v1::IndexService::Stub> SwarmPeer::stub() const {
   MutexLock lock(&mutex_);
@@ -212,12 +220,13 @@ bool SwarmPeer::State(v1::Statement statement) {
   request.set_first_sequence(stated_ + 1);
   *request.add_statements() = std::move(statement);
   request.set_free_slots(8);
-  if (!stream_->Write(std::move(request))) return false;
+  if (!stream_->Write(ToBytes(request))) return false;
   ++stated_;
   return true;
 }
 
-v1::AnnounceRequest SwarmPeer::Snapshot() const {
+const grpc::ByteBuffer& SwarmPeer::SnapshotLocked() {
+  if (snapshot_.Valid()) return snapshot_;
   v1::AnnounceRequest request;
   request.set_first_sequence(1);
   for (size_t book = 0; book < swarm_.options().books; ++book) {
@@ -228,7 +237,8 @@ v1::AnnounceRequest SwarmPeer::Snapshot() const {
   }
   request.set_snapshot_complete(true);
   request.set_free_slots(8);
-  return request;
+  snapshot_ = ToBytes(request);
+  return snapshot_;
 }
 
 void SwarmPeer::Join() {
@@ -294,11 +304,10 @@ void SwarmPeer::RetryLocked(const absl::Status& status, void (SwarmPeer::*step)(
   broken_ = own_connection_ && GetReason(status) == Reason::kIndexUnreachable;
 }
 
-v1::IndexService::Stub& SwarmPeer::StubLocked() {
-  if (std::exchange(broken_, false)) {
-    stub_ = v1::IndexService::NewStub(Connect(swarm_.options().index));
-  }
-  return *stub_;
+void SwarmPeer::ConnectLocked() {
+  if (!std::exchange(broken_, false)) return;
+  channel_ = Connect(swarm_.options().index);
+  stub_ = v1::IndexService::NewStub(channel_);
 }
 
 void SwarmPeer::LaterLocked(absl::Duration from, absl::Duration to, void (SwarmPeer::*step)()) {
@@ -323,7 +332,8 @@ void SwarmPeer::RegisterLocked() {
   call->request.set_requested_peer_id(peer_id_);
   call->request.set_registration_id(registration_id_);
   call->request.set_keep_session(true);
-  StubLocked().async()->Register(
+  ConnectLocked();
+  stub_->async()->Register(
       &call->context, &call->request, &call->response,
       [this, call, life = life_](const grpc::Status& status) {
         OnRegistered(life, FromGrpcStatus(status, "the index", Reason::kIndexUnreachable),
@@ -348,7 +358,10 @@ void SwarmPeer::OnRegistered(uint64_t life, const absl::Status& status,
   AnnounceLocked();
 }
 
-void SwarmPeer::AnnounceLocked() { stream_ = new Stream(this, StubLocked(), life_, token_); }
+void SwarmPeer::AnnounceLocked() {
+  ConnectLocked();
+  stream_ = new Stream(this, channel_, life_, token_);
+}
 
 void SwarmPeer::OnAcknowledged(Stream* stream, uint64_t number) {
   MutexLock lock(&mutex_);
@@ -357,7 +370,7 @@ void SwarmPeer::OnAcknowledged(Stream* stream, uint64_t number) {
     stream->welcomed = true;
     // A stream that was broken goes on where it was.
     if (number == 0) {
-      stream->Write(Snapshot());
+      stream->Write(SnapshotLocked());
       stated_ = swarm_.options().books;
     } else {
       BeatLocked();
@@ -376,7 +389,7 @@ void SwarmPeer::BeatLocked() {
   beat.set_free_slots(8);
   last_sent_ = Now();
   last_acknowledged_ = absl::InfiniteFuture();
-  if (!stream_->Write(std::move(beat))) swarm_.Count("beats that did not get through");
+  if (!stream_->Write(ToBytes(beat))) swarm_.Count("beats that did not get through");
 }
 
 void SwarmPeer::ScheduleBeatLocked() {

@@ -7,6 +7,7 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 #include <grpcpp/channel.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include <atomic>
 #include <cstddef>
@@ -109,12 +110,12 @@ class SwarmPeer {
   void LaterLocked(absl::Duration from, absl::Duration to, void (SwarmPeer::*step)())
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Connects again where it must.
-  v1::IndexService::Stub& StubLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ConnectLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The same once more after a failure: when the index says, or after twice the delay of before.
   void RetryLocked(const absl::Status& status, void (SwarmPeer::*step)())
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetOnlineLocked(bool online) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  v1::AnnounceRequest Snapshot() const;
+  const grpc::ByteBuffer& SnapshotLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Swarm& swarm_;
   const size_t number_;
@@ -123,7 +124,10 @@ class SwarmPeer {
   const bool own_connection_;
 
   mutable Mutex mutex_;
+  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
+  // Made once: ten thousand machines would each make their own.
+  grpc::ByteBuffer snapshot_ ABSL_GUARDED_BY(mutex_);
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // its connection is
   bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
   bool online_ ABSL_GUARDED_BY(mutex_) = false;

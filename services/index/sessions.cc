@@ -288,7 +288,7 @@ uint32_t Sessions::ChooseIdLocked(const PublicKey& key, uint32_t requested) cons
   if (peer_ids_.has_value()) last = peer_ids_->IdOf(key);
   if (last.has_value() && is_free(*last)) return *last;
   uint32_t id = 1;
-  while (!is_free(id) || (peer_ids_.has_value() && peer_ids_->KeyOf(id).has_value())) ++id;
+  while ((peer_ids_.has_value() && peer_ids_->KeyOf(id).has_value()) || !is_free(id)) ++id;
   return id;
 }
 

@@ -333,6 +333,7 @@ Announcer::StreamEnd Announcer::Announce() {
     case Reason::kSessionSuperseded:
       return StreamEnd::kSuperseded;
     case Reason::kIndexUnreachable:
+    case Reason::kShuttingDown:  // for a restart, perhaps, which the session outlives
     case Reason::kStreamReplaced:
       return StreamEnd::kBroken;
     default:

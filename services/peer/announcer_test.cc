@@ -26,8 +26,8 @@ class FakeIndex : public v1::IndexService::Service {
   struct Answer {
     absl::Status status;
     bool reachable = true;
-    // Is killed after the session's snapshot, and comes back with the session but nothing stated.
-    bool restarts = false;
+    // How the stream ends after the snapshot; then the session is there still, but nothing stated.
+    grpc::Status restart;
   };
   explicit FakeIndex(std::vector<Answer> script, absl::Duration lease)
       : script_(std::move(script)), lease_(lease) {
@@ -69,7 +69,7 @@ class FakeIndex : public v1::IndexService::Service {
     *response->mutable_lease() =
         google::protobuf::util::TimeUtil::MillisecondsToDuration(absl::ToInt64Milliseconds(lease_));
     acknowledged_ = 0;
-    restarting_ = answer.restarts;
+    restart_ = answer.restart;
     response->mutable_reachability()->set_reachable(answer.reachable);
     response->mutable_reachability()->set_message(answer.reachable ? "" : "open this port");
     return grpc::Status::OK;
@@ -92,9 +92,9 @@ class FakeIndex : public v1::IndexService::Service {
       snapshot_of_ = token;
       ++snapshots_;
       changed_.NotifyAll();
-      if (!std::exchange(restarting_, false)) continue;
+      if (restart_.ok()) continue;
       acknowledged_ = 0;
-      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "killed");
+      return std::exchange(restart_, grpc::Status::OK);
     }
     return grpc::Status::OK;
   }
@@ -128,7 +128,7 @@ class FakeIndex : public v1::IndexService::Service {
   std::string snapshot_of_ ABSL_GUARDED_BY(mutex_);
   size_t snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool restarting_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::Status restart_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<RpcServer> server_;
 };
 
@@ -199,10 +199,15 @@ TEST_F(AnnouncerTest, AnIndexThatHasKeptTheSessionIsToldEverythingAnew) {
   disk_.List("one", FakeBook::OfSize(10, 1));
   disk_.List("two", FakeBook::OfSize(10, 2));
   // So long that the stream comes back within it.
-  Start({{absl::OkStatus(), /*reachable=*/true, /*restarts=*/true}}, absl::Minutes(1));
-  EXPECT_TRUE(fake_->AwaitSnapshots(2));
-  EXPECT_EQ(fake_->acknowledged(), 2u);
-  EXPECT_EQ(fake_->registered(), 1u);
+  const grpc::Status killed(grpc::StatusCode::UNAVAILABLE, "the connection broke");
+  const grpc::Status stopped = ToGrpcStatus(MakeError(Reason::kShuttingDown, "back soon"));
+  for (const grpc::Status& restart : {killed, stopped}) {
+    Start({{absl::OkStatus(), /*reachable=*/true, restart}}, absl::Minutes(1));
+    EXPECT_TRUE(fake_->AwaitSnapshots(2));
+    EXPECT_EQ(fake_->acknowledged(), 2u);
+    EXPECT_EQ(fake_->registered(), 1u);
+    announcer_.reset();
+  }
 }
 
 }  // namespace
