@@ -27,7 +27,7 @@ class FakeIndex : public v1::IndexService::Service {
     absl::Status status;
     bool reachable = true;
     // How the stream ends after the snapshot; then the session is there still, but nothing stated.
-    grpc::Status restart;
+    grpc::Status restart = grpc::Status::OK;
   };
   explicit FakeIndex(std::vector<Answer> script, absl::Duration lease)
       : script_(std::move(script)), lease_(lease) {
