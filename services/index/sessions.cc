@@ -130,6 +130,8 @@ Sessions::SessionPtr Sessions::TakeBackLocked(const std::string& token, Later& l
   registration.peer.policy = kept->session.policy;
   const SessionPtr session = BeginLocked(std::move(registration), token, later);
   session->stating = false;
+  // The others are on their way: a crowd may take longer than a lease.
+  take_back_until_ = clock_->Monotonic() + lease_;
   later.Do([peer_id = session->peer_id] { spdlog::info("taken back peer={}", peer_id); });
   return session;
 }

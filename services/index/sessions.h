@@ -77,7 +77,7 @@ class Sessions {
   };
   // Shows the peer's books. An older stream of the session ends with STREAM_REPLACED. A peer that
   // is at another `host` than it was seen at gets SESSION_UNKNOWN: its address has to be learnt
-  // anew. Within a lease of the start also takes back a session of the index's former process.
+  // anew. Also takes back a session of the index's former process, until none has come for a lease.
   absl::StatusOr<StreamStart> OpenStream(const std::string& token, const std::string& host,
                                          EndStream end_stream);
   // The number of the last statement that has been applied. SEQUENCE_GAP, LIMIT_EXCEEDED,
@@ -154,9 +154,9 @@ class Sessions {
   std::deque<std::string> superseded_order_ ABSL_GUARDED_BY(mutex_);
   std::optional<PeerIds> peer_ids_ ABSL_GUARDED_BY(mutex_);
   bool ids_changed_ ABSL_GUARDED_BY(mutex_) = false;
-  // Sessions of the former process are taken back until a lease after the start, then dropped.
+  // Sessions of the former process are taken back until none has come for a lease, then dropped.
   bool taking_back_ ABSL_GUARDED_BY(mutex_);
-  const absl::Time take_back_until_;
+  absl::Time take_back_until_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t next_stream_ ABSL_GUARDED_BY(mutex_) = 1;
   std::atomic<uint64_t> lapsed_count_ = 0;

@@ -245,11 +245,13 @@ TEST_F(KeptSessionsTest, OnlyStandingSessionsOfPeersThatWereReachedAndWishItAreK
   EXPECT_EQ(Register(4).peer_id, 4u);
 }
 
-TEST_F(KeptSessionsTest, TheyAreKeptForOneLease) {
+TEST_F(KeptSessionsTest, TheyAreKeptUntilNoneHasComeForALease) {
   const std::string back = RegisterToKeep(1, 1);
   const std::string late = RegisterToKeep(2, 2);
   Restart();
+  clock_.Advance(kLease - absl::Milliseconds(1));
   const auto stream = Come(back, "10.0.0.1");
+  ASSERT_TRUE(stream.ok()) << stream.status();
   clock_.Advance(kLease - absl::Milliseconds(1));
   ASSERT_TRUE(Beat(back, Stream{stream->stream_id}).ok());
   clock_.Advance(absl::Milliseconds(1));
