@@ -170,6 +170,7 @@ class IndexService::AnnounceReactor
         Apply(message);
       } else {
         // Two streams would otherwise hold both of gRPC's threads, and searches wait.
+        service_->sessions_->HoldLease(token_);
         deferred_ = std::move(message);
         service_->work_.Add([this] {
           Apply(std::exchange(deferred_, absl::CancelledError()));

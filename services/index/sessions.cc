@@ -165,6 +165,14 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
   return StreamStart{session.stream_id, session.applied};
 }
 
+void Sessions::HoldLease(const std::string& token) {
+  Later later;
+  MutexLock lock(&mutex_);
+  if (const absl::StatusOr<SessionPtr> found = FindLocked(token, later); found.ok()) {
+    (*found)->lease_held = true;
+  }
+}
+
 // A stream that is replaced while its message waits here does no harm: what it states was repeated
 // by the next one, and counts once.
 absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stream_id,
@@ -176,6 +184,7 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
     absl::StatusOr<SessionPtr> found = FindLocked(token, later);
     if (!found.ok()) return found.status();
     session = *std::move(found);
+    session->lease_held = false;
     if (session->stream_id != stream_id || !session->end_stream) {
       return MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place");
     }
@@ -336,6 +345,10 @@ void Sessions::ExpireLocked(Later& later) {
   if (taking_back_ && now >= take_back_until_) DropFormerLocked();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const SessionPtr session = by_token_.at(deadlines_.begin()->second->token);
+    if (session->lease_held) {
+      RenewLocked(*session);
+      continue;
+    }
     ++lapsed_count_;
     later.Do([peer_id = session->peer_id] { spdlog::info("lease lapsed peer={}", peer_id); });
     EndLocked(session, SessionUnknown(), later);

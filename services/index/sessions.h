@@ -80,6 +80,9 @@ class Sessions {
   // anew. Also takes back a session of the index's former process, until none has come for a lease.
   absl::StatusOr<StreamStart> OpenStream(const std::string& token, const std::string& host,
                                          EndStream end_stream);
+  // A message of the session has come, but has to wait: until Apply is called for it the peer is
+  // not silent, however long that takes.
+  void HoldLease(const std::string& token);
   // The number of the last statement that has been applied. SEQUENCE_GAP, LIMIT_EXCEEDED,
   // INVALID_FIELD; STREAM_REPLACED for a stream that is not the session's last.
   absl::StatusOr<uint64_t> Apply(const std::string& token, uint64_t stream_id,
@@ -112,6 +115,7 @@ class Sessions {
     bool stating = true;  // since its registration, or its first message after it was taken back
     Catalog::ShelfPtr shelf;
     absl::Time deadline;
+    bool lease_held = false;
     uint64_t stream_id = 0;
     EndStream end_stream;  // empty when no stream stands
     // Held while a message of the session is applied, and taken before the lock of them all: what a

@@ -397,6 +397,17 @@ TEST_F(SessionsTest, EveryMessageRenewsTheLease) {
   EXPECT_THAT(Peers(), ElementsAre(1));
 }
 
+TEST_F(SessionsTest, NobodyIsSilentWhoseMessageWaits) {
+  const auto peer = Register(1);
+  const Stream stream = Open(peer.token);
+  sessions_->HoldLease(peer.token);
+  clock_.Advance(kLease * 5);
+  sessions_->Expire();
+  ASSERT_TRUE(Beat(peer.token, stream).ok());
+  clock_.Advance(kLease);
+  EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown) << "applied, and silent since";
+}
+
 TEST_F(SessionsTest, ALapsedSessionIsUnknownEvenBeforeAnybodyNoticed) {
   const auto one = Register(1);
   clock_.Advance(kLease);
