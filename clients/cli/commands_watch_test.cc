@@ -165,15 +165,21 @@ TEST_F(WatchTest, WithoutAnIndexAtTheStartItFails) {
 }
 
 TEST_F(WatchTest, SendsTheQueryAndStopsAtARefusal) {
-  v1::WatchRequest seen;
+  Mutex mutex;
+  v1::WatchRequest last;
   index_.SetWatchScript([&](const v1::WatchRequest& request, grpc::ServerContext*, Writer*) {
-    seen = request;
+    MutexLock lock(&mutex);
+    last = request;
     return ToGrpcStatus(MakeError(Reason::kQueryEmpty, "no word in it"));
   });
+  const auto seen = [&] {
+    MutexLock lock(&mutex);
+    return last;
+  };
   EXPECT_EQ(RunWatch(*session_, {.words = {"war", "peace"}}), kUsage);
-  EXPECT_EQ(seen.keywords(), "war peace");
+  EXPECT_EQ(seen().keywords(), "war peace");
   EXPECT_EQ(RunWatch(*session_, {.name = "Bu\u0308cher"}), kUsage);
-  EXPECT_EQ(seen.name(), "Bücher");
+  EXPECT_EQ(seen().name(), "Bücher");
   EXPECT_EQ(RunWatch(*session_, {.name = "../x"}), kUsage);
   EXPECT_EQ(index_.calls(), 2);
 }
