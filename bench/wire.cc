@@ -16,6 +16,7 @@
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/download_stream.h"
 #include "lib/rpc/server.h"
 
 namespace {
@@ -27,27 +28,29 @@ constexpr uint64_t kChunkBytes = 1024 * 1024;
 // Reads and sends as the peer's FileService does, and leaves out everything else.
 class Sender : public v1::FileService::Service {
  public:
-  Sender(int file, uint64_t size) : file_(file), size_(size) {}
+  Sender(int file, uint64_t size) : file_(file), size_(size) {
+    MarkMethodStreamed(DownloadMethodIndex(),
+                       NewDownloadHandler([this](grpc::ServerContext* /*context*/,
+                                                 DownloadStream* stream) { return Send(stream); }));
+  }
 
-  grpc::Status Download(grpc::ServerContext* /*context*/, const v1::DownloadRequest* /*request*/,
-                        grpc::ServerWriter<v1::DownloadResponse>* writer) override {
-    v1::DownloadResponse response;
+ private:
+  grpc::Status Send(DownloadStream* stream) {
+    v1::DownloadRequest request;
+    if (!stream->Read(&request)) return grpc::Status::CANCELLED;
     for (uint64_t offset = 0; offset < size_;) {
       const uint64_t n = std::min(kChunkBytes, size_ - offset);
-      v1::DownloadResponse::Chunk* chunk = response.mutable_chunk();
-      chunk->set_offset(offset);
-      chunk->mutable_data()->resize(n);
-      if (pread(file_, chunk->mutable_data()->data(), n, static_cast<off_t>(offset)) !=
+      const ChunkFrame chunk(offset, n);
+      if (pread(file_, chunk.data().data(), n, static_cast<off_t>(offset)) !=
           static_cast<ssize_t>(n)) {
         return {grpc::StatusCode::INTERNAL, "the file cannot be read"};
       }
-      if (!writer->Write(response)) return grpc::Status::CANCELLED;
+      if (!stream->Write(chunk)) return grpc::Status::CANCELLED;
       offset += n;
     }
     return grpc::Status::OK;
   }
 
- private:
   const int file_;
   const uint64_t size_;
 };

@@ -87,7 +87,12 @@ bool RegistrationGate::Vouches(absl::string_view registration_id) const {
 }
 
 FileService::FileService(Parts parts, PrivateKey key)
-    : parts_(parts), key_(std::move(key)), boot_id_(RandomBytes(16)) {}
+    : parts_(parts), key_(std::move(key)), boot_id_(RandomBytes(16)) {
+  MarkMethodStreamed(DownloadMethodIndex(), NewDownloadHandler([this](grpc::ServerContext* context,
+                                                                      DownloadStream* stream) {
+                       return ToGrpcStatus(Serve(context, stream));
+                     }));
+}
 
 grpc::Status FileService::Ping(grpc::ServerContext*, const v1::PingRequest* request,
                                v1::PingResponse* response) {
@@ -147,14 +152,13 @@ absl::StatusOr<std::vector<Sha256Digest>> FileService::PiecesOf(const ContentId&
   return std::move(hashed->pieces);
 }
 
-grpc::Status FileService::Download(grpc::ServerContext* context, const v1::DownloadRequest* request,
-                                   grpc::ServerWriter<v1::DownloadResponse>* writer) {
-  return ToGrpcStatus(Serve(context, *request, writer));
-}
-
 // The source's story of one download: find the book, wait for a slot, send the range.
-absl::Status FileService::Serve(grpc::ServerContext* context, const v1::DownloadRequest& request,
-                                grpc::ServerWriter<v1::DownloadResponse>* writer) {
+absl::Status FileService::Serve(grpc::ServerContext* context, DownloadStream* stream) {
+  IdleWatchdog::Watch watch(parts_.watchdog, kStallLimit, [context] { context->TryCancel(); });
+  v1::DownloadRequest request;
+  if (!stream->Read(&request)) {
+    return MakeError(Reason::kInvalidField, "the request cannot be read");
+  }
   absl::StatusOr<ContentId> id = FromProto(request.content());
   if (!id.ok()) return id.status();
   if (request.read_offset() > id->size) {
@@ -167,7 +171,6 @@ absl::Status FileService::Serve(grpc::ServerContext* context, const v1::Download
   const std::shared_ptr<PartialBook> partial = book.ok() ? nullptr : parts_.partials->Find(*id);
   if (!book.ok() && partial == nullptr) return book.status();
 
-  IdleWatchdog::Watch watch(parts_.watchdog, kStallLimit, [context] { context->TryCancel(); });
   v1::DownloadResponse response;
   uint64_t offset = request.read_offset();
   uint64_t end = id->size;
@@ -178,14 +181,14 @@ absl::Status FileService::Serve(grpc::ServerContext* context, const v1::Download
       parts_.queue->Enter(context->peer(), end - offset, [&](const UploadQueue::Place& place) {
         *response.mutable_queued() = ToProto(place);
         watch.Progress();
-        return !context->IsCancelled() && writer->Write(response);
+        return !context->IsCancelled() && stream->Write(response);
       });
   if (!slot.ok()) return slot.status();
 
   *response.mutable_header()->mutable_content() = ToProto(*id);
   response.mutable_header()->set_range_offset(offset);
   response.mutable_header()->set_range_length(end - offset);
-  if (!writer->Write(response)) return absl::CancelledError("the receiver has gone");
+  if (!stream->Write(response)) return absl::CancelledError("the receiver has gone");
 
   const std::function<bool()> wanted = [&] {
     watch.Progress();
@@ -202,14 +205,11 @@ absl::Status FileService::Serve(grpc::ServerContext* context, const v1::Download
       book = parts_.library->OpenForServing(*id);
       if (!book.ok()) return book.status();
     }
-    v1::DownloadResponse::Chunk* chunk = response.mutable_chunk();
-    chunk->set_offset(offset);
-    chunk->mutable_data()->resize(n);
-    const auto out = absl::MakeSpan(reinterpret_cast<uint8_t*>(chunk->mutable_data()->data()), n);
-    absl::Status read =
-        partial == nullptr ? ReadServed(*book, offset, out) : ReadPartial(*partial, offset, out);
+    const ChunkFrame chunk(offset, n);
+    absl::Status read = partial == nullptr ? ReadServed(*book, offset, chunk.data())
+                                           : ReadPartial(*partial, offset, chunk.data());
     if (!read.ok()) return read;
-    if (!writer->Write(response)) return absl::CancelledError("the receiver has gone");
+    if (!stream->Write(chunk)) return absl::CancelledError("the receiver has gone");
     watch.Progress();
     offset += n;
   }

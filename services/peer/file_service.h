@@ -7,6 +7,7 @@
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/core/key.h"
+#include "lib/rpc/download_stream.h"
 #include "services/peer/handover.h"
 #include "services/peer/hash_cache.h"
 #include "services/peer/idle_watchdog.h"
@@ -51,8 +52,6 @@ class FileService final : public v1::FileService::Service {
                     v1::PingResponse* response) override;
   grpc::Status GetManifest(grpc::ServerContext* context, const v1::GetManifestRequest* request,
                            v1::GetManifestResponse* response) override;
-  grpc::Status Download(grpc::ServerContext* context, const v1::DownloadRequest* request,
-                        grpc::ServerWriter<v1::DownloadResponse>* writer) override;
   grpc::Status WatchPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest* request,
                            grpc::ServerWriter<v1::WatchPiecesResponse>* writer) override;
   grpc::Status DownloadMany(grpc::ServerContext* context, const v1::DownloadManyRequest* request,
@@ -63,8 +62,8 @@ class FileService final : public v1::FileService::Service {
                        v1::ConfirmResponse* response) override;
 
  private:
-  absl::Status Serve(grpc::ServerContext* context, const v1::DownloadRequest& request,
-                     grpc::ServerWriter<v1::DownloadResponse>* writer);
+  // Download.
+  absl::Status Serve(grpc::ServerContext* context, DownloadStream* stream);
   absl::Status ServeMany(grpc::ServerContext* context, const v1::DownloadManyRequest& request,
                          grpc::ServerWriter<v1::DownloadManyResponse>* writer);
   absl::Status ReadSmall(const ContentId& id, std::string* out);
