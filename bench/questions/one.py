@@ -36,6 +36,14 @@ def raw_tcp(stage):
     return stage.time_commands([[receiver, "file", *where, stage.path("b0000")]], size)
 
 
+def raw_tcp_verified(stage):
+    size = stage.lab.options.size
+    where = programs.raw_tcp(stage, os.path.join(stage.lab.books(1, size), "b0000"))
+    receiver = stage.lab.program("arkshare-bench-raw-tcp")
+    return stage.time_commands(
+        [[receiver, "verify", *where, stage.path("b0000"), str(size)]], size)
+
+
 def nginx_curl(stage):
     size = stage.lab.options.size
     url = programs.nginx(stage, stage.lab.books(1, size))
@@ -70,10 +78,11 @@ def aria2(stage):
                                  "-o", "b0000", url + "b0000"]], size)
 
 
-COPY, MOVE = "arkshare, copy", "arkshare, move"
+COPY, MOVE, BOUND = "arkshare, copy", "arkshare, move", "raw TCP × 2, our hasher"
 CONTENDERS = [
     (COPY, arkshare("copy")), (MOVE, arkshare("move")), ("raw TCP", raw_tcp),
-    ("nginx, curl", nginx_curl), ("nginx, curl, openssl dgst", nginx_curl_openssl),
+    (BOUND, raw_tcp_verified), ("nginx, curl", nginx_curl),
+    ("nginx, curl, openssl dgst", nginx_curl_openssl),
     ("libtorrent v2", libtorrent), ("rsync daemon", rsync), ("nginx, aria2c", aria2)]
 
 
@@ -91,6 +100,7 @@ def run(lab):
         Target("speed ÷ libtorrent v2", speed_ratio(rows, COPY, "libtorrent v2"), at_least=3),
         Target("speed ÷ nginx, curl", speed_ratio(rows, COPY, "nginx, curl"), at_least=1.5),
         Target("speed ÷ raw TCP", speed_ratio(rows, COPY, "raw TCP"), at_least=0.65),
+        Target(f"speed ÷ {BOUND}", speed_ratio(rows, COPY, BOUND)),
         Target("CPU-seconds a GiB, both sides", cpu and cpu * GIB / lab.options.size, at_most=1.2),
         *(Target(f"{name}: {label}", extra(rows, name, label), at_most=96)
           for name in (COPY, MOVE) for label in grew)]
