@@ -6,16 +6,24 @@
 namespace arkshare {
 namespace {
 
-std::tuple<Fit, int, absl::string_view, const ContentId&> RankOf(const SearchKey& key) {
-  return {key.fit, key.unpopularity, key.name, key.content};
+using Rank = std::tuple<Fit, int, uint32_t, absl::string_view, const ContentId&>;
+
+Rank RankOf(const SearchKey& key) {
+  return {key.fit, key.unpopularity, key.shuffle, key.name, key.content};
 }
 
 }  // namespace
 
-void BestKeys::Offer(const Fit& fit, int unpopularity, absl::string_view name,
+// FNV-1a (draft-eastlake-fnv); the highest bits depend on every character.
+uint32_t ShuffleOf(absl::string_view name) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return static_cast<uint32_t>(hash >> (64 - kShuffleBits));
+}
+
+void BestKeys::Offer(const Fit& fit, int unpopularity, uint32_t shuffle, absl::string_view name,
                      const ContentId& content) {
-  using Rank = std::tuple<Fit, int, absl::string_view, const ContentId&>;
-  const Rank rank(fit, unpopularity, name, content);
+  const Rank rank(fit, unpopularity, shuffle, name, content);
   if (after_.has_value() && rank <= RankOf(*after_)) return;
   const auto place = std::lower_bound(
       keys_.begin(), keys_.end(), rank,
@@ -24,7 +32,7 @@ void BestKeys::Offer(const Fit& fit, int unpopularity, absl::string_view name,
   const size_t at = static_cast<size_t>(place - keys_.begin());
   if (full()) keys_.pop_back();
   keys_.insert(keys_.begin() + static_cast<ptrdiff_t>(at),
-               {fit, unpopularity, std::string(name), content});
+               {fit, unpopularity, shuffle, std::string(name), content});
 }
 
 bool BestKeys::Excludes(const Fit& fit, int unpopularity) const {
@@ -33,15 +41,17 @@ bool BestKeys::Excludes(const Fit& fit, int unpopularity) const {
   return std::tie(fit, unpopularity) > std::tie(worst.fit, worst.unpopularity);
 }
 
-bool BestKeys::Excludes(const Fit& fit, int unpopularity, absl::string_view name) const {
+bool BestKeys::Excludes(const Fit& fit, int unpopularity, uint32_t shuffle) const {
   if (!full()) return false;
   const SearchKey& worst = keys_.back();
-  return std::tuple(fit, unpopularity, name) >
-         std::tuple(worst.fit, worst.unpopularity, absl::string_view(worst.name));
+  return std::tie(fit, unpopularity, shuffle) >
+         std::tie(worst.fit, worst.unpopularity, worst.shuffle);
 }
 
 void BestKeys::Merge(const BestKeys& other) {
-  for (const SearchKey& key : other.keys_) Offer(key.fit, key.unpopularity, key.name, key.content);
+  for (const SearchKey& key : other.keys_) {
+    Offer(key.fit, key.unpopularity, key.shuffle, key.name, key.content);
+  }
 }
 
 }  // namespace arkshare

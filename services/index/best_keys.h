@@ -20,22 +20,30 @@ namespace arkshare {
 struct SearchKey {
   Fit fit;
   int unpopularity = 0;  // coarse, so that it seldom changes; always 0 for exact searches
+  uint32_t shuffle = 0;  // ShuffleOf(name); always 0 for exact searches
   std::string name;
   ContentId content;
 
   auto operator<=>(const SearchKey&) const = default;
 };
 
+// Decides among names that fit equally well and have equally many holders. Hundreds of thousands
+// may, and by their names each of them would have to be read; these numbers stand close together.
+// kShuffleBits long; the same for a name always and everywhere.
+inline constexpr int kShuffleBits = 26;
+uint32_t ShuffleOf(absl::string_view name);
+
 // The best keys after a given one, without more than a page of them in memory.
 class BestKeys {
  public:
   BestKeys(size_t most, const std::optional<SearchKey>& after) : most_(most), after_(after) {}
 
-  void Offer(const Fit& fit, int unpopularity, absl::string_view name, const ContentId& content);
+  void Offer(const Fit& fit, int unpopularity, uint32_t shuffle, absl::string_view name,
+             const ContentId& content);
   // No name with this fit and this unpopularity, or worse ones, can be among the best any more.
   bool Excludes(const Fit& fit, int unpopularity) const;
-  // The same of one name.
-  bool Excludes(const Fit& fit, int unpopularity, absl::string_view name) const;
+  // The same of names with this shuffle.
+  bool Excludes(const Fit& fit, int unpopularity, uint32_t shuffle) const;
   // The best of both, each key once.
   void Merge(const BestKeys& other);
   bool full() const { return keys_.size() >= most_; }

@@ -91,8 +91,8 @@ EditionId BookTable::Add(const BookToAdd& book, Copy copy) {
     edition = editions_.Add({*title, Copies(copy), *book.content});
     AddEdition(*edition, book.content_hash);
   }
-  const int popularity = std::bit_width(editions_[*edition].copies.count());
-  if (popularity > Popularity(*title)) SetPopularity(*title, popularity);
+  const auto popularity = static_cast<uint32_t>(std::bit_width(editions_[*edition].copies.count()));
+  if (popularity > RankOf(*title).popularity) SetPopularity(*title, popularity);
   return *edition;
 }
 
@@ -111,14 +111,15 @@ void BookTable::Remove(EditionId id, Copy copy) {
   }
   if (!edition.copies.Remove(copy, pool_)) return;
   if (of_title_.IsOne(TitleAt(edition.title).editions)) {
-    SetPopularity(edition.title, std::bit_width(edition.copies.count()));
+    SetPopularity(edition.title, static_cast<uint32_t>(std::bit_width(edition.copies.count())));
   }
 }
 
-void BookTable::SetPopularity(TitleId title, int popularity) {
-  uint8_t& known = popularity_[WordsInId(title)][title & (FirstTitleOf(1) - 1)];
-  const bool was_popular = known >= kPopular;
-  known = static_cast<uint8_t>(popularity);
+void BookTable::SetPopularity(TitleId title, uint32_t popularity) {
+  Rank& rank = RankAt(title);
+  const bool was_popular = rank.popularity >= kPopular;
+  // A bit field narrows; bit_width of 32 bits fits.
+  rank.popularity = popularity & ((1U << (32 - kShuffleBits)) - 1);
   // Titles without words may have been added so on purpose.
   if (was_popular == (popularity >= kPopular) || WordsInId(title) == 0) return;
   const std::string folded = FoldedText(TextOf(title));
@@ -135,8 +136,9 @@ TitleId BookTable::AddTitle(const BookToAdd& book) {
   const Words words = DistinctWords(book.folded);
   const auto length = static_cast<uint32_t>(std::min<size_t>(words.size(), kMostWordsInId));
   const uint32_t place = titles_[length].Add({StoreText(book.name, pool_)});
-  popularity_[length].resize(std::max<size_t>(popularity_[length].size(), place + 1));
-  popularity_[length][place] = 0;
+  std::deque<Rank>& ranks = ranks_[length];
+  ranks.resize(std::max<size_t>(ranks.size(), place + 1));
+  ranks[place] = {.popularity = 0, .shuffle = ShuffleOf(book.name)};
   const TitleId title = FirstTitleOf(length) + place;
   by_name_.Insert(book.name_hash, title);
   for (const absl::string_view word : words) new_words_.push_back({word, title});

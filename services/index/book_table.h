@@ -10,11 +10,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
+#include "services/index/best_keys.h"
 #include "services/index/block_pool.h"
 #include "services/index/copies.h"
 #include "services/index/edition_groups.h"
@@ -37,7 +39,7 @@ inline uint32_t WordsInId(TitleId title) { return title >> 27; }
 inline TitleId FirstTitleOf(uint32_t words) { return std::min(words, kMostWordsInId) << 27; }
 
 // Bits of the number of copies from which on a title is popular: 32 copies.
-inline constexpr int kPopular = 6;
+inline constexpr uint32_t kPopular = 6;
 
 // What BookTable::Add takes. The name, its words and the content are its caller's.
 struct BookToAdd {
@@ -88,10 +90,12 @@ class BookTable {
   void VisitTitle(TitleId title, Visit visit) const;
   // Fetches the names into the cache, all at once instead of one after the other.
   void Prefetch(absl::Span<const TitleId> titles) const;
-  // No edition of the title has more than 2^Popularity - 1 copies. Cheap: reads one byte.
-  int Popularity(TitleId title) const {
-    return popularity_[WordsInId(title)][title & (FirstTitleOf(1) - 1)];
-  }
+  // What decides about a title among many, without a look at the title itself: four bytes.
+  struct Rank {
+    uint32_t popularity : 32 - kShuffleBits;  // no edition has 2^popularity copies, or more
+    uint32_t shuffle : kShuffleBits;          // ShuffleOf its name
+  };
+  Rank RankOf(TitleId title) const { return const_cast<BookTable*>(this)->RankAt(title); }
 
   size_t title_count() const;
   size_t word_count() const { return words_.word_count(); }
@@ -136,17 +140,18 @@ class BookTable {
 
   Title& TitleAt(TitleId title) { return titles_[WordsInId(title)][title & (FirstTitleOf(1) - 1)]; }
   const Title& TitleAt(TitleId title) const { return const_cast<BookTable*>(this)->TitleAt(title); }
+  Rank& RankAt(TitleId title) { return ranks_[WordsInId(title)][title & (FirstTitleOf(1) - 1)]; }
   TitleId AddTitle(const BookToAdd& book);
   void RemoveTitle(TitleId title);
   void AddEdition(EditionId edition, size_t content_hash);
   void PrefetchEdition(EditionId edition) const;
   void RemoveEdition(EditionId edition);
-  void SetPopularity(TitleId title, int popularity);
+  void SetPopularity(TitleId title, uint32_t popularity);
 
   BlockPool pool_;
   // By the number of words.
   std::array<IdPool<Title>, kMostWordsInId + 1> titles_;
-  std::array<std::vector<uint8_t>, kMostWordsInId + 1> popularity_;
+  std::array<std::deque<Rank>, kMostWordsInId + 1> ranks_;
   IdPool<Edition> editions_;
   EditionGroups<ByContent> of_title_;
   EditionGroups<ByName> of_content_;

@@ -90,14 +90,14 @@ TEST(BookTableTest, PopularityIsAsManyBitsAsTheMostCopiesHave) {
   BookTable table;
   const auto popularity = [&] {
     Postings postings = table.words().Find("a");
-    return table.Popularity(PostingCursor(postings).id());
+    return table.RankOf(PostingCursor(postings).id()).popularity;
   };
   const EditionId edition = Add(table, "a", 1, 1);
-  EXPECT_EQ(popularity(), 1);
+  EXPECT_EQ(popularity(), 1U);
   for (uint64_t n = 2; n <= 8; ++n) Add(table, "a", 1, n);
-  EXPECT_EQ(popularity(), 4);
+  EXPECT_EQ(popularity(), 4U);
   table.Remove(edition, {0, 3});
-  EXPECT_EQ(popularity(), 3);
+  EXPECT_EQ(popularity(), 3U);
 }
 
 TEST(BookTableTest, TitlesAreNumberedByTheirLength) {

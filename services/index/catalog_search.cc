@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <numeric>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -65,6 +67,18 @@ class BestCopies {
   uint64_t worst_ = std::numeric_limits<uint64_t>::max();  // from here on none is among them
 };
 
+// The numbers of the results that `shown` became, those that are equally good in order of name.
+std::vector<size_t> OrderByName(absl::Span<const SearchKey> keys, absl::Span<const size_t> shown) {
+  std::vector<size_t> order(shown.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto rank = [&](size_t result) {
+    const SearchKey& key = keys[shown[result]];
+    return std::tie(key.fit, key.unpopularity, key.name, key.content);
+  };
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rank(a) < rank(b); });
+  return order;
+}
+
 }  // namespace
 
 size_t Catalog::CountShownLocked(const BookTable& table, EditionId edition, bool loopback) const {
@@ -79,7 +93,7 @@ size_t Catalog::CountShownLocked(const BookTable& table, EditionId edition, bool
 void Catalog::OfferLocked(const BookTable& table, EditionId edition, bool loopback,
                           BestKeys& best) const {
   if (CountShownLocked(table, edition, loopback) == 0) return;
-  best.Offer({}, 0, table.NameOf(edition), table.ContentOf(edition));
+  best.Offer({}, 0, 0, table.NameOf(edition), table.ContentOf(edition));
 }
 
 // Those with free slots first.
@@ -131,7 +145,7 @@ std::optional<SearchKey> Catalog::SearchByName(const BookName& name, bool loopba
         name.value(), from.has_value() ? &*from : nullptr,
         [&](EditionId edition) ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
           if (writer.result_count() == page_size || writer.bytes().size() > kMostPageBytes) {
-            last = SearchKey{{}, 0, name.value(), *from};
+            last = SearchKey{{}, 0, 0, name.value(), *from};
             return false;
           }
           from = books_.ContentOf(edition);
@@ -183,8 +197,8 @@ void Catalog::FindByKeywords(const Keywords& keywords, bool loopback,
         effort += kEditionEffort + books_.CopiesOf(edition).size();
         const size_t holders = CountShownLocked(books_, edition, loopback);
         if (holders > 0) {
-          best.Offer(fit, -static_cast<int>(std::bit_width(holders)), books_.NameOf(edition),
-                     books_.ContentOf(edition));
+          best.Offer(fit, -static_cast<int>(std::bit_width(holders)), books_.RankOf(title).shuffle,
+                     books_.NameOf(edition), books_.ContentOf(edition));
         }
         return true;
       });
@@ -214,7 +228,10 @@ std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, 
   }
   if (!std::holds_alternative<ContentId>(query.what())) partial_seed.reset();
   std::vector<SearchKey> keys = best.Take();
-  for (size_t next = 0; next < keys.size();) {
+  std::vector<size_t> shown;
+  size_t next = 0;
+  bool full = false;
+  while (next < keys.size() && !full) {
     ReaderLock lock(&mutex_);
     if (const auto* content = std::get_if<ContentId>(&query.what()); content && next == 0) {
       // Who took the book since may have it by a name that nobody had it by before.
@@ -222,15 +239,14 @@ std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, 
       std::string from = after.has_value() ? after->name : "";
       if (FindByContentLocked(*content, /*partial=*/false, loopback, from, now)) {
         for (const SearchKey& key : keys) {
-          now.Offer(key.fit, key.unpopularity, key.name, key.content);
+          now.Offer(key.fit, key.unpopularity, key.shuffle, key.name, key.content);
         }
         keys = now.Take();
       }
     }
     for (size_t visits = 0; visits < kSearchSlice && next < keys.size(); ++next) {
-      if (next == page_size || writer.bytes().size() > kMostPageBytes) {
-        return std::move(keys[next - 1]);
-      }
+      full = next == page_size || writer.bytes().size() > kMostPageBytes;
+      if (full) break;
       const SearchKey& key = keys[next];
       Holders holders;
       uint32_t count = 0;
@@ -244,10 +260,14 @@ std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, 
           AddPartialHoldersLocked(*part, loopback, *partial_seed, holders);
         }
       }
-      if (!holders.empty()) writer.AddResult(key.name, key.content, holders, count);
+      if (holders.empty()) continue;
+      writer.AddResult(key.name, key.content, holders, count);
+      shown.push_back(next);
     }
   }
-  return std::nullopt;
+  if (std::holds_alternative<Keywords>(query.what())) writer.Arrange(OrderByName(keys, shown));
+  if (!full) return std::nullopt;
+  return std::move(keys[next - 1]);
 }
 
 }  // namespace arkshare

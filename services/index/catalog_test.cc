@@ -530,10 +530,20 @@ TEST_F(CatalogTest, KeywordSearchFindsWhatLookingAtEverythingFinds) {
       const std::optional<Fit> fit = FitOf(keywords, DistinctWords(folded));
       if (!fit.has_value()) continue;
       const int bits = static_cast<int>(std::bit_width(static_cast<unsigned>(holders)));
-      expected.push_back({*fit, -bits, book.first, book.second});
+      expected.push_back({*fit, -bits, ShuffleOf(book.first), book.first, book.second});
     }
     std::sort(expected.begin(), expected.end());
     const size_t page_size = 1 + random() % 60;
+    // Each page has the next ones of that order, those that are equally good in order of name.
+    for (size_t first = 0; first < expected.size(); first += page_size) {
+      const auto begin = expected.begin() + static_cast<ptrdiff_t>(first);
+      const auto page_results =
+          static_cast<ptrdiff_t>(std::min(page_size, expected.size() - first));
+      std::sort(begin, begin + page_results, [](const SearchKey& a, const SearchKey& b) {
+        return std::tie(a.fit, a.unpopularity, a.name, a.content) <
+               std::tie(b.fit, b.unpopularity, b.name, b.content);
+      });
+    }
     std::vector<std::pair<std::string, ContentId>> found;
     std::optional<SearchKey> after;
     do {

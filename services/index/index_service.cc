@@ -6,12 +6,14 @@
 
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "lib/core/errors.h"
 #include "lib/core/key.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
+#include "services/index/best_keys.h"
 #include "services/index/caller.h"
 #include "services/index/page_token.h"
 #include "services/index/query.h"
@@ -45,6 +47,7 @@ absl::StatusOr<std::optional<SearchKey>> ParseSearchToken(const BookQuery& query
     return PageTokenInvalid();
   }
   key.name = std::move((*parts)[3]);
+  if (std::holds_alternative<Keywords>(query.what())) key.shuffle = ShuffleOf(key.name);
   key.content.root = *root;
   return key;
 }

@@ -77,7 +77,7 @@ class KeywordScan::Batch {
 
   // `fit` is the best that the title can have.
   void Add(TitleId title, const Fit& fit) {
-    if (best_.Excludes(fit, -books_.Popularity(title))) return;
+    if (Excluded(title, fit)) return;
     titles_[count_] = title;
     fits_[count_] = fit;
     if (++count_ == titles_.size()) Flush();
@@ -86,13 +86,18 @@ class KeywordScan::Batch {
     books_.Prefetch(absl::MakeSpan(titles_.data(), count_));
     for (size_t i = 0; i < count_; ++i) {
       const TitleId title = titles_[i];
-      if (best_.Excludes(fits_[i], -books_.Popularity(title), books_.TextOf(title))) continue;
+      if (Excluded(title, fits_[i])) continue;
       judge_(title, fits_[i]);
     }
     count_ = 0;
   }
 
  private:
+  bool Excluded(TitleId title, const Fit& fit) const {
+    const BookTable::Rank rank = books_.RankOf(title);
+    return best_.Excludes(fit, -static_cast<int>(rank.popularity), rank.shuffle);
+  }
+
   const BookTable& books_;
   const BestKeys& best_;
   const Judge judge_;
@@ -138,7 +143,7 @@ const WordTable& KeywordScan::WordsOf(const BookTable& books) const {
 
 int KeywordScan::BestUnpopularity() const {
   const bool popular = stage_ == Stage::kPopularWhole || stage_ == Stage::kPopularBegun;
-  return popular ? kMostPopular : 1 - kPopular;
+  return popular ? kMostPopular : 1 - static_cast<int>(kPopular);
 }
 
 Fit KeywordScan::FitWith(size_t words, int begun) const {

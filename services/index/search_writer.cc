@@ -95,7 +95,17 @@ void SearchWriter::AddResult(absl::string_view name, const ContentId& content,
   }
   to = PutNumber(Result::kHolderCountFieldNumber, holder_count, to);
   size_ = static_cast<size_t>(to - bytes_.data());
-  ++result_count_;
+  ends_.push_back(size_);
+}
+
+void SearchWriter::Arrange(absl::Span<const size_t> order) {
+  std::string arranged;
+  arranged.reserve(size_);
+  for (const size_t result : order) {
+    const size_t begin = result == 0 ? 0 : ends_[result - 1];
+    arranged.append(bytes_, begin, ends_[result] - begin);
+  }
+  bytes_ = std::move(arranged);
 }
 
 void SearchWriter::SetNextPageToken(absl::string_view token) {
@@ -107,7 +117,7 @@ void SearchWriter::SetNextPageToken(absl::string_view token) {
 void SearchWriter::Clear() {
   if (bytes_.size() > kMostKept) bytes_ = std::string();
   size_ = 0;
-  result_count_ = 0;
+  ends_.clear();
 }
 
 char* SearchWriter::Reserve(size_t more) {

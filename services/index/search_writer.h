@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "lib/core/content_id.h"
 #include "services/index/records.h"
@@ -29,11 +30,14 @@ class SearchWriter {
   // One content under one name, and who has it; `holder_count` have the whole book.
   void AddResult(absl::string_view name, const ContentId& content, absl::Span<const Holder> holders,
                  uint32_t holder_count);
+  // Puts the results in another order: of their numbers, which are 0, 1 ... as they were added.
+  void Arrange(absl::Span<const size_t> order);
+  // Last.
   void SetNextPageToken(absl::string_view token);
   // For another answer, in the same memory.
   void Clear();
 
-  size_t result_count() const { return result_count_; }
+  size_t result_count() const { return ends_.size(); }
   absl::string_view bytes() const { return {bytes_.data(), size_}; }
 
  private:
@@ -42,7 +46,7 @@ class SearchWriter {
 
   std::string bytes_;  // as much memory as there is
   size_t size_ = 0;
-  size_t result_count_ = 0;
+  std::vector<size_t> ends_;  // of results, in bytes_
 };
 
 }  // namespace arkshare

@@ -74,5 +74,24 @@ TEST(SearchWriterTest, WritesWhatProtobufReads) {
   }
 }
 
+TEST(SearchWriterTest, ResultsCanBeArranged) {
+  SearchWriter writer;
+  const std::string peer = SearchWriter::EncodePeer(TestPeer(1, 1));
+  writer.AddResult("a", TestContent(1), {{{peer, 1}}}, 1);
+  writer.AddResult(std::string(500, 'b'), TestContent(2), {}, 0);
+  writer.AddResult("c", TestContent(3), {{{peer, 2}}}, 1);
+  writer.Arrange({2, 0, 1});
+  writer.SetNextPageToken("t");
+  v1::SearchResponse read;
+  ASSERT_TRUE(read.ParseFromString(std::string(writer.bytes())));
+  ASSERT_EQ(read.results_size(), 3);
+  EXPECT_EQ(read.results(0).name(), "c");
+  EXPECT_EQ(read.results(0).holders(0).listing_number(), 2u);
+  EXPECT_EQ(read.results(1).name(), "a");
+  EXPECT_EQ(read.results(2).name(), std::string(500, 'b'));
+  EXPECT_EQ(read.next_page_token(), "t");
+  EXPECT_EQ(writer.result_count(), 3u);
+}
+
 }  // namespace
 }  // namespace arkshare

@@ -1,12 +1,17 @@
 // Who is there: peers and indexes that are killed, silenced, restarted, doubled, or never get to
 // run.
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <absl/strings/string_view.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "lib/core/errors.h"
 #include "lib/rpc/channel.h"
@@ -116,6 +121,40 @@ TEST(PresenceTest, AnIndexThatIsKilledIsWholeAgainOnItsOwn) {
   wish.set_save_as("book of b");
   EXPECT_TRUE(Ok(cluster.Get("a", wish)));
   EXPECT_TRUE(EndsWith(cluster, {{books["b"], {"a"}}, {books["c"], {"c"}}}));
+}
+
+size_t CountOf(absl::string_view what, absl::string_view text) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, what);
+  return parts.size() - 1;
+}
+
+TEST(PresenceTest, AnIndexThatIsKilledTakesItsSessionsBack) {
+  Cluster cluster;
+  ASSERT_TRUE(Ok(cluster.Start(kLongLease)));
+  const std::vector<std::string> names = {"a", "b", "c"};
+  for (const std::string& name : names) {
+    WriteBook(cluster.Books(name), "book", name);
+    ASSERT_TRUE(Ok(cluster.StartPeer(name)));
+  }
+  // It is written once a second.
+  const std::string state = cluster.path() + "/index.state";
+  ASSERT_TRUE(EventuallyTrue([&] {
+    return fs::exists(state) && CountOf(" move seen ", ReadFile(state)) == names.size();
+  })) << ReadFile(state);
+  ASSERT_TRUE(Ok(cluster.index().KillAndRestart()));
+  for (const std::string& name : names) {
+    EXPECT_TRUE(cluster.WaitForHolders(ContentOf(name), {name}, kSoon));
+    EXPECT_EQ(CountOf("registered id=", cluster.peer(name).process().Log()), 1u)
+        << "no peer had to begin a new session";
+  }
+  // They are as good as before: they state changes, and can be told apart.
+  WriteBook(cluster.Books("a"), "later", "a later one");
+  EXPECT_TRUE(cluster.WaitForHolders(ContentOf("a later one"), {"a"}));
+  v1::FetchRequest wish = Wish("book");
+  wish.set_from_peer_id(cluster.IdOf("b"));
+  wish.set_save_as("book of b");
+  EXPECT_TRUE(Ok(cluster.Get("a", wish)));
+  EXPECT_TRUE(EndsWith(cluster, {{"b", {"a"}}, {"c", {"c"}}}));
 }
 
 TEST(PresenceTest, NumbersAreKept) {
