@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "lib/core/errors.h"
+#include "services/index/touch_ahead.h"
 #include "services/index/watch.h"
 
 namespace arkshare {
@@ -100,6 +101,7 @@ void Catalog::Close(const ShelfPtr& shelf) {
 
 Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
                                 absl::Span<const StatementRecord> statements) {
+  if (statements.size() > kStatementSlice) TouchAhead();
   Change change(this);
   Applied applied = ApplyLocked(shelf, statements);
   books_.AddWords();
