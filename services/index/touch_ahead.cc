@@ -6,8 +6,8 @@
 namespace arkshare {
 namespace {
 
-// A thousand books with new names take a quarter of it. Given back to malloc, which keeps it.
-constexpr size_t kAhead = size_t{1024} * 1024;
+// A thousand books with new names take less than half of it. Given back to malloc, which keeps it.
+constexpr size_t kAhead = size_t{512} * 1024;
 constexpr size_t kPage = 4'096;
 
 }  // namespace
