@@ -24,13 +24,17 @@ absl::Status WrongLength(absl::string_view field, size_t expected, size_t actual
 
 }  // namespace
 
-absl::StatusOr<ContentId> FromProto(const v1::ContentId& proto) {
-  absl::StatusOr<Sha256Digest> root = DigestFromBytes(proto.root());
-  if (!root.ok()) return WrongLength("content.root", 32, proto.root().size());
-  if (proto.size_bytes() > kMaxBookBytes) {
+absl::StatusOr<ContentId> ToContent(const ContentFields& fields) {
+  absl::StatusOr<Sha256Digest> root = DigestFromBytes(fields.root);
+  if (!root.ok()) return WrongLength("content.root", 32, fields.root.size());
+  if (fields.size > kMaxBookBytes) {
     return MakeError(Reason::kInvalidField, "content.size_bytes is larger than any file can be");
   }
-  return ContentId{*root, proto.size_bytes()};
+  return ContentId{*root, fields.size};
+}
+
+absl::StatusOr<ContentId> FromProto(const v1::ContentId& proto) {
+  return ToContent({proto.root(), proto.size_bytes()});
 }
 
 v1::ContentId ToProto(const ContentId& id) {
@@ -40,18 +44,25 @@ v1::ContentId ToProto(const ContentId& id) {
   return proto;
 }
 
-absl::StatusOr<BookListing> FromProto(const v1::Listing& proto) {
-  if (proto.listing_number() == 0) {
+absl::StatusOr<BookListing> ToListing(const ListingFields& fields) {
+  if (fields.number == 0) {
     return MakeError(Reason::kInvalidField, "listing_number must be 1 or more");
   }
-  absl::StatusOr<BookName> name = BookName::Parse(proto.name());
+  absl::StatusOr<BookName> name = BookName::Parse(fields.name);
   if (!name.ok()) {
     std::string message(name.status().message());
     return MakeError(Reason::kInvalidName, message);
   }
-  absl::StatusOr<ContentId> content = FromProto(proto.content());
+  absl::StatusOr<ContentId> content = ToContent(fields.content);
   if (!content.ok()) return content.status();
-  return BookListing{proto.listing_number(), *std::move(name), *content, proto.partial()};
+  return BookListing{fields.number, *std::move(name), *content, fields.partial};
+}
+
+absl::StatusOr<BookListing> FromProto(const v1::Listing& proto) {
+  return ToListing({proto.listing_number(),
+                    proto.name(),
+                    {proto.content().root(), proto.content().size_bytes()},
+                    proto.partial()});
 }
 
 v1::Listing ToProto(const BookListing& listing) {

@@ -4,6 +4,7 @@
 #define ARKSHARE_LIB_RPC_CONVERT_H_
 
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 #include <absl/time/time.h>
 #include <google/protobuf/duration.pb.h>
 
@@ -25,6 +26,21 @@ struct BookListing {
 
   bool operator==(const BookListing&) const = default;
 };
+
+// The fields of the messages as they came, for those who read the wire by themselves.
+struct ContentFields {
+  absl::string_view root;
+  uint64_t size = 0;
+};
+struct ListingFields {
+  uint64_t number = 0;
+  absl::string_view name;
+  ContentFields content;
+  bool partial = false;
+};
+// Check them as FromProto does, with the same errors.
+absl::StatusOr<ContentId> ToContent(const ContentFields& fields);
+absl::StatusOr<BookListing> ToListing(const ListingFields& fields);
 
 absl::StatusOr<ContentId> FromProto(const v1::ContentId& proto);
 v1::ContentId ToProto(const ContentId& id);

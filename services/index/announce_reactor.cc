@@ -8,64 +8,31 @@
 
 #include "lib/core/errors.h"
 #include "lib/core/mutex.h"
-#include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
+#include "services/index/announce_reader.h"
 #include "services/index/caller.h"
 #include "services/index/index_service.h"
 
 namespace arkshare {
 namespace {
 
-constexpr int kMostStatements = 1'000;
-// What gRPC's own threads apply themselves; handing it over would cost as much.
+// What gRPC's own threads read and apply themselves; handing it over would cost as much.
+constexpr size_t kFewBytes = 2 * 1024;
 constexpr size_t kFewStatements = 16;
 
-absl::StatusOr<StatementRecord> ParseStatement(const v1::Statement& proto) {
-  switch (proto.statement_case()) {
-    case v1::Statement::kPresent: {
-      absl::StatusOr<BookListing> listing = FromProto(proto.present());
-      if (!listing.ok()) return listing.status();
-      return StatementRecord::Present(*std::move(listing));
-    }
-    case v1::Statement::kGoneListingNumber:
-      if (proto.gone_listing_number() == 0) {
-        return MakeError(Reason::kInvalidField, "gone_listing_number must be 1 or more");
-      }
-      return StatementRecord::Gone(proto.gone_listing_number());
-    case v1::Statement::STATEMENT_NOT_SET:
-      break;
-  }
-  return MakeError(Reason::kInvalidField, "a statement must be present or gone");
-}
-
-absl::StatusOr<Announcement> ParseAnnouncement(const v1::AnnounceRequest& request) {
-  if (request.statements_size() > kMostStatements) {
-    return MakeError(Reason::kInvalidField,
-                     absl::StrCat("at most ", kMostStatements, " statements fit in a message, not ",
-                                  request.statements_size()));
-  }
-  Announcement announcement;
-  announcement.first_sequence = request.first_sequence();
-  announcement.snapshot_complete = request.snapshot_complete();
-  announcement.free_slots = request.free_slots();
-  announcement.upload_limit = request.upload_limit();
-  announcement.statements.reserve(static_cast<size_t>(request.statements_size()));
-  for (const v1::Statement& proto : request.statements()) {
-    absl::StatusOr<StatementRecord> statement = ParseStatement(proto);
-    if (!statement.ok()) {
-      const uint64_t number = request.first_sequence() + announcement.statements.size();
-      return MakeError(GetReason(statement.status()),
-                       absl::StrCat("statement ", number, ": ", statement.status().message()));
-    }
-    announcement.statements.push_back(*std::move(statement));
-  }
-  return announcement;
+// `bytes` is emptied.
+absl::StatusOr<Announcement> Parse(grpc::ByteBuffer& bytes) {
+  grpc::Slice slice;
+  const bool whole = bytes.TrySingleSlice(&slice).ok() || bytes.DumpToSingleSlice(&slice).ok();
+  bytes.Clear();
+  if (!whole) return absl::DataLossError("the message did not come whole");
+  return ReadAnnouncement({reinterpret_cast<const char*>(slice.begin()), slice.size()});
 }
 
 }  // namespace
 
 class IndexService::AnnounceReactor
-    : public grpc::ServerBidiReactor<v1::AnnounceRequest, v1::AnnounceResponse>,
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
       public EndableStream {
  public:
   AnnounceReactor(IndexService* service, grpc::CallbackServerContext* context)
@@ -79,20 +46,13 @@ class IndexService::AnnounceReactor
     {
       // Who began the read held it: what he did with request_ before comes first.
       MutexLock lock(&mutex_);
+      reading_ = ok;
     }
-    absl::StatusOr<Announcement> message = absl::CancelledError();
-    if (ok) message = ParseAnnouncement(request_);
-    // A full page's memory serves the next one; ten thousand peers that have stated their books
-    // keep none.
-    if (request_.statements_size() < kMostStatements) request_ = v1::AnnounceRequest();
-    {
-      MutexLock lock(&mutex_);
-      read_ = ok ? Read::kMessage : Read::kEnd;
-      message_ = std::move(message);
-      if (applying_) return;  // whoever applies goes on with it
-      applying_ = true;
-    }
-    Go();
+    if (!ok) return Take(Read::kEnd, absl::CancelledError());
+    if (request_.Length() <= kFewBytes) return ReadMessage();
+    // Streams would otherwise hold gRPC's threads, and searches wait.
+    service_->sessions_->HoldLease(token_, stream_id_);
+    service_->reading_.Add([this] { ReadMessage(); });
   }
 
   // Its peer is gone: what is still to be applied need not be waited for.
@@ -114,7 +74,7 @@ class IndexService::AnnounceReactor
     {
       MutexLock lock(&mutex_);
       done_ = true;
-      if (applying_) return;
+      if (applying_ || reading_) return;
     }
     delete this;
   }
@@ -146,6 +106,24 @@ class IndexService::AnnounceReactor
     return absl::OkStatus();
   }
 
+  void ReadMessage() {
+    absl::StatusOr<Announcement> message = Parse(request_);
+    // What is no message ends the stream as if it had broken.
+    Take(absl::IsDataLoss(message.status()) ? Read::kEnd : Read::kMessage, std::move(message));
+  }
+
+  void Take(Read read, absl::StatusOr<Announcement> message) {
+    {
+      MutexLock lock(&mutex_);
+      reading_ = false;
+      read_ = read;
+      message_ = std::move(message);
+      if (applying_) return;  // whoever applies goes on with it
+      applying_ = true;
+    }
+    Go();
+  }
+
   // Applies what was read, while the next message is read.
   void Go() {
     while (true) {
@@ -155,7 +133,7 @@ class IndexService::AnnounceReactor
         MutexLock lock(&mutex_);
         if (read_ == Read::kPending || finished_) {
           applying_ = false;
-          if (!done_) return;
+          if (!done_ || reading_) return;
           break;
         }
         std::swap(read, read_);
@@ -169,8 +147,7 @@ class IndexService::AnnounceReactor
       } else if (!message.ok() || message->statements.size() <= kFewStatements) {
         Apply(message);
       } else {
-        // Two streams would otherwise hold both of gRPC's threads, and searches wait.
-        service_->sessions_->HoldLease(token_);
+        service_->sessions_->HoldLease(token_, stream_id_);
         deferred_ = std::move(message);
         service_->work_.Add([this] {
           Apply(std::exchange(deferred_, absl::CancelledError()));
@@ -219,30 +196,34 @@ class IndexService::AnnounceReactor
   void WriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     writing_ = true;
     behind_ = false;
-    response_.set_acknowledged_sequence(acknowledged_);
+    v1::AnnounceResponse response;
+    response.set_acknowledged_sequence(acknowledged_);
+    const grpc::Slice bytes(response.SerializeAsString());
+    response_ = grpc::ByteBuffer(&bytes, 1);
     StartWrite(&response_);
   }
 
   IndexService* const service_;
   std::string token_;
   uint64_t stream_id_ = 0;
-  v1::AnnounceRequest request_;
+  grpc::ByteBuffer request_;
   absl::StatusOr<Announcement> deferred_;  // of whoever applies
   Mutex mutex_;
   Read read_ ABSL_GUARDED_BY(mutex_) = Read::kPending;
   absl::StatusOr<Announcement> message_ ABSL_GUARDED_BY(mutex_);
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // whoever does goes on to Take
   bool applying_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool done_ ABSL_GUARDED_BY(mutex_) = false;  // as gRPC sees it; deleted once nothing is applied
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool behind_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
-  v1::AnnounceResponse response_;
+  grpc::ByteBuffer response_;
   // Last: from here on others may end this.
   const uint64_t id_;
 };
 
-grpc::ServerBidiReactor<v1::AnnounceRequest, v1::AnnounceResponse>* IndexService::Announce(
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IndexService::Announce(
     grpc::CallbackServerContext* context) {
   return new AnnounceReactor(this, context);
 }

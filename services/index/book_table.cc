@@ -13,14 +13,6 @@
 
 namespace arkshare {
 
-BookToAdd::BookToAdd(const BookName& book_name, absl::string_view folded_name,
-                     const ContentId& book_content)
-    : name(book_name.value()),
-      folded(folded_name),
-      content(&book_content),
-      name_hash(absl::HashOf(name)),
-      content_hash(absl::HashOf(book_content)) {}
-
 const ContentId& BookTable::ContentOfGroup::operator()(uint32_t group) const {
   return table->ContentOf(table->of_content_.First(group));
 }
@@ -65,12 +57,12 @@ void BookTable::PrefetchEdition(EditionId edition) const {
 // In rounds over all of them: the memory of one is fetched while that of another is used.
 void BookTable::Prefetch(absl::Span<const BookToAdd> books) const {
   for (const BookToAdd& book : books) {
-    by_name_.Prefetch(book.name_hash);
-    by_content_.Prefetch(book.content_hash);
+    by_name_.Prefetch(book.keys->name_hash());
+    by_content_.Prefetch(book.keys->content_hash());
   }
   absl::InlinedVector<TitleId, 32> titles;
   for (const BookToAdd& book : books) {
-    const std::optional<TitleId> title = by_name_.Guess(book.name_hash);
+    const std::optional<TitleId> title = by_name_.Guess(book.keys->name_hash());
     if (title.has_value()) titles.push_back(*title);
   }
   Prefetch(titles);
@@ -81,7 +73,7 @@ void BookTable::Prefetch(absl::Span<const BookToAdd> books) const {
 }
 
 EditionId BookTable::Add(const BookToAdd& book, Copy copy) {
-  std::optional<TitleId> title = by_name_.Find(book.name, book.name_hash);
+  std::optional<TitleId> title = by_name_.Find(book.name, book.keys->name_hash());
   std::optional<EditionId> edition;
   if (title.has_value()) edition = of_title_.Find(TitleAt(*title).editions, *book.content);
   if (edition.has_value()) {
@@ -89,7 +81,7 @@ EditionId BookTable::Add(const BookToAdd& book, Copy copy) {
   } else {
     if (!title.has_value()) title = AddTitle(book);
     edition = editions_.Add({*title, Copies(copy), *book.content});
-    AddEdition(*edition, book.content_hash);
+    AddEdition(*edition, book.keys->content_hash());
   }
   const auto popularity = static_cast<uint32_t>(std::bit_width(editions_[*edition].copies.count()));
   if (popularity > RankOf(*title).popularity) SetPopularity(*title, popularity);
@@ -127,21 +119,23 @@ void BookTable::SetPopularity(TitleId title, uint32_t popularity) {
     popular_words_.Remove(title, DistinctWords(folded));
   } else {
     std::vector<WordOfTitle> words;
-    for (const absl::string_view word : DistinctWords(folded)) words.push_back({word, title});
+    for (const absl::string_view word : DistinctWords(folded)) words.emplace_back(word, title);
     popular_words_.Add(words);
   }
 }
 
 TitleId BookTable::AddTitle(const BookToAdd& book) {
-  const Words words = DistinctWords(book.folded);
-  const auto length = static_cast<uint32_t>(std::min<size_t>(words.size(), kMostWordsInId));
+  const size_t words = book.by_words ? book.keys->word_count() : 0;
+  const auto length = static_cast<uint32_t>(std::min<size_t>(words, kMostWordsInId));
   const uint32_t place = titles_[length].Add({StoreText(book.name, pool_)});
   std::deque<Rank>& ranks = ranks_[length];
   ranks.resize(std::max<size_t>(ranks.size(), place + 1));
   ranks[place] = {.popularity = 0, .shuffle = ShuffleOf(book.name)};
   const TitleId title = FirstTitleOf(length) + place;
-  by_name_.Insert(book.name_hash, title);
-  for (const absl::string_view word : words) new_words_.push_back({word, title});
+  by_name_.Insert(book.keys->name_hash(), title);
+  for (size_t i = 0; i < words; ++i) {
+    new_words_.emplace_back(book.keys->word(i), title, book.keys->word_hash(i));
+  }
   return title;
 }
 

@@ -14,10 +14,10 @@
 #include <optional>
 #include <vector>
 
-#include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
 #include "services/index/best_keys.h"
 #include "services/index/block_pool.h"
+#include "services/index/book_keys.h"
 #include "services/index/copies.h"
 #include "services/index/edition_groups.h"
 #include "services/index/id_pool.h"
@@ -41,17 +41,12 @@ inline TitleId FirstTitleOf(uint32_t words) { return std::min(words, kMostWordsI
 // Bits of the number of copies from which on a title is popular: 32 copies.
 inline constexpr uint32_t kPopular = 6;
 
-// What BookTable::Add takes. The name, its words and the content are its caller's.
+// What BookTable::Add takes. The name, the content and their keys are its caller's.
 struct BookToAdd {
-  // `folded_name` is FoldedText(book_name), or empty for what no word shall find.
-  BookToAdd(const BookName& book_name, absl::string_view folded_name,
-            const ContentId& book_content);
-
   absl::string_view name;
-  absl::string_view folded;
   const ContentId* content;
-  size_t name_hash;
-  size_t content_hash;
+  const BookKeys* keys;
+  bool by_words = true;  // false for what no word shall find
 };
 
 // Not thread-safe. Numbers of titles and editions hold until the last copy is removed.
@@ -63,7 +58,7 @@ class BookTable {
 
   // Fetches into the cache what Add reads, of all of them at once.
   void Prefetch(absl::Span<const BookToAdd> books) const;
-  // The folded name must stay until AddWords, which makes the words of what was added since lead
+  // The keys must stay until AddWords, which makes the words of what was added since lead
   // there.
   EditionId Add(const BookToAdd& book, Copy copy);
   void AddWords();

@@ -20,10 +20,10 @@ using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 EditionId Add(BookTable& table, const std::string& name, uint64_t content, uint64_t number) {
-  const std::string folded = FoldedText(name);
   const BookName book_name = BookName::Parse(name).value();
   const ContentId content_id = TestContent(content);
-  const EditionId edition = table.Add({book_name, folded, content_id}, {0, number});
+  const BookKeys keys(book_name, content_id);
+  const EditionId edition = table.Add({book_name.value(), &content_id, &keys}, {0, number});
   table.AddWords();
   return edition;
 }

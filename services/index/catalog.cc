@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "lib/core/errors.h"
+#include "services/index/touch_ahead.h"
 #include "services/index/watch.h"
 
 namespace arkshare {
@@ -24,7 +25,7 @@ constexpr size_t kStatementSlice = 32;
 constexpr size_t kStatementTurn = 4 * kStatementSlice;
 
 BookToAdd BookOf(const StatementRecord& present) {
-  return {present.present->name, present.folded, present.present->content};
+  return {present.present->name.value(), &present.present->content, &present.keys};
 }
 
 }  // namespace
@@ -100,6 +101,7 @@ void Catalog::Close(const ShelfPtr& shelf) {
 
 Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
                                 absl::Span<const StatementRecord> statements) {
+  if (statements.size() > kStatementSlice) TouchAhead();
   Change change(this);
   Applied applied = ApplyLocked(shelf, statements);
   books_.AddWords();
@@ -296,7 +298,7 @@ bool Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement, cons
     // It only helps others; a peer must not be lost to them because of it.
     if (shelf.size() >= options_.max_books_per_peer) return false;
     BookToAdd part = book;
-    part.folded = "";
+    part.by_words = false;
     shelf.parts[number] = parts_.Add(part, {shelf.slot, number});
     return false;
   }

@@ -23,11 +23,19 @@
 
 namespace arkshare {
 
+// What peers announce, searches and watches come and go as bytes, all else as messages.
+using IndexMessages =
+    v1::IndexService::WithCallbackMethod_Register<v1::IndexService::WithCallbackMethod_UpdateOwner<
+        v1::IndexService::WithCallbackMethod_Unregister<
+            v1::IndexService::WithCallbackMethod_ListPeers<
+                v1::IndexService::WithCallbackMethod_ListBooks<v1::IndexService::Service>>>>>;
+using IndexCallbacks =
+    v1::IndexService::WithRawCallbackMethod_Announce<v1::IndexService::WithRawCallbackMethod_Search<
+        v1::IndexService::WithRawCallbackMethod_Watch<IndexMessages>>>;
+
 // Thread-safe. No call blocks a thread of gRPC's: Register waits for its dial-back, and streams for
-// their next message, as callbacks, and what a peer states at length is applied by another thread.
-class IndexService
-    : public v1::IndexService::WithRawCallbackMethod_Search<
-          v1::IndexService::WithRawCallbackMethod_Watch<v1::IndexService::CallbackService>> {
+// their next message, as callbacks, and what a peer states at length is read and applied by others.
+class IndexService : public IndexCallbacks {
  public:
   struct Options {
     // For dialling peers back; null: without TLS.
@@ -48,7 +56,8 @@ class IndexService
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
                                      const v1::RegisterRequest* request,
                                      v1::RegisterResponse* response) override;
-  grpc::ServerBidiReactor<v1::AnnounceRequest, v1::AnnounceResponse>* Announce(
+  // As bytes: see ReadAnnouncement.
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Announce(
       grpc::CallbackServerContext* context) override;
   // In bytes, which many watchers share.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* context,
@@ -84,7 +93,9 @@ class IndexService
   RegisterLine line_;
   std::atomic<uint64_t> searches_ = 0;  // how many there were
   Streams streams_;
-  WorkQueue work_;  // long Announce messages; ends before what they are about
+  // Long Announce messages are applied, and before that read; both end before what they are about.
+  WorkQueue work_;
+  WorkQueue reading_;
 };
 
 // Answers a unary call.

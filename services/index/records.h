@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "arkshare/v1/types.pb.h"
 #include "lib/core/key.h"
 #include "lib/rpc/convert.h"
+#include "services/index/book_keys.h"
 
 namespace arkshare {
 
@@ -33,13 +35,12 @@ struct PeerSummary {
 struct StatementRecord {
   uint64_t number = 0;
   std::optional<BookListing> present;  // its number is `number`
-  // FoldedText of the name, made before any lock is taken.
-  std::string folded;
+  BookKeys keys;                       // of what is present
 
   static StatementRecord Present(BookListing listing) {
     const uint64_t number = listing.number;
-    std::string folded = FoldedText(listing.name.value());
-    return {number, std::move(listing), std::move(folded)};
+    BookKeys keys(listing.name, listing.content);
+    return {number, std::move(listing), std::move(keys)};
   }
   static StatementRecord Gone(uint64_t number) { return {number, std::nullopt, {}}; }
 };

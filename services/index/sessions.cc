@@ -160,17 +160,18 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
   }
   session.stream_id = next_stream_++;
   session.end_stream = std::move(end_stream);
+  session.lease_held = false;
   RenewLocked(session);
   catalog_->SetStreaming(session.shelf, true);
   return StreamStart{session.stream_id, session.applied};
 }
 
-void Sessions::HoldLease(const std::string& token) {
+void Sessions::HoldLease(const std::string& token, uint64_t stream_id) {
   Later later;
   MutexLock lock(&mutex_);
-  if (const absl::StatusOr<SessionPtr> found = FindLocked(token, later); found.ok()) {
-    (*found)->lease_held = true;
-  }
+  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok() || (*found)->stream_id != stream_id || !(*found)->end_stream) return;
+  (*found)->lease_held = true;
 }
 
 // A stream that is replaced while its message waits here does no harm: what it states was repeated
@@ -224,6 +225,8 @@ void Sessions::CloseStream(const std::string& token, uint64_t stream_id) {
   const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
   if (!found.ok() || (*found)->stream_id != stream_id || !(*found)->end_stream) return;
   (*found)->end_stream = nullptr;
+  // What waited is not applied any more; from now on the peer is silent.
+  if (std::exchange((*found)->lease_held, false)) RenewLocked(**found);
   catalog_->SetStreaming((*found)->shelf, false);
 }
 

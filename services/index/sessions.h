@@ -80,9 +80,9 @@ class Sessions {
   // anew. Also takes back a session of the index's former process, until none has come for a lease.
   absl::StatusOr<StreamStart> OpenStream(const std::string& token, const std::string& host,
                                          EndStream end_stream);
-  // A message of the session has come, but has to wait: until Apply is called for it the peer is
-  // not silent, however long that takes.
-  void HoldLease(const std::string& token);
+  // A message of the session's stream has come, but has to wait: until Apply is called for it, or
+  // the stream is closed or replaced, the peer is not silent, however long that takes.
+  void HoldLease(const std::string& token, uint64_t stream_id);
   // The number of the last statement that has been applied. SEQUENCE_GAP, LIMIT_EXCEEDED,
   // INVALID_FIELD; STREAM_REPLACED for a stream that is not the session's last.
   absl::StatusOr<uint64_t> Apply(const std::string& token, uint64_t stream_id,

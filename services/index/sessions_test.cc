@@ -400,12 +400,28 @@ TEST_F(SessionsTest, EveryMessageRenewsTheLease) {
 TEST_F(SessionsTest, NobodyIsSilentWhoseMessageWaits) {
   const auto peer = Register(1);
   const Stream stream = Open(peer.token);
-  sessions_->HoldLease(peer.token);
+  sessions_->HoldLease(peer.token, stream.id);
   clock_.Advance(kLease * 5);
   sessions_->Expire();
   ASSERT_TRUE(Beat(peer.token, stream).ok());
   clock_.Advance(kLease);
   EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown) << "applied, and silent since";
+}
+
+TEST_F(SessionsTest, WhoseStreamEndsWhileHisMessageWaitsIsSilentFromThenOn) {
+  const auto peer = Register(1);
+  const Stream stream = Open(peer.token);
+  sessions_->HoldLease(peer.token, stream.id);
+  clock_.Advance(kLease * 5);
+  sessions_->Expire();
+  sessions_->CloseStream(peer.token, stream.id);
+  sessions_->HoldLease(peer.token, stream.id);  // too late
+  clock_.Advance(kLease - absl::Milliseconds(1));
+  sessions_->Expire();
+  const Stream next = Open(peer.token);
+  sessions_->HoldLease(peer.token, stream.id);
+  clock_.Advance(kLease);
+  EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown);
 }
 
 TEST_F(SessionsTest, ALapsedSessionIsUnknownEvenBeforeAnybodyNoticed) {

@@ -1,7 +1,6 @@
 #include "services/index/word_table.h"
 
 #include <absl/container/inlined_vector.h>
-#include <absl/hash/hash.h>
 #include <absl/strings/match.h>
 
 #include <algorithm>
@@ -43,14 +42,10 @@ void WordTable::Add(absl::Span<const WordOfTitle> words) {
 
 // In rounds over all words: the memory of one is fetched while that of another is used.
 void WordTable::AddSome(absl::Span<const WordOfTitle> words) {
-  absl::InlinedVector<size_t, kWordsAtOnce> hashes;
-  for (const auto& [text, title] : words) {
-    hashes.push_back(absl::HashOf(text));
-    by_text_.Prefetch(hashes.back());
-  }
+  for (const WordOfTitle& word : words) by_text_.Prefetch(word.hash);
   absl::InlinedVector<uint32_t, kWordsAtOnce> guesses;
-  for (const size_t hash : hashes) {
-    const std::optional<uint32_t> guess = by_text_.Guess(hash);
+  for (const WordOfTitle& word : words) {
+    const std::optional<uint32_t> guess = by_text_.Guess(word.hash);
     if (!guess.has_value()) continue;
     guesses.push_back(*guess);
     __builtin_prefetch(&words_[*guess]);
@@ -66,11 +61,10 @@ void WordTable::AddSome(absl::Span<const WordOfTitle> words) {
     size_t place = 0;
   };
   absl::InlinedVector<Insertion, kWordsAtOnce> insertions;
-  for (size_t i = 0; i < words.size(); ++i) {
-    const auto& [text, title] = words[i];
-    const std::optional<uint32_t> known = by_text_.Find(text, hashes[i]);
+  for (const auto& [text, title, hash] : words) {
+    const std::optional<uint32_t> known = by_text_.Find(text, hash);
     if (!known.has_value()) {
-      AddWord(text, hashes[i], title);
+      AddWord(text, hash, title);
       continue;
     }
     Word& word = words_[*known];

@@ -4,6 +4,7 @@
 
 #include <absl/container/btree_set.h>
 #include <absl/functional/function_ref.h>
+#include <absl/hash/hash.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
@@ -19,8 +20,15 @@ namespace arkshare {
 
 // A title has the word.
 struct WordOfTitle {
+  WordOfTitle(absl::string_view its_word, uint32_t its_title)
+      : WordOfTitle(its_word, its_title, absl::HashOf(its_word)) {}
+  // `its_hash` is absl::HashOf(its_word).
+  WordOfTitle(absl::string_view its_word, uint32_t its_title, size_t its_hash)
+      : word(its_word), title(its_title), hash(its_hash) {}
+
   absl::string_view word;
-  uint32_t title = 0;
+  uint32_t title;
+  size_t hash;
 };
 
 // Words are folded; titles are numbers below 2^31. Not thread-safe.

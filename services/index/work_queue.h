@@ -10,7 +10,8 @@
 
 namespace arkshare {
 
-// Does one thing after the other, in the order in which they came. Thread-safe.
+// Does one thing after the other, in the order in which they came, and lets more urgent threads go
+// first. Thread-safe.
 class WorkQueue {
  public:
   WorkQueue();
