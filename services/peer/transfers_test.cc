@@ -2,6 +2,7 @@
 // stands still unless a test says otherwise: what waits for a time, waits.
 #include "services/peer/transfers.h"
 
+#include <absl/time/clock.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spdlog/details/null_mutex.h>
@@ -187,6 +188,7 @@ class TransfersTest : public testing::Test {
 class InterruptedTest : public TransfersTest {
  protected:
   static constexpr uint64_t kHere = 3 * kMiB;  // when the holder falls silent
+  static constexpr absl::Duration kMoment = absl::Milliseconds(10);
 
   void SetUp() override {
     silent_.StopAnswering(kHere);
@@ -202,10 +204,10 @@ class InterruptedTest : public TransfersTest {
     EXPECT_THAT(parked.message, HasSubstr("is kept"));
     index_.Find(book_, v1::SHARE_POLICY_COPY, {&good_});
   }
-  // Nobody says when it stands in the queue of times.
+  // Nobody says when it stands in the queue of times: so step by step, with a moment after each.
   void AdvanceUntil(const std::function<bool()>& done, absl::Duration step) {
     // Not for ever: what was interrupted is kept for a week only.
-    for (absl::Duration left = absl::Hours(48); !done(); std::this_thread::yield()) {
+    for (absl::Duration left = absl::Hours(48); !done(); absl::SleepFor(kMoment)) {
       if (left < step) continue;
       clock_.Advance(step);
       left -= step;

@@ -253,8 +253,8 @@ const Damage kDamages[] = {
     {"ForgedTicket",
      [](const std::string&, const std::string& b) {
        Sql(b,
-           "UPDATE transfers SET ticket = CAST(substr(ticket, 1, length(ticket) - 1) || x'00' AS "
-           "BLOB)" +
+           "UPDATE transfers SET ticket = CAST(substr(ticket, 1, length(ticket) - 1) || "
+           "iif(substr(ticket, -1) = x'00', x'01', x'00') AS BLOB)" +
                OfTransfer("moved"));
      },
      "its ticket is not valid for it"},
