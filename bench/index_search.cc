@@ -42,7 +42,9 @@ namespace {
 constexpr int kChannels = 2;
 constexpr int kOutstanding = 64;
 constexpr absl::Duration kRun = absl::Seconds(2);
-constexpr int kRounds = 3;
+// In turn, because a shared machine is another one a second later.
+constexpr absl::Duration kTurn = absl::Milliseconds(250);
+constexpr int kTurns = 24;
 constexpr uint64_t kAnnounced = 1'000'000;
 constexpr uint64_t kAnnouncedPage = 1'000;
 // Of the client that searches while another one announces.
@@ -380,15 +382,15 @@ int Run(const std::vector<std::string>& args, const BookGenerator::Options& opti
   load.RunOutstanding(What::kExact, kOutstanding, kRun);
 
   std::vector<double> empty, exact, ratio, empty_p99, exact_p99, p99_ratio;
-  for (int round = 0; round < kRounds; ++round) {
-    empty.push_back(load.RunOutstanding(What::kEmpty, kOutstanding, kRun).per_second);
-    exact.push_back(load.RunOutstanding(What::kExact, kOutstanding, kRun).per_second);
+  for (int turn = 0; turn < kTurns; ++turn) {
+    empty.push_back(load.RunOutstanding(What::kEmpty, kOutstanding, kTurn).per_second);
+    exact.push_back(load.RunOutstanding(What::kExact, kOutstanding, kTurn).per_second);
     ratio.push_back(exact.back() / empty.back());
   }
-  for (int round = 0; round < kRounds; ++round) {
+  for (int turn = 0; turn < kTurns; ++turn) {
     const double half = Median(exact) / 2;
-    empty_p99.push_back(load.RunRate(What::kEmpty, half, After(kRun)).p99_us);
-    exact_p99.push_back(load.RunRate(What::kExact, half, After(kRun)).p99_us);
+    empty_p99.push_back(load.RunRate(What::kEmpty, half, After(kTurn)).p99_us);
+    exact_p99.push_back(load.RunRate(What::kExact, half, After(kTurn)).p99_us);
     p99_ratio.push_back(exact_p99.back() / empty_p99.back());
   }
   std::printf("empty_per_second=%.0f\nsearch_per_second=%.0f\nsearch_to_empty=%.3f\n",

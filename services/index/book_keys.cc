@@ -2,6 +2,7 @@
 
 #include <absl/hash/hash.h>
 
+#include "services/index/best_keys.h"
 #include "services/index/query.h"
 
 namespace arkshare {
@@ -9,6 +10,7 @@ namespace arkshare {
 BookKeys::BookKeys(const BookName& name, const ContentId& content)
     : name_hash_(absl::HashOf(absl::string_view(name.value()))),
       content_hash_(absl::HashOf(content)),
+      shuffle_(ShuffleOf(name.value())),
       folded_(FoldedText(name.value())) {
   for (const absl::string_view word : DistinctWords(folded_)) {
     words_.push_back({static_cast<uint32_t>(word.data() - folded_.data()),

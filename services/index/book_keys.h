@@ -24,6 +24,8 @@ class BookKeys {
   // absl::HashOf.
   size_t name_hash() const { return name_hash_; }
   size_t content_hash() const { return content_hash_; }
+  // ShuffleOf the name.
+  uint32_t shuffle() const { return shuffle_; }
 
   // The different words of the name, folded.
   size_t word_count() const { return words_.size(); }
@@ -41,6 +43,7 @@ class BookKeys {
 
   size_t name_hash_ = 0;
   size_t content_hash_ = 0;
+  uint32_t shuffle_ = 0;
   std::string folded_;
   absl::InlinedVector<Word, 6> words_;
 };

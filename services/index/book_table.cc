@@ -130,7 +130,7 @@ TitleId BookTable::AddTitle(const BookToAdd& book) {
   const uint32_t place = titles_[length].Add({StoreText(book.name, pool_)});
   std::deque<Rank>& ranks = ranks_[length];
   ranks.resize(std::max<size_t>(ranks.size(), place + 1));
-  ranks[place] = {.popularity = 0, .shuffle = ShuffleOf(book.name)};
+  ranks[place] = {.popularity = 0, .shuffle = book.keys->shuffle()};
   const TitleId title = FirstTitleOf(length) + place;
   by_name_.Insert(book.keys->name_hash(), title);
   for (size_t i = 0; i < words; ++i) {

@@ -57,8 +57,8 @@ size_t BytesOf(const ContentId& content) {
 }
 
 // Without its head. Numbers that are 0 may be written or not: they mean the same.
-size_t BytesOf(const SearchWriter::Holder& holder, absl::string_view name) {
-  return holder.peer.size() + NumberBytes(holder.listing_number) + TextBytes(name.size()) +
+size_t BytesOf(const SearchWriter::Holder& holder) {
+  return holder.peer.size() + NumberBytes(holder.listing_number) +
          (holder.partial ? NumberBytes(1) : 0);
 }
 
@@ -78,7 +78,7 @@ std::string SearchWriter::EncodePeer(const PeerInfo& peer) {
 void SearchWriter::AddResult(absl::string_view name, const ContentId& content,
                              absl::Span<const Holder> holders, uint32_t holder_count) {
   size_t size = TextBytes(name.size()) + TextBytes(BytesOf(content)) + NumberBytes(holder_count);
-  for (const Holder& holder : holders) size += TextBytes(BytesOf(holder, name));
+  for (const Holder& holder : holders) size += TextBytes(BytesOf(holder));
 
   char* to = Reserve(TextBytes(size));
   to = PutHead(Response::kResultsFieldNumber, size, to);
@@ -87,10 +87,9 @@ void SearchWriter::AddResult(absl::string_view name, const ContentId& content,
   to = PutText(v1::ContentId::kRootFieldNumber, View(content.root), to);
   to = PutNumber(v1::ContentId::kSizeBytesFieldNumber, content.size, to);
   for (const Holder& holder : holders) {
-    to = PutHead(Result::kHoldersFieldNumber, BytesOf(holder, name), to);
+    to = PutHead(Result::kHoldersFieldNumber, BytesOf(holder), to);
     to = PutBytes(holder.peer, to);
     to = PutNumber(v1::Holder::kListingNumberFieldNumber, holder.listing_number, to);
-    to = PutText(v1::Holder::kNameFieldNumber, name, to);
     if (holder.partial) to = PutNumber(v1::Holder::kPartialFieldNumber, 1, to);
   }
   to = PutNumber(Result::kHolderCountFieldNumber, holder_count, to);

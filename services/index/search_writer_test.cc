@@ -34,7 +34,6 @@ void Add(const std::string& name, const ContentId& content, const std::vector<Pe
     holder.set_public_key(peer.key.bytes());
     holder.set_address(peer.address);
     holder.set_listing_number(listing_number);
-    holder.set_name(name);
     holder.set_policy(peer.policy);
     holder.set_free_slots(peer.free_slots);
     holder.set_upload_limit(peer.upload_limit);

@@ -96,11 +96,11 @@ absl::StatusOr<std::vector<BookHolder>> Transfers::HoldersOf(const v1::SearchReq
   std::set<ContentId> contents;
   for (const v1::SearchResponse::Result& result : found->results()) {
     absl::StatusOr<ContentId> id = FromProto(result.content());
-    if (!id.ok() || (wish.content && *wish.content != *id)) continue;
+    const absl::StatusOr<BookName> name = BookName::Parse(result.name());
+    if (!id.ok() || !name.ok() || (wish.content && *wish.content != *id)) continue;
     for (const v1::Holder& proto : result.holders()) {
       absl::StatusOr<PublicKey> key = PublicKey::FromBytes(proto.public_key());
-      absl::StatusOr<BookName> name = BookName::Parse(proto.name());
-      if (!key.ok() || !name.ok() || *key == key_.public_key()) continue;
+      if (!key.ok() || *key == key_.public_key()) continue;
       if (wish.from_peer_id != 0 && proto.peer_id() != wish.from_peer_id) continue;
       contents.insert(*id);
       holders.push_back({.peer_id = proto.peer_id(),

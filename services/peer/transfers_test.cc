@@ -46,7 +46,6 @@ class FakeIndex final : public v1::IndexService::Service {
       holder->set_public_key(known.key.bytes());
       holder->set_address(known.address);
       holder->set_listing_number(1);
-      holder->set_name(kName);
       holder->set_policy(policy);
       holder->set_free_slots(1);
     }
