@@ -41,11 +41,10 @@ bool BestKeys::Excludes(const Fit& fit, int unpopularity) const {
   return std::tie(fit, unpopularity) > std::tie(worst.fit, worst.unpopularity);
 }
 
-bool BestKeys::Excludes(const Fit& fit, int unpopularity, uint32_t shuffle) const {
-  if (!full()) return false;
-  const SearchKey& worst = keys_.back();
-  return std::tie(fit, unpopularity, shuffle) >
-         std::tie(worst.fit, worst.unpopularity, worst.shuffle);
+std::optional<Standing> BestKeys::WorstStanding(const Fit& fit) const {
+  if (!full() || fit < keys_.back().fit) return Standing::Worst();
+  if (keys_.back().fit < fit) return std::nullopt;
+  return Standing(keys_.back().unpopularity, keys_.back().shuffle);
 }
 
 void BestKeys::Merge(const BestKeys& other) {

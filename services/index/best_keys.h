@@ -33,6 +33,27 @@ struct SearchKey {
 inline constexpr int kShuffleBits = 26;
 uint32_t ShuffleOf(absl::string_view name);
 
+// Both in 32 bits: where a name stands among those that fit equally well. The smaller, the better.
+class Standing {
+ public:
+  Standing() = default;
+  // `unpopularity` is from -63 to 0.
+  constexpr Standing(int unpopularity, uint32_t shuffle)
+      : bits_(static_cast<uint32_t>(kMostPopularity + unpopularity) << kShuffleBits | shuffle) {}
+  static constexpr Standing Worst() { return {0, (uint32_t{1} << kShuffleBits) - 1}; }
+
+  constexpr int unpopularity() const {
+    return static_cast<int>(bits_ >> kShuffleBits) - kMostPopularity;
+  }
+  constexpr uint32_t shuffle() const { return bits_ & ((uint32_t{1} << kShuffleBits) - 1); }
+  auto operator<=>(const Standing&) const = default;
+
+ private:
+  static constexpr int kMostPopularity = 63;
+
+  uint32_t bits_ = 0;
+};
+
 // The best keys after a given one, without more than a page of them in memory.
 class BestKeys {
  public:
@@ -42,8 +63,8 @@ class BestKeys {
              const ContentId& content);
   // No name with this fit and this unpopularity, or worse ones, can be among the best any more.
   bool Excludes(const Fit& fit, int unpopularity) const;
-  // The same of names with this shuffle.
-  bool Excludes(const Fit& fit, int unpopularity, uint32_t shuffle) const;
+  // The worst standing with which a name that fits so can still be among the best; nullopt: none.
+  std::optional<Standing> WorstStanding(const Fit& fit) const;
   // The best of both, each key once.
   void Merge(const BestKeys& other);
   bool full() const { return keys_.size() >= most_; }

@@ -83,8 +83,8 @@ EditionId BookTable::Add(const BookToAdd& book, Copy copy) {
     edition = editions_.Add({*title, Copies(copy), *book.content});
     AddEdition(*edition, book.keys->content_hash());
   }
-  const auto popularity = static_cast<uint32_t>(std::bit_width(editions_[*edition].copies.count()));
-  if (popularity > RankOf(*title).popularity) SetPopularity(*title, popularity);
+  const auto popularity = static_cast<int>(std::bit_width(editions_[*edition].copies.count()));
+  if (popularity > PopularityOf(*title)) SetPopularity(*title, popularity);
   return *edition;
 }
 
@@ -103,15 +103,14 @@ void BookTable::Remove(EditionId id, Copy copy) {
   }
   if (!edition.copies.Remove(copy, pool_)) return;
   if (of_title_.IsOne(TitleAt(edition.title).editions)) {
-    SetPopularity(edition.title, static_cast<uint32_t>(std::bit_width(edition.copies.count())));
+    SetPopularity(edition.title, static_cast<int>(std::bit_width(edition.copies.count())));
   }
 }
 
-void BookTable::SetPopularity(TitleId title, uint32_t popularity) {
-  Rank& rank = RankAt(title);
-  const bool was_popular = rank.popularity >= kPopular;
-  // A bit field narrows; bit_width of 32 bits fits.
-  rank.popularity = popularity & ((1U << (32 - kShuffleBits)) - 1);
+void BookTable::SetPopularity(TitleId title, int popularity) {
+  const bool was_popular = PopularityOf(title) >= kPopular;
+  standings_[WordsInId(title)][title & (FirstTitleOf(1) - 1)] =
+      Standing(-popularity, StandingOf(title).shuffle());
   // Titles without words may have been added so on purpose.
   if (was_popular == (popularity >= kPopular) || WordsInId(title) == 0) return;
   const std::string folded = FoldedText(TextOf(title));
@@ -128,9 +127,9 @@ TitleId BookTable::AddTitle(const BookToAdd& book) {
   const size_t words = book.by_words ? book.keys->word_count() : 0;
   const auto length = static_cast<uint32_t>(std::min<size_t>(words, kMostWordsInId));
   const uint32_t place = titles_[length].Add({StoreText(book.name, pool_)});
-  std::deque<Rank>& ranks = ranks_[length];
-  ranks.resize(std::max<size_t>(ranks.size(), place + 1));
-  ranks[place] = {.popularity = 0, .shuffle = book.keys->shuffle()};
+  std::deque<Standing>& standings = standings_[length];
+  standings.resize(std::max<size_t>(standings.size(), place + 1));
+  standings[place] = Standing(0, book.keys->shuffle());
   const TitleId title = FirstTitleOf(length) + place;
   by_name_.Insert(book.keys->name_hash(), title);
   for (size_t i = 0; i < words; ++i) {

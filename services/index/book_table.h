@@ -39,7 +39,7 @@ inline uint32_t WordsInId(TitleId title) { return title >> 27; }
 inline TitleId FirstTitleOf(uint32_t words) { return std::min(words, kMostWordsInId) << 27; }
 
 // Bits of the number of copies from which on a title is popular: 32 copies.
-inline constexpr uint32_t kPopular = 6;
+inline constexpr int kPopular = 6;
 
 // What BookTable::Add takes. The name, the content and their keys are its caller's.
 struct BookToAdd {
@@ -85,12 +85,11 @@ class BookTable {
   void VisitTitle(TitleId title, Visit visit) const;
   // Fetches the names into the cache, all at once instead of one after the other.
   void Prefetch(absl::Span<const TitleId> titles) const;
-  // What decides about a title among many, without a look at the title itself: four bytes.
-  struct Rank {
-    uint32_t popularity : 32 - kShuffleBits;  // no edition has 2^popularity copies, or more
-    uint32_t shuffle : kShuffleBits;          // ShuffleOf its name
-  };
-  Rank RankOf(TitleId title) const { return const_cast<BookTable*>(this)->RankAt(title); }
+  // What decides about a title among many, without a look at the title itself. No edition of it has
+  // 2^-unpopularity copies, or more.
+  Standing StandingOf(TitleId title) const {
+    return standings_[WordsInId(title)][title & (FirstTitleOf(1) - 1)];
+  }
 
   size_t title_count() const;
   size_t word_count() const { return words_.word_count(); }
@@ -135,18 +134,18 @@ class BookTable {
 
   Title& TitleAt(TitleId title) { return titles_[WordsInId(title)][title & (FirstTitleOf(1) - 1)]; }
   const Title& TitleAt(TitleId title) const { return const_cast<BookTable*>(this)->TitleAt(title); }
-  Rank& RankAt(TitleId title) { return ranks_[WordsInId(title)][title & (FirstTitleOf(1) - 1)]; }
   TitleId AddTitle(const BookToAdd& book);
   void RemoveTitle(TitleId title);
   void AddEdition(EditionId edition, size_t content_hash);
   void PrefetchEdition(EditionId edition) const;
   void RemoveEdition(EditionId edition);
-  void SetPopularity(TitleId title, uint32_t popularity);
+  int PopularityOf(TitleId title) const { return -StandingOf(title).unpopularity(); }
+  void SetPopularity(TitleId title, int popularity);
 
   BlockPool pool_;
   // By the number of words.
   std::array<IdPool<Title>, kMostWordsInId + 1> titles_;
-  std::array<std::deque<Rank>, kMostWordsInId + 1> ranks_;
+  std::array<std::deque<Standing>, kMostWordsInId + 1> standings_;
   IdPool<Edition> editions_;
   EditionGroups<ByContent> of_title_;
   EditionGroups<ByName> of_content_;

@@ -90,14 +90,14 @@ TEST(BookTableTest, PopularityIsAsManyBitsAsTheMostCopiesHave) {
   BookTable table;
   const auto popularity = [&] {
     Postings postings = table.words().Find("a");
-    return table.RankOf(PostingCursor(postings).id()).popularity;
+    return -table.StandingOf(PostingCursor(postings).id()).unpopularity();
   };
   const EditionId edition = Add(table, "a", 1, 1);
-  EXPECT_EQ(popularity(), 1U);
+  EXPECT_EQ(popularity(), 1);
   for (uint64_t n = 2; n <= 8; ++n) Add(table, "a", 1, n);
-  EXPECT_EQ(popularity(), 4U);
+  EXPECT_EQ(popularity(), 4);
   table.Remove(edition, {0, 3});
-  EXPECT_EQ(popularity(), 3U);
+  EXPECT_EQ(popularity(), 3);
 }
 
 TEST(BookTableTest, TitlesAreNumberedByTheirLength) {

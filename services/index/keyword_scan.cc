@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "lib/core/book_name.h"
@@ -12,11 +13,17 @@
 namespace arkshare {
 namespace {
 
-// Words and titles beyond which keywords count as equally common.
-constexpr size_t kMostWordsCounted = 1'000;
-constexpr size_t kManyTitles = 100'000;
-// What looking at the words of a title costs, in visits of a posting list.
+// Effort is counted in numbers of posting lists. What finding the list of a word costs, and reading
+// a title.
+constexpr size_t kWordEffort = 40;
 constexpr size_t kFitEffort = 20;
+// And what looking for a title in another list does.
+constexpr size_t kSeekEffort = 10;
+// Keywords that lead to more than that count as equally common.
+constexpr size_t kMuchEffort = 100'000;
+// Names that do not fit, after which it is worth while to know which ones cannot.
+constexpr size_t kManyMisfits = 2'000;
+constexpr TitleId kNoTitle = std::numeric_limits<TitleId>::max();
 constexpr int kMostPopular = std::numeric_limits<int>::min();
 
 // False when some keyword begins no word: cheaper than FitOf.
@@ -28,6 +35,18 @@ bool EachBeginsAWord(const Keywords& keywords, absl::string_view folded) {
     }
     return false;
   });
+}
+
+// What going through the titles of all words costs that the keyword begins, when it is less than
+// `bound`.
+std::optional<size_t> EffortFor(const WordTable& words, absl::string_view keyword, size_t bound) {
+  size_t effort = 0;
+  words.VisitPrefix(keyword, "", [&](absl::string_view, const Postings& postings) {
+    effort += kWordEffort + postings.size;
+    return effort < bound;
+  });
+  if (effort >= bound) return std::nullopt;
+  return effort;
 }
 
 // Whether `name` may have words that each keyword begins: FoldedText takes several times as long as
@@ -59,6 +78,7 @@ class QuickLook {
 class KeywordScan::Effort {
  public:
   explicit Effort(size_t effort) : left_(effort) {}
+  size_t left() const { return left_; }
   bool spent() const { return left_ == 0; }
   void Spend(size_t effort) { left_ -= std::min(left_, effort); }
 
@@ -75,32 +95,38 @@ class KeywordScan::Batch {
   Batch(const BookTable& books, const BestKeys& best, Judge judge)
       : books_(books), best_(best), judge_(judge) {}
 
-  // `fit` is the best that the title can have.
-  void Add(TitleId title, const Fit& fit) {
-    if (Excluded(title, fit)) return;
+  // Of the titles from now on, the best fit that they can have.
+  void SetFit(const Fit& fit) {
+    if (fit == fit_) return;
+    fit_ = fit;
+    SetWorst();
+  }
+  // Most titles are not: this is what a scan does most of all.
+  bool Wants(TitleId title) const { return worst_ && books_.StandingOf(title) <= *worst_; }
+  void Add(TitleId title) {
     titles_[count_] = title;
-    fits_[count_] = fit;
+    fits_[count_] = fit_;
     if (++count_ == titles_.size()) Flush();
   }
   void Flush() {
     books_.Prefetch(absl::MakeSpan(titles_.data(), count_));
     for (size_t i = 0; i < count_; ++i) {
       const TitleId title = titles_[i];
-      if (Excluded(title, fits_[i])) continue;
-      judge_(title, fits_[i]);
+      const std::optional<Standing> worst = best_.WorstStanding(fits_[i]);
+      if (worst && books_.StandingOf(title) <= *worst) judge_(title, fits_[i]);
     }
     count_ = 0;
+    SetWorst();
   }
 
  private:
-  bool Excluded(TitleId title, const Fit& fit) const {
-    const BookTable::Rank rank = books_.RankOf(title);
-    return best_.Excludes(fit, -static_cast<int>(rank.popularity), rank.shuffle);
-  }
+  void SetWorst() { worst_ = best_.WorstStanding(fit_); }
 
   const BookTable& books_;
   const BestKeys& best_;
   const Judge judge_;
+  Fit fit_ = {-1, -1};  // none
+  std::optional<Standing> worst_;
   std::array<TitleId, 32> titles_;
   std::array<Fit, 32> fits_;
   size_t count_ = 0;
@@ -131,7 +157,7 @@ bool KeywordScan::Step(const BookTable& books, const BestKeys& best, size_t effo
     }
     stage_ = static_cast<Stage>(static_cast<int>(stage_) + 1);
     next_ = stage_ == Stage::kWhole ? FirstTitle() : 0;
-    word_.clear();
+    begun_ = {};
   }
   return false;
 }
@@ -165,26 +191,32 @@ bool KeywordScan::StepWhole(const BookTable& books, const BestKeys& best, Effort
     effort.Spend(offer(title, fit));
   };
   Batch batch(books, best, judge);
-  TitleId title = next_;
-  bool more = true;
-  while (more && !effort.spent()) {
-    effort.Spend(1);
-    bool all = true;
-    for (PostingCursor& cursor : cursors) {
-      cursor.Seek(title);
-      more = !cursor.done();
-      all = more && cursor.id() == title;
-      if (more) title = cursor.id();
-      if (!all) break;
+  PostingCursor& rarest = cursors.front();
+  const absl::Span<PostingCursor> others = absl::MakeSpan(cursors).subspan(1);
+  uint32_t words = 0;
+  for (rarest.Seek(next_); !rarest.done() && !effort.spent(); effort.Spend(1)) {
+    const TitleId title = rarest.id();
+    if (words != WordsInId(title)) {
+      words = WordsInId(title);
+      const Fit fit = FitWith(words, 0);
+      batch.SetFit(fit);
+      if (best.Excludes(fit, BestUnpopularity())) break;
     }
-    if (!all) continue;
-    const Fit fit = FitWith(WordsInId(title), 0);
-    more = !best.Excludes(fit, BestUnpopularity());
-    if (more) batch.Add(title++, fit);
+    TitleId next = title;
+    if (batch.Wants(title)) {
+      for (PostingCursor& other : others) {
+        effort.Spend(kSeekEffort);
+        other.Seek(title);
+        next = other.done() ? kNoTitle : other.id();
+        if (next != title) break;
+      }
+      if (next == title) batch.Add(title);
+    }
+    next == title ? rarest.Next() : rarest.Seek(next);
   }
   batch.Flush();
-  next_ = title;
-  return more;
+  next_ = rarest.id();
+  return effort.spent() && !rarest.done();
 }
 
 // The rarest keyword leads; of several very common ones, the longest. Long ones are seldom common,
@@ -193,51 +225,85 @@ void KeywordScan::ChooseLeader(const BookTable& books) {
   std::vector<absl::string_view> keywords(keywords_.words.begin(), keywords_.words.end());
   absl::c_stable_sort(keywords, [](auto a, auto b) { return a.size() > b.size(); });
   leader_ = std::string(keywords.front());
-  size_t fewest = kManyTitles;
+  if (keywords.size() == 1) return;
+  size_t least = kMuchEffort;
   for (const absl::string_view keyword : keywords) {
-    if (keywords.size() == 1) break;
-    size_t titles = 0;
-    size_t words = 0;
-    books.words().VisitPrefix(keyword, "", [&](absl::string_view, const Postings& postings) {
-      titles += postings.size;
-      return titles < fewest && ++words < kMostWordsCounted;
-    });
-    if (titles >= fewest || words >= kMostWordsCounted) continue;
-    fewest = titles;
+    const std::optional<size_t> effort = EffortFor(books.words(), keyword, least);
+    if (!effort.has_value()) continue;
+    least = *effort;
     leader_ = std::string(keyword);
   }
+  filter_ = std::string(keywords[leader_ == keywords.front() ? 1 : 0]);
+  filter_effort_ = least * kFitEffort;
 }
 
-bool KeywordScan::StepBegun(const BookTable& books, const BestKeys& best, Effort& effort,
-                            Offer offer) {
-  QuickLook look(keywords_);
-  const auto judge = [&](TitleId title, const Fit& /*at_best*/) {
-    effort.Spend(kFitEffort);
-    const absl::string_view name = books.TextOf(title);
-    if (!look.MayFit(name)) return;
-    const std::string folded = FoldedText(name);
-    const std::optional<Fit> fit = FitOf(keywords_, DistinctWords(folded));
-    if (fit.has_value()) effort.Spend(offer(title, *fit));
-  };
-  Batch batch(books, best, judge);
+template <typename Visit>
+bool KeywordScan::VisitTitles(const WordTable& words, absl::string_view keyword, Place& place,
+                              Effort& effort, Visit visit) {
   bool more = false;
-  WordsOf(books).VisitPrefix(leader_, word_, [&](absl::string_view word, const Postings& postings) {
+  words.VisitPrefix(keyword, place.word, [&](absl::string_view word, const Postings& postings) {
     // With one keyword, those that have it as a whole word were found before.
-    if (keywords_.words.size() == 1 && word == leader_) return true;
+    if (keywords_.words.size() == 1 && word == keyword) return true;
+    effort.Spend(kWordEffort);
     PostingCursor cursor(postings);
-    if (word == word_) cursor.Seek(next_);
+    if (word == place.word) cursor.Seek(place.title);
     for (; !cursor.done(); cursor.Next()) {
       if (effort.spent()) {
-        word_ = std::string(word);
-        next_ = cursor.id();
+        place = {std::string(word), cursor.id()};
         more = true;
         return false;
       }
       effort.Spend(1);
-      const Fit at_best = FitWith(WordsInId(cursor.id()), 1);
-      if (best.Excludes(at_best, BestUnpopularity())) break;
-      batch.Add(cursor.id(), at_best);
+      if (!visit(cursor.id())) break;
     }
+    return true;
+  });
+  return more;
+}
+
+// Whether there is more to do.
+bool KeywordScan::StepFilter(const BookTable& books, Effort& effort) {
+  const size_t before = effort.left();
+  const bool more = VisitTitles(books.words(), filter_, filter_place_, effort, [&](TitleId title) {
+    filter_titles_.Add(title);
+    return true;
+  });
+  filter_effort_ -= std::min(filter_effort_, before - effort.left());
+  if (more && filter_effort_ > 0) return true;
+  // When it is not complete by now, to read the names takes less.
+  filter_state_ = more ? Filter::kUnused : Filter::kReady;
+  return false;
+}
+
+bool KeywordScan::StepBegun(const BookTable& books, const BestKeys& best, Effort& effort,
+                            Offer offer) {
+  if (filter_state_ == Filter::kIncomplete && StepFilter(books, effort)) return true;
+  QuickLook look(keywords_);
+  const auto judge = [&](TitleId title, const Fit& /*at_best*/) {
+    effort.Spend(kFitEffort);
+    const absl::string_view name = books.TextOf(title);
+    if (look.MayFit(name)) {
+      const std::string folded = FoldedText(name);
+      const std::optional<Fit> fit = FitOf(keywords_, DistinctWords(folded));
+      if (fit.has_value()) return effort.Spend(offer(title, *fit));
+    }
+    if (++misfits_ != kManyMisfits || filter_.empty()) return;
+    filter_state_ = Filter::kIncomplete;
+    effort.Spend(effort.left());  // the next step begins with it
+  };
+  Batch batch(books, best, judge);
+  uint32_t words = 0;
+  bool excluded = false;
+  const bool more = VisitTitles(WordsOf(books), leader_, begun_, effort, [&](TitleId title) {
+    if (words != WordsInId(title)) {
+      words = WordsInId(title);
+      const Fit at_best = FitWith(words, 1);
+      batch.SetFit(at_best);
+      excluded = best.Excludes(at_best, BestUnpopularity());
+    }
+    if (excluded) return false;
+    const bool may_fit = filter_state_ != Filter::kReady || filter_titles_.Has(title);
+    if (batch.Wants(title) && may_fit) batch.Add(title);
     return true;
   });
   batch.Flush();

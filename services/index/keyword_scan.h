@@ -12,14 +12,17 @@
 #include "services/index/best_keys.h"
 #include "services/index/book_table.h"
 #include "services/index/query.h"
+#include "services/index/title_set.h"
 
 namespace arkshare {
 
 // First come the titles that have all keywords as whole words, by intersecting their postings.
 // Those stand in order of the titles' lengths, which is the order of fit, so the scan ends as soon
 // as what follows is too long. Only when these do not fill the page, the words that the rarest
-// keyword begins are gone through as well. Both are done with the popular titles first: when they
-// are enough, the many others of a very common word need not be looked at.
+// keyword begins are gone through as well, and the names are read of the titles to which they lead;
+// when too many of these do not fit, only of those to which another keyword leads too. Both are
+// done with the popular titles first: when they are enough, the many others of a very common word
+// need not be looked at.
 class KeywordScan {
  public:
   // The keywords and `after` must outlive this.
@@ -38,7 +41,18 @@ class KeywordScan {
 
   // Whole words, and words that are only begun. False when the stage has no more.
   bool StepWhole(const BookTable& books, const BestKeys& best, Effort& effort, Offer offer);
+  bool StepFilter(const BookTable& books, Effort& effort);
   bool StepBegun(const BookTable& books, const BestKeys& best, Effort& effort, Offer offer);
+  // Where VisitTitles goes on.
+  struct Place {
+    std::string word;
+    TitleId title = 0;
+  };
+  // The titles of the words that `keyword` begins, until the effort is spent, which is told;
+  // visit(title) says whether to go on with those of the same word.
+  template <typename Visit>
+  bool VisitTitles(const WordTable& words, absl::string_view keyword, Place& place, Effort& effort,
+                   Visit visit);
   TitleId FirstTitle() const;
   const WordTable& WordsOf(const BookTable& books) const;
   // No title that this stage still has to visit is more popular.
@@ -52,8 +66,15 @@ class KeywordScan {
   Stage stage_ = Stage::kPopularWhole;
   // Where the stage goes on.
   TitleId next_ = 0;
-  std::string leader_;
-  std::string word_;
+  Place begun_;
+  std::string leader_;  // a keyword
+  size_t misfits_ = 0;  // names that were read and do not fit
+  // Another keyword, or nothing; its titles as far as they are known, and what they may cost.
+  std::string filter_;
+  enum class Filter { kUnused, kIncomplete, kReady } filter_state_ = Filter::kUnused;
+  Place filter_place_;
+  size_t filter_effort_ = 0;
+  TitleSet filter_titles_;
 };
 
 }  // namespace arkshare

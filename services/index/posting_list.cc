@@ -213,15 +213,20 @@ void PostingCursor::Enter(size_t entry) {
   id_ = list_->entries_[entry].first;
 }
 
-void PostingCursor::Next() {
-  if (next_ != end_) {
-    uint32_t distance = 0;
-    next_ = ReadVarint(next_, distance);
-    id_ += distance;
-  } else if (list_ != nullptr && entry_ + 1 < list_->entries_.size()) {
+void PostingCursor::NextBlock() {
+  if (list_ != nullptr && entry_ + 1 < list_->entries_.size()) {
     Enter(entry_ + 1);
   } else {
     done_ = true;
+  }
+}
+
+uint32_t PostingCursor::ReadRest(uint32_t first) {
+  uint32_t distance = first & 0x7F;
+  for (int shift = 7;; shift += 7) {
+    const uint32_t byte = *next_++;
+    distance |= (byte & 0x7F) << shift;
+    if (byte < 0x80) return distance;
   }
 }
 
@@ -229,6 +234,21 @@ void PostingCursor::SeekForward(uint32_t id) {
   if (list_ != nullptr && !done_ && id > list_->entries_[entry_].block->last) {
     const size_t place = list_->PlaceOf(id);
     if (place > entry_) Enter(place);
+  }
+  // Eight distances of one byte each at a time.
+  while (end_ - next_ >= 8) {
+    uint64_t eight = 0;
+    std::memcpy(&eight, next_, sizeof(eight));
+    if ((eight & 0x8080808080808080) != 0) {
+      Next();
+      if (id_ >= id) return;
+      continue;
+    }
+    const uint64_t pairs = (eight & 0x00FF00FF00FF00FF) + (eight >> 8 & 0x00FF00FF00FF00FF);
+    const auto sum = static_cast<uint32_t>(pairs * 0x0001000100010001 >> 48);
+    if (id - id_ <= sum) break;
+    id_ += sum;
+    next_ += sizeof(eight);
   }
   while (!done_ && id_ < id) Next();
 }

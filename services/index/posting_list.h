@@ -27,6 +27,8 @@ class PostingList {
   void Clear(BlockPool& pool);
   // Fetches into the cache what Prefetch reads.
   void PrefetchPlaces() const { __builtin_prefetch(entries_.data() + entries_.size() / 2); }
+  // Fetches what a cursor reads first.
+  void PrefetchFirst() const { __builtin_prefetch(entries_.data()); }
   // Fetches what Insert changes; yields where that is.
   size_t Prefetch(uint32_t id) const {
     const size_t place = PlaceOf(id);
@@ -78,7 +80,11 @@ class PostingCursor {
 
   bool done() const { return done_; }
   uint32_t id() const { return id_; }
-  void Next();
+  void Next() {
+    if (next_ == end_) return NextBlock();
+    const uint32_t distance = *next_++;
+    id_ += distance < 0x80 ? distance : ReadRest(distance);
+  }
   // To the first number from `id` on; never back.
   void Seek(uint32_t id) {
     if (id_ < id) SeekForward(id);
@@ -87,6 +93,9 @@ class PostingCursor {
  private:
   void SeekForward(uint32_t id);
   void Enter(size_t entry);
+  void NextBlock();
+  // The distance that begins with the byte `first`.
+  uint32_t ReadRest(uint32_t first);
 
   const PostingList* list_;
   size_t entry_ = 0;

@@ -4,6 +4,7 @@
 #include <absl/strings/match.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -13,6 +14,7 @@ namespace arkshare {
 namespace {
 
 constexpr size_t kWordsAtOnce = 128;
+constexpr size_t kWordsAhead = 16;
 
 }  // namespace
 
@@ -121,10 +123,27 @@ Postings WordTable::Find(absl::string_view word) const {
 void WordTable::VisitPrefix(
     absl::string_view prefix, absl::string_view from,
     absl::FunctionRef<bool(absl::string_view, const Postings&)> visit) const {
-  const Sought first(std::max(prefix, from));
-  for (auto place = in_order_.lower_bound(first); place != in_order_.end(); ++place) {
-    const absl::string_view text = TextOfWord(place->word);
-    if (!absl::StartsWith(text, prefix) || !visit(text, PostingsOf(words_[place->word]))) return;
+  std::array<const Word*, kWordsAhead> words;
+  auto place = in_order_.lower_bound(Sought(std::max(prefix, from)));
+  // The longer it goes on, the more of them at a time: see AddSome.
+  for (size_t ahead = 2; place != in_order_.end(); ahead = std::min(2 * ahead, kWordsAhead)) {
+    size_t count = 0;
+    for (; count < ahead && place != in_order_.end(); ++place) {
+      words[count] = &words_[place->word];
+      __builtin_prefetch(words[count++]);
+    }
+    const auto found = absl::MakeSpan(words).first(count);
+    for (const Word* word : found) {
+      __builtin_prefetch(word->text);
+      if ((word->titles & kMany) != 0) __builtin_prefetch(&lists_[word->titles & ~kMany]);
+    }
+    for (const Word* word : found) {
+      if ((word->titles & kMany) != 0) lists_[word->titles & ~kMany].PrefetchFirst();
+    }
+    for (const Word* word : found) {
+      const absl::string_view text = ReadText(word->text);
+      if (!absl::StartsWith(text, prefix) || !visit(text, PostingsOf(*word))) return;
+    }
   }
 }
 
