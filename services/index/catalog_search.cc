@@ -197,8 +197,9 @@ void Catalog::FindByKeywords(const Keywords& keywords, bool loopback,
         effort += kEditionEffort + books_.CopiesOf(edition).size();
         const size_t holders = CountShownLocked(books_, edition, loopback);
         if (holders > 0) {
-          best.Offer(fit, -static_cast<int>(std::bit_width(holders)), books_.StandingOf(title).shuffle(),
-                     books_.NameOf(edition), books_.ContentOf(edition));
+          best.Offer(fit, -static_cast<int>(std::bit_width(holders)),
+                     books_.StandingOf(title).shuffle(), books_.NameOf(edition),
+                     books_.ContentOf(edition));
         }
         return true;
       });
