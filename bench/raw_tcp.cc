@@ -1,11 +1,13 @@
 // The most that TCP gives on this machine: no framing, no protocol.
 //
-//   arkshare-bench-raw-tcp send FILE IP PORT           listens; sendfile of what is asked for
-//   arkshare-bench-raw-tcp drop IP PORT                receives all of it into memory
-//   arkshare-bench-raw-tcp file IP PORT PATH           and into the fresh file PATH: recv 1 MiB,
-//   pwrite arkshare-bench-raw-tcp verify IP PORT PATH BYTES   the same over two connections, half
-//   of it each;
-//                                                      each piece is hashed before it is written
+//   arkshare-bench-raw-tcp send FILE IP PORT
+//     listens; sendfile of what is asked for
+//   arkshare-bench-raw-tcp drop IP PORT
+//     receives all of it into memory
+//   arkshare-bench-raw-tcp file IP PORT PATH
+//     and into the fresh file PATH: recv 1 MiB, pwrite
+//   arkshare-bench-raw-tcp verify IP PORT PATH BYTES
+//     the same over two connections, half of it each; each piece is hashed before it is written
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>

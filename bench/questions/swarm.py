@@ -1,5 +1,7 @@
 """One source, five receivers that all want the same book at once; until the last of them has it."""
 
+import os
+
 import net
 import programs
 from harness import MIB
@@ -10,6 +12,7 @@ RECEIVERS = 5
 RATE_MBIT = 400
 UPLOADED, OF_BOUND = "source sent ÷ book", "time ÷ bound"
 ARKSHARE, CURL, TORRENT = "arkshare", "nginx, 5 curl", "libtorrent v1 swarm"
+LEAST = "raw TCP × 2, our hasher, five times"
 
 
 class Place:
@@ -50,6 +53,14 @@ def arkshare(stage, place, size):
     return sample
 
 
+def raw_tcp_verified(stage, _, size):
+    where = programs.raw_tcp(stage, os.path.join(stage.lab.books(1, size), "b0000"))
+    receiver = stage.lab.program("arkshare-bench-raw-tcp")
+    commands = [[receiver, "verify", *where, stage.path(f"got{number}"), str(size)]
+                for number in range(RECEIVERS)]
+    return stage.time_commands(commands, size * RECEIVERS)
+
+
 def nginx_curl(stage, place, size):
     (namespace, address), *others = place.nodes
     url = programs.nginx(stage, stage.lab.books(1, size), namespace, address) + "b0000"
@@ -74,10 +85,12 @@ def run(lab):
     contenders = [(ARKSHARE, arkshare), (CURL, nginx_curl), (TORRENT, libtorrent)]
     lab.say(f"  on loopback, {size // MIB} MiB:")
     place = Place()
-    rows = lab.measure([(name, at(contend, place, size)) for name, contend in contenders])
+    rows = lab.measure([(name, at(contend, place, size))
+                        for name, contend in contenders + [(LEAST, raw_tcp_verified)]])
     reports = [Report("swarm_loopback", f"{size // MIB} MiB to five receivers, on loopback", rows,
                       ARKSHARE, [Target("speed ÷ nginx, 5 curl", speed_ratio(rows, ARKSHARE, CURL),
-                                        at_least=1)])]
+                                        at_least=1),
+                                 Target(f"speed ÷ {LEAST}", speed_ratio(rows, ARKSHARE, LEAST))])]
     lab.say(f"  six namespaces, {RATE_MBIT} Mbit/s each:")
     place = Place(net.Switch(lab, RECEIVERS + 1, f"{RATE_MBIT}mbit"))
     rows = lab.measure([(name, at(contend, place, size)) for name, contend in contenders])

@@ -212,7 +212,11 @@ bool KeywordScan::StepWhole(const BookTable& books, const BestKeys& best, Effort
       }
       if (next == title) batch.Add(title);
     }
-    next == title ? rarest.Next() : rarest.Seek(next);
+    if (next == title) {
+      rarest.Next();
+    } else {
+      rarest.Seek(next);
+    }
   }
   batch.Flush();
   next_ = rarest.id();
@@ -261,7 +265,6 @@ bool KeywordScan::VisitTitles(const WordTable& words, absl::string_view keyword,
   return more;
 }
 
-// Whether there is more to do.
 bool KeywordScan::StepFilter(const BookTable& books, Effort& effort) {
   const size_t before = effort.left();
   const bool more = VisitTitles(books.words(), filter_, filter_place_, effort, [&](TitleId title) {

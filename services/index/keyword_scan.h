@@ -28,9 +28,9 @@ class KeywordScan {
   // The keywords and `after` must outlive this.
   KeywordScan(const Keywords& keywords, const std::optional<SearchKey>& after);
 
-  // Calls offer(title, fit) for some more titles, at most of about `effort`, which is what visiting
-  // a number in a posting list costs; false when there are no more that could be among the best.
-  // The table may change between two steps.
+  // Calls offer(title, fit) for some more titles, at most of about `effort`, 100 or more, of which
+  // visiting a number in a posting list costs one; false when there are no more that could be among
+  // the best. The table may change between two steps.
   using Offer = absl::FunctionRef<size_t(TitleId, const Fit&)>;
   bool Step(const BookTable& books, const BestKeys& best, size_t effort, Offer offer);
 
@@ -41,8 +41,9 @@ class KeywordScan {
 
   // Whole words, and words that are only begun. False when the stage has no more.
   bool StepWhole(const BookTable& books, const BestKeys& best, Effort& effort, Offer offer);
-  bool StepFilter(const BookTable& books, Effort& effort);
   bool StepBegun(const BookTable& books, const BestKeys& best, Effort& effort, Offer offer);
+  // Gathers the titles of the filter. False when it is ready, or given up.
+  bool StepFilter(const BookTable& books, Effort& effort);
   // Where VisitTitles goes on.
   struct Place {
     std::string word;
