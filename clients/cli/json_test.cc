@@ -52,7 +52,7 @@ TEST(ToJsonTest, NamesFieldsAsTheProtoDoes) {
             return rest;
           }() +
           "\",\"size_bytes\":5000000000},\"holders\":[{\"peer_id\":1,\"public_key\":\"\","
-          "\"address\":\"127.0.0.1:41931\",\"listing_number\":0,\"name\":\"\","
+          "\"address\":\"127.0.0.1:41931\",\"listing_number\":0,"
           "\"policy\":\"move\",\"free_slots\":0,\"upload_limit\":0,\"partial\":false}],\"holder_"
           "count\":1}");
   Parse(ToJson(result));

@@ -301,8 +301,8 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(result.holder_count, 1)
         self.assertEqual(holder.public_key, peer.key.public)
         self.assertEqual(holder.address, "127.0.0.1:%d" % peer.port)
-        self.assertEqual((holder.listing_number, holder.name, holder.policy, holder.free_slots),
-                         (1, "a book of python", types_pb2.SHARE_POLICY_MOVE, 4))
+        self.assertEqual((holder.listing_number, holder.policy, holder.free_slots),
+                         (1, types_pb2.SHARE_POLICY_MOVE, 4))
         for words in ("PYTHON a", "pyth", "boo python"):
             self.assertEqual([r.name for r in self.search(keywords=words)], ["a book of python"])
         self.assertEqual(list(self.search(keywords="python cobra")), [])
