@@ -19,6 +19,9 @@ namespace {
 // What gRPC's own threads read and apply themselves; handing it over would cost as much.
 constexpr size_t kFewBytes = 2 * 1024;
 constexpr size_t kFewStatements = 16;
+// Messages that wait to be applied: once read they take several times as much memory as before, and
+// ten thousand peers may come at once.
+constexpr size_t kMostRead = 16;
 
 // `bytes` is emptied.
 absl::StatusOr<Announcement> Parse(grpc::ByteBuffer& bytes) {
@@ -52,7 +55,10 @@ class IndexService::AnnounceReactor
     if (request_.Length() <= kFewBytes) return ReadMessage();
     // Streams would otherwise hold gRPC's threads, and searches wait.
     service_->sessions_->HoldLease(token_, stream_id_);
-    service_->reading_.Add([this] { ReadMessage(); });
+    service_->reading_.Add([this] {
+      service_->work_.AwaitRoom(kMostRead);
+      ReadMessage();
+    });
   }
 
   // Its peer is gone: what is still to be applied need not be waited for.

@@ -56,6 +56,11 @@ void WorkQueue::Add(std::function<void()> work) {
   changed_.NotifyOne();
 }
 
+void WorkQueue::AwaitRoom(size_t most) {
+  MutexLock lock(&mutex_);
+  while (work_.size() >= most) begun_.Wait(&mutex_);
+}
+
 void WorkQueue::Run() {
   StandBack();
   while (true) {
@@ -66,6 +71,7 @@ void WorkQueue::Run() {
       if (work_.empty()) return;
       work = std::move(work_.front());
       work_.pop_front();
+      begun_.NotifyAll();
     }
     work();
   }

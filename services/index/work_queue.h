@@ -2,6 +2,7 @@
 #ifndef ARKSHARE_SERVICES_INDEX_WORK_QUEUE_H_
 #define ARKSHARE_SERVICES_INDEX_WORK_QUEUE_H_
 
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <thread>
@@ -19,12 +20,15 @@ class WorkQueue {
   ~WorkQueue();
 
   void Add(std::function<void()> work);
+  // Returns when fewer than `most` wait to be begun. Never to be called by what it does itself.
+  void AwaitRoom(size_t most);
 
  private:
   void Run();
 
   Mutex mutex_;
   CondVar changed_;
+  CondVar begun_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::function<void()>> work_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
