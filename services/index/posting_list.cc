@@ -236,12 +236,11 @@ void PostingCursor::SeekForward(uint32_t id) {
     if (place > entry_) Enter(place);
   }
   // Eight distances of one byte each at a time.
-  while (end_ - next_ >= 8) {
+  while (id_ < id && end_ - next_ >= 8) {
     uint64_t eight = 0;
     std::memcpy(&eight, next_, sizeof(eight));
     if ((eight & 0x8080808080808080) != 0) {
       Next();
-      if (id_ >= id) return;
       continue;
     }
     const uint64_t pairs = (eight & 0x00FF00FF00FF00FF) + (eight >> 8 & 0x00FF00FF00FF00FF);

@@ -94,6 +94,13 @@ TEST(PostingListTest, AgreesWithASetWhateverIsAddedAndRemoved) {
         ASSERT_EQ(cursor.id(), *wanted);
       }
     }
+    // The first ones of blocks among them.
+    for (const uint32_t id : expected) {
+      PostingCursor cursor({&list, 0, list.size()});
+      cursor.Seek(id);
+      ASSERT_FALSE(cursor.done());
+      ASSERT_EQ(cursor.id(), id);
+    }
     std::vector<uint32_t> rest(expected.begin(), expected.end());
     std::shuffle(rest.begin(), rest.end(), random);
     for (const uint32_t id : rest) EXPECT_TRUE(list.Erase(id, pool));
