@@ -309,9 +309,10 @@ TEST_F(FetcherTest, TakesNothingFromWhoCannotProveItsKey) {
 }
 
 TEST_F(FetcherTest, UnderAnotherLimitItAsksInAnotherWay) {
-  const FakeBook book = FakeBook::OfSize(4 * kMiB);
+  // Seconds, unless the limit goes with the first piece.
+  const FakeBook book = FakeBook::OfSize(16 * kMiB);
   FakeHolder holder(book);
-  limiter_.SetRate(64 * kMiB);
+  limiter_.SetRate(8 * kMiB);
   Fetcher::Job job = JobFor(book, {{&holder}});
   job.on_progress = [&](uint64_t bytes, std::optional<QueuePlace>) {
     if (bytes > 0) limiter_.SetRate(0);

@@ -211,7 +211,9 @@ void Transfers::FetchOne(const TransferPtr& transfer) {
     --small_open_;
   }
   if (from_source) EndStream(source);
-  if (next == Next::kGoOn || std::exchange(transfer->again, false)) {
+  const bool again = std::exchange(transfer->again, false);
+  if (again) transfer->try_until = absl::InfinitePast();  // as for whoever asks a moment later
+  if (next == Next::kGoOn || again) {
     Enter(transfer);
   } else if (next == Next::kLater) {
     PostponeLocked(transfer);

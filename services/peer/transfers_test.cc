@@ -141,7 +141,20 @@ class TransfersTest : public testing::Test {
   TransferView AwaitState(const TransferId& id, State state) {
     return AwaitView(id, [&](const TransferView& view) { return view.state == state; });
   }
-  // A holder that falls silent is given up until nobody is left to be asked.
+  // Nobody says when it stands in the queue of times: so step by step, with a moment after each.
+  void AdvanceUntil(const std::function<bool()>& done, absl::Duration step) {
+    const absl::Time last = absl::Now() + absl::Seconds(60);
+    // Not for ever: what was interrupted is kept for a week only.
+    for (absl::Duration left = absl::Hours(48); !done(); absl::SleepFor(absl::Milliseconds(10))) {
+      ASSERT_LT(absl::Now(), last) << "it never happens";
+      if (left < step) continue;
+      clock_.Advance(step);
+      left -= step;
+    }
+  }
+  // What no change of the transfer tells of.
+  void AwaitTrue(const std::function<bool()>& done) { AdvanceUntil(done, absl::ZeroDuration()); }
+  // A holder that falls silent is given up, on each of its streams; there must be no other to ask.
   TransferView LetTheSilentGo(const TransferId& id) {
     std::future<TransferView> failed =
         std::async(std::launch::async, [&] { return AwaitState(id, State::kFailed); });
@@ -187,7 +200,6 @@ class TransfersTest : public testing::Test {
 class InterruptedTest : public TransfersTest {
  protected:
   static constexpr uint64_t kHere = 3 * kMiB;  // when the holder falls silent
-  static constexpr absl::Duration kMoment = absl::Milliseconds(10);
 
   void SetUp() override {
     silent_.StopAnswering(kHere);
@@ -203,15 +215,6 @@ class InterruptedTest : public TransfersTest {
     EXPECT_THAT(parked.message, HasSubstr("is kept"));
     index_.Find(book_, v1::SHARE_POLICY_COPY, {&good_});
   }
-  // Nobody says when it stands in the queue of times: so step by step, with a moment after each.
-  void AdvanceUntil(const std::function<bool()>& done, absl::Duration step) {
-    // Not for ever: what was interrupted is kept for a week only.
-    for (absl::Duration left = absl::Hours(48); !done(); absl::SleepFor(kMoment)) {
-      if (left < step) continue;
-      clock_.Advance(step);
-      left -= step;
-    }
-  }
   void ExpectGoneOn() {
     AwaitState(id_, State::kDone);
     EXPECT_TRUE(Received(book_));
@@ -222,6 +225,7 @@ class InterruptedTest : public TransfersTest {
   const FakeBook book_ = FakeBook::OfSize(7 * kMiB);
   FakeHolder silent_{book_};
   FakeHolder good_{book_};
+  const absl::Time late_ = clock_.Monotonic() + absl::Minutes(10);
   TransferId id_;
 };
 
@@ -289,10 +293,29 @@ TEST_F(InterruptedTest, AskedForAgainTriesAgainForAsLong) {
   };
   AdvanceUntil(failed, absl::Minutes(11));
   EXPECT_EQ(Must(transfers_.Begin(Wish())), id_);
-  AdvanceUntil(failed, absl::ZeroDuration());
+  AwaitTrue(failed);
   index_.Find(book_, v1::SHARE_POLICY_COPY, {&good_});
   AdvanceUntil([&] { return good_.downloads() > 0; }, absl::Seconds(1));
   ExpectGoneOn();
+}
+
+// The same, where its thread has given up for good and not said so yet.
+TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItGivesUpTriesAgainForAsLong) {
+  Interrupt();
+  index_.Find(book_, v1::SHARE_POLICY_COPY, {});
+  std::atomic<bool> asked = false;
+  std::atomic<int> tries = 0;
+  const LogHook hook("interrupted book", [&] {
+    ++tries;
+    // More than ten minutes have passed.
+    if (clock_.Monotonic() >= late_ && !asked.exchange(true)) {
+      EXPECT_EQ(Must(transfers_.Begin(Wish())), id_);
+    }
+  });
+  AdvanceUntil([&] { return asked.load(); }, absl::Minutes(11));
+  const int then = tries;
+  AdvanceUntil([&] { return tries > then + 1; }, absl::Seconds(1));
+  transfers_.Stop();
 }
 
 // What has come is right, whoever sends something else afterwards.
@@ -325,17 +348,13 @@ TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItFails) {
     EXPECT_EQ(Must(transfers_.Begin(Wish())), id_);
   });
   index_.Find(book_, v1::SHARE_POLICY_COPY, {});
-  while (failed == 0) {
-    watchdog_clock_.Advance(absl::Seconds(6));
-    std::this_thread::yield();
-  }
+  watchdog_clock_.Advance(absl::Seconds(6));
   ASSERT_TRUE(second.AwaitSilence());
+  AwaitView(id_, [&](const TransferView& view) { return view.bytes_done == kHere + kMiB; });
   transfers_.RetryNow();
   index_.Find(book_, v1::SHARE_POLICY_COPY, {&good_});
-  std::future<void> done = std::async(std::launch::async, [&] { AwaitState(id_, State::kDone); });
-  while (done.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) {
-    watchdog_clock_.Advance(absl::Seconds(6));
-  }
+  watchdog_clock_.Advance(absl::Seconds(6));
+  AwaitState(id_, State::kDone);
   EXPECT_EQ(failed, 1);
   EXPECT_TRUE(Received(book_));
   EXPECT_EQ(second.manifests() + good_.manifests(), 1) << "it was received twice";
@@ -353,12 +372,12 @@ TEST_F(TransfersTest, ACopyIsOfferedWhileItComes) {
   const TransferId id = Must(transfers_.Begin(Wish()));
   // Where it begins is chance, and so is what comes before the silence.
   ASSERT_TRUE(silent.AwaitSilence());
-  AwaitView(id, [&](const TransferView& view) { return view.bytes_done == silent.bytes_sent(); });
+  AwaitTrue([&] { return transfers_.List().at(0).bytes_done == silent.bytes_sent(); });
   EXPECT_THAT(Told(), ElementsAre("+book part"));
   const std::shared_ptr<PartialBook> offer = partials_.Find(book.id);
   ASSERT_NE(offer, nullptr);
   EXPECT_EQ(offer->manifest(), book.pieces);
-  AwaitView(id, [&](const TransferView&) {
+  AwaitTrue([&] {
     return offer->Await(0, 8, absl::ZeroDuration()).pieces.size() == silent.bytes_sent() / kMiB;
   });
 
