@@ -26,6 +26,9 @@ int main(int argc, char** argv) {
   app.add_option("--program", options.program, "arkshare-index")->required();
   app.add_option("--peers", options.peers)->capture_default_str();
   app.add_option("--books", options.books, "of each peer")->capture_default_str();
+  app.add_option("--holders", options.holders,
+                 "of a book, on the average; 1: all peers have different ones")
+      ->capture_default_str();
   app.add_option("--connections", options.connections, "that the peers share; 0: each has its own")
       ->capture_default_str();
   arkshare::AddDuration(app, "--lease", options.lease, "of the index");

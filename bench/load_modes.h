@@ -17,6 +17,7 @@ struct LoadOptions {
   std::string program;  // arkshare-index
   size_t peers = 10'000;
   size_t books = 100;      // of each peer
+  size_t holders = 10;     // of a book, on the average; 1: all have different ones
   size_t connections = 0;  // that the peers share; 0: each has its own
   absl::Duration lease = absl::Seconds(30);
   absl::Duration time = absl::Seconds(60);  // of what is measured

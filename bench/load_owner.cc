@@ -103,7 +103,8 @@ void Measure(const std::string& what, Swarm& swarm, const LoadIndex& index,
 void RunOwner(const LoadOptions& options) {
   LoadIndex index({options.program, "--lease", "60s"});
   // Never destroyed: its streams would still call it.
-  Swarm& swarm = *new Swarm({index.address(), kPeers, kBooks, 8});
+  Swarm& swarm = *new Swarm(
+      {.index = index.address(), .peers = kPeers, .books = kBooks, .holders = 1, .connections = 8});
   for (size_t i = 0; i < kPeers; ++i) swarm.peer(i).Join();
   if (!swarm.WaitOnline(kPeers, absl::Seconds(60))) return;
 

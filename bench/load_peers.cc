@@ -33,7 +33,7 @@ LoadIndex StartIndex(const LoadOptions& options) {
 }
 
 Swarm::Options SwarmOptions(const LoadOptions& options, const LoadIndex& index) {
-  return {index.address(), options.peers, options.books, options.connections};
+  return {index.address(), options.peers, options.books, options.holders, options.connections};
 }
 
 // Somebody who asks the index.

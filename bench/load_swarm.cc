@@ -90,7 +90,9 @@ class Swarm::FileService
 };
 
 Swarm::Swarm(Options options)
-    : options_(std::move(options)), files_(std::make_unique<FileService>()) {
+    : options_(std::move(options)),
+      books_(options_.peers, options_.books, options_.holders),
+      files_(std::make_unique<FileService>()) {
   const size_t connections =
       options_.connections == 0 ? options_.peers : std::min(options_.connections, options_.peers);
   std::vector<std::shared_ptr<grpc::Channel>> channels(connections);
@@ -204,14 +206,7 @@ std::shared_ptr<v1::IndexService::Stub> SwarmPeer::stub() const {
   return stub_;
 }
 
-ContentId SwarmPeer::content(size_t book) const {
-  ContentId content;
-  const uint64_t seed = number_ * swarm_.options().books + book;
-  std::memcpy(content.root.data(), &seed, sizeof(seed));
-  std::memcpy(content.root.data() + sizeof(seed), registration_id_.data(), 16);
-  content.size = 100'000 + book;
-  return content;
-}
+ContentId SwarmPeer::content(size_t book) const { return swarm_.books_.OwnContent(number_, book); }
 
 bool SwarmPeer::State(v1::Statement statement) {
   MutexLock lock(&mutex_);
@@ -229,11 +224,8 @@ const grpc::ByteBuffer& SwarmPeer::SnapshotLocked() {
   if (snapshot_.Valid()) return snapshot_;
   v1::AnnounceRequest request;
   request.set_first_sequence(1);
-  for (size_t book = 0; book < swarm_.options().books; ++book) {
-    v1::Listing& listing = *request.add_statements()->mutable_present();
-    listing.set_listing_number(book + 1);
-    listing.set_name(absl::StrCat("shelf ", number_, "/volume ", book, " of many.epub"));
-    *listing.mutable_content() = ToProto(content(book));
+  for (const BookListing& listing : swarm_.books_.Of(number_)) {
+    *request.add_statements()->mutable_present() = ToProto(listing);
   }
   request.set_snapshot_complete(true);
   request.set_free_slots(8);

@@ -20,6 +20,7 @@
 
 #include "arkshare/v1/index.grpc.pb.h"
 #include "bench/load_agenda.h"
+#include "bench/load_books.h"
 #include "lib/core/content_id.h"
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
@@ -35,6 +36,7 @@ class Swarm {
     std::string index;  // "IP:PORT"
     size_t peers = 10'000;
     size_t books = 100;      // of each
+    size_t holders = 10;     // of a book, see LoadBooks
     size_t connections = 0;  // that they share; 0: each has its own
   };
   enum class Leaving { kUnregister, kKill, kSilence };
@@ -62,6 +64,7 @@ class Swarm {
   void Count(const std::string& what);
 
   const Options options_;
+  const LoadBooks books_;
   mutable Mutex mutex_;
   std::map<std::string, uint64_t> counts_ ABSL_GUARDED_BY(mutex_);
   std::atomic<size_t> online_ = 0;
@@ -85,6 +88,7 @@ class SwarmPeer {
   bool State(v1::Statement statement);
 
   const PrivateKey& key() const { return key_; }
+  // See LoadBooks::OwnContent.
   ContentId content(size_t book) const;
   std::shared_ptr<v1::IndexService::Stub> stub() const;
   // A call in this peer's session.

@@ -171,7 +171,8 @@ void TellAges(const std::vector<Watcher*>& watchers) {
 void RunWatch(const LoadOptions& options) {
   LoadIndex index({options.program, "--lease", absl::FormatDuration(options.lease)});
   // Never destroyed, like all below: its streams would still call it.
-  Swarm& swarm = *new Swarm({index.address(), kPeers, kBooks, 0});
+  Swarm& swarm = *new Swarm(
+      {.index = index.address(), .peers = kPeers, .books = kBooks, .holders = 1, .connections = 0});
   for (size_t i = 0; i < kPeers; ++i) swarm.peer(i).Join();
   if (!swarm.WaitOnline(kPeers, kPatience)) return;
 

@@ -25,26 +25,47 @@ void BestKeys::Offer(const Fit& fit, int unpopularity, uint32_t shuffle, absl::s
                      const ContentId& content) {
   const Rank rank(fit, unpopularity, shuffle, name, content);
   if (after_.has_value() && rank <= RankOf(*after_)) return;
+  const auto numbers = std::tie(fit, unpopularity, shuffle);
   const auto place = std::lower_bound(
-      keys_.begin(), keys_.end(), rank,
-      [](const SearchKey& key, const Rank& wanted) { return RankOf(key) < wanted; });
-  if (place == keys_.end() ? full() : RankOf(*place) == rank) return;
-  const size_t at = static_cast<size_t>(place - keys_.begin());
-  if (full()) keys_.pop_back();
-  keys_.insert(keys_.begin() + static_cast<ptrdiff_t>(at),
-               {fit, unpopularity, shuffle, std::string(name), content});
+      order_.begin(), order_.end(), rank, [&](const Place& other, const Rank& /*rank*/) {
+        const auto of_other = std::tie(other.fit, other.unpopularity, other.shuffle);
+        return of_other != numbers ? of_other < numbers : RankOf(keys_[other.key]) < rank;
+      });
+  if (place == order_.end() ? full() : RankOf(keys_[place->key]) == rank) return;
+  const ptrdiff_t at = place - order_.begin();
+  auto key = static_cast<uint32_t>(keys_.size());
+  if (full()) {
+    key = order_.back().key;
+    order_.pop_back();
+  } else {
+    keys_.emplace_back();
+  }
+  order_.insert(order_.begin() + at, {fit, unpopularity, shuffle, key});
+  SearchKey& added = keys_[key];
+  added.fit = fit;
+  added.unpopularity = unpopularity;
+  added.shuffle = shuffle;
+  added.name.assign(name.data(), name.size());
+  added.content = content;
 }
 
 bool BestKeys::Excludes(const Fit& fit, int unpopularity) const {
   if (!full()) return false;
-  const SearchKey& worst = keys_.back();
+  const Place& worst = order_.back();
   return std::tie(fit, unpopularity) > std::tie(worst.fit, worst.unpopularity);
 }
 
 std::optional<Standing> BestKeys::WorstStanding(const Fit& fit) const {
-  if (!full() || fit < keys_.back().fit) return Standing::Worst();
-  if (keys_.back().fit < fit) return std::nullopt;
-  return Standing(keys_.back().unpopularity, keys_.back().shuffle);
+  if (!full() || fit < order_.back().fit) return Standing::Worst();
+  if (order_.back().fit < fit) return std::nullopt;
+  return Standing(order_.back().unpopularity, order_.back().shuffle);
+}
+
+std::vector<SearchKey> BestKeys::Take() {
+  std::vector<SearchKey> keys;
+  keys.reserve(order_.size());
+  for (const Place& place : order_) keys.push_back(std::move(keys_[place.key]));
+  return keys;
 }
 
 void BestKeys::Merge(const BestKeys& other) {

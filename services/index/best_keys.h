@@ -67,13 +67,22 @@ class BestKeys {
   std::optional<Standing> WorstStanding(const Fit& fit) const;
   // The best of both, each key once.
   void Merge(const BestKeys& other);
-  bool full() const { return keys_.size() >= most_; }
-  std::vector<SearchKey> Take() { return std::move(keys_); }
+  bool full() const { return order_.size() >= most_; }
+  std::vector<SearchKey> Take();
 
  private:
+  // What decides most often, and where the rest is: small, as better ones are put before many.
+  struct Place {
+    Fit fit;
+    int unpopularity;
+    uint32_t shuffle;
+    uint32_t key;  // in keys_
+  };
+
   const size_t most_;
   const std::optional<SearchKey>& after_;
-  std::vector<SearchKey> keys_;  // in order
+  std::vector<Place> order_;
+  std::vector<SearchKey> keys_;
 };
 
 }  // namespace arkshare

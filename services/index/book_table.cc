@@ -66,10 +66,7 @@ void BookTable::Prefetch(absl::Span<const BookToAdd> books) const {
     if (title.has_value()) titles.push_back(*title);
   }
   Prefetch(titles);
-  for (const TitleId title : titles) {
-    const uint32_t editions = TitleAt(title).editions;
-    if (of_title_.IsOne(editions)) PrefetchEdition(editions);
-  }
+  PrefetchEditions(titles);
 }
 
 EditionId BookTable::Add(const BookToAdd& book, Copy copy) {
@@ -203,6 +200,34 @@ void BookTable::VisitTitle(TitleId title, Visit visit) const {
 void BookTable::Prefetch(absl::Span<const TitleId> titles) const {
   for (const TitleId title : titles) __builtin_prefetch(&TitleAt(title));
   for (const TitleId title : titles) __builtin_prefetch(TitleAt(title).name);
+}
+
+// Few titles have several.
+void BookTable::PrefetchEditions(absl::Span<const TitleId> titles) const {
+  for (const TitleId title : titles) {
+    const uint32_t editions = TitleAt(title).editions;
+    if (of_title_.IsOne(editions)) PrefetchEdition(editions);
+  }
+}
+
+void BookTable::PrefetchCopies(absl::Span<const TitleId> titles) const {
+  PrefetchEditions(titles);
+  for (const TitleId title : titles) {
+    const uint32_t editions = TitleAt(title).editions;
+    if (of_title_.IsOne(editions)) editions_[editions].copies.Prefetch();
+  }
+}
+
+size_t BookTable::PickByStanding(Standing worst, absl::Span<TitleId> titles) const {
+  if (titles.empty()) return 0;
+  const std::deque<Standing>& standings = standings_[WordsInId(titles[0])];
+  size_t count = 0;
+  // Without a branch, which could not be foreseen.
+  for (const TitleId title : titles) {
+    titles[count] = title;
+    count += standings[title & (FirstTitleOf(1) - 1)] <= worst ? 1 : 0;
+  }
+  return count;
 }
 
 size_t BookTable::title_count() const {

@@ -83,13 +83,18 @@ class BookTable {
   const WordTable& popular_words() const { return popular_words_; }
   absl::string_view TextOf(TitleId title) const;
   void VisitTitle(TitleId title, Visit visit) const;
-  // Fetches the names into the cache, all at once instead of one after the other.
+  // Fetch the names into the cache, all at once instead of one after the other; and then the
+  // copies.
   void Prefetch(absl::Span<const TitleId> titles) const;
+  void PrefetchCopies(absl::Span<const TitleId> titles) const;
   // What decides about a title among many, without a look at the title itself. No edition of it has
   // 2^-unpopularity copies, or more.
   Standing StandingOf(TitleId title) const {
     return standings_[WordsInId(title)][title & (FirstTitleOf(1) - 1)];
   }
+
+  // Of titles with equally many words, puts those first that stand no worse; yields how many.
+  size_t PickByStanding(Standing worst, absl::Span<TitleId> titles) const;
 
   size_t title_count() const;
   size_t word_count() const { return words_.word_count(); }
@@ -138,6 +143,7 @@ class BookTable {
   void RemoveTitle(TitleId title);
   void AddEdition(EditionId edition, size_t content_hash);
   void PrefetchEdition(EditionId edition) const;
+  void PrefetchEditions(absl::Span<const TitleId> titles) const;
   void RemoveEdition(EditionId edition);
   int PopularityOf(TitleId title) const { return -StandingOf(title).unpopularity(); }
   void SetPopularity(TitleId title, int popularity);

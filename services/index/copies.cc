@@ -56,6 +56,13 @@ Copies::Array* Copies::array() const {
                               : nullptr;
 }
 
+void Copies::Prefetch() const {
+  const auto* bytes = reinterpret_cast<const char*>(array());
+  if (bytes == nullptr) return;
+  __builtin_prefetch(bytes);
+  __builtin_prefetch(bytes + 64);
+}
+
 size_t Copies::count() const {
   const Array* many = array();
   return many == nullptr ? 1 : many->count - many->gone;

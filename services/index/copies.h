@@ -41,6 +41,8 @@ class Copies {
   size_t count() const;
   // Of very many, some may be gone.
   absl::Span<const Copy> all() const;
+  // Fetches the first ones into the cache.
+  void Prefetch() const;
 
   void Add(const Copy& copy, BlockPool& pool);
   // Whether it was there. There are at least two.

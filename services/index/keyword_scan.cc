@@ -23,7 +23,8 @@ constexpr size_t kSeekEffort = 10;
 constexpr size_t kMuchEffort = 100'000;
 // Names that do not fit, after which it is worth while to know which ones cannot.
 constexpr size_t kManyMisfits = 2'000;
-constexpr TitleId kNoTitle = std::numeric_limits<TitleId>::max();
+// Titles that are looked at together.
+constexpr size_t kAtOnce = 64;
 constexpr int kMostPopular = std::numeric_limits<int>::min();
 
 // False when some keyword begins no word: cheaper than FitOf.
@@ -47,6 +48,12 @@ std::optional<size_t> EffortFor(const WordTable& words, absl::string_view keywor
   });
   if (effort >= bound) return std::nullopt;
   return effort;
+}
+
+// The first number of a title with more words than this one; larger than all when it has too many.
+TitleId EndOfLength(TitleId title) {
+  return WordsInId(title) == kMostWordsInId ? std::numeric_limits<TitleId>::max()
+                                            : FirstTitleOf(WordsInId(title) + 1);
 }
 
 // Whether `name` may have words that each keyword begins: FoldedText takes several times as long as
@@ -92,8 +99,9 @@ class KeywordScan::Batch {
  public:
   // Judge(title, fit) is called for those that may still be when the names are there.
   using Judge = absl::FunctionRef<void(TitleId, const Fit&)>;
-  Batch(const BookTable& books, const BestKeys& best, Judge judge)
-      : books_(books), best_(best), judge_(judge) {}
+  // `fit`: the titles do, so that who has them will be asked.
+  Batch(const BookTable& books, const BestKeys& best, bool fit, Judge judge)
+      : books_(books), best_(best), all_fit_(fit), judge_(judge) {}
 
   // Of the titles from now on, the best fit that they can have.
   void SetFit(const Fit& fit) {
@@ -101,15 +109,21 @@ class KeywordScan::Batch {
     fit_ = fit;
     SetWorst();
   }
-  // Most titles are not: this is what a scan does most of all.
-  bool Wants(TitleId title) const { return worst_ && books_.StandingOf(title) <= *worst_; }
+  // Most titles cannot: this is what a scan does most of all.
+  absl::Span<const TitleId> Pick(absl::Span<TitleId> titles) const {
+    if (!worst_) return {};
+    if (*worst_ == Standing::Worst()) return titles;
+    return titles.first(books_.PickByStanding(*worst_, titles));
+  }
   void Add(TitleId title) {
     titles_[count_] = title;
     fits_[count_] = fit_;
     if (++count_ == titles_.size()) Flush();
   }
   void Flush() {
-    books_.Prefetch(absl::MakeSpan(titles_.data(), count_));
+    const absl::Span<const TitleId> titles(titles_.data(), count_);
+    books_.Prefetch(titles);
+    if (all_fit_) books_.PrefetchCopies(titles);
     for (size_t i = 0; i < count_; ++i) {
       const TitleId title = titles_[i];
       const std::optional<Standing> worst = best_.WorstStanding(fits_[i]);
@@ -124,6 +138,7 @@ class KeywordScan::Batch {
 
   const BookTable& books_;
   const BestKeys& best_;
+  const bool all_fit_;
   const Judge judge_;
   Fit fit_ = {-1, -1};  // none
   std::optional<Standing> worst_;
@@ -190,32 +205,26 @@ bool KeywordScan::StepWhole(const BookTable& books, const BestKeys& best, Effort
     }
     effort.Spend(offer(title, fit));
   };
-  Batch batch(books, best, judge);
+  Batch batch(books, best, /*fit=*/true, judge);
   PostingCursor& rarest = cursors.front();
   const absl::Span<PostingCursor> others = absl::MakeSpan(cursors).subspan(1);
-  uint32_t words = 0;
-  for (rarest.Seek(next_); !rarest.done() && !effort.spent(); effort.Spend(1)) {
-    const TitleId title = rarest.id();
-    if (words != WordsInId(title)) {
-      words = WordsInId(title);
-      const Fit fit = FitWith(words, 0);
-      batch.SetFit(fit);
-      if (best.Excludes(fit, BestUnpopularity())) break;
-    }
-    TitleId next = title;
-    if (batch.Wants(title)) {
-      for (PostingCursor& other : others) {
-        effort.Spend(kSeekEffort);
-        other.Seek(title);
-        next = other.done() ? kNoTitle : other.id();
-        if (next != title) break;
-      }
-      if (next == title) batch.Add(title);
-    }
-    if (next == title) {
-      rarest.Next();
-    } else {
-      rarest.Seek(next);
+  const auto has_all = [&](TitleId title) {
+    return absl::c_all_of(others, [&](PostingCursor& other) {
+      effort.Spend(kSeekEffort);
+      other.Seek(title);
+      return !other.done() && other.id() == title;
+    });
+  };
+  std::array<TitleId, kAtOnce> titles;
+  rarest.Seek(next_);
+  while (!rarest.done() && !effort.spent()) {
+    const Fit fit = FitWith(WordsInId(rarest.id()), 0);
+    batch.SetFit(fit);
+    if (best.Excludes(fit, BestUnpopularity())) break;
+    const size_t count = rarest.Read(EndOfLength(rarest.id()), absl::MakeSpan(titles));
+    effort.Spend(count);
+    for (const TitleId title : batch.Pick(absl::MakeSpan(titles).first(count))) {
+      if (has_all(title)) batch.Add(title);
     }
   }
   batch.Flush();
@@ -251,14 +260,16 @@ bool KeywordScan::VisitTitles(const WordTable& words, absl::string_view keyword,
     effort.Spend(kWordEffort);
     PostingCursor cursor(postings);
     if (word == place.word) cursor.Seek(place.title);
-    for (; !cursor.done(); cursor.Next()) {
+    std::array<TitleId, kAtOnce> titles;
+    while (!cursor.done()) {
       if (effort.spent()) {
         place = {std::string(word), cursor.id()};
         more = true;
         return false;
       }
-      effort.Spend(1);
-      if (!visit(cursor.id())) break;
+      const size_t count = cursor.Read(EndOfLength(cursor.id()), absl::MakeSpan(titles));
+      effort.Spend(count);
+      if (!visit(absl::MakeSpan(titles).first(count))) break;
     }
     return true;
   });
@@ -267,10 +278,11 @@ bool KeywordScan::VisitTitles(const WordTable& words, absl::string_view keyword,
 
 bool KeywordScan::StepFilter(const BookTable& books, Effort& effort) {
   const size_t before = effort.left();
-  const bool more = VisitTitles(books.words(), filter_, filter_place_, effort, [&](TitleId title) {
-    filter_titles_.Add(title);
+  const auto add = [&](absl::Span<TitleId> titles) {
+    for (const TitleId title : titles) filter_titles_.Add(title);
     return true;
-  });
+  };
+  const bool more = VisitTitles(books.words(), filter_, filter_place_, effort, add);
   filter_effort_ -= std::min(filter_effort_, before - effort.left());
   if (more && filter_effort_ > 0) return true;
   // When it is not complete by now, to read the names takes less.
@@ -294,21 +306,16 @@ bool KeywordScan::StepBegun(const BookTable& books, const BestKeys& best, Effort
     filter_state_ = Filter::kIncomplete;
     effort.Spend(effort.left());  // the next step begins with it
   };
-  Batch batch(books, best, judge);
-  uint32_t words = 0;
-  bool excluded = false;
-  const bool more = VisitTitles(WordsOf(books), leader_, begun_, effort, [&](TitleId title) {
-    if (words != WordsInId(title)) {
-      words = WordsInId(title);
-      const Fit at_best = FitWith(words, 1);
-      batch.SetFit(at_best);
-      excluded = best.Excludes(at_best, BestUnpopularity());
-    }
-    if (excluded) return false;
-    const bool may_fit = filter_state_ != Filter::kReady || filter_titles_.Has(title);
-    if (batch.Wants(title) && may_fit) batch.Add(title);
+  Batch batch(books, best, /*fit=*/false, judge);
+  const auto visit = [&](absl::Span<TitleId> titles) {
+    const Fit at_best = FitWith(WordsInId(titles[0]), 1);
+    batch.SetFit(at_best);
+    if (best.Excludes(at_best, BestUnpopularity())) return false;
+    if (filter_state_ == Filter::kReady) titles = titles.first(filter_titles_.Pick(titles));
+    for (const TitleId title : batch.Pick(titles)) batch.Add(title);
     return true;
-  });
+  };
+  const bool more = VisitTitles(WordsOf(books), leader_, begun_, effort, visit);
   batch.Flush();
   return more;
 }

@@ -49,8 +49,9 @@ class KeywordScan {
     std::string word;
     TitleId title = 0;
   };
-  // The titles of the words that `keyword` begins, until the effort is spent, which is told;
-  // visit(title) says whether to go on with those of the same word.
+  // The titles of the words that `keyword` begins, until the effort is spent, which is told: some
+  // with equally many words at a time. visit(titles) says whether to go on with those of the same
+  // word.
   template <typename Visit>
   bool VisitTitles(const WordTable& words, absl::string_view keyword, Place& place, Effort& effort,
                    Visit visit);

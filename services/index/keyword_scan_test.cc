@@ -91,6 +91,15 @@ TEST_F(KeywordScanTest, FindsTheFewThatFitAmongManyThatDoNot) {
 
 // Of a word that all names have, in the order that the shuffle gives them.
 TEST_F(KeywordScanTest, FindsTheBestOfEqualsWhereverTheyStand) {
+  // Very long names are in no order of length.
+  const std::string long_tail = " more a b c d e f g h i j k l m n";
+  for (int i = 0; i < 200; ++i) {
+    Add("common " + std::to_string(i) + long_tail + (i % 2 == 0 ? " o" : ""));
+    Add("mornings of " + std::to_string(i) + long_tail + (i % 2 == 0 ? " o p" : ""));
+  }
+  EXPECT_THAT(Found(Keywords{{"common", "more"}}, 150, 20'000),
+              ElementsAreArray(Expected(Keywords{{"common", "more"}}, 150)));
+  EXPECT_THAT(Found(Keywords{{"mo"}}, 350, 100), ElementsAreArray(Expected(Keywords{{"mo"}}, 350)));
   for (int i = 0; i < 20'000; ++i) Add("common " + std::to_string(i) + (i % 3 == 0 ? "" : " more"));
   for (const Keywords& keywords : {Keywords{{"common"}}, Keywords{{"common", "more"}},
                                    Keywords{{"comm"}}, Keywords{{"more", "com"}}}) {

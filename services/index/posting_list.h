@@ -85,6 +85,8 @@ class PostingCursor {
     const uint32_t distance = *next_++;
     id_ += distance < 0x80 ? distance : ReadRest(distance);
   }
+  // The next ones that are smaller than `limit`, as many as there is room for; yields how many.
+  size_t Read(uint32_t limit, absl::Span<uint32_t> ids);
   // To the first number from `id` on; never back.
   void Seek(uint32_t id) {
     if (id_ < id) SeekForward(id);

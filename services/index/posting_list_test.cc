@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 #include <utility>
@@ -39,6 +40,10 @@ TEST(PostingListTest, OneNumberStandsForAListOfOne) {
   PostingCursor cursor({nullptr, 7, 1});
   ASSERT_FALSE(cursor.done());
   EXPECT_EQ(cursor.id(), 7u);
+  uint32_t read = 0;
+  EXPECT_EQ(cursor.Read(7, absl::MakeSpan(&read, 1)), 0u);
+  EXPECT_EQ(PostingCursor(cursor).Read(8, absl::MakeSpan(&read, 1)), 1u);
+  EXPECT_EQ(read, 7u);
   cursor.Seek(8);
   EXPECT_TRUE(cursor.done());
   EXPECT_TRUE(PostingCursor(Postings()).done());
@@ -100,6 +105,23 @@ TEST(PostingListTest, AgreesWithASetWhateverIsAddedAndRemoved) {
       cursor.Seek(id);
       ASSERT_FALSE(cursor.done());
       ASSERT_EQ(cursor.id(), id);
+    }
+    // Some at a time, up to limits.
+    for (const size_t most : {size_t{1}, size_t{7}, size_t{300}}) {
+      std::vector<uint32_t> read;
+      std::vector<uint32_t> some(most);
+      PostingCursor cursor({&list, 0, list.size()});
+      while (!cursor.done()) {
+        const uint32_t next = cursor.id() + 1;
+        const uint32_t limit =
+            std::max(next, next + static_cast<uint32_t>(random() >> random() % 32));
+        const size_t count = cursor.Read(limit, absl::MakeSpan(some));
+        ASSERT_GT(count, 0u);
+        ASSERT_LT(some[count - 1], limit);
+        read.insert(read.end(), some.begin(), some.begin() + static_cast<ptrdiff_t>(count));
+        ASSERT_TRUE(count == most || cursor.done() || cursor.id() >= limit);
+      }
+      ASSERT_THAT(read, ElementsAreArray(expected));
     }
     std::vector<uint32_t> rest(expected.begin(), expected.end());
     std::shuffle(rest.begin(), rest.end(), random);

@@ -2,6 +2,8 @@
 #ifndef ARKSHARE_SERVICES_INDEX_TITLE_SET_H_
 #define ARKSHARE_SERVICES_INDEX_TITLE_SET_H_
 
+#include <absl/types/span.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -22,10 +24,17 @@ class TitleSet {
     if (at >= bits.size()) bits.resize(std::max(at + 1, bits.size() + bits.size() / 2));
     bits[at] |= BitOf(title);
   }
-  bool Has(TitleId title) const {
-    const std::vector<uint64_t>& bits = bits_[WordsInId(title)];
-    const size_t at = PlaceOf(title) / 64;
-    return at < bits.size() && (bits[at] & BitOf(title)) != 0;
+  // Of titles with equally many words, puts those first that are in it; yields how many.
+  size_t Pick(absl::Span<TitleId> titles) const {
+    if (titles.empty()) return 0;
+    const std::vector<uint64_t>& bits = bits_[WordsInId(titles[0])];
+    size_t count = 0;
+    for (const TitleId title : titles) {
+      const size_t at = PlaceOf(title) / 64;
+      titles[count] = title;
+      count += at < bits.size() && (bits[at] & BitOf(title)) != 0 ? 1 : 0;
+    }
+    return count;
   }
 
  private:

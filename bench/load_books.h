@@ -1,0 +1,36 @@
+// What the peers of a swarm have.
+#ifndef ARKSHARE_BENCH_LOAD_BOOKS_H_
+#define ARKSHARE_BENCH_LOAD_BOOKS_H_
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "bench/book_generator.h"
+#include "lib/core/content_id.h"
+#include "services/index/records.h"
+
+namespace arkshare {
+
+// The first book of a peer is nobody else's, so that a search for it tells whether that peer is
+// there. The others are BookGenerator's, which `holders` peers have on the average; or all of them
+// different ones, when that is 1. Thread-safe.
+class LoadBooks {
+ public:
+  LoadBooks(size_t peers, size_t books, size_t holders);
+
+  // `books` of them, numbered from 1.
+  std::vector<BookListing> Of(size_t peer) const;
+  // Of a book that is nobody else's: the first one, or any when all are different.
+  ContentId OwnContent(size_t peer, size_t book) const { return Own(peer, book).content; }
+
+ private:
+  BookListing Own(size_t peer, size_t book) const;
+
+  const size_t books_;
+  std::optional<bench::BookGenerator> shared_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_BENCH_LOAD_BOOKS_H_
