@@ -12,6 +12,10 @@ Rank RankOf(const SearchKey& key) {
   return {key.fit, key.unpopularity, key.shuffle, key.name, key.content};
 }
 
+// Of larger pages, which are rare, nothing is kept.
+constexpr size_t kMostKept = 128;
+thread_local std::vector<SearchKey> kept_keys;
+
 }  // namespace
 
 // FNV-1a (draft-eastlake-fnv); the highest bits depend on every character.
@@ -19,6 +23,13 @@ uint32_t ShuffleOf(absl::string_view name) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   return static_cast<uint32_t>(hash >> (64 - kShuffleBits));
+}
+
+BestKeys::BestKeys(size_t most, const std::optional<SearchKey>& after)
+    : most_(most), after_(after), keys_(std::exchange(kept_keys, {})) {}
+
+BestKeys::~BestKeys() {
+  if (keys_.size() <= kMostKept && keys_.size() > kept_keys.size()) kept_keys = std::move(keys_);
 }
 
 void BestKeys::Offer(const Fit& fit, int unpopularity, uint32_t shuffle, absl::string_view name,
@@ -33,11 +44,11 @@ void BestKeys::Offer(const Fit& fit, int unpopularity, uint32_t shuffle, absl::s
       });
   if (place == order_.end() ? full() : RankOf(keys_[place->key]) == rank) return;
   const ptrdiff_t at = place - order_.begin();
-  auto key = static_cast<uint32_t>(keys_.size());
+  auto key = static_cast<uint32_t>(order_.size());
   if (full()) {
     key = order_.back().key;
     order_.pop_back();
-  } else {
+  } else if (key == keys_.size()) {
     keys_.emplace_back();
   }
   order_.insert(order_.begin() + at, {fit, unpopularity, shuffle, key});
@@ -61,15 +72,9 @@ std::optional<Standing> BestKeys::WorstStanding(const Fit& fit) const {
   return Standing(order_.back().unpopularity, order_.back().shuffle);
 }
 
-std::vector<SearchKey> BestKeys::Take() {
-  std::vector<SearchKey> keys;
-  keys.reserve(order_.size());
-  for (const Place& place : order_) keys.push_back(std::move(keys_[place.key]));
-  return keys;
-}
-
 void BestKeys::Merge(const BestKeys& other) {
-  for (const SearchKey& key : other.keys_) {
+  for (size_t place = 0; place < other.size(); ++place) {
+    const SearchKey& key = other[place];
     Offer(key.fit, key.unpopularity, key.shuffle, key.name, key.content);
   }
 }

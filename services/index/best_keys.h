@@ -54,10 +54,14 @@ class Standing {
   uint32_t bits_ = 0;
 };
 
-// The best keys after a given one, without more than a page of them in memory.
+// The best keys after a given one, without more than a page of them in memory: that of the last one
+// on the same thread, because to allocate and free fifty names is a quarter of a search.
 class BestKeys {
  public:
-  BestKeys(size_t most, const std::optional<SearchKey>& after) : most_(most), after_(after) {}
+  BestKeys(size_t most, const std::optional<SearchKey>& after);
+  ~BestKeys();
+  BestKeys(const BestKeys&) = delete;
+  BestKeys& operator=(const BestKeys&) = delete;
 
   void Offer(const Fit& fit, int unpopularity, uint32_t shuffle, absl::string_view name,
              const ContentId& content);
@@ -68,7 +72,9 @@ class BestKeys {
   // The best of both, each key once.
   void Merge(const BestKeys& other);
   bool full() const { return order_.size() >= most_; }
-  std::vector<SearchKey> Take();
+  size_t size() const { return order_.size(); }
+  // The best one is the first.
+  const SearchKey& operator[](size_t place) const { return keys_[order_[place].key]; }
 
  private:
   // What decides most often, and where the rest is: small, as better ones are put before many.
@@ -82,7 +88,7 @@ class BestKeys {
   const size_t most_;
   const std::optional<SearchKey>& after_;
   std::vector<Place> order_;
-  std::vector<SearchKey> keys_;
+  std::vector<SearchKey> keys_;  // of order_, and some whose memory is used again
 };
 
 }  // namespace arkshare

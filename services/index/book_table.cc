@@ -106,8 +106,8 @@ void BookTable::Remove(EditionId id, Copy copy) {
 
 void BookTable::SetPopularity(TitleId title, int popularity) {
   const bool was_popular = PopularityOf(title) >= kPopular;
-  standings_[WordsInId(title)][title & (FirstTitleOf(1) - 1)] =
-      Standing(-popularity, StandingOf(title).shuffle());
+  standings_[WordsInId(title)].Set(PlaceOf(title),
+                                   Standing(-popularity, StandingOf(title).shuffle()));
   // Titles without words may have been added so on purpose.
   if (was_popular == (popularity >= kPopular) || WordsInId(title) == 0) return;
   const std::string folded = FoldedText(TextOf(title));
@@ -124,9 +124,7 @@ TitleId BookTable::AddTitle(const BookToAdd& book) {
   const size_t words = book.by_words ? book.keys->word_count() : 0;
   const auto length = static_cast<uint32_t>(std::min<size_t>(words, kMostWordsInId));
   const uint32_t place = titles_[length].Add({StoreText(book.name, pool_)});
-  std::deque<Standing>& standings = standings_[length];
-  standings.resize(std::max<size_t>(standings.size(), place + 1));
-  standings[place] = Standing(0, book.keys->shuffle());
+  standings_[length].Set(place, Standing(0, book.keys->shuffle()));
   const TitleId title = FirstTitleOf(length) + place;
   by_name_.Insert(book.keys->name_hash(), title);
   for (size_t i = 0; i < words; ++i) {
@@ -144,7 +142,7 @@ void BookTable::RemoveTitle(TitleId title) {
   }
   by_name_.Erase(ReadText(name));
   FreeText(name, pool_);
-  titles_[WordsInId(title)].Remove(title - FirstTitleOf(WordsInId(title)));
+  titles_[WordsInId(title)].Remove(PlaceOf(title));
 }
 
 void BookTable::AddEdition(EditionId edition, size_t content_hash) {
@@ -220,12 +218,14 @@ void BookTable::PrefetchCopies(absl::Span<const TitleId> titles) const {
 
 size_t BookTable::PickByStanding(Standing worst, absl::Span<TitleId> titles) const {
   if (titles.empty()) return 0;
-  const std::deque<Standing>& standings = standings_[WordsInId(titles[0])];
+  const Standings& standings = standings_[WordsInId(titles[0])];
+  // Most of it is waiting for memory, so all are fetched first.
+  for (const TitleId title : titles) standings.Prefetch(PlaceOf(title));
   size_t count = 0;
   // Without a branch, which could not be foreseen.
   for (const TitleId title : titles) {
     titles[count] = title;
-    count += standings[title & (FirstTitleOf(1) - 1)] <= worst ? 1 : 0;
+    count += standings[PlaceOf(title)] <= worst ? 1 : 0;
   }
   return count;
 }

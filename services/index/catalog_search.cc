@@ -68,7 +68,7 @@ class BestCopies {
 };
 
 // The numbers of the results that `shown` became, those that are equally good in order of name.
-std::vector<size_t> OrderByName(absl::Span<const SearchKey> keys, absl::Span<const size_t> shown) {
+std::vector<size_t> OrderByName(const BestKeys& keys, absl::Span<const size_t> shown) {
   std::vector<size_t> order(shown.size());
   std::iota(order.begin(), order.end(), size_t{0});
   const auto rank = [&](size_t result) {
@@ -228,27 +228,20 @@ std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, 
     FindByKeywords(std::get<Keywords>(query.what()), loopback, after, best);
   }
   if (!std::holds_alternative<ContentId>(query.what())) partial_seed.reset();
-  std::vector<SearchKey> keys = best.Take();
   std::vector<size_t> shown;
   size_t next = 0;
   bool full = false;
-  while (next < keys.size() && !full) {
+  while (next < best.size() && !full) {
     ReaderLock lock(&mutex_);
     if (const auto* content = std::get_if<ContentId>(&query.what()); content && next == 0) {
       // Who took the book since may have it by a name that nobody had it by before.
-      BestKeys now(page_size + 1, after);
       std::string from = after.has_value() ? after->name : "";
-      if (FindByContentLocked(*content, /*partial=*/false, loopback, from, now)) {
-        for (const SearchKey& key : keys) {
-          now.Offer(key.fit, key.unpopularity, key.shuffle, key.name, key.content);
-        }
-        keys = now.Take();
-      }
+      FindByContentLocked(*content, /*partial=*/false, loopback, from, best);
     }
-    for (size_t visits = 0; visits < kSearchSlice && next < keys.size(); ++next) {
+    for (size_t visits = 0; visits < kSearchSlice && next < best.size(); ++next) {
       full = next == page_size || writer.bytes().size() > kMostPageBytes;
       if (full) break;
-      const SearchKey& key = keys[next];
+      const SearchKey& key = best[next];
       Holders holders;
       uint32_t count = 0;
       if (const auto whole = books_.FindEdition(key.name, key.content)) {
@@ -266,9 +259,9 @@ std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, 
       shown.push_back(next);
     }
   }
-  if (std::holds_alternative<Keywords>(query.what())) writer.Arrange(OrderByName(keys, shown));
+  if (std::holds_alternative<Keywords>(query.what())) writer.Arrange(OrderByName(best, shown));
   if (!full) return std::nullopt;
-  return std::move(keys[next - 1]);
+  return best[next - 1];
 }
 
 }  // namespace arkshare

@@ -56,7 +56,7 @@ class KeywordScanTest : public testing::Test {
     while (scan.Step(table_, best, effort, offer)) {
     }
     std::vector<std::string> names;
-    for (const SearchKey& key : best.Take()) names.push_back(key.name);
+    for (size_t place = 0; place < best.size(); ++place) names.push_back(best[place].name);
     return names;
   }
 

@@ -98,13 +98,13 @@ void SearchWriter::AddResult(absl::string_view name, const ContentId& content,
 }
 
 void SearchWriter::Arrange(absl::Span<const size_t> order) {
-  std::string arranged;
-  arranged.reserve(size_);
+  arranged_.resize(std::max(size_, arranged_.size()));
+  char* to = arranged_.data();
   for (const size_t result : order) {
     const size_t begin = result == 0 ? 0 : ends_[result - 1];
-    arranged.append(bytes_, begin, ends_[result] - begin);
+    to = PutBytes({bytes_.data() + begin, ends_[result] - begin}, to);
   }
-  bytes_ = std::move(arranged);
+  bytes_.swap(arranged_);
 }
 
 void SearchWriter::SetNextPageToken(absl::string_view token) {
@@ -114,7 +114,9 @@ void SearchWriter::SetNextPageToken(absl::string_view token) {
 }
 
 void SearchWriter::Clear() {
-  if (bytes_.size() > kMostKept) bytes_ = std::string();
+  for (std::string* bytes : {&bytes_, &arranged_}) {
+    if (bytes->size() > kMostKept) *bytes = std::string();
+  }
   size_ = 0;
   ends_.clear();
 }

@@ -44,7 +44,8 @@ class SearchWriter {
   // Room for so many bytes more.
   char* Reserve(size_t more);
 
-  std::string bytes_;  // as much memory as there is
+  std::string bytes_;     // as much memory as there is
+  std::string arranged_;  // and for Arrange
   size_t size_ = 0;
   std::vector<size_t> ends_;  // of results, in bytes_
 };

@@ -38,7 +38,6 @@ class TitleSet {
   }
 
  private:
-  static size_t PlaceOf(TitleId title) { return title & (FirstTitleOf(1) - 1); }
   static uint64_t BitOf(TitleId title) { return uint64_t{1} << PlaceOf(title) % 64; }
 
   std::array<std::vector<uint64_t>, kMostWordsInId + 1> bits_;
