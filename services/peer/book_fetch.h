@@ -101,6 +101,7 @@ class BookFetch {
   bool NothingIsThere() const;
   bool LearnManifest(const BookHolder& holder);
   void AddSource(const BookHolder& holder);
+  void JoinFailed();
 
   // --- The streams ---
   void ReadRuns(Source& source, PiecePlan::StreamId stream);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "lib/core/bytes.h"
@@ -85,7 +86,11 @@ void BookFetch::NoteFailure(const BookHolder& holder, const absl::Status& why) {
                holder.peer_id, holder.address, plan_.verified_count(),
                std::string(ReasonName(reason)), std::string(why.message()));
   // Who has a part only has no say in whether the book can be had.
-  if (!holder.partial) last_failure_ = why;
+  if (!holder.partial) {
+    // Nobody here has cancelled anything: for the peer as a whole that would mean that it stops.
+    last_failure_ =
+        absl::IsCancelled(why) ? MakeError(Reason::kPeerUnreachable, why.message()) : why;
+  }
   if (reason == Reason::kContentMismatch) liars_.insert(holder.key);
   if (reason == Reason::kQueueFull || reason == Reason::kBookUnsettled) {
     retry_after_ = GetRetryAfter(why).value_or(absl::Seconds(1));
@@ -225,7 +230,22 @@ absl::Status BookFetch::FetchManifest(const BookHolder& holder) {
   return absl::OkStatus();
 }
 
+// A holder that fails and comes again is another source each time.
+void BookFetch::JoinFailed() {
+  std::vector<std::thread> ended;
+  {
+    MutexLock lock(&mutex_);
+    for (Source& source : sources_) {
+      if (!source.failed || source.streams > 0) continue;
+      std::move(source.threads.begin(), source.threads.end(), std::back_inserter(ended));
+      source.threads.clear();
+    }
+  }
+  for (std::thread& thread : ended) thread.join();
+}
+
 void BookFetch::AddSource(const BookHolder& holder) {
+  JoinFailed();
   const int streams = alone() ? 1 : kStreamsPerSource;
   PiecePlan::StreamId first_stream = 0;
   Source* source = nullptr;

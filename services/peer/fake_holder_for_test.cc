@@ -25,6 +25,7 @@ struct FakeHolder::State final : v1::FileService::Service {
     bool silent = false;
     bool another_key = false;
     std::optional<PublicKey> moved_to{};
+    bool break_off = false;
     int queue_full = 0;
     absl::Duration retry_after = absl::ZeroDuration();
     std::vector<uint32_t> positions{};
@@ -104,6 +105,7 @@ struct FakeHolder::State final : v1::FileService::Service {
     }
     if (now.silent) return StandStill(context);
     if (now.moved_to) return Moved(*now.moved_to);
+    if (now.break_off) return grpc::Status::CANCELLED;
     if (now.queue_full > 0) {
       return ToGrpcStatus(MakeError(Reason::kQueueFull, "too many wait", {}, now.retry_after));
     }
@@ -301,6 +303,11 @@ void FakeHolder::KnowNoManifest() {
 void FakeHolder::CorruptPiece(uint64_t n) {
   MutexLock lock(&state_->mutex);
   state_->manners.corrupt.insert(n);
+}
+
+void FakeHolder::BreakOff() {
+  MutexLock lock(&state_->mutex);
+  state_->manners.break_off = true;
 }
 
 void FakeHolder::StopAnswering(uint64_t after_bytes) {

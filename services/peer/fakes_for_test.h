@@ -146,6 +146,8 @@ class FakeHolder {
   // Signs pings with a key that is not the one it is known by.
   void ProveAnotherKey();
   void SayMoved(const PublicKey& to);
+  // Answers downloads with CANCELLED, as proxies do, and peers that wait for too long.
+  void BreakOff();
   // Refuses the next `times` downloads.
   void QueueFull(int times, absl::Duration retry_after);
   // Says these positions before the header.

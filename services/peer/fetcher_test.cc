@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <map>
 
 #include "lib/core/merkle.h"
@@ -162,6 +164,37 @@ TEST_F(FetcherTest, ComesAgainWhenTheQueueWasFull) {
   holder.QueueFull(5, absl::Milliseconds(1));  // more often than it would forgive anything else
   EXPECT_EQ(ReasonOf(Fetch(book, {{&holder}})), "OK");
   EXPECT_EQ(holder.downloads(), 6);
+}
+
+// Like everybody who is only away now: it is no word of this peer's own end.
+TEST_F(FetcherTest, AHolderThatBreaksOffIsUnreachable) {
+  for (const uint64_t size : {uint64_t{1000}, 3 * kMiB}) {
+    const FakeBook book = FakeBook::OfSize(size);
+    FakeHolder holder(book);
+    holder.BreakOff();
+    EXPECT_EQ(ReasonOf(Fetch(book, {{&holder}})), "PEER_UNREACHABLE");
+    BeginAnew();
+  }
+}
+
+// Each time it is asked by new threads, which leave nothing behind.
+TEST_F(FetcherTest, AHolderThatRefusesForLongCostsNoMemory) {
+  const FakeBook book = FakeBook::OfSize(2 * kMiB);
+  FakeHolder holder(book);
+  holder.QueueFull(200, absl::Milliseconds(1));
+  const auto mappings = [] {
+    std::ifstream maps("/proc/self/maps");
+    return std::count(std::istreambuf_iterator<char>(maps), {}, '\n');
+  };
+  const ptrdiff_t before = mappings();
+  ptrdiff_t after = 0;
+  Fetcher::Job job = JobFor(book, {{&holder}});
+  job.on_progress = [&](uint64_t bytes, std::optional<QueuePlace>) {
+    if (bytes > 0 && after == 0) after = mappings();
+  };
+  EXPECT_EQ(ReasonOf(FetchJob(book, job)), "OK");
+  EXPECT_GE(holder.downloads(), 200);
+  EXPECT_LT(after, before + 100);
 }
 
 // --- Liars ---

@@ -51,6 +51,7 @@ struct Transfers::Transfer {
   TransferView view;
   uint64_t version = 1;
   bool keep = false;       // asked for by the owner; taken up between two calls to the source
+  bool parked = false;     // was interrupted; waits for its time or its owner, and nobody has it
   bool receiving = false;  // a thread has it
   bool again = false;      // asked for again by the owner while that thread was giving up
   std::vector<std::shared_ptr<Group>> groups;  // to be told of the end

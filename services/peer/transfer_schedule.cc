@@ -80,6 +80,7 @@ void Transfers::Pass(absl::Span<const TransferPtr> transfers) {
 
 void Transfers::Enter(const TransferPtr& transfer) {
   const TransferRecord& record = transfer->record;
+  transfer->parked = false;
   switch (record.state) {
     case TransferRecord::State::kIntent:
       if (!transfer->received) {
@@ -215,8 +216,9 @@ void Transfers::FetchOne(const TransferPtr& transfer) {
   if (again) transfer->try_until = absl::InfinitePast();  // as for whoever asks a moment later
   if (next == Next::kGoOn || again) {
     Enter(transfer);
-  } else if (next == Next::kLater) {
-    PostponeLocked(transfer);
+  } else {
+    transfer->parked = transfer->interrupted;
+    if (next == Next::kLater) PostponeLocked(transfer);
   }
   // Those that wait for its company wait in vain.
   if (next != Next::kGoOn && !received_.empty()) settle_ready_.NotifyOne();

@@ -37,6 +37,8 @@ bool Brings(const TransferView& view, const FetchWish& wish) {
   const std::optional<BookName>& name = wish.save_as ? wish.save_as : wish.name;
   if (name && view.record.name != *name) return false;
   if (wish.content && view.record.content != *wish.content) return false;
+  // Nobody who wants a copy wants the source to lose its own.
+  if (wish.copy_only && view.record.move) return false;
   // After a restart it is not known from which number it comes.
   const bool from_another = view.from_peer_id != 0 && view.from_peer_id != wish.from_peer_id;
   if (wish.from_peer_id != 0 && from_another) return false;
@@ -80,10 +82,11 @@ void Transfers::GoOn(const TransferPtr& transfer) {
     transfer->again = true;
     return;
   }
+  transfer->try_until = absl::InfinitePast();  // counts from the next interruption
+  if (!transfer->parked) return;               // its time has come already
   const auto queued = std::find_if(queue_.begin(), queue_.end(),
                                    [&](const auto& entry) { return entry.second == transfer; });
   if (queued != queue_.end()) queue_.erase(queued);
-  transfer->try_until = absl::InfinitePast();  // counts from the next interruption
   Enter(transfer);
 }
 

@@ -326,6 +326,7 @@ std::vector<TransferView> Transfers::List() {
 
 Transfers::Next Transfers::Drop(Transfer& transfer, const absl::Status& why) {
   EndOffer(transfer);
+  transfer.received.reset();  // an open file keeps its room on the disk
   parts_.folder->RemoveStaging(transfer.record.id).IgnoreError();
   parts_.library->UnreserveName(transfer.record.name);
   if (absl::Status s = parts_.ledger->RecordDropped(transfer.record.id); !s.ok()) {
@@ -426,6 +427,7 @@ Transfers::Next Transfers::Receive(Transfer& transfer) {
       transfer.got_before = std::max(transfer.got_before, got);
       return Park(transfer, pieces.status());
     }
+    *fd = UniqueFd();
     return Drop(transfer, pieces.status());
   }
   ARKSHARE_FAILPOINT("receiver.fetched");

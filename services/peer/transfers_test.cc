@@ -2,6 +2,7 @@
 // stands still unless a test says otherwise: what waits for a time, waits.
 #include "services/peer/transfers.h"
 
+#include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -316,6 +318,65 @@ TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItGivesUpTriesAgainForAsL
   const int then = tries;
   AdvanceUntil([&] { return tries > then + 1; }, absl::Seconds(1));
   transfers_.Stop();
+}
+
+// More of them than are received at a time: one waits for the others, and is received once.
+TEST_F(TransfersTest, AskedForAgainWhileItWaitsForOthersItIsReceivedOnce) {
+  constexpr size_t kBooks = 9;
+  constexpr uint64_t kHere = kMiB;
+  const FakeBook book = FakeBook::OfSize(3 * kMiB);
+  FakeHolder silent(book);
+  silent.StopAnswering(kHere);
+  index_.Find(book, v1::SHARE_POLICY_COPY, {&silent});
+  const auto wish = [](size_t number) {
+    FetchWish wanted = Wish();
+    wanted.save_as = Must(BookName::Parse(absl::StrCat("book ", number)));
+    return wanted;
+  };
+  for (size_t i = 0; i < kBooks; ++i) Must(transfers_.Begin(wish(i)));
+  const auto count = [&](const std::function<bool(const TransferView&)>& is) {
+    const std::vector<TransferView> views = transfers_.List();
+    return static_cast<size_t>(std::count_if(views.begin(), views.end(), is));
+  };
+  const auto failed = [](const TransferView& view) { return view.state == State::kFailed; };
+  const auto here = [](const TransferView& view) { return view.bytes_done == kHere; };
+  AwaitTrue([&] { return count(here) == kBooks - 1; });
+  index_.Find(book, v1::SHARE_POLICY_COPY, {});
+  watchdog_clock_.Advance(absl::Seconds(6));
+  AwaitTrue([&] { return count(failed) == kBooks - 1 && count(here) == kBooks; });
+  watchdog_clock_.Advance(absl::Seconds(6));
+  AwaitTrue([&] { return count(failed) == kBooks; });
+
+  FakeHolder mute(book);
+  mute.StopAnswering(0);
+  index_.Find(book, v1::SHARE_POLICY_COPY, {&mute});
+  transfers_.RetryNow();
+  AwaitTrue([&] { return mute.downloads() == kBooks - 1; });
+  // Whichever of them waits; the others are on their way.
+  for (size_t i = 0; i < kBooks; ++i) Must(transfers_.Begin(wish(i)));
+  EXPECT_EQ(count(failed), 0U);
+  FakeHolder good(book);
+  index_.Find(book, v1::SHARE_POLICY_COPY, {&good});
+  watchdog_clock_.Advance(absl::Seconds(6));
+  AwaitTrue([&] {
+    return count([](const TransferView& view) { return view.state == State::kDone; }) == kBooks;
+  });
+  EXPECT_EQ(good.bytes_sent(), kBooks * (book.bytes.size() - kHere));
+  EXPECT_EQ(transfers_.List().size(), kBooks);
+}
+
+TEST_F(TransfersTest, WhoWantsACopyIsNotGivenTheMoveThatIsOnItsWay) {
+  const FakeBook book = FakeBook::OfSize(3 * kMiB);
+  FakeHolder source(book);
+  source.StopAnswering(kMiB);
+  index_.Find(book, v1::SHARE_POLICY_MOVE, {&source});
+  const TransferId move = Must(transfers_.Begin(Wish()));
+  EXPECT_EQ(Must(transfers_.Begin(Wish())), move);
+  FetchWish copy = Wish();
+  copy.copy_only = true;
+  EXPECT_EQ(ReasonOf(transfers_.Begin(copy).status()), "NAME_TAKEN");
+  copy.save_as = Must(BookName::Parse("copy"));
+  EXPECT_NE(Must(transfers_.Begin(copy)), move);
 }
 
 // What has come is right, whoever sends something else afterwards.
