@@ -4,6 +4,7 @@ from harness import figures_of
 from report import Report, Target, extra
 
 RATE = "searches ÷ empty calls"
+READY = "answers that are ready ÷ empty calls"
 P99 = "p99 at half load ÷ that of empty calls"
 BUSY = "p99 while a peer announces ÷ when none does"
 BOOKS = "books announced a second"
@@ -21,7 +22,8 @@ def index(names):
         sample = stage.time(ask, 0)
         sample.extra = {"searches a second": found["search_per_second"],
                         "empty calls a second": found["empty_per_second"],
-                        RATE: found["search_to_empty"], P99: found["search_p99_to_empty"],
+                        RATE: found["search_to_empty"],
+                        READY: found["ready_answer_to_empty"], P99: found["search_p99_to_empty"],
                         BOOKS: found["announced_per_second"],
                         BUSY: found["announcing_p99_to_quiet"]}
         return sample
