@@ -24,7 +24,7 @@ constexpr size_t kNonceBytes = 32;
 absl::StatusOr<v1::SearchRequest> QueryOf(const SearchOptions& options) {
   const int queries = (options.words.empty() ? 0 : 1) + (options.name.empty() ? 0 : 1) +
                       (options.root.empty() ? 0 : 1);
-  if (queries != 1) {
+  if (queries != 1 || (options.root.empty() && options.size.has_value())) {
     return MakeError(Reason::kQueryEmpty,
                      "say what to search for: WORDS, --name NAME, or --root HEX with --size N");
   }

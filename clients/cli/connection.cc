@@ -16,6 +16,7 @@
 #include "lib/core/errors.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/status.h"
+#include "lib/rpc/targets.h"
 
 namespace arkshare {
 namespace {
@@ -47,21 +48,12 @@ absl::Status NoPeerAnswers(const std::string& target) {
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions options,
                                                              Interrupts* interrupts) {
   std::unique_ptr<Connection> connection(new Connection(interrupts));
-  if (absl::StartsWith(options.peer, "/")) options.peer.insert(0, "unix:");
-  if (!absl::StartsWith(options.peer, "unix:") || options.peer.size() == 5) {
-    return MakeError(Reason::kInvalidField,
-                     absl::StrCat("--peer is the control socket of a peer on this machine, "
-                                  "unix:PATH; got \"",
-                                  options.peer, "\""));
-  }
+  absl::StatusOr<std::string> peer = ParseControlSocket("--peer", options.peer);
+  if (!peer.ok()) return peer.status();
+  options.peer = *std::move(peer);
   for (absl::string_view part : absl::StrSplit(options.index, ',', absl::SkipWhitespace())) {
     const std::string target(absl::StripAsciiWhitespace(part));
-    const absl::StatusOr<HostPort> address = ParseHostPort(target);
-    if (!address.ok() || address->port == 0) {
-      return MakeError(
-          Reason::kInvalidField,
-          absl::StrCat("--index is HOST:PORT, for example 127.0.0.1:50051; got \"", target, "\""));
-    }
+    if (absl::Status s = CheckTarget("--index", target); !s.ok()) return s;
     connection->index_targets_.push_back(target);
   }
   absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =

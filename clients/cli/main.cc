@@ -96,7 +96,7 @@ void AddIndexCommands(CLI::App& app, Program& program) {
   search->add_option("--root", program.search.root, "The content with this root; with --size");
   search->add_option("--size", program.search.size, "Of the content, in bytes");
   search->add_option("--limit", program.search.limit, "How many results at most")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->capture_default_str();
   search->add_flag("--all", program.search_all, "All results");
 
@@ -120,7 +120,7 @@ void AddIndexCommands(CLI::App& app, Program& program) {
                  [&](Session& session) { return RunPing(session, program.ping); });
   ping->add_option("PEER", program.ping.peer_ids, "Their numbers")->required();
   ping->add_option("--count", program.ping.count, "How many times")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->capture_default_str();
   AddDuration(*ping, "--interval", program.ping.interval, "Between two of them");
 
@@ -169,6 +169,8 @@ void AddPeerCommands(CLI::App& app, Program& program) {
       AddByteSize(*limits, "--upload", program.upload_limit, "Bytes a second, as 20MiB/s; 0: none");
   CLI::Option* const download = AddByteSize(*limits, "--download", program.download_limit,
                                             "Bytes a second, as 20MiB/s; 0: none");
+  // Without them nothing changes.
+  for (CLI::Option* const limit : {upload, download}) limit->default_str("");
   limits->callback([&program, upload, download] {
     program.run = [&program, upload, download](Session& session) {
       LimitsOptions options;

@@ -2,12 +2,15 @@
 
 #include <absl/status/statusor.h>
 #include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
+#include <iostream>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -70,6 +73,16 @@ CLI::Validator MakeCheck(Parse parse) {
       "");
 }
 
+std::string ExplainExtras(const std::vector<std::string>& extras) {
+  const std::string first = extras.empty() ? "" : extras.front();
+  std::string text = absl::StrCat("there is no command or option \"", first,
+                                  "\" here; --help lists what there is");
+  if (absl::StartsWith(first, "-")) {
+    absl::StrAppend(&text, ", and -- stands before names that begin with a dash");
+  }
+  return text;
+}
+
 void SetUpLogging(const std::string& level) {
   auto logger = std::make_shared<spdlog::logger>("arkshare",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
@@ -121,6 +134,18 @@ CLI::Option* AddByteSize(CLI::App& app, const std::string& name, uint64_t& varia
       ->default_str(absl::StrCat(variable));
 }
 
+CLI::Validator WholeNumber(uint64_t least) {
+  return MakeCheck([least](const std::string& text) -> absl::StatusOr<uint64_t> {
+    uint64_t number = 0;
+    if (text.find_first_not_of("0123456789") == std::string::npos &&
+        absl::SimpleAtoi(text, &number) && number >= least) {
+      return number;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is not a whole number, ", least, " or more"));
+  });
+}
+
 void AddTlsOptions(CLI::App& app, TlsOptions& variable) {
   app.add_option("--tls-cert", variable.cert_file, "Our certificate (PEM file)")->type_name("FILE");
   app.add_option("--tls-key", variable.key_file, "Its private key (PEM file)")->type_name("FILE");
@@ -137,6 +162,9 @@ std::optional<int> ParseOptions(CLI::App& app, int argc, const char* const* argv
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    std::cerr << app.get_name() << ": " << ExplainExtras(app.remaining(/*recurse=*/true)) << "\n";
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }

@@ -41,6 +41,8 @@ CLI::Option* AddDuration(CLI::App& app, const std::string& name, absl::Duration&
 // "20MiB", "100kB", "0".
 CLI::Option* AddByteSize(CLI::App& app, const std::string& name, uint64_t& variable,
                          const std::string& description);
+// A check for an option: of digits alone, and `least` or more. CLI11 takes "-1" for a large number.
+CLI::Validator WholeNumber(uint64_t least);
 // --tls-cert, --tls-key, --tls-ca; RpcServer and MakeChannelCredentials check them.
 void AddTlsOptions(CLI::App& app, TlsOptions& variable);
 

@@ -73,7 +73,9 @@ absl::StatusOr<std::unique_ptr<SocketLock>> SocketLock::Acquire(const std::strin
   std::unique_ptr<SocketLock> lock(new SocketLock(fd));
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return SystemError("lock", lock_path, errno);
-    return absl::AlreadyExistsError(absl::StrCat("another server already serves on unix:", path));
+    return absl::AlreadyExistsError(
+        absl::StrCat("another server already serves on unix:", path,
+                     "; stop it first, or choose another socket with --control unix:PATH"));
   }
   if (absl::Status status = RemoveStaleSocket(path); !status.ok()) return status;
   return lock;

@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app->add_flag("--print-table", options.print_table, "Print the table of peers on every change");
   app->add_option("--max-books", options.max_books, "Books listed of one peer at most")
+      ->check(arkshare::WholeNumber(1))
       ->capture_default_str();
   app->add_option("--metrics", options.metrics,
                   "IP:PORT where Prometheus may read metrics, without encryption")
@@ -45,7 +46,7 @@ int main(int argc, char** argv) {
   const auto server = arkshare::IndexServer::Start(options);
   if (!server.ok()) {
     std::fprintf(stderr, "arkshare-index: %s\n", std::string(server.status().message()).c_str());
-    return arkshare::kExitFailed;
+    return absl::IsInvalidArgument(server.status()) ? arkshare::kExitUsage : arkshare::kExitFailed;
   }
   if (!options.metrics.empty()) {
     std::printf("metrics address=%s\n", (*server)->metrics_address().c_str());

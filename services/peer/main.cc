@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
       MakeApp("arkshare-peer", "Shares a folder of books with other peers, and gets theirs.");
   app->add_option("--index", options.index_addresses, "The index, HOST:PORT; several by commas")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   app->add_option("--listen", options.listen, "Where other peers reach this one, IP:PORT (0: any)")
       ->capture_default_str();
@@ -29,9 +30,10 @@ int main(int argc, char** argv) {
   app->add_option("--share", options.share, "The folder of books")->required();
   const std::map<std::string, SharePolicy> policies = {{"move", SharePolicy::kMove},
                                                        {"copy", SharePolicy::kCopy}};
-  app->add_option("--policy", options.policy,
-                  "move: a download takes the book away; copy: this peer only lends")
-      ->transform(CLI::CheckedTransformer(policies).description("move|copy"))
+  app->add_option_function<std::string>(
+         "--policy", [&](const std::string& name) { options.policy = policies.at(name); },
+         "move: a download takes the book away; copy: this peer only lends")
+      ->check(CLI::IsMember(policies).description("move|copy"))
       ->default_str("move");
   app->add_option("--control", options.control, "unix:PATH of the socket for arkshare-cli")
       ->capture_default_str();
@@ -40,7 +42,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   AddByteSize(*app, "--upload-limit", options.upload_limit, "Bytes a second given away (0: any)");
   AddByteSize(*app, "--download-limit", options.download_limit, "Bytes a second taken (0: any)");
-  app->add_option("--max-books", options.max_books, "Books listed at most")->capture_default_str();
+  app->add_option("--max-books", options.max_books, "Books listed at most")
+      ->check(WholeNumber(1))
+      ->capture_default_str();
   AddTlsOptions(*app, options.tls);
   app->add_flag("--insecure", options.insecure, "Allow a non-loopback --listen without TLS");
   if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;

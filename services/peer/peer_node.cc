@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "lib/rpc/targets.h"
+
 namespace arkshare {
 namespace {
 
@@ -20,6 +22,15 @@ std::string DefaultControlSocket() {
 
 absl::StatusOr<std::unique_ptr<PeerNode>> PeerNode::Start(PeerOptions options,
                                                           std::function<void()> request_stop) {
+  absl::StatusOr<std::vector<std::string>> indexes = ParseIndexes(options.index_addresses);
+  if (!indexes.ok()) return indexes.status();
+  options.index_addresses = *std::move(indexes);
+  absl::StatusOr<std::string> control = ParseControlSocket("--control", options.control);
+  if (!control.ok()) return control.status();
+  options.control = *std::move(control);
+  if (!options.advertise.empty()) {
+    if (absl::Status s = CheckTarget("--advertise", options.advertise); !s.ok()) return s;
+  }
   auto node = std::unique_ptr<PeerNode>(new PeerNode(std::move(options), std::move(request_stop)));
   if (absl::Status s = node->Open(); !s.ok()) return s;
   if (absl::Status s = node->Serve(); !s.ok()) return s;

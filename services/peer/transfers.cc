@@ -357,7 +357,10 @@ Transfers::Next Transfers::Park(Transfer& transfer, const absl::Status& why) {
     view.error =
         MakeError(GetReason(why),
                   absl::StrCat(why.message(), "; what has come of it is kept, get ",
-                               EscapeForDisplay(transfer.record.name.value()), " again to go on"),
+                               EscapeForDisplay(transfer.record.name.value()), " again to go on",
+                               again ? "; or else it goes on by itself when it can within ten "
+                                       "minutes"
+                                     : ""),
                   GetErrorMetadata(why));
     view.message = std::string(view.error.message());
     view.bytes_per_second = 0;
