@@ -39,7 +39,7 @@ class OptionsTest : public testing::Test {
     const std::unique_ptr<CLI::App> app = MakeApp("arkshare-test", "For the test.");
     app->add_option("--listen", values.listen, "Where");
     app->add_flag("--table", values.table, "Table");
-    app->add_option("--slots", values.slots, "Slots");
+    app->add_option("--slots", values.slots, "Slots")->check(WholeNumber(1));
     AddDuration(*app, "--lease", values.lease, "Lease");
     AddByteSize(*app, "--limit", values.limit, "Limit");
     AddTlsOptions(*app, values.tls);
@@ -98,11 +98,20 @@ TEST_F(OptionsTest, EnvironmentSetsFlagsDashedNamesAndTheConfigFile) {
 
 TEST_F(OptionsTest, MistakesExitWithTwoAndSayWhatIsWrong) {
   EXPECT_EQ(Parse({"--no-such"}).exit_code, kExitUsage);
-  EXPECT_THAT(err_, testing::HasSubstr("--no-such"));
+  EXPECT_EQ(err_,
+            "arkshare-test: there is no command or option \"--no-such\" here; --help lists what "
+            "there is, and -- stands before names that begin with a dash\n");
+  EXPECT_EQ(Parse({"serach", "foo"}).exit_code, kExitUsage);
+  EXPECT_EQ(err_,
+            "arkshare-test: there is no command or option \"serach\" here; --help lists what there "
+            "is\n");
   EXPECT_EQ(Parse({"--lease", "soon"}).exit_code, kExitUsage);
   EXPECT_THAT(err_, testing::HasSubstr("soon"));
   EXPECT_EQ(Parse({"--limit", "many"}).exit_code, kExitUsage);
-  EXPECT_EQ(Parse({"--slots", "x"}).exit_code, kExitUsage);
+  for (const char* number : {"x", "0", "-1", "1.5", "", "99999999999999999999"}) {
+    EXPECT_EQ(Parse({"--slots", number}).exit_code, kExitUsage) << number;
+    EXPECT_THAT(err_, testing::HasSubstr("is not a whole number, 1 or more")) << number;
+  }
   EXPECT_EQ(Parse({"--log-level", "loud"}).exit_code, kExitUsage);
   EXPECT_EQ(Parse({"--config", "/no/such/file"}).exit_code, kExitUsage);
   setenv("ARKSHARE_LEASE", "never", 1);
