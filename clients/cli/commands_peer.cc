@@ -279,6 +279,9 @@ int RunShare(Session& session, const ShareOptions& options) {
     // Copying takes as long as the files are large.
     const absl::StatusOr<v1::ShareResponse> response = session.connection.CallPeer(
         &v1::PeerService::Stub::Share, request, absl::InfiniteDuration());
+    if (session.interrupts.triggered()) {
+      console.err << "the peer goes on copying; `arkshare-cli ls` shows what has come\n";
+    }
     if (!response.ok()) return std::max(worst, Report(session, response.status()));
     for (const v1::ShareResponse::Result& result : response->results()) {
       if (console.json) console.out << ToJson(result) << '\n';

@@ -3,18 +3,21 @@
 #define ARKSHARE_CLIENTS_CLI_CONNECTION_H_
 
 #include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 #include <grpcpp/client_context.h>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "arkshare/v1/index.grpc.pb.h"
 #include "arkshare/v1/peer.grpc.pb.h"
 #include "clients/cli/interrupts.h"
+#include "clients/cli/slow_note.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/credentials.h"
@@ -39,6 +42,10 @@ class Connection {
   // InvalidArgument for an address that cannot be one, or TLS files that cannot be used.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(ConnectionOptions options,
                                                           Interrupts* interrupts);
+
+  // `told` is called, from another thread, when an answer to CallPeer or CallIndex takes longer
+  // than a second; "the index at HOST:PORT", or the same of the peer.
+  void OnSlowCall(std::function<void(const std::string& who)> told) { slow_ = std::move(told); }
 
   // One call to the peer: CallPeer(&v1::PeerService::Stub::GetStatus, request).
   // kPeerUnreachable says how to start one.
@@ -87,6 +94,11 @@ class Connection {
   explicit Connection(Interrupts* interrupts) : interrupts_(interrupts) {}
 
   absl::Status Interrupted() const;
+  // What a SlowNote says.
+  std::function<void()> SayingOf(const std::string& who) const {
+    if (!slow_) return nullptr;
+    return [this, who] { slow_(who); };
+  }
   absl::Status FromPeer(const grpc::Status& status) const;
   absl::Status FromIndex(const grpc::Status& status) const;
   absl::StatusOr<v1::IndexService::Stub*> IndexStub();
@@ -94,6 +106,7 @@ class Connection {
   bool TryNextIndex(size_t tried);
 
   Interrupts* const interrupts_;
+  std::function<void(const std::string& who)> slow_;
   ConnectionOptions options_;
   std::shared_ptr<grpc::ChannelCredentials> credentials_;
   std::unique_ptr<v1::PeerService::Stub> peer_;
@@ -111,6 +124,7 @@ absl::StatusOr<Response> Connection::CallPeer(
   grpc::ClientContext context;
   if (timeout != absl::InfiniteDuration()) SetTimeout(context, timeout);
   Interrupts::CallGuard guard(interrupts_, &context);
+  const SlowNote note(SayingOf(absl::StrCat("the peer at ", options_.peer)));
   Response response;
   const absl::Status status = FromPeer(((*peer_).*method)(&context, request, &response));
   if (!status.ok()) return status;
@@ -127,6 +141,7 @@ absl::StatusOr<Response> Connection::CallIndex(
     grpc::ClientContext context;
     SetTimeout(context, timeout);
     Interrupts::CallGuard guard(interrupts_, &context);
+    const SlowNote note(SayingOf(absl::StrCat("the index at ", index_target_)));
     Response response;
     const absl::Status status = FromIndex(((**stub).*method)(&context, request, &response));
     if (status.ok()) return response;

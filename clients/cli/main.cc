@@ -222,6 +222,11 @@ int RunProgram(Program& program) {
                               .out_is_terminal = isatty(STDOUT_FILENO) != 0,
                               .err_is_terminal = isatty(STDERR_FILENO) != 0,
                               .columns = TerminalColumns()}};
+  if (session.console.err_is_terminal) {
+    (*connection)->OnSlowCall([](const std::string& who) {
+      std::cerr << absl::StrCat("waiting for ", EscapeForDisplay(who), " …\n") << std::flush;
+    });
+  }
   int exit_code = kDone;
   if (program.run) {
     exit_code = program.run(session);
