@@ -164,7 +164,7 @@ absl::Status Catalog::StateGoneLocked(Shelf& shelf, uint64_t number) {
 
 void Catalog::CompleteSnapshot(const ShelfPtr& shelf) {
   WriterLock lock(&mutex_);
-  shelf->gone_earlier.Clear();
+  if (shelf->reachable) shelf->gone_earlier.Clear();
 }
 
 std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
@@ -182,6 +182,8 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
     if (const auto source = by_key_.find(item.source); source != by_key_.end()) {
       Shelf& shelf = *source->second;
       std::optional<BookListing> removed = GoneLocked(shelf, item.source_listing);
+      // The key's owner has signed it, whoever is there under the key.
+      if (!shelf.reachable) shelf.gone_earlier.Insert(item.source_listing);
       if (removed.has_value() && shelf.visible()) {
         old_book = BookEvent{shelf.info.peer_id, *std::move(removed)};
       }
@@ -253,6 +255,8 @@ void Catalog::CloseLocked(const ShelfPtr& shelf) {
   }
   by_key_.erase(shelf->info.key);
   NumberSet gone = std::move(shelf->gone);
+  // Who has not proven the key may have made up what he said.
+  if (!shelf->reachable) gone.Clear();
   if (gone.range_count() < shelf->gone_earlier.range_count()) std::swap(gone, shelf->gone_earlier);
   gone.Merge(shelf->gone_earlier);
   shelf->gone_earlier.Clear();

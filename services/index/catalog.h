@@ -65,7 +65,8 @@ class Catalog {
 
   // A session begins: its books are hidden until it streams, and for ever when it is not
   // `reachable`. An earlier shelf of the key is closed; what is gone from it stays gone until
-  // CompleteSnapshot.
+  // CompleteSnapshot. A session that is not reachable has not proven its key: nothing that it
+  // says outlives it, only signed moves do.
   ShelfPtr Open(PeerInfo peer, bool reachable);
   // The stream of the session stands, or has broken. Shows or hides all its books in one step.
   void SetStreaming(const ShelfPtr& shelf, bool streaming);
@@ -80,7 +81,7 @@ class Catalog {
   // At most 1,000 statements at a time.
   Applied Apply(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements);
   // The owner has stated its whole folder: tombstones from before this session have done their
-  // work.
+  // work, if it is reachable.
   void CompleteSnapshot(const ShelfPtr& shelf);
   // Each change is one step; repeating it changes nothing. A status for each; for fewer when the
   // receiver's shelf is closed: the others were not made.

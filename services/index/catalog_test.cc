@@ -229,6 +229,41 @@ TEST_F(CatalogTest, ATombstoneWaitsForASourceThatIsNotThere) {
   EXPECT_THAT(BooksOf(1), ElementsAre("b"));
 }
 
+TEST_F(CatalogTest, WhatAnUnprovenSessionSaysIsGoneEndsWithIt) {
+  const auto replaced = Join(1, /*reachable=*/false);
+  State(replaced, {StatementRecord::Gone(7)});
+  const auto closed = Join(1, /*reachable=*/false);
+  State(closed, {StatementRecord::Gone(8), Present(8, "b", 2)});
+  catalog_.Close(closed);
+  const auto owner = Join(1);
+  State(owner, {Present(7, "a", 1), Present(8, "b", 2)});
+  EXPECT_THAT(BooksOf(1), ElementsAre("a", "b"));
+}
+
+TEST_F(CatalogTest, TombstonesOutliveTheSnapshotOfAnUnprovenSession) {
+  const auto receiver = Join(2);
+  EXPECT_TRUE(Move(receiver, TestKey(1), 7, Present(1, "a", 1)).ok());
+  const auto unproven = Join(1, /*reachable=*/false);
+  catalog_.CompleteSnapshot(unproven);
+  const auto owner = Join(1);
+  State(owner, {Present(7, "a", 1), Present(8, "b", 2)});
+  EXPECT_THAT(BooksOf(1), ElementsAre("b"));
+  catalog_.CompleteSnapshot(owner);
+  State(owner, {Present(7, "a", 1)});
+  EXPECT_THAT(BooksOf(1), ElementsAre("a", "b"));
+}
+
+TEST_F(CatalogTest, ASignedMoveFromAnUnprovenSessionOutlivesIt) {
+  const auto receiver = Join(2);
+  const auto unproven = Join(1, /*reachable=*/false);
+  State(unproven, {StatementRecord::Gone(7)});
+  EXPECT_TRUE(Move(receiver, TestKey(1), 7, Present(1, "a", 1)).ok());
+  catalog_.CompleteSnapshot(unproven);
+  const auto owner = Join(1);
+  State(owner, {Present(7, "a", 1), Present(8, "b", 2)});
+  EXPECT_THAT(BooksOf(1), ElementsAre("b"));
+}
+
 TEST_F(CatalogTest, TombstonesOfStrangersAreBounded) {
   const auto receiver = Join(2);
   // Tickets signed by keys that never register: the oldest are forgotten, nothing grows.

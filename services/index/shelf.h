@@ -93,7 +93,8 @@ class Shelf {
   // What the peer is still receiving, by number. Kept apart, so that whole books pay nothing for
   // it.
   absl::btree_map<uint64_t, EditionId> parts;
-  // What is gone for good: in this session, and as known from before it began.
+  // What is gone for good: in this session, and as known from before it began. Of a shelf that is
+  // not reachable, `gone_earlier` has the signed moves of this session too, and alone outlives it.
   NumberSet gone;
   NumberSet gone_earlier;
   // How many snapshots still have to read it; it is not reclaimed before.
