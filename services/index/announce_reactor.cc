@@ -57,6 +57,7 @@ class IndexService::AnnounceReactor
     service_->sessions_->HoldLease(token_, stream_id_);
     service_->reading_.Add([this] {
       service_->work_.AwaitRoom(kMostRead);
+      service_->sessions_->ReleaseLease(token_, stream_id_);
       ReadMessage();
     });
   }
@@ -156,6 +157,7 @@ class IndexService::AnnounceReactor
         service_->sessions_->HoldLease(token_, stream_id_);
         deferred_ = std::move(message);
         service_->work_.Add([this] {
+          service_->sessions_->ReleaseLease(token_, stream_id_);
           Apply(std::exchange(deferred_, absl::CancelledError()));
           Go();
         });

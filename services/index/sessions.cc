@@ -160,7 +160,7 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
   }
   session.stream_id = next_stream_++;
   session.end_stream = std::move(end_stream);
-  session.lease_held = false;
+  session.lease_holds = 0;
   RenewLocked(session);
   catalog_->SetStreaming(session.shelf, true);
   return StreamStart{session.stream_id, session.applied};
@@ -169,9 +169,17 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
 void Sessions::HoldLease(const std::string& token, uint64_t stream_id) {
   Later later;
   MutexLock lock(&mutex_);
-  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
-  if (!found.ok() || (*found)->stream_id != stream_id || !(*found)->end_stream) return;
-  (*found)->lease_held = true;
+  if (const SessionPtr session = FindStreamLocked(token, stream_id, later)) ++session->lease_holds;
+}
+
+void Sessions::ReleaseLease(const std::string& token, uint64_t stream_id) {
+  Later later;
+  MutexLock lock(&mutex_);
+  const SessionPtr session = FindStreamLocked(token, stream_id, later);
+  if (session == nullptr) return;
+  --session->lease_holds;
+  // It has waited long, perhaps; that was not the peer's silence.
+  RenewLocked(*session);
 }
 
 // A stream that is replaced while its message waits here does no harm: what it states was repeated
@@ -185,7 +193,6 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
     absl::StatusOr<SessionPtr> found = FindLocked(token, later);
     if (!found.ok()) return found.status();
     session = *std::move(found);
-    session->lease_held = false;
     if (session->stream_id != stream_id || !session->end_stream) {
       return MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place");
     }
@@ -222,12 +229,12 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
 void Sessions::CloseStream(const std::string& token, uint64_t stream_id) {
   Later later;
   MutexLock lock(&mutex_);
-  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
-  if (!found.ok() || (*found)->stream_id != stream_id || !(*found)->end_stream) return;
-  (*found)->end_stream = nullptr;
+  const SessionPtr session = FindStreamLocked(token, stream_id, later);
+  if (session == nullptr) return;
+  session->end_stream = nullptr;
   // What waited is not applied any more; from now on the peer is silent.
-  if (std::exchange((*found)->lease_held, false)) RenewLocked(**found);
-  catalog_->SetStreaming((*found)->shelf, false);
+  if (std::exchange(session->lease_holds, 0) > 0) RenewLocked(*session);
+  catalog_->SetStreaming(session->shelf, false);
 }
 
 absl::StatusOr<PublicKey> Sessions::KeyOf(const std::string& token) {
@@ -286,6 +293,13 @@ absl::StatusOr<Sessions::SessionPtr> Sessions::FindLocked(const std::string& tok
   const auto place = by_token_.find(token);
   if (place != by_token_.end()) return place->second;
   return superseded_.contains(token) ? SessionSuperseded() : SessionUnknown();
+}
+
+Sessions::SessionPtr Sessions::FindStreamLocked(const std::string& token, uint64_t stream_id,
+                                                Later& later) {
+  absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  if (!found.ok() || (*found)->stream_id != stream_id || !(*found)->end_stream) return nullptr;
+  return *std::move(found);
 }
 
 uint32_t Sessions::ChooseIdLocked(const PublicKey& key, uint32_t requested) const {
@@ -348,7 +362,7 @@ void Sessions::ExpireLocked(Later& later) {
   if (taking_back_ && now >= take_back_until_) DropFormerLocked();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const SessionPtr session = by_token_.at(deadlines_.begin()->second->token);
-    if (session->lease_held) {
+    if (session->lease_holds > 0) {
       RenewLocked(*session);
       continue;
     }

@@ -80,9 +80,12 @@ class Sessions {
   // anew. Also takes back a session of the index's former process, until none has come for a lease.
   absl::StatusOr<StreamStart> OpenStream(const std::string& token, const std::string& host,
                                          EndStream end_stream);
-  // A message of the session's stream has come, but has to wait: until Apply is called for it, or
-  // the stream is closed or replaced, the peer is not silent, however long that takes.
+  // A message of the session's stream has come, but has to wait: until ReleaseLease is called for
+  // it, or the stream is closed or replaced, the peer is not silent, however long that takes.
+  // Several messages may wait: the lease begins anew with each release, and lapses after the last.
   void HoldLease(const std::string& token, uint64_t stream_id);
+  // Once for each HoldLease. Of a stream that is not the session's last it means nothing.
+  void ReleaseLease(const std::string& token, uint64_t stream_id);
   // The number of the last statement that has been applied. SEQUENCE_GAP, LIMIT_EXCEEDED,
   // INVALID_FIELD; STREAM_REPLACED for a stream that is not the session's last.
   absl::StatusOr<uint64_t> Apply(const std::string& token, uint64_t stream_id,
@@ -115,7 +118,7 @@ class Sessions {
     bool stating = true;  // since its registration, or its first message after it was taken back
     Catalog::ShelfPtr shelf;
     absl::Time deadline;
-    bool lease_held = false;
+    size_t lease_holds = 0;  // of the stream that stands
     uint64_t stream_id = 0;
     EndStream end_stream;  // empty when no stream stands
     // Held while a message of the session is applied, and taken before the lock of them all: what a
@@ -138,6 +141,9 @@ class Sessions {
   SessionPtr TakeBackLocked(const std::string& token, Later& later)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DropFormerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The session, when this stream of it stands; otherwise null.
+  SessionPtr FindStreamLocked(const std::string& token, uint64_t stream_id, Later& later)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RenewLocked(Session& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLocked(const SessionPtr& session, const absl::Status& why, Later& later)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

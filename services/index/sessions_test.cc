@@ -403,9 +403,44 @@ TEST_F(SessionsTest, NobodyIsSilentWhoseMessageWaits) {
   sessions_->HoldLease(peer.token, stream.id);
   clock_.Advance(kLease * 5);
   sessions_->Expire();
+  sessions_->ReleaseLease(peer.token, stream.id);
   ASSERT_TRUE(Beat(peer.token, stream).ok());
   clock_.Advance(kLease);
   EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown) << "applied, and silent since";
+}
+
+TEST_F(SessionsTest, NobodyIsSilentWhileOneOfHisMessagesWaits) {
+  const auto peer = Register(1);
+  const Stream stream = Open(peer.token);
+  sessions_->HoldLease(peer.token, stream.id);
+  sessions_->HoldLease(peer.token, stream.id);
+  sessions_->ReleaseLease(peer.token, stream.id);
+  ASSERT_TRUE(Beat(peer.token, stream).ok());
+  clock_.Advance(kLease * 5);
+  sessions_->Expire();
+  EXPECT_THAT(Peers(), ElementsAre(1)) << "the other one waits";
+  sessions_->ReleaseLease(peer.token, stream.id);
+  clock_.Advance(kLease - absl::Milliseconds(1));
+  EXPECT_EQ(WhyNot(peer.token), Reason::kUnspecified) << "the wait was not its silence";
+  ASSERT_TRUE(Beat(peer.token, stream).ok());
+  clock_.Advance(kLease);
+  EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown) << "applied, and silent since";
+}
+
+TEST_F(SessionsTest, WhatWaitedOfAReplacedStreamSaysNothingOfTheNewOne) {
+  const auto peer = Register(1);
+  const Stream first = Open(peer.token);
+  sessions_->HoldLease(peer.token, first.id);
+  const Stream second = Open(peer.token);
+  sessions_->HoldLease(peer.token, second.id);
+  sessions_->ReleaseLease(peer.token, first.id);
+  EXPECT_EQ(GetReason(Beat(peer.token, first).status()), Reason::kStreamReplaced);
+  clock_.Advance(kLease * 5);
+  sessions_->Expire();
+  EXPECT_THAT(Peers(), ElementsAre(1));
+  sessions_->ReleaseLease(peer.token, second.id);
+  clock_.Advance(kLease);
+  EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown);
 }
 
 TEST_F(SessionsTest, WhoseStreamEndsWhileHisMessageWaitsIsSilentFromThenOn) {
