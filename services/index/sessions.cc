@@ -69,7 +69,10 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
                      "a peer with this key is here already, and you could not be reached to prove "
                      "that you are it: stop the other one, or wait until its lease has lapsed");
   }
-  if (older != nullptr && older->order > registration.order) return SessionSuperseded();
+  // Who has not proven the key is nobody's successor.
+  if (older != nullptr && older->proven && older->order > registration.order) {
+    return SessionSuperseded();
+  }
 
   registration.peer.peer_id = ChooseIdLocked(registration.peer.key, registration.peer.peer_id);
   const SessionPtr session =
@@ -88,6 +91,7 @@ Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::strin
   session->token = std::move(token);
   session->key = peer.key;
   session->peer_id = peer.peer_id;
+  session->proven = registration.proven;
   session->seen_at = std::move(registration.seen_at);
   if (peer_ids_.has_value() && registration.proven) {
     session->kept = registration.keep;

@@ -55,7 +55,8 @@ class Sessions {
   // How many sessions have ended because their peers were silent.
   uint64_t lapsed_count() const { return lapsed_count_; }
 
-  // Of two registrations of one key the one that was begun later wins, whichever is proven first.
+  // Of two proven registrations of one key the one that was begun later wins, whichever is proven
+  // first.
   uint64_t BeginRegistration();
   struct Registration {
     uint64_t order = 0;  // of BeginRegistration
@@ -113,6 +114,7 @@ class Sessions {
     std::string token;
     PublicKey key;
     uint32_t peer_id = 0;
+    bool proven = false;
     std::string seen_at;  // of Registration
     bool kept = false;    // in peer_ids_
     bool stating = true;  // since its registration, or its first message after it was taken back

@@ -350,6 +350,15 @@ TEST_F(SessionsTest, ARegistrationThatWasBegunEarlierDoesNotWinLater) {
   EXPECT_TRUE(sessions_->KeyOf(quick.token).ok());
 }
 
+TEST_F(SessionsTest, AnUnprovenRegistrationThatWasBegunLaterDoesNotWin) {
+  const uint64_t slow = sessions_->BeginRegistration();
+  const auto squatter = Register(1, 0, /*proven=*/false);
+  const auto owner = TryRegister(1, 0, true, slow);
+  ASSERT_TRUE(owner.ok()) << owner.status();
+  EXPECT_TRUE(sessions_->KeyOf(owner->token).ok());
+  EXPECT_EQ(WhyNot(squatter.token), Reason::kSessionSuperseded);
+}
+
 TEST_F(SessionsTest, TokensAreLongAndUnknownOnesAreUnknown) {
   const auto one = Register(1);
   EXPECT_GE(one.token.size(), 32u);
