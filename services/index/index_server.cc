@@ -135,7 +135,9 @@ void IndexServer::SaveIds() {
   const std::optional<std::string> ids = sessions_.TakeChangedIds();
   if (!ids.has_value()) return;
   const absl::Status saved = WriteFileAtomically(options_.state_file, *ids);
-  if (!saved.ok()) spdlog::error("state not saved error=\"{}\"", std::string(saved.message()));
+  if (saved.ok()) return;
+  spdlog::error("state not saved error=\"{}\"", std::string(saved.message()));
+  sessions_.IdsNotSaved();
 }
 
 }  // namespace arkshare

@@ -5,9 +5,12 @@
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>
@@ -339,6 +342,18 @@ TEST_F(IndexServiceTest, SilenceEndsTheSessionWithinOneLease) {
   EXPECT_EQ(watcher.Await(v1::WatchResponse::kPeerGone).peer_gone().peer_id(), 1u);
   EXPECT_EQ(WhyNot(announce->Read()), Reason::kSessionUnknown);
   EXPECT_THAT(ListPeers({})->peers(), IsEmpty());
+  EXPECT_EQ(WhyNot(one->Announce()), Reason::kSessionUnknown);
+}
+
+TEST_F(IndexServiceTest, WhoHasSaidMuchIsSilentAfterwardsAsOthersAre) {
+  const auto one = RegisteredPeer();
+  const auto announce = Announce(*one);
+  std::vector<v1::Statement> statements;
+  for (uint64_t n = 1; n <= 100; ++n) {
+    statements.push_back(PresentStatement(TestListing(n, std::to_string(n), n)));
+  }
+  ASSERT_TRUE(announce->State(statements).ok());
+  clock_.Advance(options_.lease);
   EXPECT_EQ(WhyNot(one->Announce()), Reason::kSessionUnknown);
 }
 
@@ -823,6 +838,25 @@ TEST_F(IndexServiceTest, WithAStateFileASessionOutlivesARestart) {
   EXPECT_THAT(HoldersOf("a book"), ElementsAre(peer->peer_id()));
   // Who did not wish so registers again.
   EXPECT_EQ(WhyNot(other->Announce()), Reason::kSessionUnknown);
+}
+
+TEST_F(IndexServiceTest, AStateFileThatCouldNotBeWrittenIsWrittenLater) {
+  options_.state_file = folder_ + "/state";
+  Start();
+  // What is written first goes into a pipe: it arrives here, but no fsync succeeds.
+  const std::string pipe = options_.state_file + ".new";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const auto first = RegisteredPeer();
+  {
+    std::ifstream written(pipe);
+    const std::string text(std::istreambuf_iterator<char>(written), {});
+    EXPECT_FALSE(text.empty());
+  }
+  std::filesystem::remove(pipe);
+  options_.listen = server_->address();
+  server_.reset();
+  Start();
+  EXPECT_EQ(RegisteredPeer()->peer_id(), 2u) << "the first one may come back";
 }
 
 TEST_F(IndexServiceTest, ABadStateFileIsSaidAtTheStart) {

@@ -292,6 +292,11 @@ std::optional<std::string> Sessions::TakeChangedIds() {
   return peer_ids_->Serialize();
 }
 
+void Sessions::IdsNotSaved() {
+  MutexLock lock(&mutex_);
+  ids_changed_ = true;
+}
+
 absl::StatusOr<Sessions::SessionPtr> Sessions::FindLocked(const std::string& token, Later& later) {
   ExpireLocked(later);
   const auto place = by_token_.find(token);

@@ -107,6 +107,8 @@ class Sessions {
   absl::Duration Expire();
   // Numbers and sessions, when they changed since the last call: to be written to the state file.
   std::optional<std::string> TakeChangedIds();
+  // What TakeChangedIds yielded could not be written: its next call yields it again.
+  void IdsNotSaved();
 
  private:
   struct Session {

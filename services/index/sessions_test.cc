@@ -154,6 +154,15 @@ TEST_F(SessionsTest, WithStateNumbersOutliveTheIndex) {
   EXPECT_EQ(Register(1).peer_id, 4u);
 }
 
+TEST_F(SessionsTest, WhatCouldNotBeSavedIsToBeSavedAgain) {
+  Restart(PeerIds());
+  Register(1);
+  const std::string lost = sessions_->TakeChangedIds().value();
+  sessions_->IdsNotSaved();
+  EXPECT_EQ(sessions_->TakeChangedIds(), lost);
+  EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt);
+}
+
 TEST_F(SessionsTest, UnprovenPeersAreNotRemembered) {
   Restart(PeerIds());
   Register(1, 0, /*proven=*/false);
