@@ -17,6 +17,8 @@ namespace {
 constexpr size_t kReclaimSlice = 1'000;
 // Ranges of tombstones kept for peers that are not there: tickets can name any number of them.
 constexpr size_t kMostBuriedRanges = 100'000;
+// Of one peer; whoever leaves more is forgotten himself, instead of all the others.
+constexpr size_t kMostRangesOfAGrave = kMostBuriedRanges / 10;
 
 // How many statements are made before those go first who wait.
 constexpr size_t kStatementSlice = 32;
@@ -361,7 +363,7 @@ std::optional<BookListing> Catalog::FindListingLocked(const Shelf& shelf, uint64
 
 void Catalog::BuryLocked(const PublicKey& key, NumberSet gone) {
   gone.Merge(ExhumeLocked(key));
-  if (gone.empty()) return;
+  if (gone.empty() || gone.range_count() > kMostRangesOfAGrave) return;
   const uint64_t order = next_burial_++;
   buried_ranges_ += gone.range_count();
   buried_[key] = {std::move(gone), order};

@@ -188,7 +188,8 @@ class Catalog {
   absl::btree_map<uint32_t, ShelfPtr> by_id_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PublicKey, ShelfPtr> by_key_ ABSL_GUARDED_BY(mutex_);
   std::deque<ShelfPtr> closed_ ABSL_GUARDED_BY(mutex_);
-  // What is gone from peers that are not there, for when they come back; the oldest are forgotten.
+  // What is gone from peers that are not there, for when they come back; the oldest are forgotten,
+  // and what is very large.
   struct Grave {
     NumberSet gone;
     uint64_t order = 0;

@@ -299,6 +299,30 @@ TEST_F(CatalogTest, TombstonesOfStrangersAreBounded) {
   EXPECT_THAT(BooksOf(4), IsEmpty());
 }
 
+TEST_F(CatalogTest, NobodysTombstonesAreForgottenForTheManyOfOnePeer) {
+  const auto receiver = Join(2);
+  EXPECT_TRUE(Move(receiver, TestKey(1), 7, Present(1, "a", 1)).ok());
+  // Every second number is gone, so each costs a range.
+  const auto bury = [&](uint32_t id, uint64_t count) {
+    const auto peer = Join(id);
+    for (uint64_t first = 1; first <= count; first += 1000) {
+      std::vector<StatementRecord> gone;
+      for (uint64_t n = first; n < first + 1000; ++n) gone.push_back(StatementRecord::Gone(2 * n));
+      State(peer, gone);
+    }
+    catalog_.Close(peer);
+  };
+  bury(3, 10'000);
+  bury(4, 100'000);
+  const std::vector<StatementRecord> two = {Present(7, "b", 2), Present(20'000, "c", 3)};
+  State(Join(1), two);
+  EXPECT_THAT(BooksOf(1), ElementsAre("c"));
+  State(Join(3), two);
+  EXPECT_THAT(BooksOf(3), ElementsAre("b")) << "large, but not too large";
+  State(Join(4), two);
+  EXPECT_THAT(BooksOf(4), ElementsAre("b", "c")) << "forgotten itself";
+}
+
 TEST_F(CatalogTest, MovesFromHiddenAndToHiddenPeersCountToo) {
   const auto source = Join(1);
   const auto receiver = Join(2);
