@@ -140,18 +140,23 @@ Catalog::Applied Catalog::ApplyLocked(const ShelfPtr& shelf,
 
 absl::Status Catalog::StatePresentLocked(Shelf& shelf, const StatementRecord& statement,
                                          const BookToAdd& book) {
-  if (shelf.by_number.size() >= options_.max_books_per_peer && !statement.present->partial &&
-      !shelf.Has(statement.number) && !shelf.IsGone(statement.number)) {
-    return MakeError(Reason::kLimitExceeded,
-                     absl::StrCat("this index lists at most ", options_.max_books_per_peer,
-                                  " books of one peer: share fewer, or ask its operator for more"));
-  }
-  absl::Status status = CheckLocked(shelf, statement);
+  absl::Status status = CheckRoomLocked(shelf, statement);
+  if (status.ok()) status = CheckLocked(shelf, statement);
   if (!status.ok()) return status;
   if (PresentLocked(shelf, statement, book) && shelf.visible()) {
     PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf.info.peer_id, *statement.present);
   }
   return absl::OkStatus();
+}
+
+absl::Status Catalog::CheckRoomLocked(const Shelf& shelf, const StatementRecord& statement) const {
+  if (shelf.by_number.size() < options_.max_books_per_peer || statement.present->partial ||
+      shelf.Has(statement.number) || shelf.IsGone(statement.number)) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kLimitExceeded,
+                   absl::StrCat("this index lists at most ", options_.max_books_per_peer,
+                                " books of one peer: share fewer, or ask its operator for more"));
 }
 
 absl::Status Catalog::StateGoneLocked(Shelf& shelf, uint64_t number) {
@@ -195,8 +200,11 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
       BuryLocked(item.source, std::move(gone));
     }
 
-    const bool shown =
-        PresentLocked(*receiver, item.receiver, BookOf(item.receiver)) && receiver->visible();
+    // The source has given the book away, whatever becomes of it here.
+    statuses.back() = CheckRoomLocked(*receiver, item.receiver);
+    const bool shown = statuses.back().ok() &&
+                       PresentLocked(*receiver, item.receiver, BookOf(item.receiver)) &&
+                       receiver->visible();
     if (!old_book.has_value() && !shown) continue;
     CatalogEvent event;
     event.kind = CatalogEvent::Kind::kBookGone;

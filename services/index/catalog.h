@@ -127,6 +127,9 @@ class Catalog {
   void CloseLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ShowLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HideLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // LIMIT_EXCEEDED when it would be one book too many.
+  absl::Status CheckRoomLocked(const Shelf& shelf, const StatementRecord& statement) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // INVALID_FIELD when the number already stands for another book.
   absl::Status CheckLocked(const Shelf& shelf, const StatementRecord& statement) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);

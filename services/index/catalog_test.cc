@@ -350,6 +350,22 @@ TEST_F(SmallCatalogTest, APeerListsAtMostSoManyBooks) {
   EXPECT_THAT(BooksOf(1), ElementsAre("b", "c", "d"));
 }
 
+// Otherwise its next session would have more than it may have.
+TEST_F(SmallCatalogTest, AMoveIsNotOneBookMore) {
+  const auto one = Join(1);
+  const auto two = Join(2);
+  State(one, {Present(1, "a", 1), Present(2, "b", 2)});
+  State(two, {Present(1, "x", 11), Present(2, "y", 12), Present(3, "z", 13)});
+  const absl::Status moved = Move(two, TestKey(1), 1, Present(4, "a", 1));
+  EXPECT_EQ(GetReason(moved), Reason::kLimitExceeded);
+  EXPECT_THAT(HoldersOf("a"), IsEmpty()) << "its source has given it away";
+  EXPECT_THAT(BooksOf(2), ElementsAre("x", "y", "z"));
+  State(two, {StatementRecord::Gone(1)});
+  EXPECT_TRUE(Move(two, TestKey(1), 2, Present(5, "b", 2)).ok());
+  EXPECT_TRUE(Move(two, TestKey(1), 2, Present(5, "b", 2)).ok()) << "the same again";
+  EXPECT_THAT(HoldersOf("b"), ElementsAre(2));
+}
+
 TEST_F(SmallCatalogTest, TombstonesOutOfSequenceAreBoundedToo) {
   const auto one = Join(1);
   std::vector<StatementRecord> gone;
