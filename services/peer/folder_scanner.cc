@@ -1,5 +1,6 @@
 #include "services/peer/folder_scanner.h"
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 #include <poll.h>
@@ -36,6 +37,15 @@ std::string UnsharedReason(FileKind kind) {
       return "not a regular file";
   }
 }
+
+// Nothing is there, or a symlink or a file is on the way: whatever the path led to, it is no book.
+// Any other error says nothing about the book.
+bool IsNoBook(const absl::Status& stat) {
+  return absl::IsNotFound(stat) || absl::IsInvalidArgument(stat);
+}
+
+// "" for what stands in the shared folder itself, else with the slash.
+std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
 
 }  // namespace
 
@@ -106,15 +116,16 @@ void FolderScanner::ExamineNow(const std::string& path, Depth depth) {
 void FolderScanner::Look(const std::string& path, Depth depth) {
   if (library_->Claimed(path)) return;  // its holder asks again when it is done
   absl::StatusOr<FileStat> stat = folder_->Stat(path);
-  if (!stat.ok()) {
+  if (!stat.ok() && !IsNoBook(stat.status())) return Keep(path, stat.status());
+  {
+    MutexLock lock(&mutex_);
+    unseen_.erase(path);
+  }
+  if (!stat.ok() || stat->kind == FileKind::kFolder) {
     if (absl::Status s = library_->Vanish(path, ListingRecord::State::kDeleted); !s.ok()) {
       spdlog::error("library book=\"{}\" error=\"{}\"", EscapeForDisplay(path),
                     std::string(s.message()));
     }
-    return;
-  }
-  if (stat->kind == FileKind::kFolder) {
-    library_->Forget(path);
     return;
   }
   const auto unshare = [&](const std::string& reason) {
@@ -168,6 +179,30 @@ void FolderScanner::Look(const std::string& path, Depth depth) {
   spdlog::error("cannot list book=\"{}\" error=\"{}\"", EscapeForDisplay(path),
                 std::string(appeared.message()));
   Schedule(path, kRescanEvery);
+}
+
+// A listing that is ended is gone for good: a pending move would be refused, and the file be listed
+// anew once it can be read, so that the book exists twice. The next rescan looks again.
+void FolderScanner::Keep(const std::string& path, const absl::Status& why) {
+  const std::string folder = FolderOf(path);
+  bool told = false;
+  {
+    MutexLock lock(&mutex_);
+    // Once a folder is enough: it may hold a million books.
+    const auto other = unseen_.lower_bound(folder);
+    told = other != unseen_.end() && absl::StartsWith(*other, folder);
+    unseen_.insert(path);
+  }
+  if (!told) {
+    spdlog::warn(
+        "cannot look at book=\"{}\" error=\"{}\": what is listed in this folder stays listed, and "
+        "is looked at again every {} s; make it readable, or delete it",
+        EscapeForDisplay(path), std::string(why.message()), absl::ToInt64Seconds(kRescanEvery));
+  }
+  if (library_->FindPath(path)) return;
+  const std::optional<LibraryItem> item = library_->FindUnlisted(path);
+  library_->NoteUnshared(path, item ? item->size : 0,
+                         absl::StrCat("cannot be read: ", why.message()));
 }
 
 void FolderScanner::Rescan(Depth depth) {

@@ -23,7 +23,8 @@ namespace arkshare {
 // Two threads: one listens to inotify(7) and keeps the list of paths to examine, with the time from
 // which each may be; the other examines them, one after another, hashing what is new. A path
 // becomes due at once after CLOSE_WRITE or a rename, after one second of quiet otherwise, and
-// everything every 60 s.
+// everything every 60 s. What cannot be looked at (no permission, no descriptors, a broken disk)
+// stays as it was.
 class FolderScanner {
  public:
   // All must outlive it.
@@ -47,6 +48,8 @@ class FolderScanner {
   // One thread a path at a time; who comes second sees what the first has made of it.
   void ExamineNow(const std::string& path, Depth depth);
   void Look(const std::string& path, Depth depth);
+  // For a path that may be there and cannot be looked at now.
+  void Keep(const std::string& path, const absl::Status& why);
   void Rescan(Depth depth);
   void Schedule(const std::string& path, absl::Duration quiet);
   void ScheduleAt(const std::string& path, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -72,6 +75,8 @@ class FolderScanner {
   std::set<std::pair<absl::Time, std::string>> queue_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> examining_ ABSL_GUARDED_BY(mutex_);
   CondVar examined_;
+  // Could not be looked at the last time.
+  std::set<std::string> unseen_ ABSL_GUARDED_BY(mutex_);
 
   std::thread watch_thread_;
   std::thread examine_thread_;

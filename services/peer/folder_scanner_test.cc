@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,26 @@ using testing::IsEmpty;
 
 // How long a change may take at most; only a failing test waits for it.
 constexpr absl::Duration kPatience = absl::Seconds(60);
+
+// While it lives, this process is not root, whom no permission stops, and owns the folder.
+class NotRoot {
+ public:
+  explicit NotRoot(const std::string& folder) : root_(::geteuid() == 0) {
+    if (!root_) return;
+    EXPECT_EQ(::chown(folder.c_str(), kNobody, kNobody), 0);
+    EXPECT_EQ(::seteuid(kNobody), 0);
+  }
+  ~NotRoot() {
+    if (!root_) return;
+    EXPECT_EQ(::seteuid(0), 0);
+  }
+  NotRoot(const NotRoot&) = delete;
+  NotRoot& operator=(const NotRoot&) = delete;
+
+ private:
+  static constexpr uid_t kNobody = 65534;
+  const bool root_;
+};
 
 class FolderScannerTest : public testing::Test {
  protected:
@@ -219,6 +240,85 @@ TEST_F(FolderScannerTest, AFileTakesTheNameOfAFolder) {
   WriteFileAt(temp_ / "name", two_.bytes);
   ASSERT_TRUE(AwaitBook("name", two_));
   ASSERT_TRUE(AwaitGone("name/book"));
+}
+
+TEST_F(FolderScannerTest, AFolderTakesTheNameOfABook) {
+  WriteFileAt(temp_ / "name", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("name", one_));
+  Stop();
+  ::unlink((temp_ / "name").c_str());
+  WriteFileAt(temp_ / "name/book", two_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("name/book", two_));
+  EXPECT_THAT(Books(), ElementsAre("name/book"));
+}
+
+TEST_F(FolderScannerTest, ASymlinkTakesThePlaceOfAFolder) {
+  TempFolder outside;
+  WriteFileAt(temp_ / "folder/book", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("folder/book", one_));
+  ASSERT_EQ(::rename((temp_ / "folder").c_str(), (outside / "folder").c_str()), 0);
+  ASSERT_EQ(::symlink((outside / "folder").c_str(), (temp_ / "folder").c_str()), 0);
+  ASSERT_TRUE(AwaitGone("folder/book"));
+  EXPECT_THAT(Books(), IsEmpty());
+}
+
+// --- What cannot be looked at ---
+
+TEST_F(FolderScannerTest, WhatCannotBeLookedAtJustNowStaysListed) {
+  const NotRoot not_root(temp_.path());
+  WriteFileAt(temp_ / "folder/book", one_.bytes);
+  WriteFileAt(temp_ / "folder/unshared", two_.bytes);
+  Start();
+  Must(library().SetUnsharedByOwner("folder/unshared", true));
+  disk_->scanner->Examine("folder/unshared");
+  ASSERT_TRUE(AwaitBook("folder/book", one_));
+  const uint64_t number = library().FindPath("folder/book")->record.number;
+  const auto number_now = [&] {
+    const std::optional<Book> book = library().FindPath("folder/book");
+    return book ? book->record.number : 0;
+  };
+  ASSERT_EQ(::chmod((temp_ / "folder").c_str(), 0), 0);
+  disk_->scanner->Examine("folder/book");
+  EXPECT_EQ(number_now(), number);
+  disk_->scanner->Examine("folder/unshared");
+  EXPECT_THAT(WhyUnshared("folder/unshared"), HasSubstr("Permission denied"));
+  // When everything is looked at, twice: the first time is over for certain then.
+  for (const char* name : {"a/new", "b/new"}) {
+    WriteFileAt(temp_ / name, two_.bytes);
+    ASSERT_TRUE(AwaitBook(name, two_));
+  }
+  EXPECT_EQ(number_now(), number);
+  Stop();
+  Start();
+  EXPECT_EQ(number_now(), number);
+
+  ASSERT_EQ(::chmod((temp_ / "folder").c_str(), 0700), 0);
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_EQ(number_now(), number);
+  disk_->scanner->Examine("folder/unshared");
+  EXPECT_THAT(WhyUnshared("folder/unshared"), HasSubstr("unshared by its owner"));
+  ::unlink((temp_ / "folder/book").c_str());
+  EXPECT_TRUE(AwaitGone("folder/book"));
+  Stop();
+}
+
+TEST_F(FolderScannerTest, WithoutDescriptorsEverythingStaysListed) {
+  Start();
+  WriteFileAt(temp_ / "book", one_.bytes);
+  ASSERT_TRUE(AwaitBook("book", one_));
+  const uint64_t number = library().FindPath("book")->record.number;
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};  // not one more than these three
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  disk_->scanner->Examine("book");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  disk_->scanner->Examine("book");
+  ASSERT_TRUE(library().FindPath("book").has_value());
+  EXPECT_EQ(library().FindPath("book")->record.number, number);
 }
 
 // --- What cannot be shared ---
