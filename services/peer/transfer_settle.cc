@@ -28,6 +28,16 @@ bool IsRefusal(const absl::Status& status) {
   }
 }
 
+// A name that was unshared once, of a file that has gone since, is shared again: else the scanner
+// would end the listing of the book that comes there. Before that listing is recorded, so that it
+// holds whatever is killed when. What stands there by now stays as its owner wants it.
+absl::Status ShareAgain(const Transfers::Parts& parts, const std::string& path) {
+  if (!parts.library->UnsharedByOwner(path) || parts.folder->Stat(path).ok()) {
+    return absl::OkStatus();
+  }
+  return parts.library->SetUnsharedByOwner(path, false);
+}
+
 }  // namespace
 
 void Transfers::Settle(const Lanes::Lane& lane, const Together& transfers) {
@@ -226,6 +236,11 @@ void Transfers::Own(const Together& transfers) {
 Transfers::Together Transfers::RecordOwned(const Together& transfers) {
   Together chosen;
   std::vector<ListingRecord> listings;
+  const auto wait_for_room = [&](const TransferPtr& transfer, const std::string& path) {
+    parts_.library->UnclaimPath(path);
+    Change(*transfer, [&](TransferView& view) { view.message = "waiting: the disk is full"; });
+    Postpone(transfer);
+  };
   for (const TransferPtr& transfer : transfers) {
     const TransferRecord& record = transfer->record;
     absl::StatusOr<FileStat> staged = FindStaged(record);
@@ -235,6 +250,10 @@ Transfers::Together Transfers::RecordOwned(const Together& transfers) {
     }
     if (!parts_.library->TryClaimPath(record.name.value())) {
       Postpone(transfer);  // the scanner or a release is at it, which takes a moment
+      continue;
+    }
+    if (!ShareAgain(parts_, record.name.value()).ok()) {
+      wait_for_room(transfer, record.name.value());
       continue;
     }
     listings.push_back({.name = record.name,
@@ -249,11 +268,7 @@ Transfers::Together Transfers::RecordOwned(const Together& transfers) {
   for (size_t i = 0; i < chosen.size(); ++i) books.push_back({&chosen[i]->record, &listings[i]});
   absl::StatusOr<std::vector<uint64_t>> numbers = parts_.ledger->RecordOwned(books);
   if (!numbers.ok()) {  // a full disk delays, it never discards
-    for (size_t i = 0; i < chosen.size(); ++i) {
-      parts_.library->UnclaimPath(listings[i].path);
-      Change(*chosen[i], [&](TransferView& view) { view.message = "waiting: the disk is full"; });
-      Postpone(chosen[i]);
-    }
+    for (size_t i = 0; i < chosen.size(); ++i) wait_for_room(chosen[i], listings[i].path);
     return {};
   }
   ARKSHARE_FAILPOINT("receiver.owned");
@@ -276,7 +291,10 @@ absl::Status Transfers::Admit(TransferRecord& record, ListingRecord& listing) {
     const BookName other = wanted.WithSuffix(n);
     if (parts_.folder->Stat(other.value()).ok() || parts_.library->Find(other)) continue;
     if (!parts_.library->TryClaimPath(other.value())) continue;
-    if (absl::Status s = parts_.ledger->RenameOwned(record.id, listing.number, other); !s.ok()) {
+    // As ShareAgain, and also while Recover runs: what is unshared has not been loaded then.
+    absl::Status s = parts_.library->SetUnsharedByOwner(other.value(), false);
+    if (s.ok()) s = parts_.ledger->RenameOwned(record.id, listing.number, other);
+    if (!s.ok()) {
       parts_.library->UnclaimPath(other.value());
       return s;
     }

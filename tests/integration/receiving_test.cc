@@ -10,6 +10,7 @@
 #include "tests/chaos/scene.h"
 #include "tests/support/cluster.h"
 #include "tests/support/files.h"
+#include "tests/support/pause_point.h"
 
 namespace arkshare {
 namespace {
@@ -98,6 +99,63 @@ TEST(ReceivingTest, NamesThatCannotBe) {
   EXPECT_EQ(Cli(cluster, "r", {"get", "195", "--as", "/etc/passwd"}).exit.code, 2);
   EXPECT_EQ(Cli(cluster, "r", {"get", "195", "--from", "99"}).exit.code, 3);
   EXPECT_TRUE(EndsWith(cluster, {{"the book", {"s"}}}));
+}
+
+// At "r" was another book of that name once: unshared, and deleted by hand since.
+void UnshareAndDelete(Cluster& cluster, const std::string& name) {
+  WriteBook(cluster.Books("r"), name, "an old one");
+  EXPECT_TRUE(cluster.WaitListed("r", name, "an old one"));
+  EXPECT_EQ(Cli(cluster, "r", {"unshare", name}).exit, ExitStatus{});
+  fs::remove(cluster.Books("r") + "/" + name);
+}
+
+TEST(ReceivingTest, ANameThatWasUnsharedOnceIsSharedAgain) {
+  Cluster cluster;
+  ASSERT_TRUE(Ok(StartMove(cluster, "the book")));
+  UnshareAndDelete(cluster, "195");
+  EXPECT_TRUE(Ok(cluster.Get("r", "195")));
+  EXPECT_TRUE(EndsWith(cluster, {{"the book", {"r"}}}));
+  cluster.peer("r").process().Kill();
+  ASSERT_TRUE(Ok(cluster.peer("r").Restart()));
+  EXPECT_TRUE(EndsWith(cluster, {{"the book", {"r"}}}));
+}
+
+TEST(ReceivingTest, ANameThatWasUnsharedOnceIsSharedAgainAfterACrash) {
+  for (const char* failpoint : {"receiver.owned", "receiver.admitted"}) {
+    Cluster cluster;
+    ASSERT_TRUE(Ok(StartMove(cluster, "the book", "", absl::StrCat(failpoint, "=kill"))));
+    UnshareAndDelete(cluster, "195");
+    PendingFetch fetch(cluster.peer("r"), Wish("195"));
+    ASSERT_TRUE(Ok(cluster.peer("r").process().WaitExit())) << failpoint;
+    ASSERT_TRUE(Ok(cluster.peer("r").Restart()));
+    EXPECT_TRUE(EndsWith(cluster, {{"the book", {"r"}}})) << failpoint;
+  }
+}
+
+// Whatever stands at the name of a book on its way is no book of the source: it stays unshared, and
+// so does its name; the next free name, unshared once as well, is shared again. Also after a crash.
+TEST(ReceivingTest, WhatTheOwnerPutsBackMeanwhileStaysUnshared) {
+  for (const char* then : {"", ";receiver.admitted=kill"}) {
+    Cluster cluster;
+    PausePoint prepared("receiver.prepared", cluster.path() + "/pause");
+    ASSERT_TRUE(Ok(StartMove(cluster, "the book", "", prepared.Setting() + then)));
+    UnshareAndDelete(cluster, "195");
+    UnshareAndDelete(cluster, "195 (2)");
+    PendingFetch fetch(cluster.peer("r"), Wish("195"));
+    ASSERT_TRUE(Ok(prepared.WaitUntilReached()));
+    WriteBook(cluster.Books("r"), "195", "an old one");
+    ASSERT_TRUE(Ok(prepared.Resume()));
+    if (*then == '\0') {
+      EXPECT_TRUE(Ok(fetch.Await()));
+      cluster.peer("r").process().Kill();
+    } else {
+      ASSERT_TRUE(Ok(cluster.peer("r").process().WaitExit()));
+    }
+    ASSERT_TRUE(Ok(cluster.peer("r").Restart()));
+    EXPECT_TRUE(cluster.WaitListed("r", "195 (2)", "the book"));
+    EXPECT_TRUE(cluster.WaitForHolders(ContentOf("the book"), {"r"}));
+    EXPECT_TRUE(cluster.WaitForHolders(ContentOf("an old one"), {}));
+  }
 }
 
 TEST(ReceivingTest, APeerOnlyLearnsOfItsOwnSocket) {
