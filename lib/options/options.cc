@@ -6,6 +6,7 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <absl/strings/strip.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -162,6 +163,16 @@ std::optional<int> ParseOptions(CLI::App& app, int argc, const char* const* argv
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ConfigError& error) {
+    absl::string_view what = error.what();
+    std::cerr << app.get_name() << ": ";
+    if (absl::ConsumePrefix(&what, "INI was not able to parse ")) {
+      std::cerr << "the --config file: there is no option \"" << what
+                << "\"; --help lists what there is\n";
+    } else {
+      std::cerr << what << "\n";
+    }
+    return kExitUsage;
   } catch (const CLI::ExtrasError&) {
     std::cerr << app.get_name() << ": " << ExplainExtras(app.remaining(/*recurse=*/true)) << "\n";
     return kExitUsage;
