@@ -219,6 +219,14 @@ void BookTable::PrefetchCopies(absl::Span<const TitleId> titles) const {
 size_t BookTable::PickByStanding(Standing worst, absl::Span<TitleId> titles) const {
   if (titles.empty()) return 0;
   const Standings& standings = standings_[WordsInId(titles[0])];
+  if (worst <= Standings::Good()) {
+    size_t good = 0;
+    for (const TitleId title : titles) {
+      titles[good] = title;
+      good += standings.IsGood(PlaceOf(title)) ? 1 : 0;
+    }
+    titles = titles.first(good);
+  }
   // Most of it is waiting for memory, so all are fetched first.
   for (const TitleId title : titles) standings.Prefetch(PlaceOf(title));
   size_t count = 0;

@@ -121,7 +121,15 @@ class BookTable {
         chunks_.push_back(std::make_unique<Standing[]>(kChunk));
       }
       chunks_[place / kChunk][place % kChunk] = standing;
+      const size_t at = place / 64;
+      if (at >= good_.size()) good_.resize(std::max(at + 1, good_.size() + good_.size() / 2));
+      const uint64_t bit = uint64_t{1} << place % 64;
+      good_[at] = standing <= Good() ? good_[at] | bit : good_[at] & ~bit;
     }
+    // Of titles with one copy, one of sixteen stands so well or better, and all with more do. A bit
+    // says which ones: of a very common word, the others need not be looked at more closely.
+    static constexpr Standing Good() { return {-1, uint32_t{1} << (kShuffleBits - 4)}; }
+    bool IsGood(uint32_t place) const { return (good_[place / 64] >> place % 64 & 1) != 0; }
 
    private:
     static constexpr uint32_t kChunk = 4096;
@@ -129,6 +137,7 @@ class BookTable {
     const Standing* At(uint32_t place) const { return &chunks_[place / kChunk][place % kChunk]; }
 
     std::vector<std::unique_ptr<Standing[]>> chunks_;
+    std::vector<uint64_t> good_;
   };
 
   struct NameOfTitle {
