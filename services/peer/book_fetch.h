@@ -93,7 +93,7 @@ class BookFetch {
   bool IsGoodOnDisk(uint64_t piece) const;
   absl::Status Write(uint64_t offset, absl::Span<const uint8_t> data) const;
 
-  // --- The scout ---
+  // --- The scout: services/peer/book_fetch_scout.cc ---
   void Scout();
   bool LookAround();
   absl::Status FetchManifest(const BookHolder& holder);
@@ -116,6 +116,8 @@ class BookFetch {
   // services/peer/book_fetch_news.cc
   void FollowNews(Source& source);
 
+  static std::string Who(const BookHolder& holder);
+  static absl::Time Now();
   bool Enter(Source* source, grpc::ClientContext* context);
   void Leave(Source* source, grpc::ClientContext* context);
   void Fail(Source& source, const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

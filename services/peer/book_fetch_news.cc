@@ -30,8 +30,7 @@ void BookFetch::FollowNews(Source& source) {
   const grpc::Status status = reader->Finish();
   Leave(&source, &context);
   if (whole) return;
-  const std::string who =
-      absl::StrCat("peer ", source.holder.peer_id, " at ", source.holder.address);
+  const std::string who = Who(source.holder);
   MutexLock lock(&mutex_);
   Fail(source, status.ok() ? MakeError(Reason::kPieceNotHere,
                                        absl::StrCat(who, " does not say which pieces it has"))
