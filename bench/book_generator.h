@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "services/index/catalog.h"
-#include "services/index/records.h"
+#include "services/index/catalog/catalog.h"
+#include "services/index/catalog/records.h"
 
 namespace arkshare::bench {
 

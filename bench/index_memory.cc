@@ -17,9 +17,9 @@
 #include "bench/book_generator.h"
 #include "lib/core/book_name.h"
 #include "lib/rpc/server.h"
-#include "services/index/catalog.h"
-#include "services/index/huge_pages.h"
-#include "services/index/query.h"
+#include "services/index/catalog/catalog.h"
+#include "services/index/search/query.h"
+#include "services/index/store/huge_pages.h"
 
 namespace arkshare::bench {
 namespace {

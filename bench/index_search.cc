@@ -34,8 +34,8 @@
 #include "lib/rpc/channel.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/server.h"
-#include "services/index/huge_pages.h"
-#include "services/index/index_service.h"
+#include "services/index/service/index_service.h"
+#include "services/index/store/huge_pages.h"
 
 namespace arkshare::bench {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "bench/book_generator.h"
 #include "lib/core/content_id.h"
-#include "services/index/records.h"
+#include "services/index/catalog/records.h"
 
 namespace arkshare {
 

@@ -22,12 +22,32 @@ function(arkshare_proto_library name)
   target_link_libraries(${name} PUBLIC protobuf::libprotobuf gRPC::grpc++ ${arg_LINK})
 endfunction()
 
+# Remembers what a target is made of and what it links, for the test `layers`.
+function(arkshare_remember_layer kind name sources link)
+  string(REPLACE ";" " " sources "${sources}")
+  string(REPLACE ";" " " link "${link}")
+  set_property(GLOBAL APPEND PROPERTY ARKSHARE_LAYERS
+    "${kind}|${name}|${CMAKE_CURRENT_SOURCE_DIR}|${sources}|${link}")
+endfunction()
+
+# arkshare_check_layers(): adds the test `layers`. Call after all targets are known.
+function(arkshare_check_layers)
+  get_property(layers GLOBAL PROPERTY ARKSHARE_LAYERS)
+  string(REPLACE ";" "\n" layers "${layers}")
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/layers.txt CONTENT "${layers}\n")
+  add_test(NAME layers COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/scripts/check_layers.py
+    --root ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/layers.txt)
+  add_test(NAME layers_mistakes COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/scripts/check_layers.py
+    --mistakes)
+endfunction()
+
 # arkshare_library(NAME SOURCES a.cc ... LINK lib ...): a library of ours, with all warnings.
 function(arkshare_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE arkshare_options)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  arkshare_remember_layer(library ${name} "${arg_SOURCES}" "${arg_LINK}")
 endfunction()
 
 # arkshare_program(NAME SOURCES main.cc LINK lib ...)
@@ -35,6 +55,7 @@ function(arkshare_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE arkshare_options ${arg_LINK})
+  arkshare_remember_layer(program ${name} "${arg_SOURCES}" "${arg_LINK}")
   if(ARKSHARE_SANITIZE STREQUAL "thread")
     target_link_libraries(${name} PRIVATE arkshare_tsan_shim)
   endif()

@@ -16,6 +16,9 @@ take_lock() {
   flock -n "$LOCK_FD" || { echo "Waiting for another script ($1) ..." && flock "$LOCK_FD"; }
 }
 
+# The compiler cache also knows what another checkout compiled: paths count from here.
+export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=true
+
 # configure_and_build PRESET
 configure_and_build() (
   say "Building build/$1"

@@ -14,6 +14,7 @@
 #include "lib/core/byte_size.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -157,8 +158,6 @@ int GetOne(Session& session, const std::string& text, const GetOptions& options)
   return kDone;
 }
 
-constexpr size_t kMostWishes = 1000;  // of one call
-
 // A get of many books: what has become of each, and of all.
 class Many {
  public:
@@ -180,9 +179,9 @@ class Many {
                      {.bar = session_.console.err_is_terminal,
                       .columns = session_.console.columns,
                       .label = "getting"});
-      for (size_t first = 0; first < wishes_.size(); first += kMostWishes) {
+      for (size_t first = 0; first < wishes_.size(); first += kMaxItems) {
         v1::FetchManyRequest request;
-        const size_t n = std::min(kMostWishes, wishes_.size() - first);
+        const size_t n = std::min<size_t>(kMaxItems, wishes_.size() - first);
         for (size_t i = 0; i < n; ++i) *request.add_wishes() = wishes_[first + i];
         const absl::Status status = session_.connection.FetchMany(
             request, [&](uint32_t index, const v1::Transfer& transfer) {

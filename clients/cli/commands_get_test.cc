@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "clients/cli/commands.h"
-#include "clients/cli/fakes_for_test.h"
 #include "clients/cli/fetch.h"
+#include "clients/cli/testing/fakes.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/status.h"
 

@@ -16,12 +16,12 @@
 #include "lib/core/byte_size.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
 namespace {
 
-constexpr size_t kMaxItems = 1000;
 constexpr size_t kMinIdDigits = 6;
 constexpr size_t kShownIdDigits = 12;
 

@@ -9,7 +9,7 @@
 
 #include <filesystem>
 
-#include "clients/cli/fakes_for_test.h"
+#include "clients/cli/testing/fakes.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/status.h"

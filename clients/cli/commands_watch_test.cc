@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "clients/cli/commands.h"
-#include "clients/cli/fakes_for_test.h"
+#include "clients/cli/testing/fakes.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/status.h"
 

@@ -18,6 +18,7 @@
 #include "clients/cli/render.h"
 #include "lib/core/book_name.h"
 #include "lib/options/options.h"
+#include "lib/rpc/targets.h"
 
 namespace arkshare {
 namespace {
@@ -192,13 +193,6 @@ void AddPeerCommands(CLI::App& app, Program& program) {
   AddCommand(app, "quit", "Unregister and end your peer", program, RunQuit);
 }
 
-// Where a peer of this user has its control socket when nobody says otherwise.
-std::string DefaultControlSocket() {
-  const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
-  const bool set = runtime != nullptr && *runtime != '\0';
-  return absl::StrCat("unix:", set ? runtime : "/run", "/arkshare/control.sock");
-}
-
 int TerminalColumns() {
   winsize size = {};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
@@ -258,7 +252,7 @@ int Main(int argc, char** argv) {
     pointers.push_back(argument.c_str());
   }
   Program program;
-  program.connection.peer = DefaultControlSocket();
+  program.connection.peer = DefaultControlSocket(std::getenv("XDG_RUNTIME_DIR"));
   const std::unique_ptr<CLI::App> app =
       MakeApp("arkshare-cli", "Drives a peer and asks the index; without a command, by a menu.");
   app->require_subcommand(0, 1);

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "clients/cli/fakes_for_test.h"
+#include "clients/cli/testing/fakes.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/status.h"
 

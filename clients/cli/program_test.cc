@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "clients/cli/fakes_for_test.h"
+#include "clients/cli/testing/fakes.h"
 #include "tests/support/process.h"
 
 namespace arkshare {

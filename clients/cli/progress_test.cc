@@ -5,8 +5,8 @@
 
 #include <sstream>
 
-#include "clients/cli/fakes_for_test.h"
 #include "clients/cli/render.h"
+#include "clients/cli/testing/fakes.h"
 
 namespace arkshare {
 namespace {

@@ -6,11 +6,10 @@
 #include <utility>
 
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 
 namespace arkshare {
 namespace {
-
-constexpr int32_t kPageSize = 1000;
 
 // Calls for one page after the other; `take` says whether it wants the next one.
 template <typename Request, typename Call, typename Take>
@@ -31,7 +30,7 @@ absl::Status ForEachPage(Request request, Call call, Take take) {
 absl::Status ForEachLibraryEntry(Connection& connection,
                                  const std::function<void(const v1::LibraryEntry&)>& visit) {
   v1::ListLibraryRequest request;
-  request.set_page_size(kPageSize);
+  request.set_page_size(kMaxItems);
   return ForEachPage(
       request,
       [&](const v1::ListLibraryRequest& page) {
@@ -46,7 +45,7 @@ absl::Status ForEachLibraryEntry(Connection& connection,
 absl::Status ForEachPeer(Connection& connection,
                          const std::function<void(const v1::Peer&)>& visit) {
   v1::ListPeersRequest request;
-  request.set_page_size(kPageSize);
+  request.set_page_size(kMaxItems);
   return ForEachPage(
       request,
       [&](const v1::ListPeersRequest& page) {
@@ -75,7 +74,7 @@ absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
                          const std::function<void(const v1::Listing&)>& visit) {
   v1::ListBooksRequest request;
   request.set_peer_id(peer_id);
-  request.set_page_size(kPageSize);
+  request.set_page_size(kMaxItems);
   return ForEachPage(
       request,
       [&](const v1::ListBooksRequest& page) {
@@ -90,7 +89,7 @@ absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
 absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest query,
                                      uint64_t limit) {
   query.clear_page_token();
-  query.set_page_size(static_cast<int32_t>(std::min<uint64_t>(limit, kPageSize)));
+  query.set_page_size(static_cast<int32_t>(std::min<uint64_t>(limit, kMaxItems)));
   SearchResults found;
   const absl::Status status = ForEachPage(
       query,

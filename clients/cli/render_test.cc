@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "clients/cli/fakes_for_test.h"
+#include "clients/cli/testing/fakes.h"
 
 namespace arkshare {
 namespace {

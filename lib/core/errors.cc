@@ -128,6 +128,18 @@ Reason ReasonFromName(absl::string_view name) {
 
 absl::StatusCode ReasonCode(Reason reason) { return Row(reason).code; }
 
+bool IsFinalRefusal(Reason reason) {
+  switch (reason) {
+    case Reason::kBookMoved:
+    case Reason::kNotForTaking:
+    case Reason::kBookChanged:
+    case Reason::kBookGone:
+      return true;
+    default:
+      return false;
+  }
+}
+
 absl::Status MakeError(Reason reason, absl::string_view message, ErrorMetadata metadata,
                        std::optional<absl::Duration> retry_after) {
   absl::Status status(ReasonCode(reason), message);

@@ -81,6 +81,10 @@ Reason ReasonFromName(absl::string_view name);
 // The status code that belongs to a reason.
 absl::StatusCode ReasonCode(Reason reason);
 
+// Whether a source that refuses a Release for this reason has refused it for good: it records the
+// refusal before it answers, and the transfer ends. See FileService.Release in file.proto.
+bool IsFinalRefusal(Reason reason);
+
 // Details of an error: ErrorInfo.metadata. Keys in lowerCamelCase are reserved; ours are
 // lower_snake.
 using ErrorMetadata = std::map<std::string, std::string>;

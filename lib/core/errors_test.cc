@@ -55,6 +55,15 @@ TEST(ReasonTest, CodesSayWhatToDoNext) {
   EXPECT_EQ(ReasonCode(Reason::kInternal), absl::StatusCode::kInternal);
 }
 
+TEST(ReasonTest, FourRefusalsOfASourceAreFinal) {
+  std::set<Reason> final_ones;
+  for (const Reason reason : AllReasons()) {
+    if (IsFinalRefusal(reason)) final_ones.insert(reason);
+  }
+  EXPECT_EQ(final_ones, (std::set<Reason>{Reason::kBookMoved, Reason::kNotForTaking,
+                                          Reason::kBookChanged, Reason::kBookGone}));
+}
+
 TEST(MakeErrorTest, CarriesEverything) {
   const ErrorMetadata metadata = {
       {"moved_to_public_key", "00ff"}, {"", ""}, {"any:bytes", "3:\0\xff:"s}};

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "lib/core/limits.h"
+
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kMaxSavedUp = absl::Milliseconds(100);
 constexpr absl::Duration kNap = absl::Milliseconds(100);
+// Below 20 KiB/s of limit the headers of smaller messages would weigh too much.
+constexpr uint64_t kMinChunkBytes = 1024;
 
 // How long `bytes` take at `rate` bytes a second, which is not 0.
 absl::Duration TimeFor(uint64_t bytes, uint64_t rate) {
@@ -14,6 +18,12 @@ absl::Duration TimeFor(uint64_t bytes, uint64_t rate) {
 }
 
 }  // namespace
+
+uint64_t ChunkBytes(uint64_t bytes_per_second, size_t streams) {
+  if (bytes_per_second == 0) return kMaxChunkBytes;
+  const uint64_t parts = std::max<uint64_t>(20, 2 * streams);
+  return std::clamp(bytes_per_second / parts, kMinChunkBytes, kMaxChunkBytes);
+}
 
 void TokenBucket::SetRate(uint64_t bytes_per_second, absl::Time now) {
   if (bytes_per_second == rate_) return;

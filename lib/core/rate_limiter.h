@@ -4,6 +4,7 @@
 
 #include <absl/time/time.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -36,6 +37,12 @@ class TokenBucket {
   uint64_t taken_ = 0;
   absl::Time paid_until_;
 };
+
+// How many bytes one of `streams` should send at a time so that a limit of `bytes_per_second`
+// (0: none) holds within 3 % over 10 s: at most 50 ms worth of it, and little enough that each
+// stream sends something twice a second. A receiver that hears nothing for some seconds turns to
+// another holder. 1 KiB to kMaxChunkBytes.
+uint64_t ChunkBytes(uint64_t bytes_per_second, size_t streams);
 
 // Takers wait in the order of their calls. Thread-safe.
 class RateLimiter {

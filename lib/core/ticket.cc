@@ -9,13 +9,14 @@
 #include "lib/core/bytes.h"
 #include "lib/core/errors.h"
 #include "lib/core/hasher.h"
+#include "lib/core/limits.h"
 
 namespace arkshare {
 namespace {
 
 constexpr size_t kSignatureBytes = 64;
-// Of a tree of kMaxTicketBatch leaves.
-constexpr size_t kMaxPath = std::bit_width(kMaxTicketBatch - 1);
+// Of a tree of kMaxItems leaves.
+constexpr size_t kMaxPath = std::bit_width(uint32_t{kMaxItems} - 1);
 // The first byte of an encoded ticket; another layout gets another number.
 constexpr char kEncodingVersion = 1;
 
@@ -106,7 +107,7 @@ std::string BatchSignedBytes(uint32_t batch_size, const Sha256Digest& root) {
 // The root that leaf, place and path lead to (RFC 9162, 2.1.3.2); nullopt when they cannot belong
 // together.
 std::optional<Sha256Digest> RootFromPath(const MoveTicket& ticket) {
-  if (ticket.batch_size == 0 || ticket.batch_size > kMaxTicketBatch ||
+  if (ticket.batch_size == 0 || ticket.batch_size > kMaxItems ||
       ticket.batch_index >= ticket.batch_size) {
     return std::nullopt;
   }
@@ -228,7 +229,7 @@ absl::StatusOr<MoveTicket> DecodeTicket(absl::string_view bytes) {
   ticket.batch_index = reader.BigEndian<uint32_t>();
   const size_t path = reader.BigEndian<uint8_t>();
   if (!reader.ok() || version != kEncodingVersion || path > kMaxPath ||
-      ticket.batch_size > kMaxTicketBatch || ticket.batch_index >= ticket.batch_size) {
+      ticket.batch_size > kMaxItems || ticket.batch_index >= ticket.batch_size) {
     return absl::InvalidArgumentError("these bytes are not a ticket");
   }
   for (size_t i = 0; i < path; ++i) ticket.batch_path.push_back(reader.Array<32>());

@@ -49,9 +49,6 @@ struct TicketBody {
   bool operator==(const TicketBody&) const = default;
 };
 
-// How many tickets one signature may cover.
-inline constexpr uint32_t kMaxTicketBatch = 1'000;
-
 struct MoveTicket {
   TicketBody body;
   uint32_t batch_size = 1;
@@ -63,7 +60,7 @@ struct MoveTicket {
 };
 
 // Signs all bodies with one signature; every body's source is `key`'s public key. At most
-// kMaxTicketBatch bodies; none for none.
+// kMaxItems bodies; none for none.
 std::vector<MoveTicket> IssueTickets(const PrivateKey& key, absl::Span<const TicketBody> bodies);
 
 // Checks tickets; remembers the last batch root whose signature held, so that the tickets of one

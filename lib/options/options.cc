@@ -7,8 +7,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 #include <absl/strings/strip.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -17,6 +15,7 @@
 #include <vector>
 
 #include "lib/core/byte_size.h"
+#include "lib/core/log.h"
 #include "lib/options/flat_toml.h"
 
 namespace arkshare {
@@ -82,15 +81,6 @@ std::string ExplainExtras(const std::vector<std::string>& extras) {
     absl::StrAppend(&text, ", and -- stands before names that begin with a dash");
   }
   return text;
-}
-
-void SetUpLogging(const std::string& level) {
-  auto logger = std::make_shared<spdlog::logger>("arkshare",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  logger->set_level(spdlog::level::from_str(level));
-  logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(std::move(logger));
 }
 
 }  // namespace

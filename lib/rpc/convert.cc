@@ -6,13 +6,14 @@
 #include <limits>
 #include <utility>
 
+#include "lib/core/limits.h"
+
 namespace arkshare {
 namespace {
 
 // As google/protobuf/duration.proto has it.
 constexpr int64_t kMostDurationSeconds = 315'576'000'000;
 
-constexpr uint32_t kMaxBatch = 1'000;
 constexpr size_t kSignatureBytes = 64;
 // No file is larger, and piece arithmetic stays clear of overflow.
 constexpr uint64_t kMaxBookBytes = std::numeric_limits<int64_t>::max();
@@ -89,7 +90,7 @@ absl::StatusOr<MoveTicket> FromProto(const v1::MoveTicket& proto) {
   if (proto.source_listing_number() == 0) {
     return MakeError(Reason::kInvalidField, "ticket.source_listing_number must be 1 or more");
   }
-  if (proto.batch_size() < 1 || proto.batch_size() > kMaxBatch ||
+  if (proto.batch_size() < 1 || proto.batch_size() > kMaxItems ||
       proto.batch_index() >= proto.batch_size()) {
     return MakeError(Reason::kInvalidField,
                      "ticket.batch_size must be 1 to 1,000 and batch_index below it");

@@ -10,22 +10,13 @@
 
 #include "arkshare/v1/file.pb.h"
 #include "arkshare/v1/types.pb.h"
+#include "lib/core/book_listing.h"
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/core/ticket.h"
 
 namespace arkshare {
-
-// What a peer says of one of its books (v1::Listing).
-struct BookListing {
-  uint64_t number = 0;
-  BookName name;
-  ContentId content;
-  bool partial = false;  // still being received
-
-  bool operator==(const BookListing&) const = default;
-};
 
 // The fields of the messages as they came, for those who read the wire by themselves.
 struct ContentFields {

@@ -22,7 +22,7 @@
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
-#include "lib/rpc/test_tls.h"
+#include "lib/rpc/testing/tls_files.h"
 
 namespace arkshare {
 namespace {

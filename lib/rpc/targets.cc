@@ -45,4 +45,9 @@ absl::StatusOr<std::string> ParseControlSocket(absl::string_view option, const s
                                 EscapeForDisplay(text), "\""));
 }
 
+std::string DefaultControlSocket(const char* runtime_dir) {
+  const bool set = runtime_dir != nullptr && *runtime_dir != '\0';
+  return absl::StrCat("unix:", set ? runtime_dir : "/run", "/arkshare/control.sock");
+}
+
 }  // namespace arkshare

@@ -20,6 +20,10 @@ absl::StatusOr<std::vector<std::string>> ParseIndexes(absl::Span<const std::stri
 // port could drive it; or only a PATH that begins with "/". INVALID_FIELD.
 absl::StatusOr<std::string> ParseControlSocket(absl::string_view option, const std::string& text);
 
+// Where a peer has its control socket unless it is told otherwise: arkshare/control.sock in
+// `runtime_dir`, which is the value of XDG_RUNTIME_DIR; in /run when that is null or empty.
+std::string DefaultControlSocket(const char* runtime_dir);
+
 }  // namespace arkshare
 
 #endif  // ARKSHARE_LIB_RPC_TARGETS_H_

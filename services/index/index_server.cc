@@ -1,7 +1,6 @@
 #include "services/index/index_server.h"
 
 #include <malloc.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -9,8 +8,9 @@
 #include <string>
 #include <utility>
 
-#include "services/index/metrics_page.h"
-#include "services/index/peer_ids.h"
+#include "lib/core/log.h"
+#include "services/index/metrics/metrics_page.h"
+#include "services/index/sessions/peer_ids.h"
 
 namespace arkshare {
 namespace {
@@ -136,7 +136,7 @@ void IndexServer::SaveIds() {
   if (!ids.has_value()) return;
   const absl::Status saved = WriteFileAtomically(options_.state_file, *ids);
   if (saved.ok()) return;
-  spdlog::error("state not saved error=\"{}\"", std::string(saved.message()));
+  LogError("state_not_saved", {{"why", saved}});
   sessions_.IdsNotSaved();
 }
 

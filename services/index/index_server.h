@@ -14,10 +14,10 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/server.h"
-#include "services/index/catalog.h"
-#include "services/index/index_service.h"
-#include "services/index/metrics_server.h"
-#include "services/index/sessions.h"
+#include "services/index/catalog/catalog.h"
+#include "services/index/metrics/metrics_server.h"
+#include "services/index/service/index_service.h"
+#include "services/index/sessions/sessions.h"
 #include "services/index/table_printer.h"
 
 namespace arkshare {

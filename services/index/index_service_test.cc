@@ -23,10 +23,10 @@
 #include "lib/core/merkle.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
-#include "lib/rpc/test_tls.h"
-#include "services/index/fake_peer.h"
+#include "lib/rpc/testing/tls_files.h"
 #include "services/index/index_server.h"
-#include "services/index/test_books.h"
+#include "services/index/testing/fake_peer.h"
+#include "services/index/testing/sample_books.h"
 
 namespace arkshare {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "lib/options/options.h"
 #include "lib/rpc/server.h"
-#include "services/index/huge_pages.h"
 #include "services/index/index_server.h"
+#include "services/index/store/huge_pages.h"
 
 int main(int argc, char** argv) {
   arkshare::UseHugePages(argv);

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "lib/core/mutex.h"
-#include "services/index/catalog.h"
+#include "services/index/catalog/catalog.h"
 
 namespace arkshare {
 

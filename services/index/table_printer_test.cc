@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "services/index/test_books.h"
+#include "services/index/testing/sample_books.h"
 
 namespace arkshare {
 namespace {

@@ -14,9 +14,9 @@
 #include "lib/core/errors.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
-#include "services/index/fake_peer.h"
 #include "services/index/index_server.h"
-#include "services/index/test_books.h"
+#include "services/index/testing/fake_peer.h"
+#include "services/index/testing/sample_books.h"
 
 namespace arkshare {
 namespace {

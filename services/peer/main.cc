@@ -1,19 +1,20 @@
 // arkshare-peer: shares a folder of books, and gets others.
 #include <absl/strings/str_cat.h>
-#include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <map>
 
+#include "lib/core/log.h"
 #include "lib/options/options.h"
 #include "lib/rpc/server.h"
+#include "lib/rpc/targets.h"
 #include "services/peer/peer_node.h"
 
 int main(int argc, char** argv) {
   using namespace arkshare;
   TuneProcess();
   PeerOptions options;
-  options.control = DefaultControlSocket();
+  options.control = DefaultControlSocket(std::getenv("XDG_RUNTIME_DIR"));
   const std::unique_ptr<CLI::App> app =
       MakeApp("arkshare-peer", "Shares a folder of books with other peers, and gets theirs.");
   app->add_option("--index", options.index_addresses, "The index, HOST:PORT; several by commas")
@@ -59,6 +60,6 @@ int main(int argc, char** argv) {
   std::printf("serving address=%s\n", (*peer)->address().c_str());
   std::fflush(stdout);
   WaitForStopSignal();
-  spdlog::info("stopping");
+  LogInfo("stopping");
   return kExitDone;
 }

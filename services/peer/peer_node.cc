@@ -1,10 +1,10 @@
 #include "services/peer/peer_node.h"
 
 #include <absl/strings/str_cat.h>
-#include <spdlog/spdlog.h>
 
-#include <cstdlib>
+#include <algorithm>
 
+#include "lib/core/log.h"
 #include "lib/rpc/targets.h"
 
 namespace arkshare {
@@ -13,12 +13,6 @@ namespace {
 constexpr absl::Duration kDrain = absl::Seconds(1);
 
 }  // namespace
-
-std::string DefaultControlSocket() {
-  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  return absl::StrCat("unix:", runtime != nullptr && *runtime != '\0' ? runtime : "/run",
-                      "/arkshare/control.sock");
-}
 
 absl::StatusOr<std::unique_ptr<PeerNode>> PeerNode::Start(PeerOptions options,
                                                           std::function<void()> request_stop) {
@@ -77,9 +71,8 @@ absl::Status PeerNode::Open() {
   small_fetcher_ =
       std::make_unique<SmallFetcher>(holders_.get(), download_limiter_.get(), watchdog_.get());
   transfers_ = std::make_unique<Transfers>(
-      Transfers::Parts{folder_.get(), ledger_.get(), cache_.get(), library_.get(), scanner_.get(),
-                       holders_.get(), fetcher_.get(), small_fetcher_.get(), index_.get(),
-                       &partials_, clock},
+      Transfers::Parts{folder_.get(), ledger_.get(), cache_.get(), library_.get(), holders_.get(),
+                       fetcher_.get(), small_fetcher_.get(), index_.get(), &partials_, clock},
       *key);
 
   if (absl::Status s = handover_->Recover(); !s.ok()) return s;
@@ -101,10 +94,15 @@ absl::Status PeerNode::Serve() {
   announcer_ = std::make_unique<Announcer>(
       Announcer::Options{files_server_->port(), options_.advertise, options_.policy,
                          options_.number},
-      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), queue_.get(), &gate_},
+      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), &gate_,
+                       [this] {
+                         return UploadLoad{queue_->slots(),
+                                           std::max(0, queue_->slots() - queue_->running()),
+                                           queue_->limit()};
+                       }},
       key->public_key(), [this] { transfers_->RetryNow(); },
       [this] {
-        spdlog::critical("superseded: another peer with the same key has registered; stopping");
+        LogCritical("superseded", {{"why", "another peer with the same key has registered"}});
         request_stop_();
       });
   peer_service_ = std::make_unique<PeerService>(

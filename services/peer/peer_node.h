@@ -11,24 +11,24 @@
 
 #include "lib/core/rate_limiter.h"
 #include "lib/rpc/credentials.h"
+#include "lib/rpc/idle_watchdog.h"
 #include "lib/rpc/server.h"
-#include "services/peer/announcer.h"
-#include "services/peer/fetcher.h"
-#include "services/peer/file_service.h"
-#include "services/peer/folder_scanner.h"
-#include "services/peer/handover.h"
-#include "services/peer/hash_cache.h"
-#include "services/peer/holders.h"
-#include "services/peer/idle_watchdog.h"
-#include "services/peer/index_client.h"
-#include "services/peer/ledger.h"
-#include "services/peer/library.h"
-#include "services/peer/partial_books.h"
+#include "services/peer/disk/hash_cache.h"
+#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/partial_books.h"
+#include "services/peer/disk/shared_folder.h"
+#include "services/peer/fetch/fetcher.h"
+#include "services/peer/fetch/holders.h"
+#include "services/peer/library/folder_scanner.h"
+#include "services/peer/library/library.h"
+#include "services/peer/library/sharing.h"
 #include "services/peer/peer_service.h"
-#include "services/peer/shared_folder.h"
-#include "services/peer/sharing.h"
-#include "services/peer/transfers.h"
-#include "services/peer/upload_queue.h"
+#include "services/peer/serve/file_service.h"
+#include "services/peer/serve/handover.h"
+#include "services/peer/serve/upload_queue.h"
+#include "services/peer/session/announcer.h"
+#include "services/peer/session/index_client.h"
+#include "services/peer/transfer/transfers.h"
 
 namespace arkshare {
 
@@ -48,10 +48,6 @@ struct PeerOptions {
   TlsOptions tls;
   bool insecure = false;  // allows a non-loopback address without TLS
 };
-
-// Where the control socket stands when nobody says: $XDG_RUNTIME_DIR/arkshare/control.sock, or
-// /run/arkshare/control.sock.
-std::string DefaultControlSocket();
 
 // The members stand in the order of their lifetimes: who is declared later uses who is declared
 // earlier.

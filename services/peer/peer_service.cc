@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
 namespace {
 
-constexpr int kMostItems = 1000;
 constexpr absl::Duration kProgressEvery = absl::Milliseconds(250);
 
 google::protobuf::Timestamp ToProto(absl::Time time) {
@@ -116,12 +116,6 @@ v1::Transfer Refused(const v1::FetchRequest& wish, const absl::Status& why) {
   return proto;
 }
 
-absl::Status CheckItems(int size) {
-  if (size >= 1 && size <= kMostItems) return absl::OkStatus();
-  return MakeError(Reason::kInvalidField,
-                   absl::StrCat("a call takes 1 to ", kMostItems, " items, not ", size));
-}
-
 }  // namespace
 
 PeerService::PeerService(Parts parts, PublicKey key, std::string listen_address,
@@ -173,7 +167,7 @@ grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibrar
     }
     return grpc::Status::OK;
   }
-  absl::StatusOr<int> page = PageSize(request->page_size(), kMostItems, kMostItems);
+  absl::StatusOr<int> page = PageSize(request->page_size(), kMaxItems, kMaxItems);
   if (!page.ok()) return ToGrpcStatus(page.status());
   // The token is the hex of the last path: paths need not be UTF-8, tokens must.
   absl::StatusOr<std::string> after = FromHex(request->page_token());
@@ -224,7 +218,7 @@ grpc::Status PeerService::Fetch(grpc::ServerContext* context, const v1::FetchReq
 grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
                                     const v1::FetchManyRequest* request,
                                     grpc::ServerWriter<v1::FetchManyResponse>* writer) {
-  if (absl::Status s = CheckItems(request->wishes_size()); !s.ok()) return ToGrpcStatus(s);
+  if (absl::Status s = CheckItemCount(request->wishes_size()); !s.ok()) return ToGrpcStatus(s);
   v1::FetchManyResponse response;
   const auto refuse = [&](uint32_t index, const absl::Status& why) {
     v1::FetchManyResponse::Update* update = response.add_updates();
@@ -267,7 +261,7 @@ grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
 
 grpc::Status PeerService::Share(grpc::ServerContext*, const v1::ShareRequest* request,
                                 v1::ShareResponse* response) {
-  if (absl::Status s = CheckItems(request->paths_size()); !s.ok()) return ToGrpcStatus(s);
+  if (absl::Status s = CheckItemCount(request->paths_size()); !s.ok()) return ToGrpcStatus(s);
   for (const std::string& path : request->paths()) {
     v1::ShareResponse::Result* result = response->add_results();
     result->set_path(path);
@@ -284,7 +278,7 @@ grpc::Status PeerService::Share(grpc::ServerContext*, const v1::ShareRequest* re
 
 grpc::Status PeerService::Unshare(grpc::ServerContext*, const v1::UnshareRequest* request,
                                   v1::UnshareResponse* response) {
-  if (absl::Status s = CheckItems(request->names_size()); !s.ok()) return ToGrpcStatus(s);
+  if (absl::Status s = CheckItemCount(request->names_size()); !s.ok()) return ToGrpcStatus(s);
   for (const std::string& name : request->names()) {
     v1::UnshareResponse::Result* result = response->add_results();
     result->set_name(name);

@@ -7,11 +7,11 @@
 
 #include "arkshare/v1/peer.grpc.pb.h"
 #include "lib/core/rate_limiter.h"
-#include "services/peer/announcer.h"
-#include "services/peer/handover.h"
-#include "services/peer/sharing.h"
-#include "services/peer/transfers.h"
-#include "services/peer/upload_queue.h"
+#include "services/peer/library/sharing.h"
+#include "services/peer/serve/handover.h"
+#include "services/peer/serve/upload_queue.h"
+#include "services/peer/session/announcer.h"
+#include "services/peer/transfer/transfers.h"
 
 namespace arkshare {
 

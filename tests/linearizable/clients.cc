@@ -17,8 +17,8 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
-#include "services/index/fake_peer.h"
-#include "services/index/test_books.h"
+#include "services/index/testing/fake_peer.h"
+#include "services/index/testing/sample_books.h"
 #include "tests/linearizable/library.h"
 
 namespace arkshare {

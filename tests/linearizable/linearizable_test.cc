@@ -2,13 +2,13 @@
 // had the index done one after the other.
 #include <grpc/grpc.h>
 #include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "lib/core/log.h"
 #include "services/index/index_server.h"
 #include "tests/linearizable/clients.h"
 #include "tests/linearizable/mistakes.h"
@@ -32,7 +32,7 @@ class LinearizableTest : public testing::Test {
   LinearizableTest() {
     // Keeps gRPC's own threads until the process ends.
     [[maybe_unused]] static const bool kept = (grpc_init(), true);
-    spdlog::set_level(spdlog::level::warn);
+    SetUpLogging("warn");
   }
 };
 

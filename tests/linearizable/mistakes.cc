@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "lib/core/mutex.h"
-#include "services/index/caller.h"
-#include "services/index/test_books.h"
+#include "services/index/service/caller.h"
+#include "services/index/testing/sample_books.h"
 
 namespace arkshare {
 namespace {

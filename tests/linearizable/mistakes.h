@@ -6,9 +6,9 @@
 #include <string>
 
 #include "lib/rpc/server.h"
-#include "services/index/catalog.h"
-#include "services/index/index_service.h"
-#include "services/index/sessions.h"
+#include "services/index/catalog/catalog.h"
+#include "services/index/service/index_service.h"
+#include "services/index/sessions/sessions.h"
 
 namespace arkshare {
 

@@ -6,9 +6,9 @@
 #include <thread>
 #include <vector>
 
-#include "services/index/catalog.h"
-#include "services/index/test_books.h"
-#include "services/index/test_search.h"
+#include "services/index/catalog/catalog.h"
+#include "services/index/testing/sample_books.h"
+#include "services/index/testing/search_values.h"
 
 namespace arkshare {
 namespace {

@@ -1,0 +1,497 @@
+#include "clients/cli/testing/fakes.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "lib/core/errors.h"
+#include "lib/core/ticket.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kPageItems = 2;
+
+// The items of one page, and the token of the next one.
+template <typename T>
+std::pair<std::vector<T>, std::string> Page(const std::vector<T>& all, const std::string& token) {
+  size_t begin = 0;
+  if (!token.empty() && !absl::SimpleAtoi(token, &begin)) begin = all.size();
+  const size_t end = std::min(all.size(), begin + kPageItems);
+  return {{all.begin() + static_cast<std::ptrdiff_t>(begin),
+           all.begin() + static_cast<std::ptrdiff_t>(end)},
+          end < all.size() ? absl::StrCat(end) : ""};
+}
+
+v1::Transfer BegunTransfer(const v1::FetchRequest& request) {
+  v1::Transfer transfer;
+  transfer.set_name(request.save_as().empty() ? request.name() : request.save_as());
+  *transfer.mutable_content() = request.has_content() ? request.content() : MakeContent(0xab, 1000);
+  transfer.set_from_peer_id(request.from_peer_id() == 0 ? 1 : request.from_peer_id());
+  transfer.set_moving(!request.copy_only());
+  transfer.set_state(v1::TRANSFER_STATE_FETCHING);
+  return transfer;
+}
+
+}  // namespace
+
+v1::ContentId MakeContent(uint8_t first_byte, uint64_t size) {
+  v1::ContentId content;
+  content.set_root(std::string(1, static_cast<char>(first_byte)) + std::string(31, '\x11'));
+  content.set_size_bytes(size);
+  return content;
+}
+
+v1::Holder MakeHolder(uint32_t peer_id, const std::string& address, v1::SharePolicy policy) {
+  v1::Holder holder;
+  holder.set_peer_id(peer_id);
+  holder.set_address(address);
+  holder.set_policy(policy);
+  return holder;
+}
+
+v1::SearchResponse::Result MakeResult(const std::string& name, const v1::ContentId& content,
+                                      std::vector<v1::Holder> holders) {
+  v1::SearchResponse::Result result;
+  result.set_name(name);
+  *result.mutable_content() = content;
+  for (v1::Holder& holder : holders) *result.add_holders() = std::move(holder);
+  result.set_holder_count(static_cast<uint32_t>(result.holders_size()));
+  return result;
+}
+
+FakePeer::FakePeer() {
+  status_.set_peer_id(5);
+  status_.set_online(true);
+  status_.set_policy(v1::SHARE_POLICY_MOVE);
+  status_.set_share_folder("/books");
+  status_.set_address("127.0.0.1:41935");
+}
+
+void FakePeer::SetStatus(v1::GetStatusResponse status, std::vector<v1::GetStatusResponse> first) {
+  MutexLock lock(&mutex_);
+  status_ = std::move(status);
+  first_statuses_ = std::move(first);
+}
+
+v1::GetStatusResponse FakePeer::status() const {
+  MutexLock lock(&mutex_);
+  return status_;
+}
+
+void FakePeer::AddBook(const std::string& name, const v1::ContentId& content) {
+  MutexLock lock(&mutex_);
+  AddBookLocked(name, content);
+}
+
+void FakePeer::AddBookLocked(const std::string& name, const v1::ContentId& content) {
+  v1::LibraryEntry entry;
+  entry.set_name(name);
+  entry.set_size_bytes(content.size_bytes());
+  entry.mutable_listing()->set_name(name);
+  entry.mutable_listing()->set_listing_number(next_listing_++);
+  *entry.mutable_listing()->mutable_content() = content;
+  library_.push_back(std::move(entry));
+}
+
+void FakePeer::AddEntry(v1::LibraryEntry entry) {
+  MutexLock lock(&mutex_);
+  library_.push_back(std::move(entry));
+}
+
+void FakePeer::SetFetchScript(FetchScript script) {
+  MutexLock lock(&mutex_);
+  fetch_script_ = std::move(script);
+}
+
+void FakePeer::SetShutdownStatus(grpc::Status status) {
+  MutexLock lock(&mutex_);
+  shutdown_status_ = std::move(status);
+}
+
+void FakePeer::AddTransfer(v1::Transfer transfer) {
+  MutexLock lock(&mutex_);
+  transfers_.push_back(std::move(transfer));
+}
+
+void FakePeer::SetKeepAnswer(absl::StatusOr<v1::KeepTransferResponse> answer) {
+  MutexLock lock(&mutex_);
+  keep_answer_ = std::move(answer);
+}
+
+void FakePeer::AddLimbo(v1::LimboEntry entry) {
+  MutexLock lock(&mutex_);
+  limbo_.push_back(std::move(entry));
+}
+
+std::vector<v1::FetchRequest> FakePeer::fetches() const {
+  MutexLock lock(&mutex_);
+  return fetches_;
+}
+
+std::vector<std::string> FakePeer::shared_paths() const {
+  MutexLock lock(&mutex_);
+  return shared_paths_;
+}
+
+std::vector<v1::SetLimitsRequest> FakePeer::limit_changes() const {
+  MutexLock lock(&mutex_);
+  return limit_changes_;
+}
+
+std::vector<std::string> FakePeer::kept() const {
+  MutexLock lock(&mutex_);
+  return kept_;
+}
+
+std::vector<std::string> FakePeer::restored() const {
+  MutexLock lock(&mutex_);
+  return restored_;
+}
+
+int FakePeer::shutdowns() const {
+  MutexLock lock(&mutex_);
+  return shutdowns_;
+}
+
+grpc::Status FakePeer::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                                 v1::GetStatusResponse* response) {
+  MutexLock lock(&mutex_);
+  if (first_statuses_.empty()) {
+    *response = status_;
+  } else {
+    *response = first_statuses_.front();
+    first_statuses_.erase(first_statuses_.begin());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::ListLibrary(grpc::ServerContext*, const v1::ListLibraryRequest* request,
+                                   v1::ListLibraryResponse* response) {
+  MutexLock lock(&mutex_);
+  std::vector<v1::LibraryEntry> sorted = library_;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  if (!request->name().empty()) {
+    std::erase_if(sorted, [&](const auto& entry) { return entry.name() != request->name(); });
+  }
+  auto [entries, next] = Page(sorted, request->page_token());
+  for (v1::LibraryEntry& entry : entries) *response->add_entries() = std::move(entry);
+  response->set_next_page_token(next);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
+                             grpc::ServerWriter<v1::FetchResponse>* writer) {
+  FetchScript script;
+  {
+    MutexLock lock(&mutex_);
+    fetches_.push_back(*request);
+    script = fetch_script_;
+  }
+  if (script) return script(*request, context, writer);
+  v1::FetchResponse response;
+  v1::Transfer& transfer = *response.mutable_transfer();
+  transfer = BegunTransfer(*request);
+  writer->Write(response);
+  transfer.set_state(v1::TRANSFER_STATE_DONE);
+  transfer.set_bytes_done(transfer.content().size_bytes());
+  {
+    MutexLock lock(&mutex_);
+    AddBookLocked(transfer.name(), transfer.content());
+  }
+  writer->Write(response);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::FetchMany(grpc::ServerContext* context, const v1::FetchManyRequest* request,
+                                 grpc::ServerWriter<v1::FetchManyResponse>* writer) {
+  FetchManyScript script;
+  {
+    MutexLock lock(&mutex_);
+    many_sizes_.push_back(request->wishes_size());
+    fetches_.insert(fetches_.end(), request->wishes().begin(), request->wishes().end());
+    script = fetch_many_script_;
+  }
+  if (script) return script(*request, context, writer);
+  v1::FetchManyResponse begun, ended;
+  for (int i = 0; i < request->wishes_size(); ++i) {
+    v1::FetchManyResponse::Update update;
+    update.set_index(static_cast<uint32_t>(i));
+    v1::Transfer& transfer = *update.mutable_transfer();
+    transfer = BegunTransfer(request->wishes(i));
+    MutexLock lock(&mutex_);
+    const auto refused = refused_of_many_.find(request->wishes(i).name());
+    if (refused == refused_of_many_.end()) {
+      *begun.add_updates() = update;
+      transfer.set_state(v1::TRANSFER_STATE_DONE);
+      transfer.set_bytes_done(transfer.content().size_bytes());
+      AddBookLocked(transfer.name(), transfer.content());
+    } else {
+      transfer.set_state(v1::TRANSFER_STATE_FAILED);
+      *transfer.mutable_error() = ToItemError(refused->second);
+    }
+    *ended.add_updates() = update;
+  }
+  writer->Write(begun);
+  writer->Write(ended);
+  return grpc::Status::OK;
+}
+
+void FakePeer::RefuseOfMany(const std::string& name, absl::Status status) {
+  MutexLock lock(&mutex_);
+  refused_of_many_[name] = std::move(status);
+}
+
+void FakePeer::SetFetchManyScript(FetchManyScript script) {
+  MutexLock lock(&mutex_);
+  fetch_many_script_ = std::move(script);
+}
+
+std::vector<int> FakePeer::many_sizes() const {
+  MutexLock lock(&mutex_);
+  return many_sizes_;
+}
+
+grpc::Status FakePeer::Share(grpc::ServerContext*, const v1::ShareRequest* request,
+                             v1::ShareResponse* response) {
+  MutexLock lock(&mutex_);
+  for (const std::string& path : request->paths()) {
+    shared_paths_.push_back(path);
+    v1::ShareResponse::Result& result = *response->add_results();
+    result.set_path(path);
+    if (absl::StrContains(path, "missing")) {
+      *result.mutable_error() =
+          ToItemError(MakeError(Reason::kFileNotFound, "there is no such file"));
+      continue;
+    }
+    result.set_name(std::filesystem::path(path).filename().string());
+    result.set_file_count(absl::StrContains(path, "folder") ? 3 : 1);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::Unshare(grpc::ServerContext*, const v1::UnshareRequest* request,
+                               v1::UnshareResponse* response) {
+  MutexLock lock(&mutex_);
+  for (const std::string& name : request->names()) {
+    v1::UnshareResponse::Result& result = *response->add_results();
+    result.set_name(name);
+    if (std::none_of(library_.begin(), library_.end(),
+                     [&](const v1::LibraryEntry& entry) { return entry.name() == name; })) {
+      *result.mutable_error() =
+          ToItemError(MakeError(Reason::kBookNotFound, "there is no such book in the folder"));
+    }
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::ListTransfers(grpc::ServerContext*, const v1::ListTransfersRequest*,
+                                     v1::ListTransfersResponse* response) {
+  MutexLock lock(&mutex_);
+  for (const v1::Transfer& transfer : transfers_) *response->add_transfers() = transfer;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::KeepTransfer(grpc::ServerContext*, const v1::KeepTransferRequest* request,
+                                    v1::KeepTransferResponse* response) {
+  MutexLock lock(&mutex_);
+  kept_.push_back(request->transfer_id());
+  if (!keep_answer_.ok()) return ToGrpcStatus(keep_answer_.status());
+  *response = *keep_answer_;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
+                                 v1::SetLimitsResponse* response) {
+  MutexLock lock(&mutex_);
+  limit_changes_.push_back(*request);
+  if (request->has_upload_limit()) status_.set_upload_limit(request->upload_limit());
+  if (request->has_download_limit()) status_.set_download_limit(request->download_limit());
+  response->set_upload_limit(status_.upload_limit());
+  response->set_download_limit(status_.download_limit());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::ListLimbo(grpc::ServerContext*, const v1::ListLimboRequest*,
+                                 v1::ListLimboResponse* response) {
+  MutexLock lock(&mutex_);
+  for (const v1::LimboEntry& entry : limbo_) *response->add_entries() = entry;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::RestoreLimbo(grpc::ServerContext*, const v1::RestoreLimboRequest* request,
+                                    v1::RestoreLimboResponse* response) {
+  MutexLock lock(&mutex_);
+  for (const v1::LimboEntry& entry : limbo_) {
+    if (entry.transfer_id() != request->transfer_id()) continue;
+    restored_.push_back(entry.transfer_id());
+    response->mutable_listing()->set_name(entry.name());
+    response->mutable_listing()->set_listing_number(next_listing_++);
+    *response->mutable_listing()->mutable_content() = entry.content();
+    return grpc::Status::OK;
+  }
+  return ToGrpcStatus(MakeError(Reason::kTransferUnknown, "no such transfer"));
+}
+
+grpc::Status FakePeer::Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,
+                                v1::ShutdownResponse*) {
+  MutexLock lock(&mutex_);
+  ++shutdowns_;
+  return shutdown_status_;
+}
+
+void FakeIndex::AddResult(v1::SearchResponse::Result result) {
+  MutexLock lock(&mutex_);
+  results_.push_back(std::move(result));
+}
+
+void FakeIndex::AddPeer(v1::Peer peer) {
+  MutexLock lock(&mutex_);
+  peers_.push_back(std::move(peer));
+}
+
+void FakeIndex::AddListing(uint32_t peer_id, v1::Listing listing) {
+  MutexLock lock(&mutex_);
+  listings_.emplace_back(peer_id, std::move(listing));
+}
+
+void FakeIndex::SetWatchScript(WatchScript script) {
+  MutexLock lock(&mutex_);
+  watch_script_ = std::move(script);
+}
+
+int FakeIndex::calls() const {
+  MutexLock lock(&mutex_);
+  return calls_;
+}
+
+std::vector<v1::SearchRequest> FakeIndex::searches() const {
+  MutexLock lock(&mutex_);
+  return searches_;
+}
+
+grpc::Status FakeIndex::Search(grpc::ServerContext*, const v1::SearchRequest* request,
+                               v1::SearchResponse* response) {
+  MutexLock lock(&mutex_);
+  ++calls_;
+  searches_.push_back(*request);
+  std::vector<v1::SearchResponse::Result> found;
+  for (const v1::SearchResponse::Result& result : results_) {
+    const bool fits = request->has_name() ? result.name() == request->name()
+                      : request->has_keywords()
+                          ? absl::StrContains(result.name(), request->keywords())
+                          : result.content().root() == request->content().root();
+    if (fits) found.push_back(result);
+  }
+  auto [results, next] = Page(found, request->page_token());
+  for (v1::SearchResponse::Result& result : results) *response->add_results() = std::move(result);
+  response->set_next_page_token(next);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeIndex::ListPeers(grpc::ServerContext*, const v1::ListPeersRequest* request,
+                                  v1::ListPeersResponse* response) {
+  MutexLock lock(&mutex_);
+  ++calls_;
+  std::vector<v1::Peer> found = peers_;
+  if (request->has_peer_id()) {
+    std::erase_if(found, [&](const auto& peer) { return peer.peer_id() != request->peer_id(); });
+  }
+  auto [peers, next] = Page(found, request->page_token());
+  for (v1::Peer& peer : peers) *response->add_peers() = std::move(peer);
+  response->set_next_page_token(next);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeIndex::ListBooks(grpc::ServerContext*, const v1::ListBooksRequest* request,
+                                  v1::ListBooksResponse* response) {
+  MutexLock lock(&mutex_);
+  ++calls_;
+  if (std::none_of(peers_.begin(), peers_.end(),
+                   [&](const auto& peer) { return peer.peer_id() == request->peer_id(); })) {
+    return ToGrpcStatus(MakeError(Reason::kPeerUnknown, "no live peer has this number"));
+  }
+  std::vector<v1::Listing> found;
+  for (const auto& [peer_id, listing] : listings_) {
+    if (peer_id == request->peer_id()) found.push_back(listing);
+  }
+  auto [listings, next] = Page(found, request->page_token());
+  for (v1::Listing& listing : listings) *response->add_listings() = std::move(listing);
+  response->set_next_page_token(next);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeIndex::Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
+                              grpc::ServerWriter<v1::WatchResponse>* writer) {
+  WatchScript script;
+  {
+    MutexLock lock(&mutex_);
+    ++calls_;
+    script = watch_script_;
+  }
+  return script(*request, context, writer);
+}
+
+int FakeFileService::pings() const {
+  MutexLock lock(&mutex_);
+  return pings_;
+}
+
+grpc::Status FakeFileService::Ping(grpc::ServerContext*, const v1::PingRequest* request,
+                                   v1::PingResponse* response) {
+  MutexLock lock(&mutex_);
+  ++pings_;
+  response->set_nonce(request->nonce());
+  response->set_boot_id(std::string(16, 'b'));
+  response->set_public_key(key_.public_key().bytes());
+  response->set_signature((lies_ ? other_key_ : key_)
+                              .Sign(PingSignedBytes(request->nonce(), response->boot_id(),
+                                                    request->registration_id())));
+  return grpc::Status::OK;
+}
+
+CliTest::CliTest() {
+  std::string folder = absl::StrCat(testing::TempDir(), "/arkshare-cli-XXXXXX");
+  folder_ = mkdtemp(folder.data());
+  peer_target_ = absl::StrCat("unix:", folder_, "/run/control.sock");
+  peer_server_ = *RpcServer::Start({.listen = peer_target_, .tls = {}, .configure = {}}, {&peer_});
+  index_server_ =
+      *RpcServer::Start({.listen = "127.0.0.1:0", .tls = {}, .configure = {}}, {&index_});
+  index_address_ = index_server_->address();
+  v1::GetStatusResponse status = peer_.status();
+  status.set_index_address(index_address_);
+  peer_.SetStatus(status);
+  Connect(options());
+}
+
+CliTest::~CliTest() {
+  session_.reset();
+  connection_.reset();
+  peer_server_.reset();
+  index_server_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+void CliTest::RestartIndex() {
+  index_server_.reset();
+  index_server_ =
+      *RpcServer::Start({.listen = index_address_, .tls = {}, .configure = {}}, {&index_});
+}
+
+void CliTest::Connect(ConnectionOptions options) {
+  session_.reset();
+  connection_ = *Connection::Open(std::move(options), &interrupts_);
+  session_.emplace(Session{.connection = *connection_,
+                           .interrupts = interrupts_,
+                           .console = {.out = out_, .err = err_, .clock = &clock_}});
+}
+
+}  // namespace arkshare

@@ -1,0 +1,342 @@
+#include "services/index/catalog/watch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "lib/core/errors.h"
+#include "services/index/testing/sample_books.h"
+
+namespace arkshare {
+namespace {
+
+using Kind = CatalogEvent::Kind;
+
+// What a client knows that believes everything it is told.
+class Replica {
+ public:
+  using Books = std::map<std::pair<uint32_t, uint64_t>, std::string>;
+
+  void Apply(const CatalogEvent& event) {
+    switch (event.kind) {
+      case Kind::kBookListed:
+        Add(*event.book);
+        break;
+      case Kind::kBookGone:
+        Remove(*event.book);
+        break;
+      case Kind::kBookMoved:
+        Remove(*event.old_book);
+        Add(*event.book);
+        break;
+      case Kind::kPeerListed:
+        peers_.insert(event.peer->info.peer_id);
+        break;
+      case Kind::kPeerGone:
+        EXPECT_EQ(peers_.erase(event.peer_id), 1u) << "a peer leaves that never came";
+        std::erase_if(books_, [&](const auto& book) { return book.first.first == event.peer_id; });
+        break;
+      case Kind::kSnapshotComplete:
+        break;
+    }
+  }
+  const Books& books() const { return books_; }
+  const std::set<uint32_t>& peers() const { return peers_; }
+
+ private:
+  void Add(const BookEvent& book) {
+    EXPECT_TRUE(peers_.contains(book.peer_id)) << "a book of a peer that never came";
+    EXPECT_TRUE(
+        books_.emplace(std::pair(book.peer_id, book.listing.number), book.listing.name.value())
+            .second)
+        << "listed twice";
+  }
+  void Remove(const BookEvent& book) {
+    EXPECT_EQ(books_.erase({book.peer_id, book.listing.number}), 1u)
+        << "a book leaves that was never listed";
+  }
+
+  std::set<uint32_t> peers_;
+  Books books_;
+};
+
+// The same from the catalog itself.
+Replica::Books BooksIn(const Catalog& catalog) {
+  Replica::Books books;
+  for (const PeerSummary& peer : catalog.ListPeers(0, 1000)) {
+    const auto listed = catalog.ListBooks(peer.info.peer_id, {}, 1'000'000);
+    for (const BookListing& book : listed.value()) {
+      books[{peer.info.peer_id, book.number}] = book.name.value();
+    }
+  }
+  return books;
+}
+
+// Everything that waits; the last status.
+absl::Status Drain(Watch& watch, Replica& replica) {
+  while (true) {
+    const absl::StatusOr<EventPtr> event = watch.Next();
+    if (!event.ok() || *event == nullptr) return event.status();
+    replica.Apply(**event);
+  }
+}
+
+Catalog::ShelfPtr Join(Catalog& catalog, uint32_t id) {
+  const auto shelf = catalog.Open(TestPeer(id, static_cast<uint8_t>(id)), true);
+  catalog.SetStreaming(shelf, true);
+  return shelf;
+}
+
+void StateMany(Catalog& catalog, const Catalog::ShelfPtr& shelf, uint64_t first, uint64_t count) {
+  for (uint64_t n = first; n < first + count; ++n) {
+    ASSERT_TRUE(catalog.Apply(shelf, {Present(n, "book " + std::to_string(n), n)}).status.ok());
+  }
+}
+
+TEST(WatchTest, ASnapshotAMarkAndTheChanges) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  StateMany(catalog, one, 1, 2);
+  int wakes = 0;
+  Watch watch(&catalog, std::nullopt, [&] { ++wakes; });
+  std::vector<Kind> kinds;
+  uint64_t revision = 0;
+  for (int i = 0; i < 4; ++i) {
+    const EventPtr event = watch.Next().value();
+    kinds.push_back(event->kind);
+    if (i > 0) {
+      EXPECT_EQ(event->revision, revision) << "the snapshot has one revision";
+    }
+    revision = event->revision;
+  }
+  EXPECT_THAT(kinds, testing::ElementsAre(Kind::kPeerListed, Kind::kBookListed, Kind::kBookListed,
+                                          Kind::kSnapshotComplete));
+  EXPECT_EQ(watch.Next().value(), nullptr);
+  const auto two = Join(catalog, 2);
+  EXPECT_EQ(wakes, 1);
+  ASSERT_TRUE(
+      catalog.UpdateOwner(two, {OwnerChange{TestKey(1), 1, Present(9, "mine", 1)}})[0].ok());
+  EventPtr event = watch.Next().value();
+  EXPECT_EQ(event->kind, Kind::kPeerListed);
+  EXPECT_EQ(event->revision, ++revision);
+  event = watch.Next().value();
+  EXPECT_EQ(event->kind, Kind::kBookMoved);
+  EXPECT_EQ(event->revision, ++revision);
+  EXPECT_EQ(event->old_book->peer_id, 1u);
+  EXPECT_EQ(event->book->listing.name.value(), "mine");
+  catalog.Close(one);
+  event = watch.Next().value();
+  EXPECT_EQ(event->kind, Kind::kPeerGone);
+  EXPECT_EQ(event->peer_id, 1u);
+}
+
+TEST(WatchTest, ChangedLoadIsAnEventOfThePeer) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  Watch watch(&catalog, std::nullopt, nullptr);
+  Replica replica;
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  catalog.SetLoad(one, 3, 77);
+  catalog.SetLoad(one, 3, 77);
+  EventPtr event = watch.Next().value();
+  EXPECT_EQ(event->peer->info.free_slots, 3u);
+  EXPECT_EQ(event->peer->info.upload_limit, 77u);
+  EXPECT_EQ(watch.Next().value(), nullptr);
+}
+
+TEST(WatchTest, PartialListingsAreNoEvents) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  const auto two = Join(catalog, 2);
+  const auto apply = [&](const StatementRecord& statement) {
+    ASSERT_TRUE(catalog.Apply(one, {statement}).status.ok());
+  };
+  apply(PresentPart(1, "a", 1));
+  Watch watch(&catalog, std::nullopt, nullptr);
+  // Gone before the snapshot comes by, and what comes after it.
+  apply(PresentPart(2, "b", 2));
+  apply(StatementRecord::Gone(1));
+  apply(PresentPart(3, "c", 3));
+  Replica replica;
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  EXPECT_THAT(replica.peers(), testing::ElementsAre(1, 2));
+  EXPECT_THAT(replica.books(), testing::IsEmpty());
+  apply(StatementRecord::Gone(2));
+  EXPECT_EQ(watch.Next().value(), nullptr);
+  // A ticket may name any number of its source.
+  ASSERT_TRUE(
+      catalog.UpdateOwner(two, {OwnerChange{TestKey(1), 3, Present(9, "mine", 3)}})[0].ok());
+  const EventPtr event = watch.Next().value();
+  EXPECT_EQ(event->kind, Kind::kBookListed) << "nothing moved that anybody saw";
+  EXPECT_EQ(event->book->listing.name.value(), "mine");
+  apply(PresentPart(4, "d", 4));
+  EXPECT_EQ(watch.Next().value(), nullptr);
+  catalog.SetStreaming(one, false);
+  catalog.SetStreaming(one, true);
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  EXPECT_THAT(replica.books(), testing::IsEmpty());
+}
+
+TEST(WatchTest, AFilterShowsOnlyWhatMatches) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  StateMany(catalog, one, 1, 3000);
+  Watch watch(&catalog, BookQuery(Keywords{{"2999"}}), nullptr);
+  Replica replica;
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  EXPECT_THAT(replica.books(), testing::SizeIs(1));
+  StateMany(catalog, one, 29990, 3);
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  EXPECT_THAT(replica.books(), testing::SizeIs(4));
+}
+
+TEST(WatchTest, AReaderThatFallsBehindIsCutOff) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  Watch watch(&catalog, std::nullopt, nullptr);
+  for (uint32_t i = 0; i <= kMostEventsBehind; ++i) catalog.SetLoad(one, i + 100, 0);
+  EXPECT_EQ(GetReason(watch.Next().status()), Reason::kWatchLagged);
+}
+
+TEST(WatchTest, AShelfTooLargeToShowAtOnceCutsWatchersOff) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  catalog.SetStreaming(one, false);
+  StateMany(catalog, one, 1, kMostEventsBehind + 1);
+  Watch watch(&catalog, std::nullopt, nullptr);
+  Replica replica;
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  catalog.SetStreaming(one, true);
+  EXPECT_EQ(GetReason(Drain(watch, replica)), Reason::kWatchLagged);
+  Watch again(&catalog, std::nullopt, nullptr);
+  Replica second;
+  ASSERT_TRUE(Drain(again, second).ok());
+  EXPECT_EQ(second.books(), BooksIn(catalog));
+}
+
+TEST(WatchTest, AnEndedWatchHoldsNothingUp) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  StateMany(catalog, one, 1, 5000);
+  {
+    Watch watch(&catalog, std::nullopt, nullptr);
+    Replica replica;
+    replica.Apply(**watch.Next());
+    catalog.Close(one);
+    EXPECT_FALSE(catalog.Reclaim()) << "the snapshot still reads it";
+    ASSERT_TRUE(Drain(watch, replica).ok());
+    EXPECT_TRUE(replica.books().empty());
+  }
+  EXPECT_TRUE(catalog.Reclaim());
+  while (catalog.Reclaim()) {
+  }
+}
+
+TEST(WatchTest, WhoIsCutOffInHisSnapshotHoldsNothingUp) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  StateMany(catalog, one, 1, 5000);
+  const auto two = Join(catalog, 2);
+  Watch watch(&catalog, std::nullopt, nullptr);
+  Replica replica;
+  replica.Apply(**watch.Next());
+  catalog.Close(one);
+  for (uint32_t i = 0; i <= kMostEventsBehind; ++i) catalog.SetLoad(two, i + 100, 0);
+  StateMany(catalog, two, 1, 1);
+  EXPECT_TRUE(catalog.Reclaim()) << "nobody reads it any more";
+  EXPECT_EQ(GetReason(watch.status()), Reason::kWatchLagged);
+  EXPECT_EQ(GetReason(Drain(watch, replica)), Reason::kWatchLagged);
+}
+
+// The snapshot is exact while everything changes between its slices: what a watcher knows at the
+// mark is the catalog at the watch's beginning, and what it knows at the end is the catalog at the
+// end.
+TEST(WatchTest, SnapshotAndChangesFitTogetherWhateverHappensMeanwhile) {
+  std::mt19937 random(99);
+  for (int scenario = 0; scenario < 12; ++scenario) {
+    Catalog catalog({});
+    constexpr uint32_t kPeers = 5;
+    std::vector<Catalog::ShelfPtr> shelves(kPeers + 1);
+    std::vector<uint64_t> next_number(kPeers + 1, 1);
+    for (uint32_t id = 1; id <= kPeers; ++id) {
+      shelves[id] = Join(catalog, id);
+      const uint64_t count = id == 1 ? 2500 : random() % 800;
+      StateMany(catalog, shelves[id], 1, count);
+      next_number[id] = count + 1;
+    }
+    const auto change = [&] {
+      const uint32_t id = 1 + static_cast<uint32_t>(random() % kPeers);
+      const Catalog::ShelfPtr& shelf = shelves[id];
+      switch (random() % 10) {
+        case 0:
+          catalog.SetStreaming(shelf, random() % 4 != 0);
+          break;
+        case 1: {
+          if (random() % 3 != 0) break;
+          catalog.Close(shelf);
+          shelves[id] = Join(catalog, id);
+          break;
+        }
+        case 2:
+        case 3:
+        case 4:
+          catalog.Apply(shelf, {StatementRecord::Gone(1 + random() % next_number[id])});
+          break;
+        case 5:
+        case 6:
+        case 7: {
+          const uint64_t number = next_number[id]++;
+          catalog.Apply(shelf, {Present(number, "new " + std::to_string(random() % 50), number)});
+          break;
+        }
+        default: {
+          const uint32_t source = 1 + static_cast<uint32_t>(random() % kPeers);
+          const uint64_t number = next_number[id]++;
+          catalog.UpdateOwner(
+              shelf, {OwnerChange{TestKey(static_cast<uint8_t>(source)),
+                                  1 + random() % next_number[source],
+                                  Present(number, "moved " + std::to_string(number), number)}});
+          break;
+        }
+      }
+      if (random() % 8 == 0) catalog.Reclaim();
+    };
+    for (int i = 0; i < 50; ++i) change();
+
+    const Replica::Books at_start = BooksIn(catalog);
+    Watch watch(&catalog, std::nullopt, nullptr);
+    Replica replica;
+    uint64_t revision = 0;
+    bool complete = false;
+    while (true) {
+      // Many events come from one slice: change much between some of them.
+      if (!complete && random() % 40 == 0) {
+        for (int i = 0; i < 60; ++i) change();
+      }
+      const absl::StatusOr<EventPtr> event = watch.Next();
+      ASSERT_TRUE(event.ok()) << event.status();
+      if (*event == nullptr) break;
+      replica.Apply(**event);
+      if ((*event)->kind == Kind::kSnapshotComplete) {
+        complete = true;
+        ASSERT_EQ(replica.books(), at_start);
+      }
+      if (complete) {
+        EXPECT_GE((*event)->revision, revision);
+      }
+      revision = (*event)->revision;
+    }
+    ASSERT_EQ(replica.books(), BooksIn(catalog));
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace arkshare

@@ -1,0 +1,32 @@
+// What the index tells Prometheus of itself.
+#ifndef ARKSHARE_SERVICES_INDEX_METRICS_METRICS_PAGE_H_
+#define ARKSHARE_SERVICES_INDEX_METRICS_METRICS_PAGE_H_
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <vector>
+
+#include "services/index/catalog/catalog.h"
+#include "services/index/service/call_stats.h"
+#include "services/index/sessions/sessions.h"
+
+namespace arkshare {
+
+// Everything is counted elsewhere and read when somebody asks. Thread-safe.
+class MetricsPage : public prometheus::Collectable {
+ public:
+  MetricsPage(const CallStats* calls, const Catalog* catalog, const Sessions* sessions)
+      : calls_(*calls), catalog_(*catalog), sessions_(*sessions) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  const CallStats& calls_;
+  const Catalog& catalog_;
+  const Sessions& sessions_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_METRICS_METRICS_PAGE_H_

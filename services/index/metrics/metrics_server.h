@@ -1,0 +1,37 @@
+// The port on which Prometheus reads the metrics.
+#ifndef ARKSHARE_SERVICES_INDEX_METRICS_METRICS_SERVER_H_
+#define ARKSHARE_SERVICES_INDEX_METRICS_METRICS_SERVER_H_
+
+#include <absl/status/statusor.h>
+#include <prometheus/collectable.h>
+#include <prometheus/exposer.h>
+
+#include <memory>
+#include <string>
+
+namespace arkshare {
+
+// Serves http://ADDRESS/metrics, without encryption. Two threads of its own.
+class MetricsServer {
+ public:
+  // `listen` is "IP:PORT" (port 0: any free one). Errors, for people: InvalidArgument (address, or
+  // one that others can reach without `is_public`), AlreadyExists (port in use), PermissionDenied.
+  static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
+      const std::string& listen, bool is_public, std::shared_ptr<prometheus::Collectable> page);
+
+  // "IP:PORT" with the port that was bound.
+  const std::string& address() const { return address_; }
+
+ private:
+  MetricsServer(std::shared_ptr<prometheus::Collectable> page,
+                std::unique_ptr<prometheus::Exposer> exposer, std::string address);
+
+  // The exposer does not keep it.
+  const std::shared_ptr<prometheus::Collectable> page_;
+  const std::unique_ptr<prometheus::Exposer> exposer_;
+  const std::string address_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_METRICS_METRICS_SERVER_H_

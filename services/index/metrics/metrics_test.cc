@@ -1,0 +1,213 @@
+// What Prometheus reads from a running index.
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <map>
+#include <memory>
+#include <regex>
+#include <set>
+#include <string>
+
+#include "lib/core/errors.h"
+#include "services/index/index_server.h"
+#include "services/index/testing/fake_peer.h"
+#include "services/index/testing/sample_books.h"
+
+namespace arkshare {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// Everything that a server on this machine answers to one GET.
+std::string Get(const std::string& address, const std::string& path) {
+  const HostPort host_port = ParseHostPort(address).value();
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(host_port.port));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0) {
+    const std::string request =
+        absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: index\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+    char buffer[4096];
+    ssize_t n = 0;
+    while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0) answer.append(buffer, n);
+  }
+  close(fd);
+  return answer;
+}
+
+class MetricsTest : public testing::Test {
+ protected:
+  MetricsTest() {
+    options_.listen = "127.0.0.1:0";
+    options_.metrics = "127.0.0.1:0";
+    options_.clock = &clock_;
+  }
+
+  void Start() {
+    auto server = IndexServer::Start(options_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  // The samples by name and labels, as they stand in the text.
+  std::map<std::string, double> Scrape() {
+    const std::string answer = Get(server_->metrics_address(), "/metrics");
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+    std::map<std::string, double> samples;
+    const size_t body = answer.find("\r\n\r\n");
+    for (absl::string_view line : absl::StrSplit(answer.substr(body + 4), '\n')) {
+      if (line.empty() || line[0] == '#') continue;
+      const size_t blank = line.rfind(' ');
+      samples[std::string(line.substr(0, blank))] = std::stod(std::string(line.substr(blank + 1)));
+    }
+    return samples;
+  }
+
+  FakeClock clock_;
+  IndexOptions options_;
+  std::unique_ptr<IndexServer> server_;
+};
+
+TEST_F(MetricsTest, CallsPeersAndBooksAreCounted) {
+  Start();
+  FakePeer peer(server_->address());
+  ASSERT_TRUE(peer.Register().ok());
+  auto announce = peer.Announce();
+  ASSERT_TRUE(announce.ok()) << announce.status();
+  for (uint64_t number = 1; number <= 3; ++number) {
+    ASSERT_TRUE((*announce)->Present(number, absl::StrCat("book ", number), TestContent(1)).ok());
+  }
+  grpc::ClientContext context;
+  v1::SearchResponse found;
+  EXPECT_FALSE(peer.index().Search(&context, v1::SearchRequest(), &found).ok());
+
+  std::map<std::string, double> samples = Scrape();
+  EXPECT_EQ(samples[R"(arkshare_index_calls_total{method="Register",reason="OK"})"], 1);
+  EXPECT_EQ(samples[R"(arkshare_index_calls_total{method="Announce",reason="OK"})"], 3);
+  EXPECT_EQ(samples[R"(arkshare_index_calls_total{method="Search",reason="QUERY_EMPTY"})"], 1);
+  EXPECT_EQ(samples[R"(arkshare_index_call_seconds_count{method="Register"})"], 1);
+  EXPECT_EQ(samples[R"(arkshare_index_call_seconds_bucket{method="Announce",le="+Inf"})"], 3);
+  EXPECT_EQ(samples[R"(arkshare_index_peers{state="listed"})"], 1);
+  EXPECT_EQ(samples[R"(arkshare_index_streams{method="Announce"})"], 1);
+  EXPECT_EQ(samples["arkshare_index_holdings"], 3);
+  EXPECT_EQ(samples["arkshare_index_statements_total"], 3);
+  EXPECT_EQ(samples["arkshare_index_lease_expiries_total"], 0);
+  EXPECT_GT(samples["process_resident_memory_bytes"], 1e6);
+  EXPECT_GT(samples["process_threads"], 1);
+
+  clock_.Advance(options_.lease);
+  EXPECT_FALSE((*announce)->Beat(1).ok()) << "the lease has lapsed";
+  samples = Scrape();
+  EXPECT_EQ(samples["arkshare_index_lease_expiries_total"], 1);
+  EXPECT_EQ(samples[R"(arkshare_index_peers{state="listed"})"], 0);
+  EXPECT_EQ(samples[R"(arkshare_index_calls_total{method="Announce",reason="SESSION_UNKNOWN"})"],
+            1);
+}
+
+TEST_F(MetricsTest, WhatWatchersWaitForIsMeasured) {
+  Start();
+  FakePeer peer(server_->address());
+  ASSERT_TRUE(peer.Register().ok());
+  grpc::ClientContext context;
+  auto watch = peer.index().Watch(&context, v1::WatchRequest());
+  v1::WatchResponse event;
+  ASSERT_TRUE(watch->Read(&event));
+  ASSERT_TRUE(event.has_snapshot_complete());
+  auto announce = peer.Announce();
+  ASSERT_TRUE(announce.ok()) << announce.status();
+  ASSERT_TRUE(watch->Read(&event));
+  ASSERT_TRUE(event.has_peer_listed());
+
+  std::map<std::string, double> samples = Scrape();
+  EXPECT_EQ(samples[R"(arkshare_index_streams{method="Watch"})"], 1);
+  EXPECT_EQ(samples["arkshare_index_watch_lag_seconds_count"], 1);
+  context.TryCancel();
+  while (watch->Read(&event)) {
+  }
+  EXPECT_FALSE(watch->Finish().ok());
+}
+
+// https://prometheus.io/docs/instrumenting/exposition_formats/
+TEST_F(MetricsTest, TheTextIsWhatPrometheusReads) {
+  Start();
+  FakePeer peer(server_->address());
+  ASSERT_TRUE(peer.Register().ok());
+  const std::string answer = Get(server_->metrics_address(), "/metrics");
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Type: text/plain"));
+  const std::regex comment("# (HELP|TYPE) ([a-z_]+) .+");
+  const std::regex sample(
+      R"re(([a-z_]+?)(_bucket|_sum|_count)?(\{([a-z]+="[^"\\\n]*",?)+\})? [-+.0-9a-zA-Z]+)re");
+  std::set<std::string> typed;
+  std::set<std::string> lines;
+  for (absl::string_view view :
+       absl::StrSplit(answer.substr(answer.find("\r\n\r\n") + 4), '\n', absl::SkipEmpty())) {
+    const std::string line(view);
+    std::smatch parts;
+    EXPECT_TRUE(lines.insert(line).second) << "twice: " << line;
+    if (line[0] == '#') {
+      ASSERT_TRUE(std::regex_match(line, parts, comment)) << line;
+      if (parts[1] == "TYPE") {
+        EXPECT_TRUE(typed.insert(parts[2]).second) << line;
+      }
+    } else {
+      ASSERT_TRUE(std::regex_match(line, parts, sample)) << line;
+      EXPECT_TRUE(typed.contains(parts[1]) ||
+                  typed.contains(absl::StrCat(parts[1].str(), parts[2].str())))
+          << line;
+    }
+  }
+  EXPECT_TRUE(typed.contains("arkshare_index_call_seconds"));
+}
+
+TEST_F(MetricsTest, OffUnlessAskedFor) {
+  options_.metrics.clear();
+  Start();
+  EXPECT_EQ(server_->metrics_address(), "");
+}
+
+TEST_F(MetricsTest, OtherMachinesReadThemOnlyWhenToldSo) {
+  options_.metrics = "0.0.0.0:0";
+  EXPECT_THAT(IndexServer::Start(options_).status().message(),
+              AllOf(HasSubstr("0.0.0.0:0"), HasSubstr("--metrics-public")));
+  options_.metrics_public = true;
+  Start();
+  EXPECT_THAT(server_->metrics_address(), StartsWith("0.0.0.0:"));
+  EXPECT_FALSE(Scrape().empty());
+}
+
+TEST_F(MetricsTest, APortInUseIsSaidSo) {
+  Start();
+  IndexOptions other = options_;
+  other.metrics = server_->metrics_address();
+  const absl::Status status = IndexServer::Start(other).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr(other.metrics), HasSubstr("another program listens there")));
+  other.metrics = "here";
+  EXPECT_EQ(IndexServer::Start(other).status().code(), absl::StatusCode::kInvalidArgument);
+  other.metrics = "example.org:9464";
+  other.metrics_public = true;
+  EXPECT_THAT(IndexServer::Start(other).status().message(), HasSubstr("IP address"));
+}
+
+TEST_F(MetricsTest, NothingElseIsServed) {
+  Start();
+  EXPECT_THAT(Get(server_->metrics_address(), "/"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(Get(server_->metrics_address(), "/../etc/passwd"),
+              testing::Not(StartsWith("HTTP/1.1 200 ")));
+}
+
+}  // namespace
+}  // namespace arkshare

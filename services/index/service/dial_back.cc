@@ -1,0 +1,78 @@
+#include "services/index/service/dial_back.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "lib/core/errors.h"
+#include "lib/core/ticket.h"
+#include "lib/rpc/channel.h"
+#include "lib/rpc/connect_once.h"
+#include "lib/rpc/status.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kNonceBytes = 32;
+constexpr size_t kBootIdBytes = 16;
+
+std::shared_ptr<grpc::Channel> Dial(const std::string& address,
+                                    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  if (credentials == nullptr) {
+    if (std::shared_ptr<grpc::Channel> channel = ConnectOnce(address)) return channel;
+    return MakeChannel(address, grpc::InsecureChannelCredentials());
+  }
+  return MakeChannel(address, credentials);
+}
+
+}  // namespace
+
+DialBack::DialBack(Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+    : question_(std::move(question)),
+      stub_(v1::FileService::NewStub(Dial(question_.address, credentials))) {
+  SetTimeout(context_, question_.timeout);
+  request_.set_nonce(RandomBytes(kNonceBytes));
+  request_.set_registration_id(question_.registration_id);
+}
+
+std::shared_ptr<DialBack> DialBack::Start(
+    Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    std::function<void(Answer)> done) {
+  KeepCallbackQueue();
+  const std::shared_ptr<DialBack> call(new DialBack(std::move(question), credentials));
+  // The call keeps itself until it is answered.
+  call->stub_->async()->Ping(
+      &call->context_, &call->request_, &call->response_,
+      [call, done = std::move(done)](const grpc::Status& status) { done(call->Judge(status)); });
+  return call;
+}
+
+DialBack::Answer DialBack::Judge(const grpc::Status& grpc_status) const {
+  const absl::Status status = FromGrpcStatus(grpc_status, "the peer");
+  if (GetReason(status) == Reason::kRegistrationUnknown) {
+    return {false, false, "KEY_MISMATCH",
+            absl::StrCat("another peer answers at ", question_.address,
+                         ": check the port, or --advertise the right address")};
+  }
+  if (!status.ok()) {
+    return {false, grpc_status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED,
+            "PORT_UNREACHABLE",
+            absl::StrCat("the index cannot reach you at ", question_.address,
+                         ", so your books are not listed and you can only fetch: open this port ",
+                         "in your firewall and router, or --advertise an address that others ",
+                         "can reach (", std::string(status.message()), ")")};
+  }
+  const std::string signed_bytes =
+      PingSignedBytes(request_.nonce(), response_.boot_id(), question_.registration_id);
+  if (response_.nonce() != request_.nonce() || response_.boot_id().size() != kBootIdBytes ||
+      response_.public_key() != question_.key.bytes() ||
+      !question_.key.Verify(signed_bytes, response_.signature())) {
+    return {false, false, "KEY_MISMATCH",
+            absl::StrCat("who answers at ", question_.address,
+                         " does not have your key: check the port, or --advertise the right ",
+                         "address")};
+  }
+  return {true, false, "", ""};
+}
+
+}  // namespace arkshare

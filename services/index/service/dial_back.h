@@ -1,0 +1,55 @@
+// Whether a peer that registers is where it says, and who it says.
+#ifndef ARKSHARE_SERVICES_INDEX_SERVICE_DIAL_BACK_H_
+#define ARKSHARE_SERVICES_INDEX_SERVICE_DIAL_BACK_H_
+
+#include <absl/time/time.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/security/credentials.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "arkshare/v1/file.grpc.pb.h"
+#include "lib/core/key.h"
+
+namespace arkshare {
+
+// One FileService.Ping of a registering peer, without a thread of its own.
+class DialBack : public std::enable_shared_from_this<DialBack> {
+ public:
+  struct Question {
+    std::string address;
+    PublicKey key;
+    std::string registration_id;
+    absl::Duration timeout = absl::Seconds(2);
+  };
+  struct Answer {
+    bool proven = false;
+    bool timed_out = false;
+    std::string reason;   // "PORT_UNREACHABLE" or "KEY_MISMATCH" when not
+    std::string message;  // for people
+  };
+
+  // `done` is called once, from another thread. Without `credentials` there is no TLS.
+  static std::shared_ptr<DialBack> Start(
+      Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+      std::function<void(Answer)> done);
+
+  // Makes `done` come soon. Thread-safe.
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  DialBack(Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
+  Answer Judge(const grpc::Status& status) const;
+
+  const Question question_;
+  const std::unique_ptr<v1::FileService::Stub> stub_;
+  grpc::ClientContext context_;
+  v1::PingRequest request_;
+  v1::PingResponse response_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_SERVICE_DIAL_BACK_H_

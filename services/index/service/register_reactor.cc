@@ -1,0 +1,149 @@
+// IndexService.Register: check, dial back, then begin the session.
+#include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
+
+#include <string>
+#include <utility>
+
+#include "lib/core/errors.h"
+#include "lib/core/log.h"
+#include "lib/core/mutex.h"
+#include "lib/rpc/convert.h"
+#include "lib/rpc/status.h"
+#include "services/index/service/caller.h"
+#include "services/index/service/dial_back.h"
+#include "services/index/service/index_service.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kRegistrationIdBytes = 16;
+
+absl::StatusOr<PeerInfo> ParsePeer(const v1::RegisterRequest& request, const Caller& caller) {
+  PeerInfo peer;
+  const absl::StatusOr<PublicKey> key = KeyFromProto(request.public_key(), "public_key");
+  if (!key.ok()) return key.status();
+  if (request.registration_id().size() != kRegistrationIdBytes) {
+    return MakeError(Reason::kInvalidField, "registration_id must be 16 bytes");
+  }
+  if (request.policy() != v1::SHARE_POLICY_MOVE && request.policy() != v1::SHARE_POLICY_COPY) {
+    return MakeError(Reason::kInvalidField,
+                     "policy must be SHARE_POLICY_MOVE or SHARE_POLICY_COPY");
+  }
+  absl::StatusOr<PeerAddress> address =
+      ChooseAddress(caller, request.port(), request.advertised_address());
+  if (!address.ok()) return address.status();
+  peer.peer_id = request.requested_peer_id();
+  peer.key = *key;
+  peer.address = std::move(address->address);
+  peer.loopback = address->loopback;
+  peer.policy = request.policy();
+  peer.free_slots = request.upload_slots();
+  peer.upload_limit = request.upload_limit();
+  return peer;
+}
+
+}  // namespace
+
+class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
+ public:
+  RegisterReactor(IndexService* service, grpc::CallbackServerContext* context,
+                  const v1::RegisterRequest* request, v1::RegisterResponse* response)
+      : service_(service),
+        context_(context),
+        response_(response),
+        timer_(&service->stats_, IndexMethod::kRegister) {
+    const Caller caller = ParseCaller(context->peer());
+    absl::StatusOr<PeerInfo> peer = ParsePeer(*request, caller);
+    if (!peer.ok()) {
+      End(peer.status());
+      return;
+    }
+    registration_.order = service_->sessions_->BeginRegistration();
+    registration_.peer = *std::move(peer);
+    if (request->advertised_address().empty()) registration_.seen_at = caller.host;
+    registration_.keep = request->keep_session();
+    const absl::Status entered = service_->line_.Enter(
+        [this, id = request->registration_id()] { return BeginDialBack(id); });
+    if (!entered.ok()) End(entered);
+  }
+
+  void OnCancel() override {
+    MutexLock lock(&mutex_);
+    if (dial_back_ != nullptr) dial_back_->Cancel();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  // False when the caller did not wait for it.
+  bool BeginDialBack(const std::string& registration_id) {
+    if (context_->IsCancelled()) {
+      End(absl::CancelledError("the caller has gone"));
+      return false;
+    }
+    MutexLock lock(&mutex_);
+    dial_back_ = DialBack::Start({registration_.peer.address, registration_.peer.key,
+                                  registration_id, service_->options_.dial_back_timeout},
+                                 service_->options_.credentials,
+                                 [this](DialBack::Answer answer) { OnAnswer(std::move(answer)); });
+    return true;
+  }
+
+  void OnAnswer(DialBack::Answer answer) {
+    {
+      MutexLock lock(&mutex_);
+      dial_back_ = nullptr;
+    }
+    const absl::Status status = Complete(answer);
+    // The service may be gone once its last call has ended.
+    service_->line_.Leave();
+    End(status);
+  }
+
+  // Nothing of this may be touched afterwards.
+  void End(const absl::Status& status) { Finish(ToGrpcStatus(timer_.End(status))); }
+
+  absl::Status Complete(const DialBack::Answer& answer) {
+    // Nobody would hear of the session, and it would stand in the way of the next attempt.
+    if (context_->IsCancelled()) return absl::CancelledError("the caller has gone");
+    // In a crowd the time may have passed here and not there.
+    if (answer.timed_out) {
+      if (absl::Status calm = service_->line_.CheckCalm(); !calm.ok()) return calm;
+    }
+    registration_.proven = answer.proven;
+    const std::string address = registration_.peer.address;
+    const absl::StatusOr<Sessions::Registered> registered =
+        service_->sessions_->Register(std::move(registration_));
+    if (!registered.ok()) return registered.status();
+    LogInfo("registered",
+            {{"peer", registered->peer_id}, {"address", address}, {"reachable", answer.proven}});
+    response_->set_peer_id(registered->peer_id);
+    response_->set_session_token(registered->token);
+    const absl::Duration lease = service_->sessions_->lease();
+    response_->mutable_lease()->set_seconds(absl::ToInt64Seconds(lease));
+    response_->mutable_lease()->set_nanos(
+        static_cast<int32_t>(absl::ToInt64Nanoseconds(lease % absl::Seconds(1))));
+    response_->set_address(address);
+    response_->mutable_reachability()->set_reachable(answer.proven);
+    response_->mutable_reachability()->set_reason(answer.reason);
+    response_->mutable_reachability()->set_message(answer.message);
+    response_->set_boot_id(service_->boot_id_);
+    return absl::OkStatus();
+  }
+
+  IndexService* const service_;
+  grpc::CallbackServerContext* const context_;
+  v1::RegisterResponse* const response_;
+  const CallTimer timer_;
+  Sessions::Registration registration_;
+  Mutex mutex_;
+  std::shared_ptr<DialBack> dial_back_ ABSL_GUARDED_BY(mutex_);
+};
+
+grpc::ServerUnaryReactor* IndexService::Register(grpc::CallbackServerContext* context,
+                                                 const v1::RegisterRequest* request,
+                                                 v1::RegisterResponse* response) {
+  return new RegisterReactor(this, context, request, response);
+}
+
+}  // namespace arkshare

@@ -1,0 +1,45 @@
+// The open streams of the server, so that others than their own callbacks can end them.
+#ifndef ARKSHARE_SERVICES_INDEX_SERVICE_STREAMS_H_
+#define ARKSHARE_SERVICES_INDEX_SERVICE_STREAMS_H_
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+#include <cstdint>
+
+#include "lib/core/mutex.h"
+
+namespace arkshare {
+
+// A reactor that deletes itself when its stream is done, after Streams::Remove.
+class EndableStream {
+ public:
+  virtual ~EndableStream() = default;
+  // Finishes the stream, once. Must not call back into Streams.
+  virtual void End(const absl::Status& why) = 0;
+};
+
+// Thread-safe. A stream is only touched under the lock, so never after it was removed.
+class Streams {
+ public:
+  uint64_t Add(EndableStream* stream);
+  void Remove(uint64_t id);
+  // Nothing when the stream has been removed.
+  void End(uint64_t id, const absl::Status& why);
+  // Also ends every stream that is added from now on. Then waits until all have been removed, so
+  // that their statuses are on the wire, but not longer than `patience`: who does not read cannot
+  // be told.
+  void EndAll(const absl::Status& why, absl::Duration patience);
+
+ private:
+  Mutex mutex_;
+  CondVar removed_;
+  absl::flat_hash_map<uint64_t, EndableStream*> streams_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_SERVICE_STREAMS_H_

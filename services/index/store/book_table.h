@@ -1,0 +1,197 @@
+// Every copy of every book, findable by name, by word and by content.
+#ifndef ARKSHARE_SERVICES_INDEX_STORE_BOOK_TABLE_H_
+#define ARKSHARE_SERVICES_INDEX_STORE_BOOK_TABLE_H_
+
+#include <absl/functional/function_ref.h>
+#include <absl/strings/string_view.h>
+#include <absl/types/span.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "lib/core/content_id.h"
+#include "services/index/store/block_pool.h"
+#include "services/index/store/book_keys.h"
+#include "services/index/store/copies.h"
+#include "services/index/store/edition_groups.h"
+#include "services/index/store/id_pool.h"
+#include "services/index/store/id_table.h"
+#include "services/index/store/standing.h"
+#include "services/index/store/word_table.h"
+
+namespace arkshare {
+
+// A title is a name, stored once however many have it. Its number begins with how many different
+// words it has, so that whatever is in order of titles is in order of length.
+using TitleId = uint32_t;
+// One content under one name.
+using EditionId = uint32_t;
+
+// Titles with so many words, or more, are not told apart by their numbers.
+inline constexpr uint32_t kMostWordsInId = 15;
+inline uint32_t WordsInId(TitleId title) { return title >> 27; }
+// The first number that a title with so many words can have.
+inline TitleId FirstTitleOf(uint32_t words) { return std::min(words, kMostWordsInId) << 27; }
+
+// Its place among those with as many words.
+inline uint32_t PlaceOf(TitleId title) { return title & (FirstTitleOf(1) - 1); }
+
+// Bits of the number of copies from which on a title is popular: 32 copies.
+inline constexpr int kPopular = 6;
+
+// What BookTable::Add takes. The name, the content and their keys are its caller's.
+struct BookToAdd {
+  absl::string_view name;
+  const ContentId* content;
+  const BookKeys* keys;
+  bool by_words = true;  // false for what no word shall find
+};
+
+// Not thread-safe. Numbers of titles and editions hold until the last copy is removed.
+class BookTable {
+ public:
+  BookTable();
+  BookTable(const BookTable&) = delete;
+  BookTable& operator=(const BookTable&) = delete;
+
+  // Fetches into the cache what Add reads, of all of them at once.
+  void Prefetch(absl::Span<const BookToAdd> books) const;
+  // The keys must stay until AddWords, which makes the words of what was added since lead
+  // there.
+  EditionId Add(const BookToAdd& book, Copy copy);
+  void AddWords();
+  void Remove(EditionId edition, Copy copy);
+
+  absl::string_view NameOf(EditionId edition) const { return TextOf(editions_[edition].title); }
+  const ContentId& ContentOf(EditionId edition) const { return editions_[edition].content; }
+  // Of very many, some may be gone.
+  absl::Span<const Copy> CopiesOf(EditionId edition) const {
+    return editions_[edition].copies.all();
+  }
+
+  std::optional<EditionId> FindEdition(absl::string_view name, const ContentId& content) const;
+  // Until `visit` returns false: the editions of a name behind `after`, in order of content; and
+  // those of a content, in order of name. All of them when `after` is null.
+  using Visit = absl::FunctionRef<bool(EditionId)>;
+  void VisitName(absl::string_view name, const ContentId* after, Visit visit) const;
+  void VisitContent(const ContentId& content, const absl::string_view* after, Visit visit) const;
+
+  // Keywords lead to titles; and to those alone that are popular.
+  const WordTable& words() const { return words_; }
+  const WordTable& popular_words() const { return popular_words_; }
+  absl::string_view TextOf(TitleId title) const;
+  void VisitTitle(TitleId title, Visit visit) const;
+  // Fetch the names into the cache, all at once instead of one after the other; and then the
+  // copies.
+  void Prefetch(absl::Span<const TitleId> titles) const;
+  void PrefetchCopies(absl::Span<const TitleId> titles) const;
+  // What decides about a title among many, without a look at the title itself. No edition of it has
+  // 2^-unpopularity copies, or more.
+  Standing StandingOf(TitleId title) const { return standings_[WordsInId(title)][PlaceOf(title)]; }
+
+  // Of titles with equally many words, puts those first that stand no worse; yields how many.
+  size_t PickByStanding(Standing worst, absl::Span<TitleId> titles) const;
+
+  size_t title_count() const;
+  size_t word_count() const { return words_.word_count(); }
+
+ private:
+  struct Title {
+    char* name = nullptr;
+    uint32_t editions = EditionGroups<int>::kNone;
+  };
+  struct Edition {
+    TitleId title = 0;
+    Copies copies;
+    ContentId content;
+  };
+
+  // By place; close together, because a scan looks at hundreds of thousands.
+  class Standings {
+   public:
+    Standing operator[](uint32_t place) const { return *At(place); }
+    void Prefetch(uint32_t place) const { __builtin_prefetch(At(place)); }
+    void Set(uint32_t place, Standing standing) {
+      while (place / kChunk >= chunks_.size()) {
+        chunks_.push_back(std::make_unique<Standing[]>(kChunk));
+      }
+      chunks_[place / kChunk][place % kChunk] = standing;
+      const size_t at = place / 64;
+      if (at >= good_.size()) good_.resize(std::max(at + 1, good_.size() + good_.size() / 2));
+      const uint64_t bit = uint64_t{1} << place % 64;
+      good_[at] = standing <= Good() ? good_[at] | bit : good_[at] & ~bit;
+    }
+    // Of titles with one copy, one of sixteen stands so well or better, and all with more do. A bit
+    // says which ones: of a very common word, the others need not be looked at more closely.
+    static constexpr Standing Good() { return {-1, uint32_t{1} << (kShuffleBits - 4)}; }
+    bool IsGood(uint32_t place) const { return (good_[place / 64] >> place % 64 & 1) != 0; }
+
+   private:
+    static constexpr uint32_t kChunk = 4096;
+
+    const Standing* At(uint32_t place) const { return &chunks_[place / kChunk][place % kChunk]; }
+
+    std::vector<std::unique_ptr<Standing[]>> chunks_;
+    std::vector<uint64_t> good_;
+  };
+
+  struct NameOfTitle {
+    const BookTable* table;
+    absl::string_view operator()(uint32_t title) const { return table->TextOf(title); }
+    void PrefetchRecord(uint32_t title) const { __builtin_prefetch(&table->TitleAt(title)); }
+    void PrefetchKey(uint32_t title) const { __builtin_prefetch(table->TitleAt(title).name); }
+  };
+  struct ContentOfGroup {
+    const BookTable* table;
+    const ContentId& operator()(uint32_t group) const;
+    void PrefetchRecord(uint32_t group) const;
+    void PrefetchKey(uint32_t /*group*/) const {}
+  };
+  struct ByContent {
+    using is_transparent = void;
+    const BookTable* table;
+    bool operator()(EditionId a, EditionId b) const;
+    bool operator()(EditionId a, const ContentId& b) const;
+    bool operator()(const ContentId& a, EditionId b) const;
+  };
+  struct ByName {
+    using is_transparent = void;
+    const BookTable* table;
+    bool operator()(EditionId a, EditionId b) const;
+    bool operator()(EditionId a, absl::string_view b) const;
+    bool operator()(absl::string_view a, EditionId b) const;
+  };
+
+  Title& TitleAt(TitleId title) { return titles_[WordsInId(title)][PlaceOf(title)]; }
+  const Title& TitleAt(TitleId title) const { return const_cast<BookTable*>(this)->TitleAt(title); }
+  TitleId AddTitle(const BookToAdd& book);
+  void RemoveTitle(TitleId title);
+  void AddEdition(EditionId edition, size_t content_hash);
+  void PrefetchEdition(EditionId edition) const;
+  void PrefetchEditions(absl::Span<const TitleId> titles) const;
+  void RemoveEdition(EditionId edition);
+  int PopularityOf(TitleId title) const { return -StandingOf(title).unpopularity(); }
+  void SetPopularity(TitleId title, int popularity);
+
+  BlockPool pool_;
+  // By the number of words.
+  std::array<IdPool<Title>, kMostWordsInId + 1> titles_;
+  std::array<Standings, kMostWordsInId + 1> standings_;
+  IdPool<Edition> editions_;
+  EditionGroups<ByContent> of_title_;
+  EditionGroups<ByName> of_content_;
+  IdTable<absl::string_view, NameOfTitle> by_name_;
+  IdTable<ContentId, ContentOfGroup> by_content_;
+  WordTable words_;
+  WordTable popular_words_;
+  std::vector<WordOfTitle> new_words_;  // for AddWords
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_STORE_BOOK_TABLE_H_

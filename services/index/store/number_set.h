@@ -1,0 +1,33 @@
+// A set of listing numbers that mostly come in runs.
+#ifndef ARKSHARE_SERVICES_INDEX_STORE_NUMBER_SET_H_
+#define ARKSHARE_SERVICES_INDEX_STORE_NUMBER_SET_H_
+
+#include <absl/container/btree_map.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace arkshare {
+
+// Kept as ranges: numbers are drawn one after the other, so what is gone costs no more than what is
+// still there between it.
+class NumberSet {
+ public:
+  void Insert(uint64_t number);
+  bool Contains(uint64_t number) const;
+  // Adds all of `other`.
+  void Merge(const NumberSet& other);
+  void Clear() { ranges_.clear(); }
+  bool empty() const { return ranges_.empty(); }
+  // How many runs of consecutive numbers there are: what the set costs.
+  size_t range_count() const { return ranges_.size(); }
+
+ private:
+  void InsertRange(uint64_t first, uint64_t last);
+
+  absl::btree_map<uint64_t, uint64_t> ranges_;  // first -> last, never touching each other
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_STORE_NUMBER_SET_H_

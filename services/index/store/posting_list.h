@@ -1,0 +1,112 @@
+// The titles that a word stands in: a set of 32-bit numbers, one or two bytes each.
+#ifndef ARKSHARE_SERVICES_INDEX_STORE_POSTING_LIST_H_
+#define ARKSHARE_SERVICES_INDEX_STORE_POSTING_LIST_H_
+
+#include <absl/container/inlined_vector.h>
+#include <absl/types/span.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "services/index/store/block_pool.h"
+
+namespace arkshare {
+
+// Numbers in order, in blocks of at most 256 bytes: the first one stands in the directory, each
+// other one as its distance from the one before (LEB128). A full block is split where it is written
+// to, so that a place that numbers are added at again and again comes to be the end of a block,
+// where adding one is writing a byte or two. Not thread-safe.
+class PostingList {
+ public:
+  // Whether it was not there. `place` is what Prefetch yielded, of this list as it is or as it was.
+  bool Insert(uint32_t id, size_t place, BlockPool& pool);
+  bool Insert(uint32_t id, BlockPool& pool) { return Insert(id, 0, pool); }
+  // Whether it was there.
+  bool Erase(uint32_t id, BlockPool& pool);
+  void Clear(BlockPool& pool);
+  // Fetches into the cache what Prefetch reads.
+  void PrefetchPlaces() const { __builtin_prefetch(entries_.data() + entries_.size() / 2); }
+  // Fetches what a cursor reads first.
+  void PrefetchFirst() const { __builtin_prefetch(entries_.data()); }
+  // Fetches what Insert changes; yields where that is.
+  size_t Prefetch(uint32_t id) const {
+    const size_t place = PlaceOf(id);
+    if (!entries_.empty()) __builtin_prefetch(entries_[place].block);
+    return place;
+  }
+  size_t size() const { return size_; }
+
+ private:
+  friend class PostingCursor;
+  struct Block;
+  struct Entry {
+    uint32_t first;
+    Block* block;
+  };
+
+  // Those of a block; on the stack.
+  using Ids = absl::InlinedVector<uint32_t, 256>;
+
+  static Entry MakeEntry(absl::Span<const uint32_t> ids, BlockPool& pool);
+  static void FreeBlock(Block* block, BlockPool& pool);
+  static Ids Decode(const Entry& entry);
+  static uint8_t* Open(Entry& entry, size_t at, size_t more, BlockPool& pool);
+  // False when it is full.
+  static bool Append(Entry& entry, uint32_t id, BlockPool& pool);
+  // The block that has `id` if any has: the last one that begins at or before it.
+  size_t PlaceOf(uint32_t id) const;
+  bool IsPlaceOf(uint32_t id, size_t place) const;
+  // Whether it was not there; it is not behind the last one of the block.
+  bool InsertWithin(size_t place, uint32_t id, BlockPool& pool);
+  // Inserts it as the last one of the first half.
+  void Split(size_t place, uint32_t id, BlockPool& pool);
+
+  std::vector<Entry> entries_;
+  uint32_t size_ = 0;
+};
+
+// A posting list, or the one number that stands for a list of one; or nothing.
+struct Postings {
+  const PostingList* list = nullptr;
+  uint32_t one = 0;
+  size_t size = 0;
+};
+
+// Reads postings in order. Changes of the list make it invalid.
+class PostingCursor {
+ public:
+  explicit PostingCursor(const Postings& postings);
+
+  bool done() const { return done_; }
+  uint32_t id() const { return id_; }
+  void Next() {
+    if (next_ == end_) return NextBlock();
+    const uint32_t distance = *next_++;
+    id_ += distance < 0x80 ? distance : ReadRest(distance);
+  }
+  // The next ones that are smaller than `limit`, as many as there is room for; yields how many.
+  size_t Read(uint32_t limit, absl::Span<uint32_t> ids);
+  // To the first number from `id` on; never back.
+  void Seek(uint32_t id) {
+    if (id_ < id) SeekForward(id);
+  }
+
+ private:
+  void SeekForward(uint32_t id);
+  void Enter(size_t entry);
+  void NextBlock();
+  // The distance that begins with the byte `first`.
+  uint32_t ReadRest(uint32_t first);
+
+  const PostingList* list_;
+  size_t entry_ = 0;
+  const uint8_t* next_ = nullptr;
+  const uint8_t* end_ = nullptr;
+  uint32_t id_ = 0;
+  bool done_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_STORE_POSTING_LIST_H_

@@ -1,0 +1,57 @@
+// Small makers for the tests of the index.
+#ifndef ARKSHARE_SERVICES_INDEX_TESTING_SAMPLE_BOOKS_H_
+#define ARKSHARE_SERVICES_INDEX_TESTING_SAMPLE_BOOKS_H_
+
+#include <absl/strings/string_view.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "lib/core/key.h"
+#include "lib/core/merkle.h"
+#include "services/index/catalog/records.h"
+
+namespace arkshare {
+
+// A content that `seed` stands for.
+inline ContentId TestContent(uint64_t seed) {
+  ContentId content;
+  for (size_t i = 0; i < 8; ++i) content.root[i] = static_cast<uint8_t>(seed >> (8 * i));
+  content.size = seed;
+  return content;
+}
+
+inline BookListing TestListing(uint64_t number, absl::string_view name, uint64_t content_seed) {
+  return {number, BookName::Parse(name).value(), TestContent(content_seed)};
+}
+
+inline StatementRecord Present(uint64_t number, absl::string_view name, uint64_t content_seed) {
+  return StatementRecord::Present(TestListing(number, name, content_seed));
+}
+
+// The same of a book that is still being received.
+inline StatementRecord PresentPart(uint64_t number, absl::string_view name, uint64_t content_seed) {
+  BookListing listing = TestListing(number, name, content_seed);
+  listing.partial = true;
+  return StatementRecord::Present(std::move(listing));
+}
+
+// A key that `seed` stands for; nobody has its private half.
+inline PublicKey TestKey(uint8_t seed) {
+  return PublicKey::FromBytes(std::string(32, static_cast<char>(seed))).value();
+}
+
+inline PeerInfo TestPeer(uint32_t peer_id, uint8_t key_seed) {
+  PeerInfo peer;
+  peer.peer_id = peer_id;
+  peer.key = TestKey(key_seed);
+  peer.address = "10.0.0." + std::to_string(peer_id) + ":4000";
+  peer.policy = v1::SHARE_POLICY_MOVE;
+  peer.free_slots = 8;
+  return peer;
+}
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_TESTING_SAMPLE_BOOKS_H_

@@ -1,0 +1,87 @@
+#include "services/peer/disk/beneath.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+namespace arkshare {
+namespace {
+
+std::atomic<bool> openat2_refused{false};
+
+absl::StatusOr<UniqueFd> OpenPartByPart(int folder, const std::string& path, int flags) {
+  UniqueFd above;
+  int at = folder;
+  const std::vector<std::string> parts = absl::StrSplit(path, '/');
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].empty() || parts[i] == "..") {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": leaves the folder"));
+    }
+    const bool last = i + 1 == parts.size();
+    UniqueFd fd(::openat(at, parts[i].c_str(),
+                         (last ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd.valid()) return ErrnoStatus(errno, path);
+    above = std::move(fd);
+    at = above.get();
+  }
+  return above;
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int flags) {
+  // The system would stop reading there, and open something else.
+  if (path.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("a path with a NUL character");
+  }
+  if (!openat2_refused.load(std::memory_order_relaxed)) {
+    struct open_how how;
+    std::memset(&how, 0, sizeof how);
+    how.flags = static_cast<uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW);
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+    const long fd = ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how);
+    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+    // EAGAIN: a rename raced with "..", which our paths do not have. EPERM or ENOSYS: refused;
+    // EPERM may also mean the file, and then going part by part says so again.
+    if (errno != ENOSYS && errno != EPERM && errno != EAGAIN) return ErrnoStatus(errno, path);
+    if (errno == ENOSYS) openat2_refused.store(true, std::memory_order_relaxed);
+  }
+  return OpenPartByPart(folder, path, flags);
+}
+
+void DisableOpenat2ForTest(bool disabled) { openat2_refused.store(disabled); }
+
+absl::Status ErrnoStatus(int error, absl::string_view what) {
+  const std::string message = absl::StrCat(what, ": ", std::strerror(error));
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EEXIST:
+    case ENOTEMPTY:
+      return absl::AlreadyExistsError(message);
+    case ENOSPC:
+    case EDQUOT:
+      return absl::ResourceExhaustedError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case ELOOP:
+    case EXDEV:
+    case ENOTDIR:
+    case EISDIR:
+    case ENAMETOOLONG:
+    case ENXIO:  // opening a socket
+      return absl::InvalidArgumentError(message);
+    default:
+      return absl::InternalError(message);
+  }
+}
+
+}  // namespace arkshare

@@ -1,0 +1,128 @@
+#include "services/peer/disk/hash_cache.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/core/log.h"
+#include "lib/core/merkle.h"
+
+namespace arkshare {
+namespace {
+
+constexpr char kSchema[] = R"sql(
+CREATE TABLE IF NOT EXISTS files(
+  inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, root BLOB NOT NULL,
+  PRIMARY KEY(inode, size, mtime_ns)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pieces(
+  root BLOB NOT NULL, size INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY(root, size));
+)sql";
+
+absl::StatusOr<std::unique_ptr<SqlDatabase>> OpenWithSchema(const std::string& path) {
+  absl::StatusOr<std::unique_ptr<SqlDatabase>> db = SqlDatabase::Open(path, /*durable=*/false);
+  if (!db.ok()) return db;
+  if (absl::Status s = (*db)->Execute(kSchema); !s.ok()) return s;
+  return db;
+}
+
+void LogFailure(const absl::Status& status) {
+  if (!status.ok()) LogWarning("hash_cache_failed", {{"why", status}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HashCache>> HashCache::Open(const SharedFolder& folder) {
+  const std::string path = folder.StatePath("cache.db");
+  absl::StatusOr<std::unique_ptr<SqlDatabase>> db = OpenWithSchema(path);
+  LogFailure(db.status());
+  if (absl::IsDataLoss(db.status())) {
+    for (const char* suffix : {"", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
+    db = OpenWithSchema(path);
+    LogFailure(db.status());
+  }
+  if (!db.ok()) db = OpenWithSchema(":memory:");
+  if (!db.ok()) return db.status();
+  return std::unique_ptr<HashCache>(new HashCache(*std::move(db)));
+}
+
+std::optional<ContentId> HashCache::FindContent(const FileIdentity& identity) {
+  MutexLock lock(&mutex_);
+  SqlStatement rows(db_.get(),
+                    "SELECT root FROM files WHERE inode = ? AND size = ? AND mtime_ns = ?");
+  absl::StatusOr<bool> row = rows.Bind(static_cast<int64_t>(identity.inode))
+                                 .Bind(static_cast<int64_t>(identity.size))
+                                 .Bind(identity.mtime_ns)
+                                 .Step();
+  LogFailure(row.status());
+  if (!row.ok() || !*row) return std::nullopt;
+  absl::StatusOr<Sha256Digest> root = DigestFromBytes(rows.Bytes(0));
+  if (!root.ok()) return std::nullopt;
+  return ContentId{*root, identity.size};
+}
+
+std::optional<std::vector<Sha256Digest>> HashCache::FindPieces(const ContentId& id) {
+  MutexLock lock(&mutex_);
+  SqlStatement rows(db_.get(), "SELECT hashes FROM pieces WHERE root = ? AND size = ?");
+  absl::StatusOr<bool> row =
+      rows.BindBlob(DigestBytes(id.root)).Bind(static_cast<int64_t>(id.size)).Step();
+  LogFailure(row.status());
+  if (!row.ok() || !*row) return std::nullopt;
+  const std::string bytes = rows.Bytes(0);
+  std::vector<Sha256Digest> pieces(bytes.size() / sizeof(Sha256Digest));
+  if (bytes.size() != PieceCount(id.size) * sizeof(Sha256Digest)) return std::nullopt;
+  if (!pieces.empty()) std::memcpy(pieces.data(), bytes.data(), bytes.size());
+  return pieces;
+}
+
+void HashCache::Remember(const FileIdentity& identity, const ContentId& id,
+                         absl::Span<const Sha256Digest> pieces) {
+  RememberAll({Entry{identity, id, {pieces.begin(), pieces.end()}}});
+}
+
+void HashCache::RememberAll(absl::Span<const Entry> entries) {
+  MutexLock lock(&mutex_);
+  LogFailure(db_->Transaction([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    SqlStatement file(db_.get(), "INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?)");
+    SqlStatement list(db_.get(), "INSERT OR REPLACE INTO pieces VALUES(?, ?, ?)");
+    for (const auto& [identity, id, pieces] : entries) {
+      absl::Status s = file.Bind(static_cast<int64_t>(identity.inode))
+                           .Bind(static_cast<int64_t>(identity.size))
+                           .Bind(identity.mtime_ns)
+                           .BindBlob(DigestBytes(id.root))
+                           .Run();
+      if (s.ok() && pieces.size() > 1) {
+        s = list.BindBlob(DigestBytes(id.root))
+                .Bind(static_cast<int64_t>(id.size))
+                .BindBlob(absl::string_view(reinterpret_cast<const char*>(pieces.data()),
+                                            pieces.size() * sizeof(Sha256Digest)))
+                .Run();
+      }
+      if (!s.ok()) return s;
+    }
+    return absl::OkStatus();
+  }));
+}
+
+absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity) {
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  BookHasher hasher(identity.size);
+  std::vector<uint8_t> buffer(
+      std::min<uint64_t>(std::max<uint64_t>(identity.size, 1), 1024 * 1024));
+  for (uint64_t offset = 0; offset < identity.size;) {
+    const size_t n = std::min<uint64_t>(buffer.size(), identity.size - offset);
+    if (absl::Status s = ReadFully(fd, offset, buffer.data(), n); !s.ok()) return s;
+    hasher.Update(absl::MakeConstSpan(buffer.data(), n));
+    offset += n;
+  }
+  absl::StatusOr<FileStat> after = StatFd(fd);
+  if (!after.ok()) return after.status();
+  if (after->identity != identity) {
+    return absl::FailedPreconditionError("the file changed while it was hashed");
+  }
+  absl::StatusOr<BookHasher::Result> result = hasher.Finish();
+  if (!result.ok()) return result.status();
+  return HashedFile{result->id, std::move(result->pieces)};
+}
+
+}  // namespace arkshare

@@ -1,0 +1,34 @@
+// What the rows of all tables of the ledger have in common; for its sources only.
+#ifndef ARKSHARE_SERVICES_PEER_DISK_LEDGER_ROW_H_
+#define ARKSHARE_SERVICES_PEER_DISK_LEDGER_ROW_H_
+
+#include <absl/status/statusor.h>
+
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "lib/core/content_id.h"
+#include "lib/core/log.h"
+#include "services/peer/disk/sqlite.h"
+
+namespace arkshare {
+
+// Ends the process when a row is not what was written: nothing can be promised then.
+template <typename T>
+T OrDie(absl::StatusOr<T> value) {
+  if (value.ok()) return *std::move(value);
+  LogCritical("ledger_damaged", {{"why", value.status()}});
+  std::_Exit(70);
+}
+
+inline std::string RootBytes(const ContentId& id) { return DigestBytes(id.root); }
+
+inline ContentId ReadContent(const SqlStatement& row, int column) {
+  return ContentId{OrDie(DigestFromBytes(row.Bytes(column))),
+                   static_cast<uint64_t>(row.Int(column + 1))};
+}
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_DISK_LEDGER_ROW_H_

@@ -1,0 +1,507 @@
+#include "services/peer/disk/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "services/peer/testing/fakes.h"
+
+namespace arkshare {
+namespace {
+
+using testing::ElementsAre;
+using testing::ExitedWithCode;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+using ListingState = ListingRecord::State;
+using ReleaseState = ReleaseRecord::State;
+using TransferState = TransferRecord::State;
+
+ListingRecord Listing(const std::string& name, uint32_t seed = 1) {
+  return {.name = Must(BookName::Parse(name)),
+          .path = name,
+          .content = FakeBook::OfSize(100, seed).id,
+          .identity = {.inode = 1'000'000'007, .size = 100, .mtime_ns = 1'700'000'000'123'456'789}};
+}
+
+class LedgerTest : public testing::Test {
+ protected:
+  LedgerTest() { Reopen(); }
+
+  void Reopen() {
+    ledger_.reset();
+    folder_.reset();
+    folder_ = Must(SharedFolder::Open(temp_.path()));
+    ledger_ = Must(Ledger::Open(folder_.get(), &clock_));
+  }
+  uint64_t Add(const ListingRecord& listing) {
+    return Must(ledger_->ReplaceListing(0, ListingState::kDeleted, listing));
+  }
+  std::vector<uint64_t> Present() {
+    std::vector<uint64_t> numbers;
+    for (const ListingRecord& listing : Must(ledger_->PresentListings())) {
+      numbers.push_back(listing.number);
+    }
+    return numbers;
+  }
+  ReleaseRecord Released(uint64_t listing, const ContentId& content) {
+    ReleaseRecord record{.item = {TransferId::Random(), listing, content},
+                         .receiver = receiver_.public_key(),
+                         .state = ReleaseState::kHidden};
+    record.ticket = IssueTickets(
+        key_, {{record.item.transfer_id, key_.public_key(), listing, record.receiver, content}})[0];
+    return record;
+  }
+  ReleaseRecord Refused(uint64_t listing, const ContentId& content, absl::Status refusal) {
+    return {.item = {TransferId::Random(), listing, content},
+            .receiver = receiver_.public_key(),
+            .refusal = std::move(refusal)};
+  }
+  TransferRecord Transfer(const std::string& name, bool move = true) {
+    return {.id = TransferId::Random(),
+            .move = move,
+            .source = receiver_.public_key(),
+            .source_listing = 9,
+            .content = FakeBook::OfSize(100).id,
+            .name = Must(BookName::Parse(name))};
+  }
+
+  const PrivateKey key_ = PrivateKey::Generate();
+  const PrivateKey receiver_ = PrivateKey::Generate();
+  FakeClock clock_;
+  TempFolder temp_;
+  std::unique_ptr<SharedFolder> folder_;
+  std::unique_ptr<Ledger> ledger_;
+};
+
+// --- Listings ---
+
+TEST_F(LedgerTest, AListingComesBackAsItWas) {
+  ListingRecord listing = Listing("caf\u00e9/book");
+  listing.path = "cafe\u0301/book";  // as it stands on the disk
+  listing.unsettled = true;
+  listing.content.size = listing.identity.size = uint64_t{1} << 62;
+  listing.identity.inode = UINT64_MAX;
+  listing.number = Add(listing);
+  Reopen();
+  const std::vector<ListingRecord> present = Must(ledger_->PresentListings());
+  ASSERT_EQ(present.size(), 1U);
+  EXPECT_EQ(present[0].number, listing.number);
+  EXPECT_EQ(present[0].name, listing.name);
+  EXPECT_EQ(present[0].path, listing.path);
+  EXPECT_EQ(present[0].content, listing.content);
+  EXPECT_EQ(present[0].identity, listing.identity);
+  EXPECT_EQ(present[0].state, ListingState::kPresent);
+  EXPECT_TRUE(present[0].unsettled);
+}
+
+TEST_F(LedgerTest, NumbersAreNeverUsedTwice) {
+  std::set<uint64_t> seen;
+  for (int round = 0; round < 3; ++round) {
+    const uint64_t a = Add(Listing("a"));
+    const uint64_t b = Must(ledger_->ReplaceListing(a, ListingState::kChanged, Listing("a", 2)));
+    EXPECT_TRUE(seen.insert(a).second);
+    EXPECT_TRUE(seen.insert(b).second);
+    Must(ledger_->EndListing(b, ListingState::kDeleted));
+    EXPECT_THAT(Present(), IsEmpty());
+    Reopen();  // the highest number is remembered, although nothing is present
+  }
+  EXPECT_EQ(*seen.begin(), 1U);
+  EXPECT_EQ(*seen.rbegin(), 6U);
+}
+
+TEST_F(LedgerTest, ListingsThatEndedSayHow) {
+  const uint64_t a = Add(Listing("a"));
+  const uint64_t b = Must(ledger_->ReplaceListing(a, ListingState::kChanged, Listing("a", 2)));
+  const uint64_t c = Add(Listing("c"));
+  Must(ledger_->EndListing(c, ListingState::kDeleted));
+  Reopen();
+  EXPECT_THAT(Present(), ElementsAre(b));
+  EXPECT_EQ(Must(ledger_->FindListing(a))->state, ListingState::kChanged);
+  EXPECT_EQ(Must(ledger_->FindListing(c))->state, ListingState::kDeleted);
+  EXPECT_EQ(Must(ledger_->FindListing(99)), std::nullopt);
+}
+
+TEST_F(LedgerTest, SettlingLasts) {
+  ListingRecord listing = Listing("a");
+  listing.unsettled = true;
+  const uint64_t a = Add(listing);
+  const uint64_t b = Add(listing);
+  Must(ledger_->SettleListings({a, 99}));
+  Reopen();
+  EXPECT_FALSE(Must(ledger_->FindListing(a))->unsettled);
+  EXPECT_TRUE(Must(ledger_->FindListing(b))->unsettled);
+}
+
+// --- The source's half ---
+
+TEST_F(LedgerTest, AReleaseTakesTheListingWithIt) {
+  const ListingRecord listing = Listing("a");
+  const uint64_t number = Add(listing);
+  const ReleaseRecord release = Released(number, listing.content);
+  Must(ledger_->RecordReleases({release}));
+  Reopen();
+  EXPECT_THAT(Present(), IsEmpty());
+  EXPECT_EQ(Must(ledger_->FindListing(number))->state, ListingState::kReleased);
+
+  for (const std::optional<ReleaseRecord>& found :
+       {Must(ledger_->FindRelease(release.item.transfer_id)),
+        Must(ledger_->FindReleaseOfListing(number)),
+        Must(ledger_->FindReleaseOfContent(listing.content))}) {
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->item, release.item);
+    EXPECT_EQ(found->receiver, release.receiver);
+    EXPECT_EQ(found->state, ReleaseState::kHidden);
+    EXPECT_EQ(found->ticket, release.ticket);
+    EXPECT_TRUE(TicketVerifier().Verify(found->ticket).ok());
+    EXPECT_EQ(found->time, clock_.Now());
+  }
+}
+
+TEST_F(LedgerTest, ARefusalComesBackAsItWas) {
+  const ListingRecord listing = Listing("a");
+  const uint64_t number = Add(listing);
+  const ReleaseRecord refused =
+      Refused(number, listing.content,
+              MakeError(Reason::kBookMoved, "it has moved; \"search\" again \u2014 \xe2\x80\xae",
+                        {{"moved_to_public_key", receiver_.public_key().hex()},
+                         {"other", "a=b"},
+                         {"empty", ""}}));
+  Must(ledger_->RecordReleases({refused}));
+  Reopen();
+  const std::optional<ReleaseRecord> found = Must(ledger_->FindRelease(refused.item.transfer_id));
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->state, ReleaseState::kRefused);
+  EXPECT_EQ(found->item, refused.item);
+  EXPECT_EQ(found->refusal.message(), refused.refusal.message());
+  EXPECT_EQ(ReasonOf(found->refusal), "BOOK_MOVED");
+  EXPECT_EQ(GetErrorMetadata(found->refusal), GetErrorMetadata(refused.refusal));
+  // A refusal releases nothing.
+  EXPECT_THAT(Present(), ElementsAre(number));
+  EXPECT_EQ(Must(ledger_->FindReleaseOfListing(number)), std::nullopt);
+  EXPECT_EQ(Must(ledger_->FindReleaseOfContent(listing.content)), std::nullopt);
+  EXPECT_THAT(Must(ledger_->HiddenReleases()), IsEmpty());
+}
+
+TEST_F(LedgerTest, EveryFinalReasonIsKept) {
+  std::vector<ReleaseRecord> records;
+  for (Reason reason :
+       {Reason::kBookMoved, Reason::kNotForTaking, Reason::kBookChanged, Reason::kBookGone}) {
+    records.push_back(Refused(5, Listing("a").content, MakeError(reason, "no")));
+  }
+  Must(ledger_->RecordReleases(records));
+  for (const ReleaseRecord& record : records) {
+    EXPECT_EQ(Must(ledger_->FindRelease(record.item.transfer_id))->refusal, record.refusal);
+  }
+}
+
+// In a process of its own, which must die of it and leave nothing of the batch.
+TEST_F(LedgerTest, TheDatabaseItselfRefusesASecondRelease) {
+  TempFolder temp;
+  const ListingRecord a = Listing("a");
+  const ListingRecord b = Listing("b");
+  const ReleaseRecord first = Released(1, a.content);
+  const ReleaseRecord batch[] = {Released(2, b.content), Released(1, a.content)};
+  EXPECT_EXIT(
+      {
+        PeerDisk disk(temp.path());
+        Must(disk.ledger->ReplaceListing(0, ListingState::kDeleted, a));
+        Must(disk.ledger->ReplaceListing(0, ListingState::kDeleted, b));
+        Must(disk.ledger->RecordReleases({first}));
+        disk.ledger->RecordReleases(batch).IgnoreError();
+      },
+      ExitedWithCode(70), "");
+  PeerDisk disk(temp.path());
+  EXPECT_TRUE(Must(disk.ledger->FindRelease(first.item.transfer_id)).has_value());
+  EXPECT_FALSE(Must(disk.ledger->FindRelease(batch[0].item.transfer_id)).has_value());
+  EXPECT_EQ(Must(disk.ledger->FindListing(2))->state, ListingState::kPresent);
+}
+
+TEST_F(LedgerTest, HiddenReleasesAreThoseNeitherConfirmedNorRestored) {
+  std::vector<ReleaseRecord> records;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    const ListingRecord listing = Listing(name);
+    records.push_back(Released(Add(listing), listing.content));
+  }
+  Must(ledger_->RecordReleases(records));
+  Must(ledger_->RecordReleaseStates({records[1].item.transfer_id}, ReleaseState::kGone));
+  Must(ledger_->RecordReleaseStates({records[2].item.transfer_id}, ReleaseState::kRestored));
+  Reopen();
+  std::vector<uint64_t> hidden;
+  for (const ReleaseRecord& record : Must(ledger_->HiddenReleases())) {
+    hidden.push_back(record.item.listing);
+  }
+  EXPECT_THAT(hidden, ElementsAre(records[0].item.listing, records[3].item.listing));
+  // Who has it is remembered all the same.
+  EXPECT_EQ(Must(ledger_->FindReleaseOfListing(records[1].item.listing))->state,
+            ReleaseState::kGone);
+}
+
+TEST_F(LedgerTest, TheLatestReleaseOfAContentCounts) {
+  const ListingRecord listing = Listing("a");
+  const ReleaseRecord first = Released(Add(listing), listing.content);
+  Must(ledger_->RecordReleases({first}));
+  const ReleaseRecord second = Released(Add(listing), listing.content);  // it came back
+  Must(ledger_->RecordReleases({second}));
+  EXPECT_EQ(Must(ledger_->FindReleaseOfContent(listing.content))->item, second.item);
+  ContentId longer = listing.content;
+  ++longer.size;
+  EXPECT_EQ(Must(ledger_->FindReleaseOfContent(longer)), std::nullopt);
+}
+
+// --- The receiver's half ---
+
+TEST_F(LedgerTest, ATransferIsOpenUntilItIsDoneOrDropped) {
+  const TransferRecord intent = Transfer("intent");
+  const TransferRecord prepared = Transfer("prepared", /*move=*/false);
+  const TransferRecord dropped = Transfer("dropped");
+  TransferRecord done = Transfer("done");
+  for (const TransferRecord& record : {intent, prepared, dropped, done}) {
+    Must(ledger_->RecordIntents({record}));
+  }
+  Must(ledger_->RecordPrepared({prepared.id}));
+  Must(ledger_->RecordDropped(dropped.id));
+  done.state = TransferState::kDone;
+  Must(ledger_->RecordProgress({done}));
+  Reopen();
+  const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  ASSERT_EQ(open.size(), 2U);
+  EXPECT_EQ(open[0].id, intent.id);
+  EXPECT_EQ(open[0].state, TransferState::kIntent);
+  EXPECT_TRUE(open[0].move);
+  EXPECT_EQ(open[0].source, intent.source);
+  EXPECT_EQ(open[0].source_listing, intent.source_listing);
+  EXPECT_EQ(open[0].content, intent.content);
+  EXPECT_EQ(open[0].name, intent.name);
+  EXPECT_EQ(open[0].listing, 0U);
+  EXPECT_EQ(open[0].ticket, std::nullopt);
+  EXPECT_EQ(open[1].id, prepared.id);
+  EXPECT_EQ(open[1].state, TransferState::kPrepared);
+  EXPECT_FALSE(open[1].move);
+}
+
+TEST_F(LedgerTest, OwningIsOneStep) {
+  TransferRecord record = Transfer("book");
+  Must(ledger_->RecordIntents({record}));
+  Must(ledger_->RecordPrepared({record.id}));
+  record.ticket = Released(9, record.content).ticket;
+  ListingRecord listing = Listing("book");
+  listing.unsettled = true;
+  const uint64_t number = Must(ledger_->RecordOwned({{&record, &listing}})).at(0);
+  Reopen();
+  ASSERT_THAT(Present(), ElementsAre(number));
+  std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].state, TransferState::kOwned);
+  EXPECT_EQ(open[0].listing, number);
+  EXPECT_EQ(open[0].ticket, record.ticket);
+  EXPECT_FALSE(open[0].index_told);
+
+  open[0].index_told = true;
+  Must(ledger_->RecordProgress({open[0]}));
+  Must(ledger_->RenameOwned(record.id, number, Must(BookName::Parse("book (2)"))));
+  Reopen();
+  EXPECT_EQ(Must(ledger_->FindListing(number))->name.value(), "book (2)");
+  EXPECT_EQ(Must(ledger_->FindListing(number))->path, "book (2)");
+  open = Must(ledger_->OpenTransfers());
+  EXPECT_EQ(open[0].name.value(), "book (2)");
+  EXPECT_TRUE(open[0].index_told);
+  EXPECT_FALSE(open[0].confirmed);
+}
+
+TEST_F(LedgerTest, ManyAreRecordedTogether) {
+  std::vector<TransferRecord> records;
+  std::vector<ListingRecord> listings;
+  std::vector<TransferId> ids;
+  for (int i = 0; i < 100; ++i) {
+    records.push_back(Transfer("book" + std::to_string(i), /*move=*/false));
+    listings.push_back(Listing("book" + std::to_string(i)));
+    ids.push_back(records.back().id);
+  }
+  Must(ledger_->RecordIntents(records));
+  Must(ledger_->RecordPrepared(ids));
+  for (const TransferRecord& record : Must(ledger_->OpenTransfers())) {
+    EXPECT_EQ(record.state, TransferState::kPrepared);
+  }
+  std::vector<Ledger::Owned> owned;
+  for (size_t i = 0; i < records.size(); ++i) owned.push_back({&records[i], &listings[i]});
+  const std::vector<uint64_t> numbers = Must(ledger_->RecordOwned(owned));
+  Reopen();
+  EXPECT_EQ(Present(), numbers);
+  std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  ASSERT_EQ(open.size(), 100U);
+  for (size_t i = 0; i < open.size(); ++i) {
+    EXPECT_EQ(open[i].name, records[i].name);
+    EXPECT_EQ(open[i].listing, numbers[i]);
+    EXPECT_EQ(Must(ledger_->FindListing(numbers[i]))->name, records[i].name);
+    open[i].state = TransferState::kDone;
+  }
+  Must(ledger_->RecordProgress(open));
+  EXPECT_TRUE(Must(ledger_->OpenTransfers()).empty());
+}
+
+TEST_F(LedgerTest, ACopyIsOwnedWithoutATicket) {
+  TransferRecord record = Transfer("book");
+  Must(ledger_->RecordIntents({record}));
+  record.move = false;  // the source would not part with it
+  const ListingRecord listing = Listing("book");
+  Must(ledger_->RecordOwned({{&record, &listing}}));
+  const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].ticket, std::nullopt);
+  EXPECT_FALSE(open[0].move);
+  EXPECT_FALSE(open[0].kept);
+}
+
+TEST_F(LedgerTest, ACopyThatTheOwnerKeptIsKnownAsSuch) {
+  TransferRecord record = Transfer("book");
+  Must(ledger_->RecordIntents({record}));
+  Must(ledger_->RecordPrepared({record.id}));
+  EXPECT_FALSE(Must(ledger_->OpenTransfers())[0].kept);
+  record.move = false;
+  record.kept = true;
+  const ListingRecord listing = Listing("book");
+  Must(ledger_->RecordOwned({{&record, &listing}}));
+  Reopen();
+  const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_TRUE(open[0].kept);
+  EXPECT_FALSE(open[0].move);
+  EXPECT_EQ(open[0].ticket, std::nullopt);
+}
+
+// --- What the owner decided ---
+
+TEST_F(LedgerTest, UnsharedPathsAndThePeerIdLast) {
+  EXPECT_EQ(Must(ledger_->LastPeerId()), 0U);
+  Must(ledger_->SetUnshared("a", true));
+  Must(ledger_->SetUnshared("a", true));
+  Must(ledger_->SetUnshared("not utf-8 \xff", true));
+  Must(ledger_->SetUnshared("b", true));
+  Must(ledger_->SetUnshared("b", false));
+  Must(ledger_->SetUnshared("never", false));
+  Must(ledger_->SetLastPeerId(3));
+  Must(ledger_->SetLastPeerId(5));
+  Reopen();
+  EXPECT_THAT(Must(ledger_->UnsharedPaths()), UnorderedElementsAre("a", "not utf-8 \xff"));
+  EXPECT_EQ(Must(ledger_->LastPeerId()), 5U);
+}
+
+// --- A full disk ---
+
+class FullDiskTest : public LedgerTest {
+ protected:
+  void SetUp() override {
+    absl::StatusOr<std::unique_ptr<SmallDisk>> disk = SmallDisk::Mount(4 << 20);
+    if (!disk.ok()) GTEST_SKIP() << disk.status().message();
+    disk_ = *std::move(disk);
+    ReopenThere();
+  }
+  void TearDown() override {
+    ledger_.reset();
+    folder_.reset();
+  }
+  void ReopenThere() {
+    ledger_.reset();
+    folder_.reset();
+    folder_ = Must(SharedFolder::Open(disk_->path()));
+    ledger_ = Must(Ledger::Open(folder_.get(), &clock_));
+  }
+
+  std::unique_ptr<SmallDisk> disk_;
+};
+
+TEST_F(FullDiskTest, TheReserveLetsTheLedgerGoOn) {
+  const uint64_t number = Add(Listing("a"));
+  disk_->Fill();
+  // Enough for the moves that are under way, though not one block was free.
+  std::vector<ReleaseRecord> released = {Released(number, Listing("a").content)};
+  Must(ledger_->RecordReleases(released));
+  EXPECT_FALSE(folder_->FreeReserve()) << "it should be gone by now";
+  for (int i = 0; i < 20; ++i) Must(ledger_->RecordIntents({Transfer("b")}));
+  Must(ledger_->RecordReleaseStates({released[0].item.transfer_id}, ReleaseState::kGone));
+}
+
+TEST_F(FullDiskTest, WithoutTheReserveNothingIsHalfDone) {
+  const uint64_t kept = Add(Listing("kept"));
+  folder_->FreeReserve();
+  disk_->Fill();
+  // A batch too large for what is left in the blocks that the database has already.
+  const std::string long_name(250, 'n');
+  std::vector<ReleaseRecord> batch = {Released(kept, Listing("kept").content)};
+  for (uint64_t i = 0; i < 500; ++i) {
+    batch.push_back(
+        Refused(1000 + i, Listing("x").content, MakeError(Reason::kBookGone, long_name)));
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(ledger_->RecordReleases(batch)));
+  EXPECT_THAT(Present(), ElementsAre(kept));
+  EXPECT_EQ(Must(ledger_->FindRelease(batch[0].item.transfer_id)), std::nullopt);
+
+  // An owned book is a listing and a transfer, or neither.
+  std::vector<uint64_t> owned = {kept};
+  absl::Status full;
+  for (int i = 0; i < 1000 && full.ok(); ++i) {
+    const TransferRecord record = Transfer(long_name);
+    full = ledger_->RecordIntents({record});
+    if (!full.ok()) break;
+    const ListingRecord listing = Listing(long_name);
+    const absl::StatusOr<std::vector<uint64_t>> number =
+        ledger_->RecordOwned({{&record, &listing}});
+    full = number.status();
+    if (number.ok()) owned.push_back(number->at(0));
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  const auto audit = [&] {
+    EXPECT_EQ(Present(), owned);
+    size_t transfers = 1;  // kept had none
+    for (const TransferRecord& record : Must(ledger_->OpenTransfers())) {
+      if (record.state == TransferState::kOwned) ++transfers;
+    }
+    EXPECT_EQ(transfers, owned.size());
+  };
+  audit();
+  disk_->MakeRoom();
+  owned.push_back(Add(Listing("after")));
+  ReopenThere();
+  EXPECT_EQ(Present(), owned);
+}
+
+TEST_F(FullDiskTest, ALedgerOpensOnAFullDisk) {
+  const uint64_t number = Add(Listing("a"));
+  ledger_.reset();
+  folder_.reset();
+  disk_->Fill();
+  ReopenThere();
+  EXPECT_THAT(Present(), ElementsAre(number));
+}
+
+TEST_F(FullDiskTest, AfterACrashALedgerOpensOnAFullDisk) {
+  // As after SIGKILL: what was committed stands in the log, not yet in the database.
+  TempFolder aside;
+  const uint64_t number = Add(Listing("a"));
+  const std::string db = ReadFileAt(folder_->StatePath("ledger.db"));
+  const std::string wal = ReadFileAt(folder_->StatePath("ledger.db-wal"));
+  ledger_.reset();
+  folder_.reset();
+  WriteFileAt(disk_->path() + "/.arkshare/ledger.db", db);
+  WriteFileAt(disk_->path() + "/.arkshare/ledger.db-wal", wal);
+  disk_->Fill();
+  ReopenThere();
+  EXPECT_THAT(Present(), ElementsAre(number));
+}
+
+TEST_F(FullDiskTest, TheReserveIsThereAgainForTheNextTime) {
+  Add(Listing("a"));
+  disk_->Fill();
+  Must(ledger_->SetLastPeerId(1));
+  while (folder_->FreeReserve()) FAIL() << "the reserve was not needed";
+  disk_->MakeRoom();
+  Must(ledger_->SetLastPeerId(2));
+  disk_->Fill();
+  EXPECT_TRUE(folder_->FreeReserve());
+}
+
+}  // namespace
+}  // namespace arkshare

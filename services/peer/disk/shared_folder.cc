@@ -1,0 +1,224 @@
+#include "services/peer/disk/shared_folder.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "lib/core/bytes.h"
+#include "services/peer/disk/beneath.h"
+
+namespace arkshare {
+namespace {
+
+constexpr char kStateFolder[] = ".arkshare";
+constexpr uint64_t kReserveBytes = 1024 * 1024;
+
+bool IsNetworkFileSystem(int fd) {
+  struct statfs fs;
+  if (::fstatfs(fd, &fs) != 0) return false;
+  switch (static_cast<uint32_t>(fs.f_type)) {
+    case 0x6969:      // NFS
+    case 0x517B:      // SMB
+    case 0xFF534D42:  // CIFS
+    case 0xFE534D42:  // SMB2
+    case 0x5346414F:  // AFS
+    case 0x00C36400:  // Ceph
+    case 0x01021997:  // 9P
+      return true;
+    default:
+      return false;
+  }
+}
+
+absl::StatusOr<UniqueFd> MakeFolder(int dir, const char* name) {
+  if (::mkdirat(dir, name, 0700) != 0 && errno != EEXIST) return ErrnoStatus(errno, name);
+  UniqueFd fd(::openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, name);
+  return fd;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::string& path) {
+  auto folder = std::unique_ptr<SharedFolder>(new SharedFolder());
+  char* real = ::realpath(path.c_str(), nullptr);
+  if (real == nullptr) {
+    absl::Status status = ErrnoStatus(errno, path);
+    return absl::Status(status.code(), absl::StrCat("the shared folder ", path,
+                                                    " cannot be used: ", status.message(),
+                                                    "; create it or give another with --share"));
+  }
+  folder->path_ = real;
+  std::free(real);
+  folder->root_ = UniqueFd(::open(folder->path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder->root_.valid()) {
+    absl::Status status = ErrnoStatus(errno, path);
+    return absl::Status(status.code(), absl::StrCat("the shared folder ", path,
+                                                    " cannot be read: ", status.message(),
+                                                    "; it must be a folder that you may read"));
+  }
+  if (IsNetworkFileSystem(folder->root_.get())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the shared folder ", path,
+                     " is on a network file system, which cannot promise that a book that was "
+                     "written is kept; give a folder on a local disk with --share"));
+  }
+  struct stat st;
+  if (::fstat(folder->root_.get(), &st) != 0) return ErrnoStatus(errno, path);
+  folder->device_ = st.st_dev;
+
+  absl::StatusOr<UniqueFd> state = MakeFolder(folder->root_.get(), kStateFolder);
+  if (!state.ok()) {
+    return absl::Status(state.status().code(),
+                        absl::StrCat("cannot keep state in ", path, "/", kStateFolder, ": ",
+                                     state.status().message(),
+                                     "; the peer must be allowed to write to its shared folder"));
+  }
+  folder->state_ = *std::move(state);
+  folder->lock_ = UniqueFd(
+      ::openat(folder->state_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!folder->lock_.valid()) return ErrnoStatus(errno, "lock");
+  if (::flock(folder->lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::AlreadyExistsError(absl::StrCat("another peer already shares ", path,
+                                                 "; stop it, or give another folder with --share"));
+  }
+  absl::StatusOr<UniqueFd> staging = MakeFolder(folder->state_.get(), "staging");
+  if (!staging.ok()) return staging.status();
+  folder->staging_ = *std::move(staging);
+  absl::StatusOr<UniqueFd> released = MakeFolder(folder->state_.get(), "released");
+  if (!released.ok()) return released.status();
+  folder->released_ = *std::move(released);
+  SyncOrDie(folder->state_.get(), kStateFolder);
+  SyncOrDie(folder->root_.get(), "shared folder");
+  folder->RestoreReserve();
+  return folder;
+}
+
+std::string SharedFolder::StatePath(absl::string_view file) const {
+  return absl::StrCat(path_, "/", kStateFolder, "/", file);
+}
+
+absl::StatusOr<PrivateKey> SharedFolder::LoadOrCreateKey() const {
+  UniqueFd fd(::openat(state_.get(), "key", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd.valid()) {
+    std::string seed(32, '\0');
+    absl::StatusOr<FileStat> stat = StatFd(fd.get());
+    if (!stat.ok() || stat->identity.size != seed.size() ||
+        !ReadFully(fd.get(), 0, reinterpret_cast<uint8_t*>(seed.data()), seed.size()).ok()) {
+      return absl::DataLossError(
+          absl::StrCat(StatePath("key"),
+                       " is not a key of 32 bytes; restore it from a backup, "
+                       "or remove it to begin as a new peer"));
+    }
+    return PrivateKey::FromSeed(seed);
+  }
+  if (errno != ENOENT) return ErrnoStatus(errno, "key");
+  const PrivateKey key = PrivateKey::Generate();
+  const std::string seed = key.seed();
+  UniqueFd out(::openat(state_.get(), "key.new",
+                        O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!out.valid()) return ErrnoStatus(errno, "key.new");
+  if (absl::Status s = WriteFully(out.get(), 0, AsBytes(seed).data(), seed.size()); !s.ok()) {
+    return s;
+  }
+  // fsync before rename: the name "key" implies a whole, durable key.
+  SyncOrDie(out.get(), "key");
+  if (::renameat(state_.get(), "key.new", state_.get(), "key") != 0)
+    return ErrnoStatus(errno, "key");
+  SyncOrDie(state_.get(), kStateFolder);
+  return key;
+}
+
+absl::StatusOr<SharedFolder::Place> SharedFolder::OpenParent(const std::string& path,
+                                                             bool create) const {
+  Place place;
+  const size_t slash = path.rfind('/');
+  place.leaf = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (place.leaf.empty() || place.leaf == "." || place.leaf == ".." ||
+      path.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": no name of something in the folder"));
+  }
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash);
+  if (create && slash != std::string::npos) {
+    std::string made;
+    for (absl::string_view part : absl::StrSplit(parent, '/')) {
+      absl::StatusOr<UniqueFd> above =
+          OpenBeneath(root_.get(), made.empty() ? "." : made, O_RDONLY | O_DIRECTORY);
+      if (!above.ok()) return above.status();
+      if (::mkdirat(above->get(), std::string(part).c_str(), 0777) == 0) {
+        SyncOrDie(above->get(), "folder");
+      } else if (errno != EEXIST) {
+        return ErrnoStatus(errno, parent);
+      }
+      absl::StrAppend(&made, made.empty() ? "" : "/", part);
+    }
+  }
+  absl::StatusOr<UniqueFd> folder = OpenBeneath(root_.get(), parent, O_RDONLY | O_DIRECTORY);
+  if (!folder.ok()) return folder.status();
+  place.folder = *std::move(folder);
+  return place;
+}
+
+absl::StatusOr<FileStat> SharedFolder::Stat(const std::string& path) const {
+  absl::StatusOr<Place> place = OpenParent(path, /*create=*/false);
+  if (!place.ok()) return place.status();
+  struct stat st;
+  if (::fstatat(place->folder.get(), place->leaf.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  FileStat out = FromStat(st);
+  if (st.st_dev != device_) out.kind = FileKind::kOtherFileSystem;
+  return out;
+}
+
+absl::StatusOr<SharedFolder::OpenedFile> SharedFolder::OpenFile(const std::string& path) const {
+  // O_NONBLOCK: opening a FIFO that somebody put there must not hang.
+  absl::StatusOr<UniqueFd> fd = OpenBeneath(root_.get(), path, O_RDONLY | O_NONBLOCK);
+  if (!fd.ok()) return fd.status();
+  absl::StatusOr<FileStat> stat = StatFd(fd->get());
+  if (!stat.ok()) return stat.status();
+  if (stat->kind != FileKind::kRegular) return absl::InvalidArgumentError("not a regular file");
+  return OpenedFile{*std::move(fd), *stat};
+}
+
+absl::StatusOr<UniqueFd> SharedFolder::OpenFolder(const std::string& path) const {
+  return OpenBeneath(root_.get(), path.empty() ? "." : path, O_RDONLY | O_DIRECTORY);
+}
+
+void SharedFolder::Walk(
+    const std::function<void(const std::string&, const FileStat&)>& visit) const {
+  std::vector<std::string> folders = {""};
+  while (!folders.empty()) {
+    const std::string folder = std::move(folders.back());
+    folders.pop_back();
+    absl::StatusOr<UniqueFd> fd = OpenFolder(folder);
+    if (!fd.ok()) continue;
+    for (const std::string& name : ListNames(fd->get())) {
+      struct stat st;
+      if (::fstatat(fd->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      FileStat stat = FromStat(st);
+      if (st.st_dev != device_) stat.kind = FileKind::kOtherFileSystem;
+      const std::string path = folder.empty() ? name : absl::StrCat(folder, "/", name);
+      visit(path, stat);
+      if (stat.kind == FileKind::kFolder) folders.push_back(path);
+    }
+  }
+}
+
+bool SharedFolder::FreeReserve() const { return ::unlinkat(state_.get(), "reserve", 0) == 0; }
+
+bool SharedFolder::RestoreReserve() const {
+  UniqueFd fd(::openat(state_.get(), "reserve", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  // Does nothing to what is there already, and completes what a crash left half made.
+  if (fd.valid() && ::fallocate(fd.get(), 0, 0, kReserveBytes) == 0) return true;
+  FreeReserve();
+  return false;
+}
+
+}  // namespace arkshare

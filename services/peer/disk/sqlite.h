@@ -1,0 +1,85 @@
+// A thin, owning door to SQLite. One connection belongs to one class, which serialises its use.
+#ifndef ARKSHARE_SERVICES_PEER_DISK_SQLITE_H_
+#define ARKSHARE_SERVICES_PEER_DISK_SQLITE_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace arkshare {
+
+class SqlDatabase;
+
+// One prepared statement. Bind, Step until it returns false, Reset happens by itself at the end.
+// The database keeps it prepared for the next one with the same text: preparing costs more than
+// most statements do.
+class SqlStatement {
+ public:
+  // `db` must outlive it.
+  SqlStatement(SqlDatabase* db, absl::string_view sql);
+  ~SqlStatement();
+  SqlStatement(const SqlStatement&) = delete;
+  SqlStatement& operator=(const SqlStatement&) = delete;
+
+  // Parameters count from 1, in order of the calls.
+  SqlStatement& Bind(int64_t value);
+  SqlStatement& BindText(absl::string_view text);
+  SqlStatement& BindBlob(absl::string_view bytes);
+
+  // True: a row is there. False: done. ResourceExhausted when the disk is full, DataLoss when the
+  // file is damaged, Internal otherwise.
+  absl::StatusOr<bool> Step();
+  // For statements without rows. Afterwards it is as new, to be bound and run again.
+  absl::Status Run();
+
+  int64_t Int(int column) const;
+  std::string Bytes(int column) const;
+
+ private:
+  void Reset();
+
+  SqlDatabase* const db_;
+  sqlite3_stmt* statement_ = nullptr;
+  int next_parameter_ = 1;
+};
+
+class SqlDatabase {
+ public:
+  // Opens or creates `path`. `durable`: WAL with synchronous=FULL, so that a commit that returned
+  // survives a power cut; otherwise synchronous=OFF.
+  static absl::StatusOr<std::unique_ptr<SqlDatabase>> Open(const std::string& path, bool durable);
+  ~SqlDatabase();
+
+  // Statements without parameters and rows.
+  absl::Status Execute(const char* sql);
+  sqlite3* handle() { return db_; }
+
+  // Runs `body` between BEGIN IMMEDIATE and COMMIT; rolls back and returns its error when it fails.
+  template <typename Body>
+  absl::Status Transaction(Body body) {
+    if (absl::Status s = Execute("BEGIN IMMEDIATE"); !s.ok()) return s;
+    absl::Status status = body();
+    if (status.ok()) status = Execute("COMMIT");
+    if (!status.ok()) Execute("ROLLBACK").IgnoreError();
+    return status;
+  }
+
+ private:
+  friend class SqlStatement;
+  explicit SqlDatabase(sqlite3* db) : db_(db) {}
+
+  sqlite3* db_;
+  // By their text, those that nobody uses at the moment.
+  std::map<std::string, sqlite3_stmt*, std::less<>> prepared_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_DISK_SQLITE_H_

@@ -1,0 +1,39 @@
+#include "services/peer/fetch/holder_rank.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/core/limits.h"
+
+namespace arkshare {
+namespace {
+
+// Of somebody nobody knows anything of: a gigabit, so that the round trip decides between
+// strangers.
+constexpr double kFirstGuess = 125e6;
+// Slower than any line: keeps the quotient finite when a holder stood still.
+constexpr double kLeastGoodput = 1;
+
+}  // namespace
+
+absl::Duration ExpectedTime(const BookHolder& holder, uint64_t bytes, double assumed) {
+  double goodput = std::max(holder.goodput.value_or(assumed), kLeastGoodput);
+  if (holder.upload_limit > 0) {
+    goodput = std::min(goodput, static_cast<double>(holder.upload_limit));
+  }
+  const absl::Duration sending = absl::Seconds(static_cast<double>(bytes) / goodput);
+  const bool waits = holder.free_slots == 0 && (bytes > kMaxSmallRangeBytes || bytes == 0);
+  return holder.round_trip + sending +
+         (waits ? std::max(sending, kSlotWait) : absl::ZeroDuration());
+}
+
+void RankHolders(std::vector<BookHolder>& holders, uint64_t bytes) {
+  std::optional<double> best;
+  for (const BookHolder& holder : holders) best = std::max(best, holder.goodput);
+  const double assumed = best.value_or(kFirstGuess);
+  std::stable_sort(holders.begin(), holders.end(), [&](const BookHolder& a, const BookHolder& b) {
+    return ExpectedTime(a, bytes, assumed) < ExpectedTime(b, bytes, assumed);
+  });
+}
+
+}  // namespace arkshare

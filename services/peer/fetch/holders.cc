@@ -1,0 +1,197 @@
+#include "services/peer/fetch/holders.h"
+
+#include <algorithm>
+#include <list>
+
+#include "lib/core/clock.h"
+#include "lib/core/log.h"
+#include "lib/core/ticket.h"
+#include "lib/rpc/channel.h"
+
+namespace arkshare {
+namespace {
+
+// Idle channels cost little, but peers come and go for ever.
+constexpr size_t kMostChannels = 256;
+constexpr size_t kMostRemembered = 1024;
+// What is older is no longer true, or was bad luck.
+constexpr absl::Duration kForgetAfter = absl::Minutes(10);
+// What a new measurement weighs against all before it. Goodput changes with every other download
+// that runs; of the round trip RFC 6298 is as careful.
+constexpr double kGoodputWeight = 0.3;
+constexpr double kRoundTripWeight = 0.125;
+// A run that is shorter than both is dominated by its first round trip.
+constexpr uint64_t kFewBytes = 256 * 1024;
+constexpr absl::Duration kShortTime = absl::Seconds(1);
+constexpr absl::Duration kProofLasts = absl::Seconds(1);
+// Under a limit: enough for it on a line that holds half as much at a time.
+constexpr int kSlowReadAhead = 256 * 1024;
+constexpr absl::Duration kUnknownRoundTrip = absl::Milliseconds(100);
+
+}  // namespace
+
+std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address,
+                                                     uint64_t bytes_per_second) {
+  MutexLock lock(&mutex_);
+  Known& known = KnownAt(address);
+  if (bytes_per_second == 0) return known.stub;
+  const auto experience = experience_.find(known.key);
+  const absl::Duration round_trip = experience == experience_.end()
+                                        ? kUnknownRoundTrip
+                                        : experience->second.round_trip.value_or(kUnknownRoundTrip);
+  const double on_the_way =
+      static_cast<double>(bytes_per_second) * absl::ToDoubleSeconds(round_trip);
+  if (on_the_way > kSlowReadAhead / 2) return known.stub;
+  if (known.slow_stub == nullptr) {
+    known.slow_stub = v1::FileService::NewStub(MakeChannel(address, credentials_, kSlowReadAhead));
+  }
+  return known.slow_stub;
+}
+
+Holders::Known& Holders::KnownAt(const std::string& address) {
+  const auto found = known_.find(address);
+  if (found != known_.end()) return found->second;
+  if (known_.size() >= kMostChannels) known_.erase(known_.begin());
+  Known& known = known_[address];
+  known.channel = MakeChannel(address, credentials_);
+  known.stub = v1::FileService::NewStub(known.channel);
+  return known;
+}
+
+bool Holders::ProvenLately(const BookHolder& holder) {
+  MutexLock lock(&mutex_);
+  const auto found = known_.find(holder.address);
+  if (found == known_.end()) return false;
+  const Known& known = found->second;
+  return known.key == holder.key && clock_->Monotonic() - known.proven <= kProofLasts &&
+         known.channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
+}
+
+void Holders::NoteProven(const BookHolder& holder) {
+  MutexLock lock(&mutex_);
+  Known& known = KnownAt(holder.address);
+  known.key = holder.key;
+  known.proven = clock_->Monotonic();
+}
+
+Holders::Experience& Holders::Remember(const PublicKey& key) {
+  const auto known = experience_.find(key);
+  if (known != experience_.end()) return known->second;
+  if (experience_.size() >= kMostRemembered) {
+    const auto last = [](const Experience& e) { return std::max(e.round_trip_at, e.goodput_at); };
+    experience_.erase(std::min_element(
+        experience_.begin(), experience_.end(),
+        [&](const auto& a, const auto& b) { return last(a.second) < last(b.second); }));
+  }
+  return experience_[key];
+}
+
+void Holders::NoteGoodput(const PublicKey& key, uint64_t bytes, absl::Duration time) {
+  if (time <= absl::ZeroDuration() || (bytes < kFewBytes && time < kShortTime)) return;
+  const double goodput = static_cast<double>(bytes) / absl::ToDoubleSeconds(time);
+  const absl::Time now = clock_->Monotonic();
+  MutexLock lock(&mutex_);
+  Experience& experience = Remember(key);
+  const bool fresh = experience.goodput && now - experience.goodput_at < kForgetAfter;
+  experience.goodput =
+      fresh ? *experience.goodput * (1 - kGoodputWeight) + goodput * kGoodputWeight : goodput;
+  experience.goodput_at = now;
+}
+
+void Holders::NoteRoundTrip(const PublicKey& key, absl::Duration round_trip) {
+  const absl::Time now = clock_->Monotonic();
+  MutexLock lock(&mutex_);
+  Experience& experience = Remember(key);
+  const bool fresh = experience.round_trip && now - experience.round_trip_at < kForgetAfter;
+  // A shorter one is nearer to the truth: the first one on a connection makes the connection, and
+  // what a busy machine adds is never negative.
+  experience.round_trip =
+      !fresh || round_trip < *experience.round_trip
+          ? round_trip
+          : *experience.round_trip * (1 - kRoundTripWeight) + round_trip * kRoundTripWeight;
+  experience.round_trip_at = now;
+}
+
+void Holders::Fill(BookHolder& holder) {
+  const absl::Time now = clock_->Monotonic();
+  MutexLock lock(&mutex_);
+  const auto known = experience_.find(holder.key);
+  if (known == experience_.end()) return;
+  const Experience& experience = known->second;
+  if (experience.round_trip && now - experience.round_trip_at < kForgetAfter) {
+    holder.round_trip = *experience.round_trip;
+  }
+  if (experience.goodput && now - experience.goodput_at < kForgetAfter) {
+    holder.goodput = experience.goodput;
+  }
+}
+
+std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl::Duration timeout,
+                                           uint64_t bytes) {
+  KeepCallbackQueue();
+  struct Call {
+    BookHolder* holder;
+    std::shared_ptr<v1::FileService::Stub> stub;
+    grpc::ClientContext context;
+    v1::PingRequest request;
+    v1::PingResponse response;
+    absl::Time begin;
+    bool proven = false;
+  };
+  Mutex mutex;
+  CondVar done;
+  size_t left = 0;
+  std::list<Call> calls;
+  std::vector<BookHolder> reachable;
+  for (BookHolder& holder : holders) {
+    if (ProvenLately(holder)) {
+      Fill(holder);
+      reachable.push_back(holder);
+      continue;
+    }
+    Call& call = calls.emplace_back();
+    call.holder = &holder;
+    call.stub = Stub(holder.address);
+    call.request.set_nonce(RandomBytes(16));
+    SetTimeout(call.context, timeout);
+    call.begin = Clock::Real()->Monotonic();
+    {
+      MutexLock lock(&mutex);
+      ++left;
+    }
+    call.stub->async()->Ping(&call.context, &call.request, &call.response,
+                             [&call, &mutex, &done, &left](const grpc::Status& status) {
+                               MutexLock lock(&mutex);
+                               const absl::Duration took = Clock::Real()->Monotonic() - call.begin;
+                               const v1::PingResponse& pong = call.response;
+                               const bool proven =
+                                   status.ok() && pong.nonce() == call.request.nonce() &&
+                                   call.holder->key.Verify(
+                                       PingSignedBytes(pong.nonce(), pong.boot_id(), ""),
+                                       pong.signature());
+                               call.proven = proven;
+                               call.holder->round_trip = took;
+                               --left;
+                               done.NotifyAll();
+                             });
+  }
+  {
+    MutexLock lock(&mutex);
+    while (left > 0) done.Wait(&mutex);
+  }
+  for (Call& call : calls) {
+    if (call.proven) {
+      NoteRoundTrip(call.holder->key, call.holder->round_trip);
+      NoteProven(*call.holder);
+      Fill(*call.holder);
+      reachable.push_back(*call.holder);
+    } else {
+      LogInfo("holder_unreachable",
+              {{"peer", call.holder->peer_id}, {"address", call.holder->address}});
+    }
+  }
+  RankHolders(reachable, bytes);
+  return reachable;
+}
+
+}  // namespace arkshare

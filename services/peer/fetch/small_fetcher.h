@@ -1,0 +1,59 @@
+// Gets many small books from one peer in one stream, verified.
+#ifndef ARKSHARE_SERVICES_PEER_FETCH_SMALL_FETCHER_H_
+#define ARKSHARE_SERVICES_PEER_FETCH_SMALL_FETCHER_H_
+
+#include <absl/status/status.h>
+#include <absl/types/span.h>
+#include <grpcpp/client_context.h>
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "lib/core/content_id.h"
+#include "lib/core/limits.h"
+#include "lib/core/mutex.h"
+#include "lib/core/rate_limiter.h"
+#include "lib/rpc/idle_watchdog.h"
+#include "services/peer/fetch/fetcher.h"
+#include "services/peer/fetch/holders.h"
+
+namespace arkshare {
+
+// A short cut beside Fetcher: no other holder is asked and nothing is tried again, so whoever uses
+// it fetches what did not come the long way. Thread-safe: several fetches may run at a time.
+class SmallFetcher {
+ public:
+  // All must outlive it.
+  SmallFetcher(Holders* holders, RateLimiter* download_limiter, IdleWatchdog* watchdog)
+      : holders_(holders), limiter_(download_limiter), watchdog_(watchdog) {}
+
+  struct Job {
+    std::string address;
+    absl::Span<const ContentId> contents;  // 1 to kMaxItems, each of at most kMaxSmallBookBytes
+    // Told, without locks, about every book that came whole and verified, once each; false: no more
+    // of them.
+    std::function<bool(size_t index, const std::string& bytes)> on_book;
+    std::function<void(const QueuePlace& place)> on_queued;
+  };
+  // OK when the stream came to its end, though some books may not have come. Otherwise why it
+  // ended before.
+  absl::Status Fetch(const Job& job);
+
+  // Ends all fetches; later ones end at once.
+  void Stop();
+
+ private:
+  bool Pace(uint64_t bytes, IdleWatchdog::Watch& watch);
+
+  Holders* const holders_;
+  RateLimiter* const limiter_;
+  IdleWatchdog* const watchdog_;
+  Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<grpc::ClientContext*> running_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_FETCH_SMALL_FETCHER_H_

@@ -1,0 +1,532 @@
+#include "services/peer/library/folder_scanner.h"
+
+#include <absl/functional/function_ref.h>
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "services/peer/testing/fakes.h"
+
+namespace arkshare {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// How long a change may take at most; only a failing test waits for it.
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+// While it lives, this process is not root, whom no permission stops, and owns the folder.
+class NotRoot {
+ public:
+  explicit NotRoot(const std::string& folder) : root_(::geteuid() == 0) {
+    if (!root_) return;
+    EXPECT_EQ(::chown(folder.c_str(), kNobody, kNobody), 0);
+    EXPECT_EQ(::seteuid(kNobody), 0);
+  }
+  ~NotRoot() {
+    if (!root_) return;
+    EXPECT_EQ(::seteuid(0), 0);
+  }
+  NotRoot(const NotRoot&) = delete;
+  NotRoot& operator=(const NotRoot&) = delete;
+
+ private:
+  static constexpr uid_t kNobody = 65534;
+  const bool root_;
+};
+
+class FolderScannerTest : public testing::Test {
+ protected:
+  ~FolderScannerTest() override { Stop(); }
+
+  void Start(Library::Options options = {}) {
+    disk_ = std::make_unique<PeerDisk>(temp_.path(), options);
+    Must(disk_->handover->Recover());
+    Must(library().Load());
+    Must(disk_->scanner->Start());
+  }
+  void Stop() {
+    if (disk_) disk_->scanner->Stop();
+    disk_.reset();
+  }
+  Library& library() { return *disk_->library; }
+
+  // Waits, change by change, until it is so.
+  [[nodiscard]] bool Await(absl::FunctionRef<bool()> so) {
+    while (!so()) {
+      if (library().NextChanges(kPatience, 100).empty()) return so();
+    }
+    return true;
+  }
+  [[nodiscard]] bool AwaitBook(const std::string& path, const FakeBook& book) {
+    return Await([&] {
+      const std::optional<Book> found = library().FindPath(path);
+      return found && found->record.content == book.id;
+    });
+  }
+  [[nodiscard]] bool AwaitGone(const std::string& path) {
+    return Await([&] { return !library().FindPath(path).has_value(); });
+  }
+  // Everything that happened in the folder so far has been looked at when this book is listed: it
+  // comes last into a queue in order of time, a second of quiet included.
+  [[nodiscard]] bool AwaitAllSeen() {
+    const std::string name = absl::StrCat("marker ", ++markers_);
+    const UniqueFd fd(::open((temp_ / name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    return Await(
+        [&] { return library().FindPath(name).has_value(); });  // still open: no CLOSE_WRITE
+  }
+  std::vector<std::string> Books() {
+    std::vector<std::string> paths;
+    for (const LibraryItem& item : library().Items("", 1000)) {
+      if (item.book) paths.push_back(item.path);
+    }
+    return paths;
+  }
+  std::string WhyUnshared(const std::string& path) {
+    const std::optional<LibraryItem> item = library().FindUnlisted(path);
+    return item ? item->unshared_reason : "(not there)";
+  }
+  // A content that nobody hashes to, under the identity of a file: who names it has asked the
+  // cache.
+  FakeBook PlantInCache(const std::string& path) {
+    const FakeBook planted = FakeBook::OfSize(17, 4711);
+    const FileStat stat = Must(disk_->folder->Stat(path));
+    FakeBook as_long = planted;
+    as_long.id.size = stat.identity.size;
+    disk_->cache->Remember(stat.identity, as_long.id, {});
+    return as_long;
+  }
+
+  const FakeBook one_ = FakeBook::OfSize(40'000, 1);
+  const FakeBook two_ = FakeBook::OfSize(40'000, 2);
+  int markers_ = 0;
+  TempFolder temp_;
+  std::unique_ptr<PeerDisk> disk_;
+};
+
+// --- What people do by hand ---
+
+TEST_F(FolderScannerTest, AFileIsAddedChangedAndDeleted) {
+  Start();
+  WriteFileAt(temp_ / "book", one_.bytes);
+  ASSERT_TRUE(AwaitBook("book", one_));
+  const uint64_t number = library().FindPath("book")->record.number;
+  WriteFileAt(temp_ / "book", two_.bytes);
+  ASSERT_TRUE(AwaitBook("book", two_));
+  EXPECT_GT(library().FindPath("book")->record.number, number);
+  EXPECT_FALSE(library().FindContent(one_.id).has_value());
+  ::unlink((temp_ / "book").c_str());
+  ASSERT_TRUE(AwaitGone("book"));
+  EXPECT_EQ(library().GetTotals().pending, 0U);
+}
+
+TEST_F(FolderScannerTest, AFileIsMovedInAndOut) {
+  TempFolder outside;
+  Start();
+  WriteFileAt(outside / "book", one_.bytes);
+  ASSERT_EQ(::rename((outside / "book").c_str(), (temp_ / "book").c_str()), 0);
+  ASSERT_TRUE(AwaitBook("book", one_));
+  ASSERT_EQ(::rename((temp_ / "book").c_str(), (outside / "book").c_str()), 0);
+  ASSERT_TRUE(AwaitGone("book"));
+}
+
+TEST_F(FolderScannerTest, ARenamedFileIsANewListingAndIsNotHashedAgain) {
+  WriteFileAt(temp_ / "old", one_.bytes);
+  MakeOld(temp_ / "old");
+  Start();
+  ASSERT_TRUE(AwaitBook("old", one_));
+  const uint64_t number = library().FindPath("old")->record.number;
+  const FakeBook planted = PlantInCache("old");
+  ASSERT_EQ(::rename((temp_ / "old").c_str(), (temp_ / "new").c_str()), 0);
+  ASSERT_TRUE(AwaitBook("new", planted));
+  ASSERT_TRUE(AwaitGone("old"));
+  EXPECT_NE(library().FindPath("new")->record.number, number);
+}
+
+TEST_F(FolderScannerTest, AFileIsReplacedByAnother) {
+  Start();
+  WriteFileAt(temp_ / "book", one_.bytes);
+  ASSERT_TRUE(AwaitBook("book", one_));
+  // As editors save.
+  WriteFileAt(temp_ / ".book.new", two_.bytes);
+  ASSERT_EQ(::rename((temp_ / ".book.new").c_str(), (temp_ / "book").c_str()), 0);
+  ASSERT_TRUE(AwaitBook("book", two_));
+  EXPECT_THAT(Books(), ElementsAre("book"));
+}
+
+TEST_F(FolderScannerTest, AnEmptyFileIsABook) {
+  Start();
+  WriteFileAt(temp_ / "empty", "");
+  ASSERT_TRUE(AwaitBook("empty", FakeBook::Of("")));
+}
+
+TEST_F(FolderScannerTest, WhoKeepsAFileOpenIsWaitedForOneSecond) {
+  Start();
+  const UniqueFd fd(::open((temp_ / "book").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::write(fd.get(), one_.bytes.data(), one_.bytes.size()),
+            static_cast<ssize_t>(one_.bytes.size()));
+  ASSERT_TRUE(AwaitBook("book", one_));
+}
+
+TEST_F(FolderScannerTest, AFileThatIsBeingEditedIsNotServedUnderItsOldRoot) {
+  WriteFileAt(temp_ / "book", one_.bytes);
+  MakeOld(temp_ / "book");
+  Start();
+  ASSERT_TRUE(AwaitBook("book", one_));
+  EXPECT_TRUE(library().OpenForServing(one_.id).ok());
+  // Opened, one byte changed, not closed: nobody has told us yet.
+  const UniqueFd fd(::open((temp_ / "book").c_str(), O_RDWR | O_CLOEXEC));
+  std::string bytes = one_.bytes;
+  bytes[20'000] ^= 1;
+  ASSERT_EQ(::pwrite(fd.get(), &bytes[20'000], 1, 20'000), 1);
+  EXPECT_EQ(ReasonOf(library().OpenForServing(one_.id).status()), "BOOK_CHANGED");
+  ASSERT_TRUE(AwaitBook("book", FakeBook::Of(bytes)));
+  EXPECT_EQ(ReasonOf(library().OpenForServing(one_.id).status()), "BOOK_GONE");
+}
+
+// --- Folders ---
+
+TEST_F(FolderScannerTest, AFolderIsMadeAndFilled) {
+  Start();
+  WriteFileAt(temp_ / "a/b/c/book", one_.bytes);
+  ASSERT_TRUE(AwaitBook("a/b/c/book", one_));
+  // It is watched from now on.
+  WriteFileAt(temp_ / "a/b/another", two_.bytes);
+  ASSERT_TRUE(AwaitBook("a/b/another", two_));
+}
+
+TEST_F(FolderScannerTest, AFolderIsRenamed) {
+  WriteFileAt(temp_ / "old/deep/book", one_.bytes);
+  MakeOld(temp_ / "old/deep/book");
+  Start();
+  ASSERT_TRUE(AwaitBook("old/deep/book", one_));
+  ASSERT_EQ(::rename((temp_ / "old").c_str(), (temp_ / "new").c_str()), 0);
+  ASSERT_TRUE(AwaitBook("new/deep/book", one_));
+  ASSERT_TRUE(AwaitGone("old/deep/book"));
+  // Also what happens in it later has its new name.
+  WriteFileAt(temp_ / "new/deep/another", two_.bytes);
+  ASSERT_TRUE(AwaitBook("new/deep/another", two_));
+  ::unlink((temp_ / "new/deep/book").c_str());
+  ASSERT_TRUE(AwaitGone("new/deep/book"));
+  EXPECT_THAT(Books(), ElementsAre("new/deep/another"));
+}
+
+TEST_F(FolderScannerTest, AFolderIsMovedInAndOut) {
+  TempFolder outside;
+  Start();
+  WriteFileAt(outside / "folder/deep/book", one_.bytes);
+  ASSERT_EQ(::rename((outside / "folder").c_str(), (temp_ / "folder").c_str()), 0);
+  ASSERT_TRUE(AwaitBook("folder/deep/book", one_));
+  ASSERT_EQ(::rename((temp_ / "folder").c_str(), (outside / "folder").c_str()), 0);
+  ASSERT_TRUE(AwaitGone("folder/deep/book"));
+  // What happens in it out there is not ours.
+  WriteFileAt(outside / "folder/deep/another", two_.bytes);
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_FALSE(library().FindContent(two_.id).has_value());
+}
+
+TEST_F(FolderScannerTest, AFileTakesTheNameOfAFolder) {
+  WriteFileAt(temp_ / "name/book", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("name/book", one_));
+  ::unlink((temp_ / "name/book").c_str());
+  ASSERT_EQ(::rmdir((temp_ / "name").c_str()), 0);
+  WriteFileAt(temp_ / "name", two_.bytes);
+  ASSERT_TRUE(AwaitBook("name", two_));
+  ASSERT_TRUE(AwaitGone("name/book"));
+}
+
+TEST_F(FolderScannerTest, AFolderTakesTheNameOfABook) {
+  WriteFileAt(temp_ / "name", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("name", one_));
+  Stop();
+  ::unlink((temp_ / "name").c_str());
+  WriteFileAt(temp_ / "name/book", two_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("name/book", two_));
+  EXPECT_THAT(Books(), ElementsAre("name/book"));
+}
+
+TEST_F(FolderScannerTest, ASymlinkTakesThePlaceOfAFolder) {
+  TempFolder outside;
+  WriteFileAt(temp_ / "folder/book", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("folder/book", one_));
+  ASSERT_EQ(::rename((temp_ / "folder").c_str(), (outside / "folder").c_str()), 0);
+  ASSERT_EQ(::symlink((outside / "folder").c_str(), (temp_ / "folder").c_str()), 0);
+  ASSERT_TRUE(AwaitGone("folder/book"));
+  EXPECT_THAT(Books(), IsEmpty());
+}
+
+// --- What cannot be looked at ---
+
+TEST_F(FolderScannerTest, WhatCannotBeLookedAtJustNowStaysListed) {
+  const NotRoot not_root(temp_.path());
+  WriteFileAt(temp_ / "folder/book", one_.bytes);
+  WriteFileAt(temp_ / "folder/unshared", two_.bytes);
+  Start();
+  Must(library().SetUnsharedByOwner("folder/unshared", true));
+  disk_->scanner->Examine("folder/unshared");
+  ASSERT_TRUE(AwaitBook("folder/book", one_));
+  const uint64_t number = library().FindPath("folder/book")->record.number;
+  const auto number_now = [&] {
+    const std::optional<Book> book = library().FindPath("folder/book");
+    return book ? book->record.number : 0;
+  };
+  ASSERT_EQ(::chmod((temp_ / "folder").c_str(), 0), 0);
+  disk_->scanner->Examine("folder/book");
+  EXPECT_EQ(number_now(), number);
+  disk_->scanner->Examine("folder/unshared");
+  EXPECT_THAT(WhyUnshared("folder/unshared"), HasSubstr("Permission denied"));
+  // When everything is looked at, twice: the first time is over for certain then.
+  for (const char* name : {"a/new", "b/new"}) {
+    WriteFileAt(temp_ / name, two_.bytes);
+    ASSERT_TRUE(AwaitBook(name, two_));
+  }
+  EXPECT_EQ(number_now(), number);
+  Stop();
+  Start();
+  EXPECT_EQ(number_now(), number);
+
+  ASSERT_EQ(::chmod((temp_ / "folder").c_str(), 0700), 0);
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_EQ(number_now(), number);
+  disk_->scanner->Examine("folder/unshared");
+  EXPECT_THAT(WhyUnshared("folder/unshared"), HasSubstr("unshared by its owner"));
+  ::unlink((temp_ / "folder/book").c_str());
+  EXPECT_TRUE(AwaitGone("folder/book"));
+  Stop();
+}
+
+TEST_F(FolderScannerTest, WithoutDescriptorsEverythingStaysListed) {
+  Start();
+  WriteFileAt(temp_ / "book", one_.bytes);
+  ASSERT_TRUE(AwaitBook("book", one_));
+  const uint64_t number = library().FindPath("book")->record.number;
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};  // not one more than these three
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  disk_->scanner->Examine("book");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  disk_->scanner->Examine("book");
+  ASSERT_TRUE(library().FindPath("book").has_value());
+  EXPECT_EQ(library().FindPath("book")->record.number, number);
+}
+
+// --- What cannot be shared ---
+
+TEST_F(FolderScannerTest, SaysWhyAFileIsNotShared) {
+  std::string deep;
+  for (int i = 0; i < 6; ++i) deep += std::string(200, 'd') + "/";
+  TempFolder outside;
+  WriteFileAt(outside / "secret", one_.bytes);
+  // Part by part, because the whole path is longer than the system takes at a time.
+  ASSERT_EQ(::chdir(temp_.path().c_str()), 0);
+  for (int i = 0; i < 6; ++i) {
+    const std::string part(200, 'd');
+    ASSERT_EQ(::mkdir(part.c_str(), 0700), 0);
+    ASSERT_EQ(::chdir(part.c_str()), 0);
+  }
+  WriteFileAt("book", one_.bytes);
+  ASSERT_EQ(::chdir("/"), 0);
+  WriteFileAt(temp_ / "line\nbreak", one_.bytes);
+  WriteFileAt(temp_ / "override\u202e", one_.bytes);
+  WriteFileAt(temp_ / "back\\slash", one_.bytes);
+  WriteFileAt(temp_ / "latin\xe9", one_.bytes);
+  WriteFileAt(temp_ / ".hidden", one_.bytes);
+  WriteFileAt(temp_ / ".folder/book", one_.bytes);
+  ASSERT_EQ(::symlink((outside / "secret").c_str(), (temp_ / "link").c_str()), 0);
+  ASSERT_EQ(::symlink(outside.path().c_str(), (temp_ / "folder link").c_str()), 0);
+  ASSERT_EQ(::mkfifo((temp_ / "fifo").c_str(), 0600), 0);
+  WriteFileAt(temp_ / "good", two_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("good", two_));
+  EXPECT_THAT(Books(), ElementsAre("good"));
+  EXPECT_THAT(WhyUnshared(deep + "book"), HasSubstr("1,024"));
+  EXPECT_THAT(WhyUnshared("line\nbreak"), HasSubstr("control"));
+  EXPECT_THAT(WhyUnshared("override\u202e"), HasSubstr("direction of text"));
+  EXPECT_THAT(WhyUnshared("back\\slash"), HasSubstr("backslash"));
+  EXPECT_THAT(WhyUnshared("latin\xe9"), HasSubstr("UTF-8"));
+  EXPECT_THAT(WhyUnshared("link"), HasSubstr("symbolic link"));
+  EXPECT_THAT(WhyUnshared("folder link"), HasSubstr("symbolic link"));
+  EXPECT_THAT(WhyUnshared("fifo"), HasSubstr("not a regular file"));
+  EXPECT_EQ(WhyUnshared(".hidden"), "(not there)");
+  EXPECT_EQ(WhyUnshared(".folder/book"), "(not there)");
+  EXPECT_EQ(WhyUnshared("folder link/secret"), "(not there)");
+  EXPECT_EQ(library().GetTotals().pending, 0U);
+}
+
+TEST_F(FolderScannerTest, NoticesWhatCannotBeSharedWhileItRuns) {
+  Start();
+  WriteFileAt(temp_ / "target", one_.bytes);
+  ASSERT_TRUE(AwaitBook("target", one_));
+  ASSERT_EQ(::symlink("target", (temp_ / "link").c_str()), 0);
+  ASSERT_EQ(::mkfifo((temp_ / "fifo").c_str(), 0600), 0);
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_THAT(WhyUnshared("link"), HasSubstr("symbolic link"));
+  EXPECT_THAT(WhyUnshared("fifo"), HasSubstr("not a regular file"));
+  // A book whose name is taken over by a symlink is a book no more.
+  ASSERT_EQ(::rename((temp_ / "link").c_str(), (temp_ / "target").c_str()), 0);
+  ASSERT_TRUE(AwaitGone("target"));
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_THAT(WhyUnshared("target"), HasSubstr("symbolic link"));
+  EXPECT_EQ(WhyUnshared("link"), "(not there)");
+  ::unlink((temp_ / "fifo").c_str());
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_EQ(WhyUnshared("fifo"), "(not there)");
+}
+
+TEST_F(FolderScannerTest, TwoFilesOfOneName) {
+  WriteFileAt(temp_ / "caf\u00e9", one_.bytes);
+  WriteFileAt(temp_ / "cafe\u0301", two_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitAllSeen());
+  const bool first = library().FindPath("caf\u00e9").has_value();
+  const std::string listed = first ? "caf\u00e9" : "cafe\u0301";
+  const std::string other = first ? "cafe\u0301" : "caf\u00e9";
+  EXPECT_FALSE(library().FindPath(other).has_value());
+  EXPECT_THAT(WhyUnshared(other), HasSubstr("Unicode NFC"));
+  // When the one has gone, the other has its turn, as soon as everything is looked at again.
+  ::unlink((temp_ / listed).c_str());
+  ASSERT_TRUE(AwaitGone(listed));
+  ASSERT_EQ(::mkdir((temp_ / "folder").c_str(), 0700), 0);
+  EXPECT_TRUE(AwaitBook(other, first ? two_ : one_));
+}
+
+TEST_F(FolderScannerTest, WhatTheOwnerUnsharedStaysUnshared) {
+  Start();
+  WriteFileAt(temp_ / "book", one_.bytes);
+  ASSERT_TRUE(AwaitBook("book", one_));
+  Must(library().SetUnsharedByOwner("book", true));
+  disk_->scanner->Examine("book");
+  EXPECT_THAT(WhyUnshared("book"), HasSubstr("unshared by its owner"));
+  Stop();
+  Start();
+  EXPECT_THAT(Books(), IsEmpty());
+  EXPECT_THAT(WhyUnshared("book"), HasSubstr("unshared by its owner"));
+  Must(library().SetUnsharedByOwner("book", false));
+  disk_->scanner->Examine("book");
+  EXPECT_TRUE(library().FindPath("book").has_value());
+}
+
+TEST_F(FolderScannerTest, AFileWithTwoLinksIsOnlyLent) {
+  WriteFileAt(temp_ / "book", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("book", one_));
+  EXPECT_FALSE(library().FindPath("book")->lend_only);
+  ASSERT_EQ(::link((temp_ / "book").c_str(), (temp_ / "same book").c_str()), 0);
+  ASSERT_TRUE(AwaitBook("same book", one_));
+  EXPECT_TRUE(library().FindPath("same book")->lend_only);
+  // The other name is told apart with the next look at everything, which a new folder brings about.
+  WriteFileAt(temp_ / "folder/inside", two_.bytes);
+  ASSERT_TRUE(AwaitBook("folder/inside", two_));
+  EXPECT_TRUE(library().FindPath("book")->lend_only);
+  ::unlink((temp_ / "same book").c_str());
+  ASSERT_TRUE(AwaitGone("same book"));
+  WriteFileAt(temp_ / "another folder/inside", two_.bytes);
+  ASSERT_TRUE(AwaitBook("another folder/inside", two_));
+  EXPECT_FALSE(library().FindPath("book")->lend_only);
+}
+
+// --- Starting again ---
+
+TEST_F(FolderScannerTest, ARestartHashesNothingAgain) {
+  for (int i = 0; i < 5; ++i) WriteFileAt(temp_ / absl::StrCat("sub/", i), one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitAllSeen());
+  ASSERT_EQ(library().GetTotals().books, 6U);
+  std::vector<uint64_t> numbers;
+  for (const LibraryItem& item : library().Items("", 100)) {
+    numbers.push_back(item.book->record.number);
+  }
+  Stop();
+  Start();
+  EXPECT_EQ(library().GetTotals().pending, 0U);
+  std::vector<uint64_t> again;
+  for (const LibraryItem& item : library().Items("", 100))
+    again.push_back(item.book->record.number);
+  EXPECT_EQ(again, numbers);
+  EXPECT_TRUE(library().NextChanges(absl::ZeroDuration(), 100).empty());
+}
+
+TEST_F(FolderScannerTest, WhatTheCacheKnowsIsListedBeforeStartReturns) {
+  WriteFileAt(temp_ / "book", one_.bytes);
+  MakeOld(temp_ / "book");
+  disk_ = std::make_unique<PeerDisk>(temp_.path());
+  const FakeBook planted = PlantInCache("book");
+  Must(library().Load());
+  Must(disk_->scanner->Start());
+  ASSERT_TRUE(library().FindPath("book").has_value());
+  EXPECT_EQ(library().FindPath("book")->record.content, planted.id) << "it was hashed";
+}
+
+TEST_F(FolderScannerTest, SeesWhatHappenedWhileNobodyLooked) {
+  for (const char* name : {"kept", "changed", "deleted", "renamed"}) {
+    WriteFileAt(temp_ / name, FakeBook::OfSize(100, name[0]).bytes);
+  }
+  Start();
+  ASSERT_TRUE(AwaitAllSeen());
+  const uint64_t kept = library().FindPath("kept")->record.number;
+  Stop();
+  ::unlink((temp_ / "marker 1").c_str());
+  WriteFileAt(temp_ / "changed", two_.bytes);
+  ::unlink((temp_ / "deleted").c_str());
+  ASSERT_EQ(::rename((temp_ / "renamed").c_str(), (temp_ / "renamed since").c_str()), 0);
+  WriteFileAt(temp_ / "new", one_.bytes);
+  Start();
+  // Nothing that is no longer true is announced, not even before it is hashed.
+  for (const BookListing& listing : library().StartFeed()) {
+    EXPECT_THAT(listing.name.value(), testing::AnyOf("kept", "renamed since", "changed", "new"));
+    EXPECT_TRUE(listing.name.value() != "changed" || listing.content == two_.id);
+  }
+  ASSERT_TRUE(AwaitBook("changed", two_));
+  ASSERT_TRUE(AwaitBook("new", one_));
+  EXPECT_THAT(Books(), ElementsAre("changed", "kept", "new", "renamed since"));
+  EXPECT_EQ(library().FindPath("kept")->record.number, kept);
+}
+
+TEST_F(FolderScannerTest, AClaimedPathWaitsForItsHolder) {
+  Start();
+  library().ClaimPath("book");
+  WriteFileAt(temp_ / "book", one_.bytes);
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_FALSE(library().FindPath("book").has_value());
+  library().UnclaimPath("book");
+  EXPECT_TRUE(AwaitBook("book", one_));
+}
+
+TEST_F(FolderScannerTest, StopsWithWorkLeft) {
+  for (int i = 0; i < 50; ++i) WriteFileAt(temp_ / absl::StrCat(i), one_.bytes);
+  Start();
+  Stop();
+  Start();
+  EXPECT_TRUE(AwaitAllSeen());
+  EXPECT_EQ(library().GetTotals().books, 51U);
+}
+
+TEST_F(FolderScannerTest, TwoThreadsThatExamineOneFileListItOnce) {
+  WriteFileAt(temp_ / "book", FakeBook::OfSize(3 << 20).bytes);
+  MakeOld(temp_ / "book");
+  disk_ = std::make_unique<PeerDisk>(temp_.path());
+  Must(library().Load());
+  const auto examine = [&] {
+    disk_->scanner->Examine("book");
+    EXPECT_TRUE(library().FindPath("book").has_value()) << "who has examined finds it";
+  };
+  std::thread a(examine);
+  std::thread b(examine);
+  a.join();
+  b.join();
+  EXPECT_EQ(library().NextChanges(absl::ZeroDuration(), 10).size(), 1U);
+}
+
+}  // namespace
+}  // namespace arkshare

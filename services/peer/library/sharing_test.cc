@@ -1,0 +1,106 @@
+#include "services/peer/library/sharing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "services/peer/testing/fakes.h"
+
+namespace arkshare {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// The shared folder is "books"; what else a person has stands beside it.
+class SharingTest : public testing::Test {
+ protected:
+  SharingTest() {
+    WriteFileAt(temp_ / "books/195", "the book");
+    WriteFileAt(temp_ / "books/sub/deep/196", "another");
+    WriteFileAt(temp_ / "books/sub/197", "a third");
+    disk_ = std::make_unique<PeerDisk>(temp_ / "books");
+    Must(library().Load());
+    for (const char* name : {"195", "sub/deep/196", "sub/197"}) disk_->scanner->Examine(name);
+    sharing_ = std::make_unique<Sharing>(disk_->folder.get(), &library(), disk_->scanner.get());
+  }
+
+  Library& library() { return *disk_->library; }
+  // What is listed, and the rest with a "?".
+  std::vector<std::string> Listed() {
+    std::vector<std::string> paths;
+    for (const LibraryItem& item : library().Items("", 1000)) {
+      paths.push_back(item.path + (item.book ? "" : "?"));
+    }
+    return paths;
+  }
+
+  TempFolder temp_;
+  std::unique_ptr<PeerDisk> disk_;
+  std::unique_ptr<Sharing> sharing_;
+};
+
+TEST_F(SharingTest, AFileOrAFolderFromOutsideIsCopied) {
+  WriteFileAt(temp_ / "outside/a", "book a");
+  WriteFileAt(temp_ / "outside/sub/b", "book b");
+  WriteFileAt(temp_ / "outside/.hidden/c", "hidden");
+  const Sharing::Shared shared = Must(sharing_->Share(temp_ / "outside"));
+  EXPECT_EQ(shared.first_name, "outside/a");
+  EXPECT_EQ(shared.file_count, 2U);
+  EXPECT_EQ(Must(sharing_->Share(temp_ / "outside/a")).first_name, "a");
+  EXPECT_THAT(Listed(),
+              ElementsAre("195", "a", "outside/a", "outside/sub/b", "sub/197", "sub/deep/196"));
+  EXPECT_EQ(ReasonOf(sharing_->Share(temp_ / "outside").status()), "NAME_TAKEN");
+}
+
+TEST_F(SharingTest, TheSharedFolderIsNotCopiedIntoItself) {
+  Must(sharing_->Unshare("195"));
+  Must(sharing_->Unshare("sub/197"));
+  ASSERT_THAT(Listed(), ElementsAre("195?", "sub/197?", "sub/deep/196"));
+  const uint64_t number = library().FindPath("sub/deep/196")->record.number;
+  const Sharing::Shared shared = Must(sharing_->Share(temp_ / "books"));
+  EXPECT_EQ(shared.first_name, "195");
+  EXPECT_EQ(shared.file_count, 3U);
+  EXPECT_THAT(Listed(), ElementsAre("195", "sub/197", "sub/deep/196"));
+  EXPECT_EQ(library().FindPath("sub/deep/196")->record.number, number);
+  EXPECT_THAT(NamesIn(temp_ / "books"), ElementsAre("195", "sub"));
+}
+
+TEST_F(SharingTest, AFolderInsideIsSharedWithAllItsFiles) {
+  for (const char* name : {"195", "sub/deep/196", "sub/197"}) Must(sharing_->Unshare(name));
+  const Sharing::Shared shared = Must(sharing_->Share(temp_ / "books/sub"));
+  EXPECT_EQ(shared.first_name, "sub/197");
+  EXPECT_EQ(shared.file_count, 2U);
+  EXPECT_THAT(Listed(), ElementsAre("195?", "sub/197", "sub/deep/196"));
+  Must(sharing_->Share(temp_ / "books/195"));
+  EXPECT_THAT(Listed(), ElementsAre("195", "sub/197", "sub/deep/196"));
+}
+
+TEST_F(SharingTest, OfAFolderAboveOnlyTheRestIsCopied) {
+  WriteFileAt(temp_ / "198", "a fourth");
+  WriteFileAt(temp_ / "books of others/199", "a fifth");
+  const std::string above = temp_.path().substr(temp_.path().rfind('/') + 1);
+  EXPECT_EQ(Must(sharing_->Share(temp_.path())).file_count, 2U);
+  EXPECT_THAT(NamesIn(temp_ / "books"), ElementsAre("195", above, "sub"));
+  EXPECT_THAT(NamesIn(temp_ / "books/" + above), ElementsAre("198", "books of others"));
+}
+
+TEST_F(SharingTest, WhatCannotBeSharedInsideIsSaid) {
+  WriteFileAt(temp_ / "books/sub/line\nbreak", "no book");
+  Must(sharing_->Unshare("sub/197"));
+  const absl::Status status = sharing_->Share(temp_ / "books/sub").status();
+  EXPECT_EQ(ReasonOf(status), "INVALID_FIELD");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("1 of the files in sub cannot"));
+  EXPECT_THAT(Listed(), ElementsAre("195", "sub/197", "sub/deep/196", "sub/line\nbreak?"));
+}
+
+TEST_F(SharingTest, NothingOfThePeersOwnStateIsShared) {
+  const std::vector<std::string> before = Listed();
+  EXPECT_EQ(ReasonOf(sharing_->Share(temp_ / "books/.arkshare").status()), "INVALID_NAME");
+  EXPECT_EQ(ReasonOf(sharing_->Share(temp_ / "books/.arkshare/staging").status()), "INVALID_NAME");
+  WriteFileAt(temp_ / "books/empty/.hidden", "hidden");
+  EXPECT_EQ(ReasonOf(sharing_->Share(temp_ / "books/empty").status()), "FILE_NOT_FOUND");
+  EXPECT_EQ(Listed(), before);
+}
+
+}  // namespace
+}  // namespace arkshare

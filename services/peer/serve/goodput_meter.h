@@ -1,0 +1,30 @@
+// How fast something went lately.
+#ifndef ARKSHARE_SERVICES_PEER_SERVE_GOODPUT_METER_H_
+#define ARKSHARE_SERVICES_PEER_SERVE_GOODPUT_METER_H_
+
+#include <absl/time/time.h>
+
+#include <cstdint>
+
+namespace arkshare {
+
+// Bytes a second, over about the last five seconds: a decaying mean. A pure value: no lock, no
+// clock; times must not go back.
+class GoodputMeter {
+ public:
+  // `bytes` have gone since the last call.
+  void Note(uint64_t bytes, absl::Time now);
+  // 0: not known, because there was nothing to measure for a second yet, or nothing goes.
+  double BytesPerSecond(absl::Time now) const;
+
+ private:
+  double DecayedBytes(absl::Time now) const;
+
+  absl::Time begin_ = absl::InfinitePast();
+  absl::Time last_ = absl::InfinitePast();
+  double bytes_ = 0;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_SERVE_GOODPUT_METER_H_

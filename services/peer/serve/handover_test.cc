@@ -1,0 +1,673 @@
+#include "services/peer/serve/handover.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <map>
+#include <set>
+#include <thread>
+
+#include "services/peer/testing/fakes.h"
+
+namespace arkshare {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+using ListingState = ListingRecord::State;
+using ReleaseState = ReleaseRecord::State;
+
+class HandoverTest : public testing::Test {
+ protected:
+  void SetUp() override { Restart(); }
+
+  void Restart(Library::Options options = {}) {
+    disk_.reset();
+    disk_ = std::make_unique<PeerDisk>(temp_.path(), options);
+    Must(disk_->handover->Recover());
+    Must(disk_->library->Load());
+  }
+  Handover& handover() { return *disk_->handover; }
+
+  absl::StatusOr<MoveTicket> Release(const ReleaseItem& item) {
+    return handover().Release(receiver_, {item})[0];
+  }
+  absl::Status Confirm(const TransferId& id) { return handover().Confirm(receiver_, {id})[0]; }
+  std::string File(const std::string& name) { return ReadFileAt(disk_->PathOf(name)); }
+  // What the owner finds in the folder after a look at all of it.
+  void Scan() {
+    for (const std::string& name : NamesIn(temp_.path())) disk_->scanner->Examine(name);
+  }
+  void Hide(const std::string& path, const SharedFolder::HiddenFile& hidden) {
+    Must(disk_->folder->Hide(path, hidden));
+    disk_->folder->SyncHidden({path});
+  }
+
+  const FakeBook one_ = FakeBook::OfSize(1000, 1);
+  const FakeBook two_ = FakeBook::OfSize(1000, 2);
+  const PublicKey receiver_ = PrivateKey::Generate().public_key();
+  const PublicKey stranger_ = PrivateKey::Generate().public_key();
+  TempFolder temp_;
+  std::unique_ptr<PeerDisk> disk_;
+};
+
+// --- Release ---
+
+TEST_F(HandoverTest, ATicketMeansThatTheBookIsHiddenAndRecorded) {
+  const Book book = disk_->List("sub/book", one_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  const MoveTicket ticket = Must(Release(item));
+  EXPECT_TRUE(TicketVerifier().Verify(ticket).ok());
+  EXPECT_EQ(ticket.body, (TicketBody{item.transfer_id, disk_->key.public_key(), item.listing,
+                                     receiver_, item.content}));
+  EXPECT_FALSE(Exists(disk_->PathOf("sub/book")));
+  EXPECT_THAT(disk_->Hidden(),
+              ElementsAre(absl::StrCat(item.transfer_id.hex(), "-", item.listing)));
+  EXPECT_EQ(ReadFileAt(disk_->folder->StatePath("released/" + disk_->Hidden()[0])), one_.bytes);
+  EXPECT_EQ(Must(disk_->ledger->FindListing(item.listing))->state, ListingState::kReleased);
+  EXPECT_FALSE(disk_->library->Find(book.record.name).has_value());
+  EXPECT_THAT(Must(handover().Limbo()), SizeIs(1));
+  EXPECT_EQ(handover().NameOf(item.listing), "sub/book");
+}
+
+TEST_F(HandoverTest, TheSameTransferGetsTheSameTicketForEver) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  const MoveTicket ticket = Must(Release(item));
+  EXPECT_EQ(Must(Release(item)), ticket);
+  Restart();
+  EXPECT_EQ(Must(Release(item)), ticket);
+  Must(Confirm(item.transfer_id));
+  EXPECT_EQ(Must(Release(item)), ticket);
+  Restart({.policy = SharePolicy::kCopy});  // the policy counted at the first Release
+  EXPECT_EQ(Must(Release(item)), ticket);
+}
+
+TEST_F(HandoverTest, ATransferIsForOneThing) {
+  const Book book = disk_->List("book", one_);
+  const Book other = disk_->List("other", two_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  Must(Release(item));
+  ReleaseItem changed = item;
+  changed.listing = other.record.number;
+  EXPECT_EQ(ReasonOf(Release(changed).status()), "TRANSFER_CONFLICT");
+  changed = item;
+  changed.content = two_.id;
+  EXPECT_EQ(ReasonOf(Release(changed).status()), "TRANSFER_CONFLICT");
+  EXPECT_EQ(ReasonOf(handover().Release(stranger_, {item})[0].status()), "TRANSFER_CONFLICT");
+  EXPECT_EQ(File("other"), two_.bytes);
+  EXPECT_TRUE(Release(item).ok());
+}
+
+TEST_F(HandoverTest, ASecondTransferIsToldWhereTheBookWent) {
+  const Book book = disk_->List("book", one_);
+  Must(Release(PeerDisk::Wish(book)));
+  const ReleaseItem late = PeerDisk::Wish(book);
+  for (int i = 0; i < 2; ++i) {
+    const absl::Status status = handover().Release(stranger_, {late})[0].status();
+    EXPECT_EQ(ReasonOf(status), "BOOK_MOVED");
+    EXPECT_EQ(GetErrorMetadata(status)["moved_to_public_key"], receiver_.hex());
+    Restart();
+  }
+}
+
+// Each refusal once, then again after the cause is gone and the peer was restarted.
+TEST_F(HandoverTest, ARefusalIsFinal) {
+  const Book lent = disk_->List("lent", FakeBook::OfSize(10, 11));
+  const Book edited = disk_->List("edited", FakeBook::OfSize(10, 12));
+  const Book deleted = disk_->List("deleted", FakeBook::OfSize(10, 13));
+  ASSERT_EQ(::link(disk_->PathOf("lent").c_str(), (temp_ / "lent too").c_str()), 0);
+  WriteFileAt(disk_->PathOf("edited"), "something else");
+  ::unlink(disk_->PathOf("deleted").c_str());
+
+  const std::map<std::string, ReleaseItem> wishes = {{"NOT_FOR_TAKING", PeerDisk::Wish(lent)},
+                                                     {"BOOK_CHANGED", PeerDisk::Wish(edited)},
+                                                     {"BOOK_GONE", PeerDisk::Wish(deleted)}};
+  for (const auto& [reason, item] : wishes) {
+    EXPECT_EQ(ReasonOf(Release(item).status()), reason);
+  }
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_EQ(File("lent"), FakeBook::OfSize(10, 11).bytes);
+  EXPECT_EQ(File("edited"), "something else");
+
+  ::unlink((temp_ / "lent too").c_str());
+  ::unlink(disk_->PathOf("edited").c_str());
+  disk_->List("edited", FakeBook::OfSize(10, 12));
+  disk_->List("deleted", FakeBook::OfSize(10, 13));
+  Restart();
+  for (const auto& [reason, item] : wishes) {
+    EXPECT_EQ(ReasonOf(Release(item).status()), reason);
+    EXPECT_EQ(ReasonOf(handover().Release(stranger_, {item})[0].status()), "TRANSFER_CONFLICT");
+  }
+  // Another transfer may have what can be taken now.
+  EXPECT_TRUE(Release(PeerDisk::Wish(lent)).ok());
+}
+
+TEST_F(HandoverTest, ALenderNeverLosesABook) {
+  const Book book = disk_->List("book", one_);
+  Restart({.policy = SharePolicy::kCopy});
+  const ReleaseItem item = PeerDisk::Wish(book);
+  EXPECT_EQ(ReasonOf(Release(item).status()), "NOT_FOR_TAKING");
+  EXPECT_EQ(File("book"), one_.bytes);
+  Restart({.policy = SharePolicy::kMove});
+  EXPECT_EQ(ReasonOf(Release(item).status()), "NOT_FOR_TAKING");
+  EXPECT_TRUE(Release(PeerDisk::Wish(book)).ok());
+}
+
+TEST_F(HandoverTest, AnUnsettledBookMayBeAskedForAgain) {
+  ListingRecord record = disk_->List("book", one_).record;
+  record.unsettled = true;
+  record.number =
+      Must(disk_->ledger->ReplaceListing(record.number, ListingState::kDeleted, record));
+  Restart();
+  const ReleaseItem item = PeerDisk::Wish(*disk_->library->FindPath("book"));
+  const absl::Status status = Release(item).status();
+  EXPECT_EQ(ReasonOf(status), "BOOK_UNSETTLED");
+  EXPECT_TRUE(GetRetryAfter(status).has_value());
+  EXPECT_EQ(File("book"), one_.bytes);
+  EXPECT_EQ(Must(disk_->ledger->FindRelease(item.transfer_id)), std::nullopt);
+  Must(disk_->library->Settle({record.number}));
+  EXPECT_TRUE(Release(item).ok());
+}
+
+// What somebody slips in between the listing and the Release is not given away.
+TEST_F(HandoverTest, OnlyTheFileThatWasListedIsGiven) {
+  const Book book = disk_->List("book", one_);
+  const auto expect_refused = [&](const char* how) {
+    SCOPED_TRACE(how);
+    const std::string before = File("book");
+    EXPECT_EQ(ReasonOf(Release(PeerDisk::Wish(book)).status()), "BOOK_CHANGED");
+    EXPECT_EQ(File("book"), before) << "it belongs where it was";
+    EXPECT_THAT(disk_->Hidden(), IsEmpty());
+    EXPECT_EQ(Must(disk_->ledger->FindReleaseOfListing(book.record.number)), std::nullopt);
+  };
+  WriteFileAt(temp_ / "other", one_.bytes);
+  ASSERT_EQ(::rename((temp_ / "other").c_str(), disk_->PathOf("book").c_str()), 0);
+  expect_refused("the same bytes in another file");
+  ::unlink(disk_->PathOf("book").c_str());
+  ASSERT_EQ(::symlink("other", disk_->PathOf("book").c_str()), 0);
+  expect_refused("a symlink");
+  ::unlink(disk_->PathOf("book").c_str());
+  WriteFileAt(disk_->PathOf("book/inside"), "a folder");
+  expect_refused("a folder");
+  EXPECT_EQ(File("book/inside"), "a folder");
+}
+
+TEST_F(HandoverTest, ASwappedFileWhosePlaceIsTakenKeepsAnotherName) {
+  const SharedFolder::HiddenFile hidden{TransferId::Random(), 77};
+  const Book book = disk_->List("a.txt", one_);
+  disk_->List("a (2).txt", two_);
+  // Hidden for a release that was never recorded; meanwhile somebody put another file there.
+  Hide("a.txt", {hidden.transfer_id, book.record.number});
+  WriteFileAt(temp_ / "a.txt", "another");
+  Restart();
+  EXPECT_EQ(File("a.txt"), "another");
+  EXPECT_EQ(File("a (2).txt"), two_.bytes);
+  EXPECT_EQ(File("a (3).txt"), one_.bytes);
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+}
+
+// --- Batches ---
+
+TEST_F(HandoverTest, ABatchIsAnsweredItemByItem) {
+  const Book good = disk_->List("good", one_);
+  const Book gone = disk_->List("gone", two_);
+  ::unlink(disk_->PathOf("gone").c_str());
+  const Book also_good = disk_->List("also good", FakeBook::OfSize(5));
+  const ReleaseItem earlier = PeerDisk::Wish(disk_->List("earlier", FakeBook::OfSize(6)));
+  const MoveTicket earlier_ticket = Must(Release(earlier));
+  ReleaseItem conflict = PeerDisk::Wish(also_good);
+  conflict.transfer_id = earlier.transfer_id;
+
+  const std::vector<ReleaseItem> items = {PeerDisk::Wish(also_good), PeerDisk::Wish(gone), earlier,
+                                          PeerDisk::Wish(good)};
+  std::vector<absl::StatusOr<MoveTicket>> answers = handover().Release(receiver_, items);
+  ASSERT_THAT(answers, SizeIs(4));
+  EXPECT_EQ(Must(answers[0]).body.source_listing, also_good.record.number);
+  EXPECT_EQ(ReasonOf(answers[1].status()), "BOOK_GONE");
+  EXPECT_EQ(Must(answers[2]), earlier_ticket);
+  EXPECT_EQ(Must(answers[3]).body.source_listing, good.record.number);
+  EXPECT_EQ(Must(answers[3]).batch_size, 2U);
+  TicketVerifier verifier;
+  EXPECT_TRUE(verifier.Verify(*answers[0]).ok());
+  EXPECT_TRUE(verifier.Verify(*answers[3]).ok());
+  EXPECT_EQ(ReasonOf(Release(conflict).status()), "TRANSFER_CONFLICT");
+}
+
+TEST_F(HandoverTest, AThousandAtOnce) {
+  std::vector<ReleaseItem> items;
+  for (int i = 0; i < 1000; ++i) {
+    items.push_back(
+        PeerDisk::Wish(disk_->List(absl::StrCat(i % 10, "/", i), FakeBook::OfSize(4, i))));
+  }
+  std::reverse(items.begin(), items.end());
+  const std::vector<absl::StatusOr<MoveTicket>> answers = handover().Release(receiver_, items);
+  TicketVerifier verifier;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const MoveTicket ticket = Must(answers[i]);
+    EXPECT_EQ(ticket.body.transfer_id, items[i].transfer_id);
+    EXPECT_EQ(ticket.batch_size, 1000U);
+    EXPECT_TRUE(verifier.Verify(ticket).ok());
+  }
+  EXPECT_THAT(disk_->Hidden(), SizeIs(1000));
+  EXPECT_EQ(disk_->library->GetTotals().books, 0U);
+  std::vector<TransferId> ids;
+  for (const ReleaseItem& item : items) ids.push_back(item.transfer_id);
+  for (const absl::Status& status : handover().Confirm(receiver_, ids)) Must(status);
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_THAT(Must(handover().Limbo()), IsEmpty());
+}
+
+// --- Several at a time ---
+
+TEST_F(HandoverTest, TheSameTransferTwiceAtATime) {
+  for (int round = 0; round < 10; ++round) {
+    const ReleaseItem item =
+        PeerDisk::Wish(disk_->List(absl::StrCat("book ", round), FakeBook::OfSize(9, round)));
+    std::vector<absl::StatusOr<MoveTicket>> answers(4, absl::UnknownError(""));
+    std::vector<std::thread> threads;
+    for (absl::StatusOr<MoveTicket>& answer : answers) {
+      threads.emplace_back([&] { answer = Release(item); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const absl::StatusOr<MoveTicket>& answer : answers) EXPECT_EQ(Must(answer), *answers[0]);
+  }
+}
+
+TEST_F(HandoverTest, OneListingForManyReceivers) {
+  for (int round = 0; round < 10; ++round) {
+    const Book book = disk_->List(absl::StrCat("book ", round), FakeBook::OfSize(9, round));
+    std::vector<absl::StatusOr<MoveTicket>> answers(4, absl::UnknownError(""));
+    std::vector<PublicKey> receivers;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      receivers.push_back(PrivateKey::Generate().public_key());
+    }
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      threads.emplace_back(
+          [&, i] { answers[i] = handover().Release(receivers[i], {PeerDisk::Wish(book)})[0]; });
+    }
+    for (std::thread& thread : threads) thread.join();
+    std::string winner;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      if (!answers[i].ok()) continue;
+      EXPECT_EQ(winner, "") << "released twice";
+      winner = receivers[i].hex();
+    }
+    EXPECT_NE(winner, "");
+    for (const absl::StatusOr<MoveTicket>& answer : answers) {
+      if (answer.ok()) continue;
+      EXPECT_EQ(ReasonOf(answer.status()), "BOOK_MOVED");
+      EXPECT_EQ(GetErrorMetadata(answer.status())["moved_to_public_key"], winner);
+    }
+  }
+}
+
+// Two receivers want the same books, in opposite order, and one of them asks twice for some.
+TEST_F(HandoverTest, OverlappingBatchesEndAndShareNothing) {
+  constexpr size_t kBooks = 60;
+  std::vector<Book> books;
+  for (size_t i = 0; i < kBooks; ++i) {
+    books.push_back(disk_->List(absl::StrCat("book ", i), FakeBook::OfSize(9, i)));
+  }
+  std::vector<ReleaseItem> up, down, again;
+  for (const Book& book : books) up.push_back(PeerDisk::Wish(book));
+  for (auto it = books.rbegin(); it != books.rend(); ++it) down.push_back(PeerDisk::Wish(*it));
+  again.assign(up.rbegin(), up.rbegin() + kBooks / 2);
+
+  std::vector<absl::StatusOr<MoveTicket>> up_answers, down_answers, again_answers;
+  std::thread a([&] { up_answers = handover().Release(receiver_, up); });
+  std::thread b([&] { down_answers = handover().Release(stranger_, down); });
+  std::thread c([&] { again_answers = handover().Release(receiver_, again); });
+  a.join();
+  b.join();
+  c.join();
+  for (size_t i = 0; i < kBooks; ++i) {
+    const absl::StatusOr<MoveTicket>& mine = up_answers[i];
+    const absl::StatusOr<MoveTicket>& theirs = down_answers[kBooks - 1 - i];
+    EXPECT_NE(mine.ok(), theirs.ok()) << books[i].record.path;
+    EXPECT_EQ(ReasonOf(mine.ok() ? theirs.status() : mine.status()), "BOOK_MOVED");
+  }
+  for (size_t i = 0; i < again.size(); ++i) {
+    const absl::StatusOr<MoveTicket>& first = up_answers[kBooks - 1 - i];
+    EXPECT_EQ(again_answers[i].ok(), first.ok());
+    if (first.ok()) {
+      EXPECT_EQ(*again_answers[i], *first);
+    }
+  }
+  EXPECT_THAT(disk_->Hidden(), SizeIs(kBooks));
+}
+
+TEST_F(HandoverTest, ReleaseConfirmAndRestoreOfOneTransferAtATime) {
+  for (int round = 0; round < 10; ++round) {
+    const std::string name = absl::StrCat("book ", round);
+    const ReleaseItem item = PeerDisk::Wish(disk_->List(name, FakeBook::OfSize(9, round)));
+    Must(Release(item));
+    absl::StatusOr<std::string> restored = absl::UnknownError("");
+    absl::Status confirmed;
+    std::thread a([&] { restored = handover().Restore(item.transfer_id); });
+    std::thread b([&] { confirmed = Confirm(item.transfer_id); });
+    a.join();
+    b.join();
+    EXPECT_TRUE(confirmed.ok());
+    EXPECT_EQ(Exists(disk_->PathOf(name)), restored.ok());
+    EXPECT_THAT(disk_->Hidden(), IsEmpty());
+    EXPECT_EQ(Must(disk_->ledger->FindRelease(item.transfer_id))->state,
+              restored.ok() ? ReleaseState::kRestored : ReleaseState::kGone);
+  }
+}
+
+// --- Confirm ---
+
+TEST_F(HandoverTest, ConfirmForgetsTheHiddenCopyOnce) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  Must(Release(item));
+  for (int i = 0; i < 2; ++i) {
+    Must(Confirm(item.transfer_id));
+    EXPECT_THAT(disk_->Hidden(), IsEmpty());
+    EXPECT_THAT(Must(handover().Limbo()), IsEmpty());
+    Restart();
+  }
+  EXPECT_EQ(ReasonOf(handover().Restore(item.transfer_id).status()), "TRANSFER_UNKNOWN");
+}
+
+TEST_F(HandoverTest, WhatWasWrittenAfterTheHandOverIsKept) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  const int writer = ::open(disk_->PathOf("book").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_GE(writer, 0);
+  Must(Release(item));
+  ASSERT_EQ(::write(writer, "edited", 6), 6);
+  ::close(writer);
+
+  Must(Confirm(item.transfer_id));
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_EQ(File("book"), one_.bytes + "edited");
+  Must(Confirm(item.transfer_id));
+  EXPECT_EQ(File("book"), one_.bytes + "edited");
+  // A new book: the old listing stays released.
+  EXPECT_EQ(Must(disk_->ledger->FindListing(item.listing))->state, ListingState::kReleased);
+}
+
+TEST_F(HandoverTest, OnlyTheReceiverConfirms) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  const Book lent = disk_->List("lent", two_);
+  Must(Release(item));
+  ASSERT_EQ(::link(disk_->PathOf("lent").c_str(), (temp_ / "link").c_str()), 0);
+  const ReleaseItem refused = PeerDisk::Wish(lent);
+  EXPECT_FALSE(Release(refused).ok());
+
+  const std::vector<absl::Status> answers = handover().Confirm(
+      receiver_, {TransferId::Random(), item.transfer_id, refused.transfer_id, item.transfer_id});
+  EXPECT_EQ(ReasonOf(answers[0]), "TRANSFER_UNKNOWN");
+  EXPECT_EQ(ReasonOf(answers[1]), "OK");
+  EXPECT_EQ(ReasonOf(answers[2]), "TRANSFER_UNKNOWN");
+  EXPECT_EQ(ReasonOf(answers[3]), "OK");
+  const ReleaseItem other = PeerDisk::Wish(disk_->List("other", FakeBook::OfSize(3)));
+  Must(Release(other));
+  EXPECT_EQ(ReasonOf(handover().Confirm(stranger_, {other.transfer_id})[0]), "TRANSFER_UNKNOWN");
+  EXPECT_THAT(disk_->Hidden(), SizeIs(1));
+}
+
+TEST_F(HandoverTest, AConfirmThatCannotBeDoneIsAskedForAgain) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  const ReleaseItem other = PeerDisk::Wish(disk_->List("other", two_));
+  Must(Release(item));
+  Must(Release(other));
+  Must(Confirm(other.transfer_id));
+  const std::string hidden = disk_->folder->StatePath("released/" + disk_->Hidden()[0]);
+  ASSERT_EQ(::rename(hidden.c_str(), (temp_ / "aside").c_str()), 0);
+  WriteFileAt(hidden + "/a folder cannot be unlinked", "");
+  const std::vector<absl::Status> answers =
+      handover().Confirm(receiver_, {other.transfer_id, item.transfer_id, TransferId::Random()});
+  EXPECT_EQ(ReasonOf(answers[0]), "OK");
+  EXPECT_EQ(ReasonOf(answers[1]), "INTERNAL");
+  EXPECT_EQ(ReasonOf(answers[2]), "TRANSFER_UNKNOWN");
+  EXPECT_THAT(Must(handover().Limbo()), SizeIs(1));
+  ::unlink((hidden + "/a folder cannot be unlinked").c_str());
+  ::rmdir(hidden.c_str());
+  Must(Confirm(item.transfer_id));
+  EXPECT_THAT(Must(handover().Limbo()), IsEmpty());
+}
+
+// --- Restore ---
+
+TEST_F(HandoverTest, TheOwnerTakesAHiddenCopyBack) {
+  const Book book = disk_->List("sub/book", one_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  const MoveTicket ticket = Must(Release(item));
+  EXPECT_EQ(Must(handover().Restore(item.transfer_id)), "sub/book");
+  disk_->scanner->Examine("sub/book");
+  const Book back = *disk_->library->FindPath("sub/book");
+  EXPECT_NE(back.record.number, book.record.number) << "gone is final";
+  EXPECT_EQ(back.record.content, one_.id);
+  EXPECT_EQ(ReasonOf(handover().Restore(item.transfer_id).status()), "TRANSFER_UNKNOWN");
+  EXPECT_THAT(Must(handover().Limbo()), IsEmpty());
+
+  // The receiver turns up after all: it has its ticket, and its Confirm changes nothing here.
+  EXPECT_EQ(Must(Release(item)), ticket);
+  Must(Confirm(item.transfer_id));
+  EXPECT_EQ(File("sub/book"), one_.bytes);
+  Restart();
+  EXPECT_EQ(File("sub/book"), one_.bytes);
+  // And the restored book can be given away like any other.
+  EXPECT_TRUE(Release(PeerDisk::Wish(back)).ok());
+}
+
+TEST_F(HandoverTest, ARestoredBookWhosePlaceIsTakenGetsAnotherName) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  Must(Release(item));
+  disk_->List("book", two_);
+  EXPECT_EQ(Must(handover().Restore(item.transfer_id)), "book (2)");
+  EXPECT_EQ(File("book"), two_.bytes);
+  EXPECT_EQ(File("book (2)"), one_.bytes);
+}
+
+TEST_F(HandoverTest, ARestoredBookWhoseFolderIsAFileNowComesBackAllTheSame) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("sub/book", one_));
+  Must(Release(item));
+  ASSERT_EQ(::rmdir(disk_->PathOf("sub").c_str()), 0);
+  WriteFileAt(temp_ / "sub", "a file");
+  const std::string path = Must(handover().Restore(item.transfer_id));
+  EXPECT_EQ(path, "book");
+  EXPECT_EQ(File(path), one_.bytes);
+  EXPECT_EQ(File("sub"), "a file");
+}
+
+TEST_F(HandoverTest, WhatCannotBeRestored) {
+  EXPECT_EQ(ReasonOf(handover().Restore(TransferId::Random()).status()), "TRANSFER_UNKNOWN");
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  Must(Release(item));
+  ::unlink(disk_->folder->StatePath("released/" + disk_->Hidden()[0]).c_str());
+  EXPECT_EQ(ReasonOf(handover().Restore(item.transfer_id).status()), "FILE_NOT_FOUND");
+  const Book lent = disk_->List("lent", two_);
+  ASSERT_EQ(::link(disk_->PathOf("lent").c_str(), (temp_ / "link").c_str()), 0);
+  const ReleaseItem refused = PeerDisk::Wish(lent);
+  EXPECT_FALSE(Release(refused).ok());
+  EXPECT_EQ(ReasonOf(handover().Restore(refused.transfer_id).status()), "TRANSFER_UNKNOWN");
+}
+
+// --- After a crash: what stands on the disk decides ---
+
+TEST_F(HandoverTest, HiddenButNotRecordedComesBackAsTheSameListing) {
+  const Book book = disk_->List("sub/book", one_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  Hide("sub/book", {item.transfer_id, item.listing});
+  Restart();
+  EXPECT_EQ(File("sub/book"), one_.bytes);
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_EQ(disk_->library->FindPath("sub/book")->record.number, book.record.number);
+  EXPECT_TRUE(disk_->library->OpenForServing(one_.id).ok());
+  // Nothing was decided, so the receiver's next Release decides.
+  EXPECT_TRUE(Release(item).ok());
+}
+
+TEST_F(HandoverTest, HiddenButRefusedComesBack) {
+  const Book book = disk_->List("book", one_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  ASSERT_EQ(::link(disk_->PathOf("book").c_str(), (temp_ / "link").c_str()), 0);
+  EXPECT_FALSE(Release(item).ok());
+  ::unlink((temp_ / "link").c_str());
+  Hide("book", {item.transfer_id, item.listing});
+  Restart();
+  EXPECT_EQ(File("book"), one_.bytes);
+}
+
+TEST_F(HandoverTest, HiddenForAnotherListingThanTheOneReleasedComesBack) {
+  const Book book = disk_->List("book", one_);
+  const Book other = disk_->List("other", two_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  Must(Release(item));
+  Hide("other", {item.transfer_id, other.record.number});
+  Restart();
+  EXPECT_EQ(File("other"), two_.bytes);
+  EXPECT_THAT(disk_->Hidden(), SizeIs(1));
+}
+
+TEST_F(HandoverTest, HiddenAndRecordedStaysHidden) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  Must(Release(item));
+  Restart();
+  Scan();
+  EXPECT_FALSE(Exists(disk_->PathOf("book")));
+  EXPECT_FALSE(disk_->library->FindContent(one_.id).has_value());
+  EXPECT_THAT(disk_->Hidden(), SizeIs(1));
+  EXPECT_THAT(Must(handover().Limbo()), SizeIs(1));
+  Must(Confirm(item.transfer_id));
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+}
+
+TEST_F(HandoverTest, ConfirmedButStillThereIsRemoved) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  Must(Release(item));
+  Must(disk_->ledger->RecordReleaseStates({item.transfer_id}, ReleaseState::kGone));
+  Restart();
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_FALSE(Exists(disk_->PathOf("book")));
+}
+
+TEST_F(HandoverTest, UnlinkedButNotRecordedIsGone) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  Must(Release(item));
+  Must(disk_->folder->RemoveHidden({{item.transfer_id, item.listing}}));
+  Restart();
+  // Nothing is left for the owner to restore.
+  EXPECT_THAT(Must(handover().Limbo()), IsEmpty());
+  Must(Confirm(item.transfer_id));
+  EXPECT_TRUE(Release(item).ok());
+}
+
+TEST_F(HandoverTest, RestoredButStillHiddenComesBack) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
+  Must(Release(item));
+  Must(disk_->ledger->RecordReleaseStates({item.transfer_id}, ReleaseState::kRestored));
+  WriteFileAt(temp_ / "book", "another");
+  Restart();
+  EXPECT_EQ(File("book"), "another");
+  EXPECT_EQ(File("book (2)"), one_.bytes);
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+}
+
+TEST_F(HandoverTest, AHiddenFileOfAnUnknownListingIsNotLost) {
+  disk_->List("book", one_);
+  const SharedFolder::HiddenFile hidden{TransferId::Random(), 12'345};
+  Hide("book", hidden);
+  Restart();
+  EXPECT_EQ(File(hidden.transfer_id.hex()), one_.bytes);
+}
+
+TEST_F(HandoverTest, AFileWhereItsFolderWasDoesNotKeepAPeerFromStarting) {
+  const ReleaseItem item = PeerDisk::Wish(disk_->List("sub/book", one_));
+  Hide("sub/book", {item.transfer_id, item.listing});
+  ASSERT_EQ(::rmdir(disk_->PathOf("sub").c_str()), 0);
+  WriteFileAt(temp_ / "sub", "a file");
+  WriteFileAt(temp_ / "book", "another");
+  Restart();
+  EXPECT_EQ(File("sub"), "a file");
+  EXPECT_EQ(File("book"), "another");
+  EXPECT_EQ(File("book (2)"), one_.bytes);
+}
+
+// --- A full disk ---
+
+class FullDiskHandoverTest : public HandoverTest {
+ protected:
+  void SetUp() override {
+    absl::StatusOr<std::unique_ptr<SmallDisk>> small = SmallDisk::Mount(24 << 20);
+    if (!small.ok()) GTEST_SKIP() << small.status().message();
+    small_ = *std::move(small);
+    RestartThere();
+  }
+  void TearDown() override { disk_.reset(); }
+  void RestartThere() {
+    disk_.reset();
+    disk_ = std::make_unique<PeerDisk>(small_->path());
+    Must(disk_->handover->Recover());
+    Must(disk_->library->Load());
+  }
+  // A batch that cannot be recorded without the reserve.
+  std::vector<ReleaseItem> ManyWishes() {
+    std::vector<ReleaseItem> items;
+    for (int i = 0; i < 200; ++i) {
+      items.push_back(
+          PeerDisk::Wish(disk_->List(absl::StrCat("book ", i), FakeBook::OfSize(4, i))));
+    }
+    return items;
+  }
+
+  std::unique_ptr<SmallDisk> small_;
+};
+
+TEST_F(FullDiskHandoverTest, TheReserveIsForHandingOver) {
+  const std::vector<ReleaseItem> items = ManyWishes();
+  small_->Fill();
+  for (const absl::StatusOr<MoveTicket>& answer : handover().Release(receiver_, items)) {
+    EXPECT_TRUE(answer.ok()) << answer.status();
+  }
+}
+
+TEST_F(FullDiskHandoverTest, WithoutRoomNothingIsDecided) {
+  const std::vector<ReleaseItem> items = ManyWishes();
+  disk_->folder->FreeReserve();
+  small_->Fill();
+  for (const absl::StatusOr<MoveTicket>& answer : handover().Release(receiver_, items)) {
+    EXPECT_EQ(ReasonOf(answer.status()), "DISK_FULL");
+    EXPECT_TRUE(GetRetryAfter(answer.status()).has_value());
+  }
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_EQ(disk_->library->GetTotals().books, items.size());
+  EXPECT_TRUE(disk_->library->OpenForServing(items[0].content).ok());
+  small_->MakeRoom();
+  for (const absl::StatusOr<MoveTicket>& answer : handover().Release(receiver_, items)) {
+    EXPECT_TRUE(answer.ok()) << answer.status();
+  }
+}
+
+TEST_F(FullDiskHandoverTest, AConfirmThatCannotBeRecordedIsAskedForAgain) {
+  std::vector<ReleaseItem> items;
+  std::vector<TransferId> ids;
+  for (int i = 0; i < 500; ++i) {
+    // Empty, because room that is given back with the books would do.
+    items.push_back(PeerDisk::Wish(disk_->List(absl::StrCat("book ", i), FakeBook::Of(""))));
+    ids.push_back(items.back().transfer_id);
+  }
+  for (const absl::StatusOr<MoveTicket>& answer : handover().Release(receiver_, items)) {
+    Must(answer.status());
+  }
+  RestartThere();  // with an empty log, which has no room left in it
+  disk_->folder->FreeReserve();
+  small_->Fill();
+  for (const absl::Status& answer : handover().Confirm(receiver_, ids)) {
+    EXPECT_EQ(ReasonOf(answer), "DISK_FULL");
+  }
+  EXPECT_THAT(Must(handover().Limbo()), SizeIs(ids.size()));
+  small_->MakeRoom();
+  for (const absl::Status& answer : handover().Confirm(receiver_, ids)) Must(answer);
+  EXPECT_THAT(Must(handover().Limbo()), IsEmpty());
+}
+
+}  // namespace
+}  // namespace arkshare

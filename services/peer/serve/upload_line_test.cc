@@ -1,0 +1,212 @@
+#include "services/peer/serve/upload_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lib/core/limits.h"
+
+namespace arkshare {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+constexpr uint64_t kLarge = 100 << 20;
+constexpr uint64_t kSmall = kMaxSmallRangeBytes;
+
+class UploadLineTest : public testing::Test {
+ protected:
+  // The flow is the letter in front.
+  bool Arrive(const std::string& name, uint64_t bytes = kLarge) {
+    names_.push_back(name);
+    const auto stream = static_cast<UploadLine::Stream>(names_.size());
+    if (!line_.Arrive(stream, name.substr(0, 1), bytes)) return false;
+    here_.insert(stream);
+    return true;
+  }
+  void Leave(const std::string& name) {
+    line_.Leave(Number(name));
+    here_.erase(Number(name));
+  }
+  UploadLine::Stream Number(const std::string& name) const {
+    return static_cast<UploadLine::Stream>(std::find(names_.begin(), names_.end(), name) -
+                                           names_.begin() + 1);
+  }
+  std::vector<std::string> Running() const {
+    std::vector<std::string> running;
+    for (const UploadLine::Stream stream : here_) {
+      if (line_.IsRunning(stream)) running.push_back(names_[stream - 1]);
+    }
+    return running;
+  }
+  // By position; "-" where two have the same.
+  std::vector<std::string> Waiting(bool small = false) const {
+    std::vector<std::string> waiting;
+    for (const UploadLine::Stream stream : here_) {
+      const bool is_small = names_[stream - 1].back() == 's';
+      if (line_.IsRunning(stream) || is_small != small) continue;
+      const auto position = static_cast<size_t>(line_.Position(stream));
+      if (waiting.size() <= position) waiting.resize(position + 1, "");
+      waiting[position] = waiting[position].empty() ? names_[stream - 1] : "-";
+    }
+    return waiting;
+  }
+
+  UploadLine line_{{.slots = 3, .small_slots = 2, .max_waiting = 6}};
+  std::vector<std::string> names_;
+  std::set<UploadLine::Stream> here_;
+};
+
+TEST_F(UploadLineTest, OneMayHaveAllSlotsWhileNobodyWaits) {
+  for (const char* name : {"a1", "a2", "a3", "a4"}) EXPECT_TRUE(Arrive(name));
+  EXPECT_THAT(Running(), ElementsAre("a1", "a2", "a3"));
+  EXPECT_THAT(Waiting(), ElementsAre("a4"));
+  EXPECT_EQ(line_.running(), 3);
+  EXPECT_EQ(line_.waiting(), 1);
+}
+
+TEST_F(UploadLineTest, WhoHasFewestComesFirst) {
+  for (const char* name : {"a1", "a2", "b1", "a3", "a4", "b2", "c1", "c2"}) Arrive(name);
+  EXPECT_THAT(Running(), ElementsAre("a1", "a2", "b1"));
+  EXPECT_THAT(Waiting(), ElementsAre("c1", "b2", "c2", "a3", "a4"));
+  Leave("a1");
+  EXPECT_THAT(Running(), ElementsAre("a2", "b1", "c1"));
+  EXPECT_THAT(Waiting(), ElementsAre("a3", "b2", "c2", "a4")) << "all have one: order of arrival";
+  Leave("b1");
+  EXPECT_THAT(Running(), UnorderedElementsAre("a2", "c1", "b2"));
+  Leave("c2");
+  EXPECT_THAT(Waiting(), ElementsAre("a3", "a4"));
+}
+
+TEST_F(UploadLineTest, InTheOrderOfArrivalAmongEquals) {
+  for (const char* name : {"a", "b", "c", "d", "e", "f"}) Arrive(name);
+  EXPECT_THAT(Waiting(), ElementsAre("d", "e", "f"));
+  for (const char* name : {"b", "a", "c"}) Leave(name);
+  EXPECT_THAT(Running(), ElementsAre("d", "e", "f"));
+}
+
+TEST_F(UploadLineTest, ALineHasAnEnd) {
+  for (const char* name : {"a1", "b1", "c1", "a2", "a3", "a4", "a5", "a6", "a7"}) {
+    EXPECT_TRUE(Arrive(name)) << name;
+  }
+  EXPECT_FALSE(Arrive("d1"));
+  EXPECT_FALSE(Arrive("a8"));
+  EXPECT_EQ(line_.waiting(), 6);
+  EXPECT_TRUE(Arrive("d2s", kSmall)) << "it need not wait";
+  Leave("a7");
+  EXPECT_TRUE(Arrive("d3"));
+  EXPECT_EQ(Waiting().front(), "d3");
+}
+
+TEST_F(UploadLineTest, SmallOnesDoNotWaitBehindLargeOnes) {
+  for (const char* name : {"a1", "a2", "a3", "b1"}) Arrive(name);
+  Arrive("b2s", kSmall);
+  Arrive("c1s", 0);
+  Arrive("c2s", kSmall);
+  Arrive("d1", kSmall + 1);
+  EXPECT_THAT(Running(), ElementsAre("a1", "a2", "a3", "b2s", "c1s"));
+  EXPECT_THAT(Waiting(), ElementsAre("b1", "d1"));
+  EXPECT_THAT(Waiting(/*small=*/true), ElementsAre("c2s"));
+  EXPECT_EQ(line_.running(), 3) << "small ones do not count in the slots";
+  Arrive("d2s", kSmall);
+  EXPECT_THAT(Waiting(true), ElementsAre("d2s", "c2s")) << "fair between receivers, too";
+  Leave("c1s");
+  EXPECT_THAT(Waiting(true), ElementsAre("d2s"));
+}
+
+TEST_F(UploadLineTest, ManySmallOnesDoNotStarveLargeOnes) {
+  for (const char* name : {"a1s", "a2s", "a3s", "b1s", "b2s"}) Arrive(name, kSmall);
+  EXPECT_EQ(Running().size(), 5U) << "while no large one waits they take its slots, too";
+  Arrive("a4s", kSmall);
+  Arrive("b3s", kSmall);
+  Arrive("c1");
+  Arrive("c2");
+  Leave("a1s");  // in a small slot: the first two were put there
+  EXPECT_THAT(Waiting(), ElementsAre("c1", "c2"));
+  Leave("a3s");  // in another one
+  EXPECT_THAT(Waiting(), ElementsAre("c2"));
+  Leave("b2s");
+  EXPECT_THAT(Waiting(), IsEmpty()) << "a free slot is a large one's";
+}
+
+TEST_F(UploadLineTest, WithoutSmallSlotsAllAreAlike) {
+  UploadLine line({.slots = 1, .small_slots = 0, .max_waiting = 6});
+  EXPECT_TRUE(line.Arrive(1, "a", kLarge));
+  EXPECT_TRUE(line.Arrive(2, "b", 1));
+  EXPECT_TRUE(line.Arrive(3, "c", kLarge));
+  EXPECT_EQ(line.Position(2), 0);
+  EXPECT_EQ(line.Position(3), 1);
+}
+
+TEST_F(UploadLineTest, TheVersionTellsOfEveryChangeInTheLine) {
+  for (const char* name : {"a1", "a2", "a3"}) Arrive(name);
+  Arrive("a4");
+  uint64_t before = line_.version();
+  Arrive("b1");  // goes before a4
+  EXPECT_GT(line_.version(), before);
+  before = line_.version();
+  line_.Sent(Number("a1"), 5);
+  Arrive("c1s", kSmall);
+  Leave("c1s");
+  before = line_.version();
+  Leave("a1");
+  EXPECT_GT(line_.version(), before);
+}
+
+// --- How long ---
+
+TEST(EstimateWaitTest, ATable) {
+  using Bytes = std::vector<uint64_t>;
+  const struct {
+    Bytes running, earlier;
+    double seconds;  // at 100 bytes a second
+  } cases[] = {
+      {{100}, {}, 1},
+      {{0}, {}, 0},
+      {{300, 100}, {}, 2},                // both get 50 a second
+      {{100, 300}, {}, 2},                //
+      {{100}, {400, 500}, 10},            // one slot: all of it
+      {{100, 300}, {50}, 3},              // at 2 s one ends, at 3 s the 50 that took its place
+      {{100, 300}, {500}, 6},             // ... or the 300
+      {{100, 100, 100}, {}, 3},           //
+      {{100, 100, 100}, {0}, 3},          //
+      {{100, 100, 100}, {9, 9, 9}, 3.27}  // three begin at 3 s
+  };
+  for (const auto& c : cases) {
+    EXPECT_NEAR(absl::ToDoubleSeconds(UploadLine::EstimateWait(c.running, c.earlier, 100)),
+                c.seconds, 1e-6)
+        << testing::PrintToString(c.running) << testing::PrintToString(c.earlier);
+  }
+}
+
+TEST_F(UploadLineTest, EstimatesFromWhatIsLeft) {
+  UploadLine line({.slots = 2, .small_slots = 1, .max_waiting = 6});
+  line.Arrive(1, "a", 1'000'000);
+  line.Arrive(2, "b", 3'000'000);
+  line.Arrive(3, "c", 1'000'000);
+  line.Arrive(4, "d", 1'000'000);
+  EXPECT_EQ(line.EstimatedWait(3, 0), std::nullopt) << "nothing was measured yet";
+  EXPECT_EQ(line.EstimatedWait(3, 1e6), absl::Seconds(2));
+  EXPECT_EQ(line.EstimatedWait(4, 1e6), absl::Seconds(4));
+  line.Sent(1, 500'000);
+  EXPECT_EQ(line.EstimatedWait(3, 1e6), absl::Seconds(1));
+  line.Sent(1, 2'000'000);  // more than it said, as nobody does
+  EXPECT_EQ(line.EstimatedWait(3, 1e6), absl::ZeroDuration());
+}
+
+TEST_F(UploadLineTest, SmallOnesWaitForSmallOnes) {
+  UploadLine line({.slots = 1, .small_slots = 1, .max_waiting = 6});
+  line.Arrive(1, "a", kLarge);
+  line.Arrive(2, "b", 100'000);
+  line.Arrive(3, "c", 100'000);
+  EXPECT_EQ(line.EstimatedWait(3, 1e5), absl::Seconds(2)) << "half of the bytes are a's";
+}
+
+}  // namespace
+}  // namespace arkshare

@@ -1,0 +1,360 @@
+#include "services/peer/serve/upload_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "lib/core/limits.h"
+#include "services/peer/testing/fakes.h"
+
+namespace arkshare {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr uint64_t kLarge = 100 << 20;
+constexpr uint64_t kMiB = 1 << 20;
+
+bool Always() { return true; }
+
+// A receiver of its own that wants a slot, in a thread of its own.
+class Waiter {
+ public:
+  Waiter(UploadQueue* queue, std::string flow)
+      : flow_(std::move(flow)), thread_([this, queue] { Wait(queue); }) {}
+  ~Waiter() {
+    GiveUp();
+    Leave();
+    thread_.join();
+  }
+
+  // Until it was told this position.
+  void AwaitPosition(int position) {
+    MutexLock lock(&mutex_);
+    while (!told_.contains(position)) changed_.Wait(&mutex_);
+  }
+  // Until it has a slot, or an error.
+  absl::Status AwaitEnd() {
+    MutexLock lock(&mutex_);
+    while (!end_) changed_.Wait(&mutex_);
+    return *end_;
+  }
+  bool ended() {
+    MutexLock lock(&mutex_);
+    return end_.has_value();
+  }
+  void GiveUp() {
+    MutexLock lock(&mutex_);
+    wants_it_ = false;
+  }
+  void Leave() {
+    MutexLock lock(&mutex_);
+    leave_ = true;
+    changed_.NotifyAll();
+  }
+
+ private:
+  void Wait(UploadQueue* queue) {
+    absl::StatusOr<UploadQueue::Slot> slot =
+        queue->Enter(flow_, kLarge, [this](const UploadQueue::Place& place) {
+          MutexLock lock(&mutex_);
+          EXPECT_GE(place.position, 0);
+          told_.insert(place.position);
+          changed_.NotifyAll();
+          return wants_it_;
+        });
+    MutexLock lock(&mutex_);
+    end_ = slot.status();
+    changed_.NotifyAll();
+    while (slot.ok() && !leave_) changed_.Wait(&mutex_);
+  }
+
+  const std::string flow_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool wants_it_ ABSL_GUARDED_BY(mutex_) = true;
+  bool leave_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<int> told_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+// Gets in line, and is there when this returns.
+std::unique_ptr<Waiter> Line(UploadQueue* queue, int position, std::string flow = "one") {
+  auto waiter = std::make_unique<Waiter>(queue, std::move(flow));
+  waiter->AwaitPosition(position);
+  return waiter;
+}
+
+UploadQueue::Slot TakeFree(UploadQueue* queue, const std::string& flow = "one",
+                           uint64_t bytes = kLarge) {
+  return Must(queue->Enter(flow, bytes, [](const UploadQueue::Place& place) {
+    ADD_FAILURE() << "a slot is free, but " << place.position << " are before";
+    return true;
+  }));
+}
+
+UploadQueue::Options Slots(int slots, uint64_t limit = 0) {
+  return {.line = {.slots = slots}, .bytes_per_second = limit};
+}
+
+TEST(UploadQueue, AFreeSlotIsTakenAtOnce) {
+  UploadQueue queue(Slots(2), Clock::Real());
+  EXPECT_EQ(queue.slots(), 2);
+  {
+    const UploadQueue::Slot first = TakeFree(&queue);
+    UploadQueue::Slot second = TakeFree(&queue);
+    EXPECT_EQ(queue.running(), 2);
+    const UploadQueue::Slot moved(std::move(second));
+    EXPECT_EQ(queue.running(), 2);
+  }
+  EXPECT_EQ(queue.running(), 0);
+  EXPECT_EQ(queue.waiting(), 0);
+}
+
+TEST(UploadQueue, FirstComeFirstServed) {
+  UploadQueue queue(Slots(1), Clock::Real());
+  std::optional<UploadQueue::Slot> slot(TakeFree(&queue));
+  std::vector<std::unique_ptr<Waiter>> line;
+  for (int i = 0; i < 5; ++i) line.push_back(Line(&queue, i));
+  EXPECT_EQ(queue.waiting(), 5);
+  slot.reset();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(line[i]->AwaitEnd().ok());
+    for (int later = i + 1; later < 5; ++later) EXPECT_FALSE(line[later]->ended());
+    // Nobody jumps the queue while it moves up.
+    EXPECT_EQ(queue.running(), 1);
+    line[i]->Leave();
+  }
+}
+
+TEST(UploadQueue, EverybodyMovesUpWhenOneGivesUp) {
+  UploadQueue queue(Slots(1), Clock::Real());
+  const UploadQueue::Slot slot = TakeFree(&queue);
+  std::unique_ptr<Waiter> first = Line(&queue, 0);
+  std::unique_ptr<Waiter> second = Line(&queue, 1);
+  std::unique_ptr<Waiter> third = Line(&queue, 2);
+  second->GiveUp();
+  EXPECT_TRUE(absl::IsCancelled(second->AwaitEnd()));
+  third->AwaitPosition(1);
+  first->GiveUp();
+  EXPECT_TRUE(absl::IsCancelled(first->AwaitEnd()));
+  third->AwaitPosition(0);
+  EXPECT_EQ(queue.waiting(), 1);
+  EXPECT_EQ(queue.running(), 1);
+}
+
+TEST(UploadQueue, WhoGivesUpWithASlotInReachLeavesItToTheNext) {
+  UploadQueue queue(Slots(1), Clock::Real());
+  std::optional<UploadQueue::Slot> slot(TakeFree(&queue));
+  std::unique_ptr<Waiter> first = Line(&queue, 0);
+  std::unique_ptr<Waiter> second = Line(&queue, 1);
+  first->GiveUp();
+  slot.reset();
+  const absl::Status status = first->AwaitEnd();  // either came first
+  EXPECT_TRUE(status.ok() || absl::IsCancelled(status));
+  first->Leave();
+  EXPECT_TRUE(second->AwaitEnd().ok());
+}
+
+TEST(UploadQueue, SixtyFourMayWait) {
+  UploadQueue queue(Slots(1), Clock::Real());
+  const UploadQueue::Slot slot = TakeFree(&queue);
+  std::vector<std::unique_ptr<Waiter>> line;
+  for (int i = 0; i < 64; ++i) line.push_back(Line(&queue, i));
+  const auto never = [](const UploadQueue::Place&) {
+    ADD_FAILURE() << "there is no place to wait";
+    return true;
+  };
+  const absl::Status status = queue.Enter("one", kLarge, never).status();
+  EXPECT_EQ(ReasonOf(status), "QUEUE_FULL");
+  EXPECT_GT(GetRetryAfter(status).value_or(absl::ZeroDuration()), absl::ZeroDuration());
+  EXPECT_EQ(queue.waiting(), 64);
+  // One leaves, one may come.
+  line[10]->GiveUp();
+  EXPECT_TRUE(absl::IsCancelled(line[10]->AwaitEnd()));
+  line.push_back(Line(&queue, 63));
+  EXPECT_EQ(ReasonOf(queue.Enter("one", kLarge, never).status()), "QUEUE_FULL");
+  for (std::unique_ptr<Waiter>& waiter : line) waiter->GiveUp();
+}
+
+TEST(UploadQueue, CloseLetsNobodyIn) {
+  UploadQueue queue(Slots(1), Clock::Real());
+  std::optional<UploadQueue::Slot> slot(TakeFree(&queue));
+  std::unique_ptr<Waiter> first = Line(&queue, 0);
+  std::unique_ptr<Waiter> second = Line(&queue, 1);
+  queue.Close();
+  EXPECT_EQ(ReasonOf(first->AwaitEnd()), "SHUTTING_DOWN");
+  EXPECT_EQ(ReasonOf(second->AwaitEnd()), "SHUTTING_DOWN");
+  EXPECT_EQ(queue.waiting(), 0);
+  EXPECT_EQ(queue.running(), 1) << "who uploads may end";
+  slot.reset();
+  EXPECT_EQ(
+      ReasonOf(queue.Enter("one", kLarge, [](const UploadQueue::Place&) { return true; }).status()),
+      "SHUTTING_DOWN");
+  EXPECT_EQ(queue.running(), 0);
+}
+
+TEST(UploadQueue, TheNextSlotIsForWhoHasNone) {
+  UploadQueue queue(Slots(2), Clock::Real());
+  const UploadQueue::Slot kept = TakeFree(&queue, "greedy");
+  std::optional<UploadQueue::Slot> slot(TakeFree(&queue, "greedy"));
+  std::unique_ptr<Waiter> more = Line(&queue, 0, "greedy");
+  std::unique_ptr<Waiter> other = Line(&queue, 0, "modest");
+  more->AwaitPosition(1);
+  slot.reset();
+  EXPECT_TRUE(other->AwaitEnd().ok());
+  EXPECT_FALSE(more->ended());
+  other->Leave();
+  EXPECT_TRUE(more->AwaitEnd().ok());
+}
+
+TEST(UploadQueue, ASmallOneGoesPastTheLine) {
+  UploadQueue queue(Slots(1), Clock::Real());
+  const UploadQueue::Slot slot = TakeFree(&queue);
+  std::unique_ptr<Waiter> waiting = Line(&queue, 0);
+  const UploadQueue::Slot small = TakeFree(&queue, "two", kMaxSmallRangeBytes);
+  EXPECT_EQ(queue.running(), 1);
+  EXPECT_FALSE(waiting->ended());
+  waiting->GiveUp();
+}
+
+TEST(UploadQueue, SaysHowLongFromWhatWasSentLately) {
+  FakeClock clock;
+  UploadQueue queue(Slots(1), &clock);
+  UploadQueue::Slot slot = TakeFree(&queue, "one", 22 * kMiB);
+  for (int chunks = 0; chunks <= 12; ++chunks) {  // 2 MiB/s
+    EXPECT_EQ(slot.Next(22 * kMiB - chunks * kMiB, Always), kMiB);
+    if (chunks < 12) clock.Advance(absl::Milliseconds(500));
+  }
+  // 9 MiB are left.
+  std::optional<absl::Duration> wait;
+  EXPECT_TRUE(absl::IsCancelled(queue
+                                    .Enter("two", kLarge,
+                                           [&](const UploadQueue::Place& place) {
+                                             wait = place.estimated_wait;
+                                             return false;
+                                           })
+                                    .status()));
+  ASSERT_TRUE(wait.has_value());
+  EXPECT_NEAR(absl::ToDoubleSeconds(*wait), 4.5, 0.4);
+}
+
+// --- Bytes ---
+
+TEST(UploadQueue, WithoutALimitNobodyWaits) {
+  FakeClock clock;
+  UploadQueue queue(Slots(2), &clock);
+  UploadQueue::Slot one = TakeFree(&queue);
+  UploadQueue::Slot two = TakeFree(&queue);
+  const auto never = [] {
+    ADD_FAILURE() << "it waits";
+    return false;
+  };
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(one.Next(kLarge, never), kMiB);
+    EXPECT_EQ(two.Next(5, never), 5U);
+  }
+}
+
+// A stream that sends as fast as it may, in a thread of its own.
+class Stream {
+ public:
+  Stream(UploadQueue* queue, const std::string& flow)
+      : slot_(TakeFree(queue, flow)), thread_([this] {
+          while (!stop_) sent_ += slot_.Next(kLarge, [this] { return !stop_; });
+        }) {}
+  ~Stream() {
+    stop_ = true;
+    thread_.join();
+  }
+  uint64_t sent() const { return sent_; }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::atomic<uint64_t> sent_{0};
+  UploadQueue::Slot slot_;
+  std::thread thread_;
+};
+
+TEST(UploadQueue, TheLimitIsKeptByTheClock) {
+  FakeClock clock;
+  UploadQueue queue(Slots(4, 2 * kMiB), &clock);
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (const char* flow : {"one", "one", "two", "three"}) {
+    streams.push_back(std::make_unique<Stream>(&queue, flow));
+  }
+  const auto sent = [&] {
+    uint64_t bytes = 0;
+    for (const auto& stream : streams) bytes += stream->sent();
+    return bytes;
+  };
+  const uint64_t chunk = ChunkBytes(2 * kMiB, streams.size());
+  for (int tenths = 1; tenths <= 20; ++tenths) {
+    clock.Advance(absl::Milliseconds(100));
+    const uint64_t allowed = tenths * 2 * kMiB / 10;
+    // The threads come when they can; what they may send by now is sent before the clock goes on.
+    while (sent() + chunk < allowed) std::this_thread::yield();
+    ASSERT_LE(sent(), allowed + chunk) << tenths;
+  }
+  queue.SetLimit(0);  // ends the last wait
+}
+
+TEST(UploadQueue, WhoWaitsFollowsANewLimit) {
+  FakeClock clock;  // stands still: only a new limit can help
+  UploadQueue queue(Slots(2, 1), &clock);
+  Stream one(&queue, "one");
+  Stream two(&queue, "two");
+  while (one.sent() + two.sent() == 0) std::this_thread::yield();
+  const uint64_t before = one.sent() + two.sent();
+  EXPECT_EQ(before, 1024U);
+  EXPECT_EQ(queue.limit(), 1U);
+  queue.SetLimit(0);
+  while (one.sent() < 10 * kMiB || two.sent() < 10 * kMiB) std::this_thread::yield();
+}
+
+TEST(UploadQueue, WhatIsOnItsWayCountsUnderANewLimit) {
+  FakeClock clock;
+  const auto never = [] { return false; };
+  // How long it is silent after the change to `limit`.
+  const auto silence = [&](uint64_t limit) {
+    UploadQueue queue(Slots(2), &clock);
+    UploadQueue::Slot one = TakeFree(&queue, "one");
+    UploadQueue::Slot two = TakeFree(&queue, "two");
+    EXPECT_EQ(one.Next(kLarge, never), kMiB);
+    EXPECT_EQ(two.Next(kLarge, never), kMiB);
+    queue.SetLimit(limit);
+    absl::Duration silent;
+    for (; one.Next(kLarge, never) == 0; silent += absl::Milliseconds(100)) {
+      clock.Advance(absl::Milliseconds(100));
+    }
+    return silent;
+  };
+  EXPECT_LE(absl::AbsDuration(silence(2 * kMiB) - absl::Milliseconds(500)),
+            absl::Milliseconds(100));
+  EXPECT_LE(absl::AbsDuration(silence(kMiB / 8) - absl::Seconds(2)), absl::Milliseconds(100))
+      << "nobody has to wait for long all the same";
+}
+
+TEST(UploadQueue, WhoDoesNotWantToWaitNeedNot) {
+  FakeClock clock;
+  UploadQueue queue(Slots(2, 1), &clock);
+  UploadQueue::Slot one = TakeFree(&queue);
+  UploadQueue::Slot two = TakeFree(&queue);
+  EXPECT_GT(one.Next(kLarge, Always), 0U);
+  EXPECT_EQ(one.Next(kLarge, [] { return false; }), 0U);
+  EXPECT_EQ(two.Next(kLarge, [] { return false; }), 0U);
+  queue.SetLimit(0);
+  EXPECT_EQ(two.Next(kLarge, Always), kMiB);
+}
+
+}  // namespace
+}  // namespace arkshare

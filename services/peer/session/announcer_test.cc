@@ -1,0 +1,214 @@
+#include "services/peer/session/announcer.h"
+
+#include <google/protobuf/util/time_util.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "lib/core/errors.h"
+#include "lib/rpc/server.h"
+#include "lib/rpc/status.h"
+#include "services/peer/testing/fakes.h"
+
+namespace arkshare {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Minutes(1);
+
+// An index that answers each Register with the next line of a script, and its last one for ever.
+class FakeIndex : public v1::IndexService::Service {
+ public:
+  struct Answer {
+    absl::Status status;
+    bool reachable = true;
+    // How the stream ends after the snapshot; then the session is there still, but nothing stated.
+    grpc::Status restart = grpc::Status::OK;
+  };
+  explicit FakeIndex(std::vector<Answer> script, absl::Duration lease)
+      : script_(std::move(script)), lease_(lease) {
+    RpcServerOptions options;
+    options.listen = "127.0.0.1:0";
+    server_ = Must(RpcServer::Start(std::move(options), {this}));
+  }
+
+  const std::string& address() const { return server_->address(); }
+  // False when there are not so many within a minute.
+  bool AwaitRegistrations(size_t count) {
+    return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return registered_ >= count; });
+  }
+  bool AwaitSnapshot(const std::string& token) {
+    return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return snapshot_of_ == token; });
+  }
+  // How often the library was stated whole, as this index sees it.
+  bool AwaitSnapshots(size_t count) {
+    return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return snapshots_ >= count; });
+  }
+  size_t registered() {
+    MutexLock lock(&mutex_);
+    return registered_;
+  }
+  uint64_t acknowledged() {
+    MutexLock lock(&mutex_);
+    return acknowledged_;
+  }
+
+  grpc::Status Register(grpc::ServerContext* /*context*/, const v1::RegisterRequest* /*request*/,
+                        v1::RegisterResponse* response) override {
+    MutexLock lock(&mutex_);
+    const Answer& answer = script_[std::min(registered_, script_.size() - 1)];
+    ++registered_;
+    changed_.NotifyAll();
+    if (!answer.status.ok()) return ToGrpcStatus(answer.status);
+    response->set_peer_id(1);
+    response->set_session_token("token " + std::to_string(registered_));
+    *response->mutable_lease() =
+        google::protobuf::util::TimeUtil::MillisecondsToDuration(absl::ToInt64Milliseconds(lease_));
+    acknowledged_ = 0;
+    restart_ = answer.restart;
+    response->mutable_reachability()->set_reachable(answer.reachable);
+    response->mutable_reachability()->set_message(answer.reachable ? "" : "open this port");
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Announce(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::AnnounceResponse, v1::AnnounceRequest>* stream) override {
+    const auto header = context->client_metadata().find("authorization");
+    const std::string token(header->second.begin(), header->second.end());
+    v1::AnnounceResponse response;
+    response.set_acknowledged_sequence(acknowledged());
+    stream->Write(response);
+    v1::AnnounceRequest request;
+    while (stream->Read(&request)) {
+      if (!Apply(request, response)) return ToGrpcStatus(MakeError(Reason::kSequenceGap, "a gap"));
+      stream->Write(response);
+      if (!request.snapshot_complete()) continue;
+      MutexLock lock(&mutex_);
+      snapshot_of_ = token;
+      ++snapshots_;
+      changed_.NotifyAll();
+      if (restart_.ok()) continue;
+      acknowledged_ = 0;
+      return std::exchange(restart_, grpc::Status::OK);
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  bool Apply(const v1::AnnounceRequest& request, v1::AnnounceResponse& response) {
+    MutexLock lock(&mutex_);
+    if (request.statements_size() > 0) {
+      if (request.first_sequence() != acknowledged_ + 1) return false;
+      acknowledged_ += static_cast<uint64_t>(request.statements_size());
+    }
+    response.set_acknowledged_sequence(acknowledged_);
+    return true;
+  }
+
+  template <typename Condition>
+  bool Await(Condition condition) {
+    const absl::Time end = Clock::Real()->Monotonic() + kPatience;
+    MutexLock lock(&mutex_);
+    while (!condition()) {
+      if (!changed_.WaitFor(&mutex_, end - Clock::Real()->Monotonic())) return false;
+    }
+    return true;
+  }
+
+  const std::vector<Answer> script_;
+  const absl::Duration lease_;
+  Mutex mutex_;
+  CondVar changed_;
+  size_t registered_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string snapshot_of_ ABSL_GUARDED_BY(mutex_);
+  size_t snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
+  grpc::Status restart_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<RpcServer> server_;
+};
+
+class AnnouncerTest : public testing::Test {
+ protected:
+  AnnouncerTest() { KeepGrpcRunning(); }
+
+  void Start(std::vector<FakeIndex::Answer> script, absl::Duration lease = absl::Milliseconds(30)) {
+    fake_ = std::make_unique<FakeIndex>(std::move(script), lease);
+    index_ = std::make_unique<IndexClient>(std::vector<std::string>{fake_->address()},
+                                           grpc::InsecureChannelCredentials());
+    Announcer::Options options;
+    options.recheck = absl::Milliseconds(1);
+    announcer_ = std::make_unique<Announcer>(
+        options,
+        Announcer::Parts{index_.get(), disk_.library.get(), disk_.ledger.get(), &queue_, &gate_},
+        disk_.key.public_key(), [] {}, [this] { superseded_ = true; });
+    announcer_->Start();
+  }
+
+  TempFolder folder_;
+  PeerDisk disk_{folder_.path()};
+  UploadQueue queue_{{}, Clock::Real()};
+  RegistrationGate gate_;
+  std::atomic<bool> superseded_ = false;
+  std::unique_ptr<FakeIndex> fake_;
+  std::unique_ptr<IndexClient> index_;
+  std::unique_ptr<Announcer> announcer_;
+};
+
+TEST(RetryAfterTest, WhoIsSentAwayComesWhenHeIsTold) {
+  const absl::Status busy =
+      MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Seconds(7));
+  const RetryWindow told = RetryAfter(busy, absl::Milliseconds(200));
+  EXPECT_EQ(told.from, absl::Seconds(7)) << "not sooner";
+  EXPECT_GT(told.to, absl::Seconds(7)) << "not all at once";
+  EXPECT_LE(told.to, absl::Seconds(8));
+  // Who was told of a very short time still keeps his own pace.
+  const absl::Status soon =
+      MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Milliseconds(1));
+  EXPECT_EQ(RetryAfter(soon, absl::Seconds(3)).to, absl::Seconds(3));
+
+  const RetryWindow untold = RetryAfter(absl::UnavailableError("nobody"), absl::Seconds(3));
+  EXPECT_EQ(untold.from, absl::Seconds(1.5));
+  EXPECT_EQ(untold.to, absl::Seconds(3));
+}
+
+TEST_F(AnnouncerTest, RegistersAfterItWasSentAway) {
+  const absl::Status busy =
+      MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Milliseconds(1));
+  Start({{busy}, {busy}, {}});
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 3"));
+  EXPECT_EQ(announcer_->GetState().peer_id, 1u);
+  EXPECT_EQ(announcer_->GetState().trouble, "");
+}
+
+TEST_F(AnnouncerTest, AsksAgainUntilItIsReachable) {
+  const absl::Status key_in_use = MakeError(Reason::kKeyInUse, "a peer with this key is here");
+  Start({{absl::OkStatus(), false}, {key_in_use}, {key_in_use}, {absl::OkStatus(), true}});
+  EXPECT_TRUE(fake_->AwaitRegistrations(4));
+  // The session that it got at last, with everything it has.
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 4"));
+  EXPECT_EQ(announcer_->GetState().trouble, "");
+  EXPECT_FALSE(superseded_) << "by itself";
+}
+
+TEST_F(AnnouncerTest, AnIndexThatHasKeptTheSessionIsToldEverythingAnew) {
+  disk_.List("one", FakeBook::OfSize(10, 1));
+  disk_.List("two", FakeBook::OfSize(10, 2));
+  // So long that the stream comes back within it.
+  const grpc::Status killed(grpc::StatusCode::UNAVAILABLE, "the connection broke");
+  const grpc::Status stopped = ToGrpcStatus(MakeError(Reason::kShuttingDown, "back soon"));
+  for (const grpc::Status& restart : {killed, stopped}) {
+    Start({{absl::OkStatus(), /*reachable=*/true, restart}}, absl::Minutes(1));
+    EXPECT_TRUE(fake_->AwaitSnapshots(2));
+    EXPECT_EQ(fake_->acknowledged(), 2u);
+    EXPECT_EQ(fake_->registered(), 1u);
+    announcer_.reset();
+  }
+}
+
+}  // namespace
+}  // namespace arkshare
