@@ -16,6 +16,8 @@ function(arkshare_proto_library name)
       COMMAND protobuf::protoc --cpp_out=${arg_OUT} ${grpc_flags} -I${arg_BASE} ${arg_BASE}/${proto}
       DEPENDS ${arg_BASE}/${proto} protobuf::protoc gRPC::grpc_cpp_plugin VERBATIM)
     list(APPEND sources ${outputs})
+    # Their static names repeat; those of the stubs do not.
+    set_source_files_properties(${arg_OUT}/${stem}.pb.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endforeach()
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} SYSTEM PUBLIC ${arg_OUT})
