@@ -4,6 +4,10 @@ target_compile_options(arkshare_options INTERFACE -Wall -Wextra -Wpedantic -Werr
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105651).
   target_compile_options(arkshare_options INTERFACE -Wno-restrict)
+  # A source that is compiled together with others looks like a header to GCC.
+  if(ARKSHARE_UNITY)
+    target_compile_options(arkshare_options INTERFACE -Wno-subobject-linkage)
+  endif()
 endif()
 target_include_directories(arkshare_options INTERFACE ${CMAKE_SOURCE_DIR})
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
