@@ -20,7 +20,7 @@ import unittest
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
-import readme_grpcurl  # noqa: E402
+import grpcurl_commands  # noqa: E402
 
 PROJECT = f"arkshare-test-{os.getpid()}"
 LABEL = f"label=com.docker.compose.project={PROJECT}"
@@ -243,8 +243,8 @@ class DockerTest(unittest.TestCase):
                                 check=False)
         self.assertEqual(tools.stdout, "")
 
-    def test_04_the_readmes_commands_for_grpcurl(self):
-        missing = readme_grpcurl.missing_tool()
+    def test_04_the_grpcurl_commands_of_the_document(self):
+        missing = grpcurl_commands.missing_tool()
         if missing and os.environ.get("REQUIRE_DOCKER") != "1":
             self.skipTest(f"{missing} is not installed")
         port = docker("port", self.stack.ids["index"], "50051/tcp")
@@ -253,8 +253,8 @@ class DockerTest(unittest.TestCase):
             return subprocess.run(["docker", "exec", self.stack.ids["peer1"], "cat", f"/books/{book}"],
                                   check=True, capture_output=True).stdout
         with tempfile.TemporaryDirectory() as folder:
-            outcomes = readme_grpcurl.run(port, folder)
-            readme_grpcurl.check(self, outcomes, peers=5, read_book=read)
+            outcomes = grpcurl_commands.run(port, folder)
+            grpcurl_commands.check(self, outcomes, peers=5, read_book=read)
 
     def test_05_the_menu_moves_a_book(self):
         book = self.a_book("peer1")
