@@ -127,7 +127,7 @@ def check_reasons(texts):
 
 
 def check(root, files):
-    """What is wrong, a sentence each. `files` are paths relative to root."""
+    """Returns the mistakes, a sentence each. `files` are paths relative to root."""
     contents = {}
     for path in files:
         try:

@@ -156,7 +156,7 @@ void CheckTickets(Vectors& vectors) {
     const ReleaseItem item = vectors.Move(number);
     bodies.push_back({item.transfer_id, source.public_key(), item.listing, receiver, item.content});
   }
-  // What the document says is signed is what the issued tickets are signed over.
+  // The issued tickets are signed over the bytes that the document names.
   const auto expect_issued = [&](const std::vector<MoveTicket>& tickets, const std::string& name) {
     const std::string signed_bytes = vectors.Bytes(name + "_signed_bytes");
     EXPECT_EQ(ToHex(source.Sign(signed_bytes)), vectors.Text(name + "_signature"));

@@ -80,7 +80,7 @@ def check(test, outcomes, peers, read_book):
     def is_download(o):
         test.assertEqual(outcomes.book, read_book(outcomes.book_name))
 
-    # What a command has to show, by how it reads; the first that fits.
+    # The check of a command, chosen by the first pattern that fits it.
     expected = [(r"\$INDEX list$", is_list), (r"\$INDEX describe ", is_description),
                 (r'"page_size": 3', is_page_of_peers), (r"^grpcurl .*/ListPeers$", is_all_peers),
                 (r"^grpcurl .*/Search$", is_found), (r"/Watch$", is_watch),
