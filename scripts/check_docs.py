@@ -4,7 +4,8 @@
 - Every link of a document to a file or a heading leads there.
 - Every path under docs/ that a file of the tree names exists.
 - Every record in docs/decisions has its fields, is named by its date, and is in the index.
-- docs/operator.md says what to do for each reason that docs/protocol.md lists.
+- docs/operator.md says what to do for each reason that docs/protocol.md lists, and names each option
+  and metric of the programs.
 - README.md has at most 120 lines.
 
 check_docs.py --mistakes: plants mistakes in a small tree and fails unless each is found.
@@ -26,6 +27,14 @@ RECORD_NAME = re.compile(r"(\d{4}-\d\d-\d\d)-[a-z0-9-]+\.md")
 STATUSES = ("accepted", "superseded", "rejected")
 SECTIONS = ("Context", "Decision", "Alternatives", "Consequences")
 OPTIONAL_SECTIONS = ("Measured",)
+# The sources that define options and metrics, and how these look there.
+DEFINED = {
+    "clients/cli/main.cc": r'"(--[a-z][a-z-]+)"',
+    "lib/options/options.cc": r'"(--[a-z][a-z-]+)"',
+    "services/index/main.cc": r'"(--[a-z][a-z-]+)"',
+    "services/peer/main.cc": r'"(--[a-z][a-z-]+)"',
+    "services/index/metrics/metrics_page.cc": r'"((?:arkshare|process)_[a-z_]+)"',
+}
 REASON = re.compile(r"`([A-Z][A-Z_]+)`")
 
 
@@ -126,6 +135,16 @@ def check_reasons(texts):
             for row in rows for reason in REASON.findall(row) if reason not in explained]
 
 
+def check_defined(contents):
+    """Options and metrics that docs/operator.md does not name."""
+    operator = contents.get("docs/operator.md", "")
+    named = set(re.findall(r"--[a-z][a-z-]+|[a-z]+_[a-z_]+", operator))
+    return [f"docs/operator.md does not name {name} of {path}"
+            for path, pattern in DEFINED.items()
+            for name in dict.fromkeys(re.findall(pattern, contents.get(path, "")))
+            if name not in named]
+
+
 def check(root, files):
     """Returns the mistakes, a sentence each. `files` are paths relative to root."""
     contents = {}
@@ -146,6 +165,7 @@ def check(root, files):
                 wrong.append(f"{path} names {named}, which does not exist")
     wrong += check_decisions(texts)
     wrong += check_reasons(texts)
+    wrong += check_defined(contents)
     lines = texts.get("README.md", "").count("\n")
     if lines > README_LINES:
         wrong.append(f"README.md has {lines} lines, more than {README_LINES}")
@@ -178,9 +198,10 @@ ROW = "| 2026-11-23 | [Sockets are not shared](2026-11-23-sockets.md) | accepted
 SAMPLE = {
     "README.md": "# A\n\n[b](docs/protocol.md#with-grpcurl) [c](docs/decisions/README.md)\n",
     "docs/protocol.md": "# P\n## Errors\n\n| `DISK_FULL`, `BOOK_GONE` | X | wait |\n\n## With `grpcurl`\n",
-    "docs/operator.md": "# O\n| `DISK_FULL` | make room |\n| `BOOK_GONE` | search again |\n",
+    "docs/operator.md": "# O\n`--share`\n| `DISK_FULL` | make room |\n| `BOOK_GONE` | search again |\n",
     "docs/decisions/README.md": "# Decisions\n\n" + ROW,
     "docs/decisions/2026-11-23-sockets.md": RECORD,
+    "services/peer/main.cc": 'Add("--share");',
     "lib/a.cc": "// See docs/decisions/2026-11-23-sockets.md.\n",
 }
 
@@ -214,7 +235,9 @@ def check_mistakes():
         ("a record that is not in the index", {index: "# Decisions\n"}, ["no row with"]),
         ("a row with another title", {index: ROW.replace("not", "never")},
          ["another date or title"]),
-        ("a reason without advice", {"docs/operator.md": "| `DISK_FULL` | make room |\n"},
+        ("an option that is not documented", {"services/peer/main.cc": 'Add("--share-all");'},
+         ["does not name --share-all"]),
+        ("a reason without advice", {"docs/operator.md": "`--share`\n| `DISK_FULL` | make room |\n"},
          ["what to do for BOOK_GONE"]),
         ("a long README", {"README.md": "\n" * 121}, ["more than 120"]),
     ]
