@@ -22,8 +22,8 @@ struct AuditReport {
 // Peers that are named in a ledger and are not among `peers` are taken at their word.
 AuditReport Audit(const std::vector<PeerDisk>& peers);
 
-// Exactly these folders have a verified, visible copy of the content; damage says who else does, or
-// who does not.
+// Checks that exactly these folders have a verified, visible copy of the content; the damage names
+// the others that have one, and those that have none.
 void Expect(const std::vector<PeerDisk>& peers, const ContentId& content,
             const std::vector<std::string>& folders, AuditReport& report);
 

@@ -78,7 +78,7 @@ TEST(ContestTest, ManyReceiversManyBooks) {
           std::make_unique<PendingFetch>(cluster.peer(name), Wish(absl::StrCat("book", i)));
     }
   }
-  // A fast receiver may give the book on to a slow one: the last one who got it is not known here,
+  // A fast receiver may give the book on to a slow one: the last receiver is not known here,
   // but every book is somewhere, once.
   for (auto& [key, fetch] : fetches) {
     absl::StatusOr<v1::Transfer> transfer = fetch->Await();
@@ -169,7 +169,7 @@ TEST(ContestTest, APolicyOfCopyNeverLosesABook) {
                        Item(ListingNumber(cluster, "lender", "196"), kBook));
   EXPECT_EQ(GetReason(ticket.status()), Reason::kNotForTaking) << ticket.status();
   EXPECT_TRUE(EndsWith(cluster, {{kBook, {"lender", "r"}}}));
-  // Where one lends and another would lose it, the one who lends is asked.
+  // Where one lends and another would lose it, the lender is asked.
   absl::StatusOr<v1::Transfer> again = cluster.Get("s", "196");
   ASSERT_TRUE(Ok(again));
   EXPECT_FALSE(again->moving());

@@ -1,4 +1,4 @@
-// One book from several peers: who brings what, and what becomes of those who fail.
+// One book from several peers: the share that each brings, and what happens when one fails.
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

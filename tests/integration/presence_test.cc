@@ -165,7 +165,7 @@ TEST(PresenceTest, NumbersAreKept) {
   ASSERT_EQ(cluster.IdOf("b"), 2u);
   ASSERT_TRUE(Ok(cluster.peer("a").process().Stop()));
   ASSERT_TRUE(Ok(cluster.StartPeer("c")));
-  EXPECT_EQ(cluster.IdOf("c"), 3u) << "number 1 is remembered for who had it";
+  EXPECT_EQ(cluster.IdOf("c"), 3u) << "number 1 is remembered for the peer that had it";
   ASSERT_TRUE(Ok(cluster.peer("a").Restart()));
   ASSERT_TRUE(Ok(cluster.peer("a").WaitOnline()));
   EXPECT_EQ(cluster.IdOf("a"), 1u);
