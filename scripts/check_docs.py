@@ -6,6 +6,7 @@
 - Every record in docs/decisions has its fields, is named by its date, and is in the index.
 - docs/operator.md says what to do for each reason that docs/protocol.md lists, and names each option
   and metric of the programs.
+- Names of code that docs/ shows in backticks occur in the code (not in superseded records).
 - README.md has at most 120 lines.
 
 check_docs.py --mistakes: plants mistakes in a small tree and fails unless each is found.
@@ -35,6 +36,11 @@ DEFINED = {
     "services/peer/main.cc": r'"(--[a-z][a-z-]+)"',
     "services/index/metrics/metrics_page.cc": r'"((?:arkshare|process)_[a-z_]+)"',
 }
+# A class, a constant or a member of one, as a document shows it.
+NAME = re.compile(r"`((?:k?[A-Z][a-z]\w*)(?:::\w+)*)(?:\([^`]*\))?`")
+# Names that are not ours.
+FOREIGN = {"Mutex", "Status", "StatusOr"}
+CODE_SUFFIXES = (".h", ".cc", ".proto", ".py")
 REASON = re.compile(r"`([A-Z][A-Z_]+)`")
 
 
@@ -145,6 +151,23 @@ def check_defined(contents):
             if name not in named]
 
 
+def check_names(contents):
+    """Names of code in the documents that the code does not have."""
+    words = set()
+    for path, text in contents.items():
+        if path.endswith(CODE_SUFFIXES) and path != "scripts/check_docs.py":
+            words.update(re.findall(r"\w+", text))
+    wrong = []
+    for path, text in sorted(contents.items()):
+        if not path.startswith("docs/") or "Status: superseded" in text:
+            continue
+        for name in dict.fromkeys(NAME.findall(FENCE.sub("", text))):
+            missing = [part for part in name.split("::") if part not in words | FOREIGN]
+            if missing:
+                wrong.append(f"{path} names {name}, and the code has no {missing[0]}")
+    return wrong
+
+
 def check(root, files):
     """Returns the mistakes, a sentence each. `files` are paths relative to root."""
     contents = {}
@@ -166,6 +189,7 @@ def check(root, files):
     wrong += check_decisions(texts)
     wrong += check_reasons(texts)
     wrong += check_defined(contents)
+    wrong += check_names(contents)
     lines = texts.get("README.md", "").count("\n")
     if lines > README_LINES:
         wrong.append(f"README.md has {lines} lines, more than {README_LINES}")
@@ -235,6 +259,10 @@ def check_mistakes():
         ("a record that is not in the index", {index: "# Decisions\n"}, ["no row with"]),
         ("a row with another title", {index: ROW.replace("not", "never")},
          ["another date or title"]),
+        ("a name that the code has", {"docs/x.md": "`Cat::Open(…)`, `DISK`\n", "lib/a.h": "Cat Open"},
+         []),
+        ("a name that the code does not have", {"docs/x.md": "`Cat::Open`\n", "lib/a.h": "Cat"},
+         ["names Cat::Open, and the code has no Open"]),
         ("an option that is not documented", {"services/peer/main.cc": 'Add("--share-all");'},
          ["does not name --share-all"]),
         ("a reason without advice", {"docs/operator.md": "`--share`\n| `DISK_FULL` | make room |\n"},
