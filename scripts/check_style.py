@@ -121,7 +121,7 @@ def read_python(text):
 def read_script(text):
     """Shell, CMake, YAML, Dockerfiles: whole lines; where a comment begins."""
     prose = Prose()
-    commented = 0
+    commented = -1
     for number, line in enumerate(text.split("\n"), 1):
         comment = re.search(r"(?:^|\s)#+(?!!)(.*)", line)
         if not comment:
@@ -245,6 +245,7 @@ def check_mistakes():
         ("a shell script", "a", "#!/usr/bin/env bash\n# Of it\ndie 'nobody'\n",
          ['begins with "Of"', '"nobody"']),
         ("CMake", "CMakeLists.txt", "# It stands.\n", ['"stands"']),
+        ("a first line", "a.cmake", "# What it is.\n", ['begins with "What"']),
         ("a document", "a.md", "It yields.\n\n- Who is it.\n\n`stands`\n\n```\nanew\n```\n",
          ['"yields"', 'begins with "Who"']),
         ("a heading and a table", "a.md", "# What is new\n\n| What | Of |\n|---|---|\n", []),
