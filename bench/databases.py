@@ -1,4 +1,4 @@
-"""redis-server and PostgreSQL, asked what the index is asked: who has the book of this name."""
+"""Asks redis-server and PostgreSQL what the index is asked: which peers have the book of a name."""
 
 import glob
 import os

@@ -1,7 +1,7 @@
 """Runs programs side by side and measures them: time, CPU, memory, and what else used the machine.
 
 A question (questions/*.py) is a list of contenders. A contender is a function of a Stage: it starts
-what it needs there, times one thing, and yields a Sample. Whatever a stage started ends with it, and
+what it needs there, times one thing, and returns a Sample. Whatever a stage started ends with it, and
 its folder goes. Everything lives in memory (/dev/shm), so that no disk is measured.
 """
 
@@ -28,7 +28,7 @@ NOISE_LIMIT = 0.08
 SLOW_SECONDS = 20
 RUN_TIMEOUT = 180
 START_TIMEOUT = 60
-# What a run may need beside the bytes that it brings, and the most that is touched before it.
+# The memory that a run may need beside the bytes that it brings, and the most that is touched before it.
 SPARE_MEMORY = 256 * MIB
 MOST_TOUCHED = 4 * GIB
 
@@ -92,7 +92,7 @@ class Row:
 
 
 def _enter(namespace):
-    """In the child, before exec: ends with us however we end, and stands in the namespace."""
+    """Runs in the child, before exec: it ends with us however we end, and is in the namespace."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     if namespace is not None:
@@ -123,7 +123,7 @@ def _our_cpu():
             above = parents[above]
         if above == me and pid != me:
             total += used[pid]
-    # Of ended children that we waited for, and of this process: finer than ticks.
+    # The times of ended children that we waited for, and of this process: finer than ticks.
     times = os.times()
     return total + times.children_user + times.children_system, times.user + times.system
 
@@ -163,7 +163,7 @@ class Process:
             self.fail(f"ended with {self.popen.returncode}")
 
     def read_line(self, prefix="", containing=""):
-        """Reads its output up to a line that begins so and contains that; yields what follows `prefix`."""
+        """Reads its output up to a line that begins and contains these; returns the text after `prefix`."""
         for line in self.popen.stdout:
             if line.startswith(prefix) and containing in line:
                 return line[len(prefix):].strip()
@@ -203,7 +203,7 @@ class Process:
     # Memory
 
     def reset_peak(self):
-        """Forgets the peak so far; yields the resident bytes now."""
+        """Forgets the peak so far; returns the resident bytes now."""
         with contextlib.suppress(OSError), open(f"/proc/{self.pid}/clear_refs", "w",
                                                 encoding="ascii") as file:
             file.write("5")
@@ -263,7 +263,7 @@ class Stage:
         return Sample(seconds, cpu, max(0.0, others / max(total_now - total, 1 / TICK)), size)
 
     def _touch_memory(self, size):
-        """Has the machine own the memory that is used next.
+        """Makes the machine own the memory that is used next.
 
         The host of a virtual one takes back what is free, and the first write to each page then costs
         five times as much as all else."""
@@ -306,7 +306,7 @@ def figures_of(process):
 
 
 def own_name(name):
-    """For what must not be left over: whose it is can be seen from outside."""
+    """Returns a name for things that must not be left over: it shows whose they are."""
     return f"arkshare-bench-{os.getpid()}-{name}"
 
 
@@ -319,9 +319,9 @@ def remove_leftovers(folder, remove):
 
 
 class Lab:
-    """What outlives a run: the options, a folder in memory, the books, the namespaces.
+    """Outlives a run: the options, a folder in memory, the books, the namespaces.
 
-    What it began is undone by `cleanup`, an ExitStack of the caller's."""
+    `cleanup`, an ExitStack of the caller's, undoes what it began."""
 
     def __init__(self, options, cleanup):
         self.options, self.cleanup, self.namespace = options, cleanup, None

@@ -36,13 +36,13 @@ double ResidentBytes() {
   return 0;
 }
 
-// What malloc has given out.
+// The bytes that malloc has given out.
 double AllocatedBytes() {
   const struct mallinfo2 info = mallinfo2();
   return static_cast<double>(info.uordblks + info.hblkhd);
 }
 
-// Of this thread: others on the machine do not count.
+// The CPU time of this thread: other programs do not count.
 double CpuMicroseconds() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

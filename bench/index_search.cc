@@ -48,7 +48,7 @@ constexpr absl::Duration kTurn = absl::Milliseconds(250);
 constexpr int kTurns = 24;
 constexpr uint64_t kAnnounced = 1'000'000;
 constexpr uint64_t kAnnouncedPage = 1'000;
-// Of the client that searches while another one announces.
+// Searches a second while another client announces.
 constexpr double kQuietRate = 1'000;
 
 // --- the server
@@ -76,7 +76,7 @@ class PlainService : public PlainMethods {
   const grpc::Slice found_;
 };
 
-// What searches for some of the names yield; of the answers, the one of median length.
+// Searches for some of the names; returns the answer of median length.
 grpc::Slice MedianAnswer(const Catalog& catalog, const std::vector<std::string>& names) {
   constexpr size_t kAnswers = 1'001;
   std::vector<std::string> answers;
@@ -170,7 +170,7 @@ struct Figures {
   double p99_us = 0;
 };
 
-// Makes calls, either so many at a time, or so many a second whatever becomes of them; then the
+// Makes calls: either a number at a time, or a number a second whatever becomes of them. Then the
 // time of a call counts from when it was due.
 class Load {
  public:

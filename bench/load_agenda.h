@@ -1,4 +1,4 @@
-// What a load generator does later: one thread, any number of plans.
+// The plans of a load generator: one thread does any number of them when they are due.
 #ifndef ARKSHARE_BENCH_LOAD_AGENDA_H_
 #define ARKSHARE_BENCH_LOAD_AGENDA_H_
 
@@ -20,7 +20,7 @@ class Agenda {
   Agenda();
   ~Agenda();
   void After(absl::Duration delay, std::function<void()> action);
-  // What is not done by now never will be.
+  // Plans that are not done by now are dropped.
   void Stop();
 
  private:

@@ -18,10 +18,10 @@ class LoadIndex {
   ~LoadIndex();
 
   const std::string& address() const { return address_; }
-  // SIGKILL, then the same again at the same address. Yields how long it took until it served.
+  // SIGKILL, then the same again at the same address. Returns the seconds until it served.
   double KillAndRestart();
 
-  // What it has used since it was started last.
+  // Its use since it was started last.
   double CpuSeconds() const;
   uint64_t ResidentBytes() const;
   int Threads() const;

@@ -1,4 +1,4 @@
-// What index_load can do; each prints its figures as "NAME=VALUE" lines.
+// The modes of index_load; each prints its figures as "NAME=VALUE" lines.
 #ifndef ARKSHARE_BENCH_LOAD_MODES_H_
 #define ARKSHARE_BENCH_LOAD_MODES_H_
 

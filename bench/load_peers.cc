@@ -20,7 +20,7 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(120);
-// A silent peer is looked for from so long before its lease ends.
+// A silent peer is looked for from this long before its lease ends.
 constexpr absl::Duration kLookAhead = absl::Milliseconds(300);
 
 absl::Time Now() { return Clock::Real()->Monotonic(); }
@@ -36,7 +36,7 @@ Swarm::Options SwarmOptions(const LoadOptions& options, const LoadIndex& index) 
   return {index.address(), options.peers, options.books, options.holders, options.connections};
 }
 
-// Somebody who asks the index.
+// A client that asks the index.
 class Asker {
  public:
   explicit Asker(const std::string& index)

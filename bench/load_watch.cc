@@ -26,8 +26,8 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 
 absl::Time Now() { return Clock::Real()->Monotonic(); }
 
-// What the peers change: each lists a book, and takes it back with its next change. When each
-// change was written is remembered.
+// The changes of the peers: each lists a book, and takes it back with its next change. Remembers
+// when each change was written.
 class Changes {
  public:
   explicit Changes(size_t count) : sent_(count) {}
@@ -50,7 +50,7 @@ class Changes {
     sent_[change] = Now();
     return swarm.peer(change % kPeers).State(std::move(statement));
   }
-  // Of what a watcher has read; nothing for what the peers had before.
+  // The age of an event that a watcher has read; nothing for books that the peers had before.
   std::optional<absl::Duration> Age(const v1::WatchResponse& event) const {
     const bool gone = event.event_case() == v1::WatchResponse::kBookGone;
     if (!gone && event.event_case() != v1::WatchResponse::kBookListed) return std::nullopt;
@@ -219,8 +219,8 @@ void RunWatch(const LoadOptions& options) {
   idle.ReadOn();
   const bool cut_off =
       Await([&] { return idle.ended(); }) && idle.WhyEnded() == Reason::kWatchLagged;
-  Tell("who does not read is cut off with WATCH_LAGGED", cut_off ? 1 : 0);
-  Tell("after so many changes", static_cast<double>(idle.seen()));
+  Tell("a watcher that does not read is cut off with WATCH_LAGGED", cut_off ? 1 : 0);
+  Tell("changes before it was cut off", static_cast<double>(idle.seen()));
 }
 
 }  // namespace arkshare

@@ -40,7 +40,7 @@ def _set_congestion_control(namespace, name):
     try:
         _in(namespace, *command)
     except Missing:
-        # A namespace may choose only what the machine allows everybody: allow it for a moment.
+        # A namespace may choose only what the machine allows to all: allow it for a moment.
         allowed = _read("allowed_congestion_control")
         _write("allowed_congestion_control", f"{allowed} {name}")
         try:
@@ -50,7 +50,7 @@ def _set_congestion_control(namespace, name):
 
 
 def add_namespace(lab, name):
-    """A namespace with loopback, deleted with the lab; yields its full name."""
+    """Makes a namespace with loopback, deleted with the lab; returns its full name."""
     if os.geteuid() != 0:
         raise Missing("network namespaces need root")
     full = own_name(name)

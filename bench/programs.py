@@ -33,7 +33,7 @@ class Arkshare:
 
 
 class Peer:
-    """One arkshare-peer; its control socket stands on the stage."""
+    """One arkshare-peer; its control socket is in the folder of the stage."""
 
     def __init__(self, arkshare, folder, options, namespace, address):
         self.arkshare, self.folder, stage = arkshare, folder, arkshare.stage
@@ -84,7 +84,7 @@ def give_away(stage, books):
 
 
 def raw_tcp(stage, path, namespace="default", address=LOOPBACK):
-    """Sends a file to everybody who connects; yields the arguments IP and PORT of a receiver."""
+    """Sends a file to each connection; returns the arguments IP and PORT of a receiver."""
     port = stage.lab.free_port()
     sender = stage.start([stage.lab.program("arkshare-bench-raw-tcp"), "send", path, address,
                           str(port)], namespace)
@@ -111,7 +111,7 @@ http {{
 
 
 def nginx(stage, root, namespace="default", address=LOOPBACK):
-    """Serves a folder; yields the URL of it."""
+    """Serves a folder; returns its URL."""
     port, folder = stage.lab.free_port(), stage.new_folder("nginx")
     with open(os.path.join(folder, "conf"), "w", encoding="ascii") as file:
         file.write(_NGINX.format(address=address, port=port, root=root))
@@ -135,7 +135,7 @@ read only = yes
 
 
 def rsync_daemon(stage, root, namespace="default", address=LOOPBACK):
-    """Serves a folder; yields the URL of it."""
+    """Serves a folder; returns its URL."""
     port, config = stage.lab.free_port(), stage.path("rsyncd.conf")
     owner = "uid = root\ngid = root" if os.geteuid() == 0 else ""
     with open(config, "w", encoding="ascii") as file:

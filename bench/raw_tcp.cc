@@ -50,7 +50,7 @@ sockaddr_in Address(const char* ip, const char* port) {
 
 int NewSocket() { return Need(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"); }
 
-// What a receiver asks for: the first thing on a connection.
+// The range that a receiver asks for: the first bytes on a connection.
 struct Range {
   int64_t begin = 0;
   int64_t end = 0;  // at most the end of the file
@@ -109,7 +109,7 @@ void Receive(const sockaddr_in& address, int file) {
   std::printf("%lld\n", static_cast<long long>(offset));
 }
 
-// What any program must do that verifies a book of so many bytes, and no more.
+// Receives and hashes a book of `size` bytes: the least that a program that verifies must do.
 void Verify(const sockaddr_in& address, int file, int64_t size) {
   const auto receive = [&](Range range) {
     const int source = Ask(address, range);
@@ -122,7 +122,7 @@ void Verify(const sockaddr_in& address, int file, int64_t size) {
       }
       const auto hash = arkshare::PieceHash(static_cast<uint64_t>(size),
                                             absl::MakeConstSpan(piece).subspan(0, whole));
-      // Nobody has told what it should be; used, so that it is not optimised away.
+      // The hash is not compared with anything; it is used so that it is not optimised away.
       if (hash == arkshare::Sha256Digest()) std::exit(1);
       Write(file, piece, whole, at);
     }

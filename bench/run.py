@@ -71,7 +71,7 @@ def main():
     reports = []
     with contextlib.ExitStack() as cleanup:
         lab = Lab(options, cleanup)
-        # What was begun is undone, whoever is impatient.
+        # An impatient second Ctrl-C must not interrupt the cleaning up.
         cleanup.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
         net.use_loopback(lab)
         where = report.machine(lab)

@@ -56,7 +56,7 @@ def add(own, path, folder, seeding):
 def fetch(torrent, others):
     connect_at = 0
     while not torrent.status().is_seeding:
-        # Once more when it lost everybody: by itself it would wait for a minute.
+        # Once more when it lost all peers: by itself it would wait for a minute.
         if time.monotonic() >= connect_at and torrent.status().num_peers == 0:
             for other in others:
                 host, port = other.split(":")

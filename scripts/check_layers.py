@@ -79,7 +79,7 @@ def links_of(target, libraries):
 
 
 def check(text, root):
-    """What is wrong, a sentence each."""
+    """Returns the mistakes, a sentence each."""
     targets = read_layers(text, root)
     libraries = {target.name: target for target in targets if target.kind == "library"}
     wrong = []
@@ -109,7 +109,7 @@ def check(text, root):
     def check_file(path, target, own_folders, allowed):
         for header in includes(path):
             if os.path.dirname(header) in own_folders or not (root / header).is_file():
-                continue  # generated headers are reached by links alone
+                continue  # generated headers are reached only by links
             owner = owner_of(header)
             if owner is None:
                 wrong.append(f"{path} includes {header}, which belongs to no library")

@@ -1,4 +1,4 @@
-# What the scripts here share; source it. Sets ROOT and goes there.
+# The scripts here share this; source it. Sets ROOT and goes there.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"

@@ -44,7 +44,7 @@ def main():
         for test in ElementTree.parse(file).getroot().iter("testcase"):
             name = test.get("name")
             if name in last and test.get("status") != "fail":
-                print(f"FLAKY {name}: failed beside others, passed alone", file=sys.stderr)
+                print(f"FLAKY {name}: failed beside others, passed by itself", file=sys.stderr)
             last[name] = test
     print(*(sum(column) for column in zip((0, 0, 0), *map(tally, last.values()))))
 

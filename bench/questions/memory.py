@@ -1,4 +1,4 @@
-"""What a holding costs the index in memory, and how long keywords take inside of it."""
+"""The memory that a holding costs the index, and how long keyword searches take inside of it."""
 
 from harness import figures_of
 from report import Report, Target, extra

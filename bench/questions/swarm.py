@@ -16,7 +16,7 @@ LEAST = "raw TCP × 2, our hasher, five times"
 
 
 class Place:
-    """Who stands where: everybody on loopback, or one namespace each."""
+    """The places of the programs: all on loopback, or one namespace each."""
 
     def __init__(self, switch=None):
         self.switch = switch

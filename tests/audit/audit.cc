@@ -80,7 +80,7 @@ class Auditor {
       const TransferRow* received = TransferOfListing(peer, row.number);
       const bool entering = received != nullptr && received->state == TransferState::kOwned &&
                             peer.staged.contains(received->id);
-      // One that enters takes another name when somebody has put a file in its place.
+      // One that enters takes another name when a person has put a file in its place.
       if (!entering && !paths.insert(row.path).second) {
         Damage(peer, what, ": two listings of one path");
       }
@@ -97,13 +97,13 @@ class Auditor {
       } else if (file->second.content != row.content) {
         Damage(peer, what, " is present, but the file has another content");
       } else if (file->second.inode != row.inode || file->second.mtime_ns != row.mtime_ns) {
-        Open(peer, what, ": the file was touched or replaced, and not listed anew");
+        Open(peer, what, ": the file was touched or replaced, and not listed again");
       }
       if (row.unsettled) {
         Open(peer, what, ": the index has not answered yet");
         if (received == nullptr || received->state == TransferState::kDone ||
             received->index_told) {
-          Damage(peer, what, " waits for an answer of the index that nobody asks for");
+          Damage(peer, what, " waits for an answer of the index that its peer does not ask for");
         }
       }
     }
@@ -130,7 +130,7 @@ class Auditor {
       }
     }
     if (highest > peer.last_number) {
-      Damage(peer, "the counter of listing numbers stands at ", peer.last_number, ", but ", highest,
+      Damage(peer, "the counter of listing numbers is ", peer.last_number, ", but ", highest,
              " was used");
     }
     std::map<uint64_t, int> uses;
@@ -141,8 +141,8 @@ class Auditor {
     }
   }
 
-  // What was released is a listing that was released, its ticket is good, its hidden copy is there
-  // until the receiver owns the book, and its receiver owns it before the hidden copy goes.
+  // Checks a release: its listing says so, its ticket is good, the hidden copy is there until the
+  // receiver owns the book, and the receiver owns it before the hidden copy goes.
   void CheckRelease(const PeerDisk& peer, const ReleaseRow& release) {
     const std::string what =
         absl::StrCat("release ", release.id.hex(), " of listing ", release.listing);
@@ -200,7 +200,7 @@ class Auditor {
       Damage(peer, what, ": the receiver thinks that it is confirmed");
     }
     if (transfer != nullptr && transfer->state == TransferState::kDropped) {
-      Damage(peer, what, ": the receiver has dropped the transfer, so nobody will confirm it");
+      Damage(peer, what, ": the receiver has dropped the transfer, so no peer will confirm it");
     }
   }
 

@@ -1,4 +1,4 @@
-// What must be true of the folders and ledgers of peers, whatever was killed when.
+// Checks the folders and ledgers of peers: rules that hold whatever was killed when.
 #ifndef ARKSHARE_TESTS_AUDIT_AUDIT_H_
 #define ARKSHARE_TESTS_AUDIT_AUDIT_H_
 
@@ -11,9 +11,9 @@
 namespace arkshare {
 
 struct AuditReport {
-  // What no order of steps, crashes and hand edits can explain.
+  // States that no order of steps, crashes and hand edits can explain.
   std::vector<std::string> damage;
-  // What a peer still has to end, or to notice: nothing of it may be left once all is quiet.
+  // Things that a peer still has to end or to notice: none may be left once all is quiet.
   std::vector<std::string> open;
   // A line for each book, for people.
   std::vector<std::string> books;
@@ -22,8 +22,8 @@ struct AuditReport {
 // Peers that are named in a ledger and are not among `peers` are taken at their word.
 AuditReport Audit(const std::vector<PeerDisk>& peers);
 
-// Exactly these folders have a verified, visible copy of the content; damage says who else does, or
-// who does not.
+// Checks that exactly these folders have a verified, visible copy of the content; the damage names
+// the others that have one, and those that have none.
 void Expect(const std::vector<PeerDisk>& peers, const ContentId& content,
             const std::vector<std::string>& folders, AuditReport& report);
 

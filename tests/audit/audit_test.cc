@@ -262,7 +262,7 @@ const Damage kDamages[] = {
      [](const std::string&, const std::string& b) {
        Sql(b, "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'listings'");
      },
-     "the counter of listing numbers stands at 1"},
+     "the counter of listing numbers is 1"},
     {"NumberReusedForOtherContent",
      [](const std::string& a, const std::string&) {
        Sql(a, "UPDATE listings SET root = zeroblob(32) WHERE name = 'moved'");
@@ -325,7 +325,7 @@ const Damage kDamages[] = {
      [](const std::string&, const std::string& b) {
        Sql(b, "UPDATE listings SET unsettled = 1 WHERE name = 'moved'");
      },
-     "waits for an answer of the index that nobody asks for"},
+     "waits for an answer of the index that its peer does not ask for"},
     {"PreparedButNotStaged",
      [](const std::string&, const std::string& b) {
        Sql(b,

@@ -1,5 +1,5 @@
-// Many books on their way together, and SIGKILL at every step of somebody: each of them has one
-// holder all the same.
+// Many books on their way together, and SIGKILL of a program at every step: each book still has
+// one holder.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 #include <gtest/gtest.h>
@@ -82,7 +82,7 @@ TEST_P(BatchKillTest, EveryBookHasOneHolder) {
   ASSERT_TRUE(Ok(StartMany(cluster, victim == "s" ? setting : "", victim == "r" ? setting : "")));
   std::thread fetch([&] { FetchMany(cluster.peer("r"), WishAll()); });
   absl::StatusOr<ExitStatus> exit = cluster.peer(victim).process().WaitExit();
-  // With its victim dead the receiver may wait for it; the thread ends when somebody is back.
+  // The receiver may wait for the dead program; the thread ends when that is back.
   const absl::Status restarted =
       exit.ok() && victim == "s" ? cluster.peer(victim).Restart() : absl::OkStatus();
   fetch.join();
@@ -93,7 +93,7 @@ TEST_P(BatchKillTest, EveryBookHasOneHolder) {
     EXPECT_TRUE(Undamaged({cluster.Books("r")}));
     ASSERT_TRUE(Ok(cluster.peer(victim).Restart()));
   }
-  // What was begun ends by itself, and what was forgotten is asked for again.
+  // A transfer that was begun ends by itself; one that was forgotten is asked for again.
   ASSERT_TRUE(EventuallyTrue([&] {
     FetchMany(cluster.peer("r"), WishAll());
     for (int i = 0; i < kBooks; ++i) {

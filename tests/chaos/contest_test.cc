@@ -1,5 +1,5 @@
-// Several who want one book, and one who wants it again: who gets it, who gets a refusal, for how
-// long.
+// Several receivers want one book, and one of them wants it again: which one gets it, which ones
+// are refused, and for how long.
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -78,7 +78,7 @@ TEST(ContestTest, ManyReceiversManyBooks) {
           std::make_unique<PendingFetch>(cluster.peer(name), Wish(absl::StrCat("book", i)));
     }
   }
-  // A fast receiver may give the book on to a slow one: the last one who got it is not known here,
+  // A fast receiver may give the book on to a slow one: the last receiver is not known here,
   // but every book is somewhere, once.
   for (auto& [key, fetch] : fetches) {
     absl::StatusOr<v1::Transfer> transfer = fetch->Await();
@@ -162,14 +162,14 @@ TEST(ContestTest, APolicyOfCopyNeverLosesABook) {
   ASSERT_TRUE(Ok(transfer));
   EXPECT_FALSE(transfer->moving());
   EXPECT_TRUE(EndsWith(cluster, {{kBook, {"lender", "r"}}}));
-  // Nor when somebody insists.
+  // Nor when a stranger insists.
   Stranger stranger;
   absl::StatusOr<MoveTicket> ticket =
       stranger.Release(cluster.peer("lender"), cluster.KeyOf("lender"),
                        Item(ListingNumber(cluster, "lender", "196"), kBook));
   EXPECT_EQ(GetReason(ticket.status()), Reason::kNotForTaking) << ticket.status();
   EXPECT_TRUE(EndsWith(cluster, {{kBook, {"lender", "r"}}}));
-  // Where one lends and another would lose it, the one who lends is asked.
+  // Where one lends and another would lose it, the lender is asked.
   absl::StatusOr<v1::Transfer> again = cluster.Get("s", "196");
   ASSERT_TRUE(Ok(again));
   EXPECT_FALSE(again->moving());
@@ -205,7 +205,7 @@ TEST(ContestTest, AFileWithASecondHardLinkIsLent) {
 }
 
 // The second link appears between the question and the rename.
-TEST(ContestTest, AHardLinkMadeAtTheLastMoment) {
+TEST(ContestTest, AFileLinkedAtTheLastMomentIsLent) {
   Cluster cluster;
   PausePoint pause("source.release_asked", cluster.path() + "/pause");
   ASSERT_TRUE(Ok(StartMove(cluster, kBook, pause.Setting())));
@@ -395,7 +395,7 @@ TEST_F(StrangerTest, WhatIsNotSignedIsNotDone) {
   EXPECT_TRUE(Ok(CallRelease(cluster_.peer("s"), good))) << "and the good one is good";
 }
 
-TEST_F(StrangerTest, ListingsThatAreNot) {
+TEST_F(StrangerTest, ListingsThatDoNotExistAreRefused) {
   const auto reason = [&](const ReleaseItem& item) {
     return GetReason(Release(stranger_, item).status());
   };

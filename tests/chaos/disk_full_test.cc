@@ -110,7 +110,7 @@ TEST(DiskFullTest, FullWhenThePreparedCopyIsToBeRecorded) {
   ASSERT_TRUE(Ok(pause.Resume()));
   EXPECT_EQ(GetReason(fetch.Await().status()), Reason::kDiskFull);
   disk.MakeRoom();
-  // What could not be recorded is forgotten by the next start at the latest.
+  // A transfer that could not be recorded is forgotten by the next start at the latest.
   ASSERT_TRUE(Ok(cluster.peer("r").process().Stop()));
   ASSERT_TRUE(Ok(cluster.peer("r").Restart()));
   EXPECT_TRUE(EndsWith(cluster, {{kBook, {"s"}}}));
@@ -118,7 +118,7 @@ TEST(DiskFullTest, FullWhenThePreparedCopyIsToBeRecorded) {
 
 class FullAfterCommitTest : public testing::TestWithParam<const char*> {};
 
-// The receiver can write nothing more from this step on, until somebody makes room.
+// The receiver can write nothing more from this step on, until there is room again.
 TEST_P(FullAfterCommitTest, DelaysTheReceiver) {
   Cluster cluster;
   ARKSHARE_SMALL_DISK(disk, cluster, "r");
@@ -189,7 +189,7 @@ TEST(KeepOnAFullDiskTest, IsKeptWhenThereIsRoom) {
   KeepOnAFullDisk("receiver.prepared", "source.release_asked=kill", /*moved=*/false);
 }
 
-TEST_P(FullAfterCommitTest, AndThenItIsKilled) {
+TEST_P(FullAfterCommitTest, OutlivesAKillOnTheFullDisk) {
   Cluster cluster;
   ARKSHARE_SMALL_DISK(disk, cluster, "r");
   PausePoint pause(GetParam(), cluster.path() + "/pause");

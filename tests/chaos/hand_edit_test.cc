@@ -1,5 +1,5 @@
 // People change files by hand between any two steps of a move: nothing is lost, nothing is given
-// away that was not listed, and every copy in the end is one that somebody may have.
+// away that was not listed, and every copy in the end is one that its holder may have.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 #include <gmock/gmock.h>
@@ -55,7 +55,7 @@ class HandEditTest : public testing::Test {
 struct Edit {
   const char* name;
   void (*apply)(const std::string& path);
-  bool leaves_new;  // kNew stands there afterwards
+  bool leaves_new;  // kNew is there afterwards
 };
 
 const Edit kEdits[] = {
@@ -217,7 +217,7 @@ TEST_F(HandEditTest, NameAndTheNextOnesTakenAndTheReceiverKilled) {
 
 class GoneAtReceiverTest : public HandEditTest, public testing::WithParamInterface<const char*> {};
 
-TEST_P(GoneAtReceiverTest, ADeletedBookIsNobodys) {
+TEST_P(GoneAtReceiverTest, ADeletedBookHasNoHolder) {
   ASSERT_NO_FATAL_FAILURE(StartAndHold(GetParam()));
   fs::remove(cluster_.Books("r") + "/195");
   ASSERT_NO_FATAL_FAILURE(GoOn());
@@ -244,7 +244,7 @@ INSTANTIATE_TEST_SUITE_P(All, GoneAtReceiverTest,
                                          "receiver.confirmed"),
                          [](const auto& info) { return CaseName(info.param); });
 
-// Somebody tidies up .arkshare/staging: without its copy the receiver must not take the book.
+// A person tidies up .arkshare/staging: without its copy the receiver must not take the book.
 TEST_F(HandEditTest, StagedFileRemoved) {
   ASSERT_NO_FATAL_FAILURE(StartAndHold("receiver.prepared"));
   const std::string staging = cluster_.Books("r") + "/.arkshare/staging";

@@ -33,7 +33,7 @@ class KeepTest : public testing::Test {
     id_ = fetch_->last().transfer_id();
   }
 
-  // What there is when the source has come back: its hidden copy, or the book that it shares still.
+  // Starts the source again, and checks what it has: its hidden copy, or the book that it shares.
   void SourceReturns(bool released) {
     ASSERT_TRUE(Undamaged(cluster_.AllBooks()));
     ASSERT_TRUE(Ok(cluster_.peer("s").Restart()));

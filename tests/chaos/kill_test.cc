@@ -1,5 +1,5 @@
-// SIGKILL at every named step of a move, of whoever takes part in it; then the same programs again
-// on the same folders, and in the end one verified copy at one holder, whom the index names.
+// SIGKILL of every program that takes part in a move, at every named step; then the same programs
+// again on the same folders. In the end one holder has one verified copy, and the index names it.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@
 namespace arkshare {
 namespace {
 
-// Who is killed, seen from the peer that has reached the failpoint.
+// The programs that are killed, seen from the peer that has reached the failpoint.
 enum class Victim { kItself, kTheOther, kBoth, kIndex };
 
 const char* Name(Victim victim) {
@@ -97,7 +97,7 @@ TEST_P(KillTest, EndsWithOneHolder) {
   const bool receiver_killed = victim == Victim::kBoth ||
                                (self == "r" && victim == Victim::kItself) ||
                                (other == "r" && victim == Victim::kTheOther);
-  // What has several pieces and began to come goes on after a restart of the receiver.
+  // A book of several pieces that began to come goes on after a restart of the receiver.
   const bool begun = step.failpoint != absl::string_view("receiver.intent");
   bool moved = step.prepared || (begun && size > 1);
   if (!receiver_killed) {

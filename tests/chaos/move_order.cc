@@ -35,7 +35,7 @@ class Checker {
     if (op != nullptr) position_ = order_.at.at(step) + 1;
     return op;
   }
-  // The same, but what follows need not stand behind it.
+  // The same, but later steps need not come after it.
   const FileOp* Besides(const char* step, const Predicate& predicate) {
     return Find(step, position_, predicate);
   }

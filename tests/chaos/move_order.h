@@ -12,9 +12,9 @@
 namespace arkshare {
 
 struct MoveOrder {
-  // Name of a step -> where it stands in the record.
+  // Name of a step -> its place in the record.
   std::map<std::string, size_t> at;
-  // The first step that is missing where it should stand; empty when all is in order.
+  // The first step that is missing in its place; empty when all is in order.
   std::string missing;
 };
 

@@ -69,12 +69,12 @@ TEST_F(MoveOrderTest, WhatIsPromisedIsDurable) {
   EXPECT_EQ(Check(recorded_), "") << Lines(recorded_);
 }
 
-TEST_F(MoveOrderTest, OfAnEmptyBookToo) {
+TEST_F(MoveOrderTest, WhatIsPromisedOfAnEmptyBookIsDurable) {
   const Recorded recorded = RecordMove(0);
   EXPECT_EQ(Check(recorded), "") << Lines(recorded);
 }
 
-TEST(ManyMovesOrderTest, OfEachOfManyTogetherToo) {
+TEST(ManyMovesOrderTest, WhatIsPromisedOfEachOfManyBooksIsDurable) {
   Cluster cluster;
   std::vector<std::string> names;
   std::vector<Ending> endings;
@@ -121,7 +121,7 @@ struct Mistake {
 void Remove(std::vector<FileOp>& ops, size_t at) {
   ops.erase(ops.begin() + static_cast<ptrdiff_t>(at));
 }
-// What stood at `from` stands at `to`; the others keep their order.
+// Moves the operation at `from` to `to`; the others keep their order.
 void MoveTo(std::vector<FileOp>& ops, size_t from, size_t to) {
   const FileOp op = ops[from];
   ops.erase(ops.begin() + static_cast<ptrdiff_t>(from));

@@ -83,7 +83,7 @@ testing::AssertionResult EndsWith(Cluster& cluster, const std::vector<Ending>& e
   });
   if (!well) return testing::AssertionFailure() << "it does not settle:\n" << Lines(report);
   if (testing::AssertionResult said = RunAuditor(arguments); !said) return said;
-  // What was settled late may have changed what the index says.
+  // A move that was settled late may have changed what the index says.
   for (const Ending& ending : endings) {
     testing::AssertionResult found =
         cluster.WaitForHolders(ContentOf(ending.bytes), ending.holders);

@@ -1,4 +1,4 @@
-// What the chaos tests share: a book that is to move from peer "s" to peer "r", and the state in
+// The scene of the chaos tests: a book that is to move from peer "s" to peer "r", and the state in
 // which everything must end, whatever happened in between.
 #ifndef ARKSHARE_TESTS_CHAOS_SCENE_H_
 #define ARKSHARE_TESTS_CHAOS_SCENE_H_
@@ -18,7 +18,7 @@
 
 namespace arkshare {
 
-// Who has a visible copy of a book in the end: names of peers, sorted.
+// The peers that have a visible copy of a book in the end: their names, sorted.
 struct Ending {
   std::string bytes;
   std::vector<std::string> holders;
@@ -40,7 +40,7 @@ absl::Status StartMove(Cluster& cluster, const std::string& book,
 
 v1::FetchRequest Wish(const std::string& name);
 
-// A receiver that is nobody's program: signs what it wants to say.
+// A receiver without a program: signs what it wants to say.
 class Stranger {
  public:
   Stranger() : key_(PrivateKey::Generate()) {}
@@ -65,7 +65,7 @@ absl::StatusOr<v1::ReleaseResponse> CallRelease(PeerProcess& peer,
 absl::StatusOr<v1::ConfirmResponse> CallConfirm(PeerProcess& peer,
                                                 const v1::ConfirmRequest& request);
 
-// What an owner asks of a peer.
+// Asks a peer as its owner does.
 absl::StatusOr<v1::ListLimboResponse> Limbo(PeerProcess& peer);
 absl::Status RestoreLimbo(PeerProcess& peer, const std::string& transfer_id);
 absl::StatusOr<v1::KeepTransferResponse> Keep(PeerProcess& peer, const std::string& transfer_id);

@@ -1,4 +1,4 @@
-"""A second implementation of arkshare's contracts, written from the protos' comments alone.
+"""A second implementation of arkshare's contracts, written only from the protos' comments.
 
 Shares no code with the C++ programs: SHA-256 is hashlib's, Ed25519 is openssl's. contract_test.py uses
 it to test that the contracts say enough.
@@ -17,7 +17,7 @@ from arkshare_test_client import Key, grpc, verify  # noqa: E402
 from arkshare.v1 import file_pb2, index_pb2, types_pb2  # noqa: E402
 from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 
-PATIENCE = 60  # seconds; only a test that fails ever waits so long
+PATIENCE = 60  # seconds; only a test that fails ever waits this long
 
 
 def error_info(error):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Drives arkshare-index and arkshare-peer from another language, by the contracts alone.
+"""Drives arkshare-index and arkshare-peer from another language, by the contracts only.
 
 Registers, announces, searches, watches; takes books from the C++ peer and gives books to it; checks every
 signed byte and every error against the comments in proto/arkshare/v1.
@@ -22,7 +22,7 @@ from google.protobuf import descriptor_pb2  # noqa: E402
 
 Code = grpc.StatusCode
 
-# What no Debian package has as a proto: health and reflection, as far as they are used here.
+# No Debian package has these protos: health and reflection, as far as they are used here.
 HEALTH_PROTO = """
 syntax = "proto3";
 package grpc.health.v1;
@@ -228,7 +228,7 @@ class ContractTest(unittest.TestCase):
 
     def test_an_unreachable_peer_is_not_listed(self):
         peer = self.make_peer([("unreachable", b"unreachable book")])
-        # Somebody else's port, a port where nobody is, and a Ping for another registration.
+        # Another peer's port, a port without a server, and a Ping for another registration.
         for fields, reason in (({"port": int(self.peer_program.address.split(":")[1])},
                                 "KEY_MISMATCH"),
                                ({"port": 1}, "PORT_UNREACHABLE"),
@@ -339,7 +339,7 @@ class ContractTest(unittest.TestCase):
         replacing.wait_acknowledged(4)
         code, info, _ = peers.error_info(following.wait_end())
         self.assertEqual((code, info.reason), (Code.ABORTED, "STREAM_REPLACED"))
-        # A new session states everything anew.
+        # A new session states everything again.
         answer = self.index.Register(peer.register_request())
         self.assertEqual(answer.peer_id, holder.peer_id)
         anew = peers.Announcing(self.index, answer.session_token)
@@ -390,7 +390,7 @@ class ContractTest(unittest.TestCase):
         self.assertEqual([r.name for r in self.search(keywords="elan vit")],
                          ["Élan Vital – a study"])
         self.assertEqual([r.name for r in self.search(content=self.content(b""))], ["empty"])
-        self.assertEqual(list(self.search(name="nobody has it")), [])
+        self.assertEqual(list(self.search(name="no peer has it")), [])
         for query in ({}, {"name": ""}, {"keywords": ""}, {"keywords": " –"}):
             self.assert_fails(Code.INVALID_ARGUMENT, "QUERY_EMPTY", lambda: self.search(**query))
         for name in ("../x", "a\x00b"):
@@ -443,9 +443,9 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(len(self.index.ListPeers(
             index_pb2.ListPeersRequest(peer_id=99999)).peers), 0)
         self.assert_fails(Code.NOT_FOUND, "PEER_UNKNOWN", lambda: list(self.control.Fetch(
-            peer_pb2.FetchRequest(name="nobody has it", from_peer_id=99999))))
+            peer_pb2.FetchRequest(name="no peer has it", from_peer_id=99999))))
         self.assert_fails(Code.NOT_FOUND, "BOOK_NOT_FOUND", lambda: list(self.control.Fetch(
-            peer_pb2.FetchRequest(name="nobody has it"))))
+            peer_pb2.FetchRequest(name="no peer has it"))))
 
     def test_watch(self):
         watch = self.index.Watch(index_pb2.WatchRequest(keywords="watched"))
@@ -550,7 +550,7 @@ class ContractTest(unittest.TestCase):
                      lambda c: list(self.peer.Download(file_pb2.DownloadRequest(content=c)))):
             self.assert_fails(Code.NOT_FOUND, "BOOK_GONE",
                               lambda: call(self.content(b"no such book")))
-            # The root alone is not the book.
+            # The root without the size is not the book.
             other = self.content(self.contents["piece"])
             other.size_bytes += 1
             self.assert_fails(Code.NOT_FOUND, "BOOK_GONE", lambda: call(other))
@@ -619,7 +619,7 @@ class ContractTest(unittest.TestCase):
                                     lambda: self.download(data))
         self.assertEqual(info.metadata["moved_to_public_key"], peer.key.public.hex())
 
-        # The index believes nobody but the ticket.
+        # The index believes only the ticket.
         peer.books[1] = ("from cpp", data)
         good = index_pb2.UpdateOwnerRequest.Item(ticket=ticket, new_listing=peer.listing(1))
         update = lambda item, who: self.index.UpdateOwner(
@@ -716,7 +716,7 @@ class ContractTest(unittest.TestCase):
                     self.assertEqual(file.read(), data)
 
     def test_cpp_takes_many_books_from_python(self):
-        """Whose peer has no DownloadMany: a book comes alone then, but all are moved together."""
+        """With a peer that has no DownloadMany: each book has a Download, but all are moved together."""
         sizes = [10 + i for i in range(20)] + [2 * peers.MIB]
         books = [("many %d" % size, random_bytes(size, size + 1000)) for size in sizes]
         peer, _, _ = self.join(books)

@@ -20,7 +20,7 @@ import unittest
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
-import readme_grpcurl  # noqa: E402
+import grpcurl_commands  # noqa: E402
 
 PROJECT = f"arkshare-test-{os.getpid()}"
 LABEL = f"label=com.docker.compose.project={PROJECT}"
@@ -69,7 +69,7 @@ def find_compose():
 
 
 def find_base():
-    """What to build on: Debian's image when it can be had, otherwise one that docker/make-base makes."""
+    """Returns the base image: Debian's where it can be pulled, otherwise one that docker/make-base makes."""
     for base in (BASE, OWN_BASE):
         if succeeds("docker", "image", "inspect", base):
             return base
@@ -82,7 +82,7 @@ def find_base():
 
 
 def eventually(what, predicate, seconds=SOON):
-    """Waits until the predicate yields something true, and yields it."""
+    """Waits until the predicate returns something true, and returns that."""
     end = time.monotonic() + seconds
     while not (value := predicate()):
         if time.monotonic() > end:
@@ -113,7 +113,7 @@ class Stack:
         self.compose("down", "-v", "--remove-orphans", check=False, timeout=300)
 
     def left(self):
-        """What is still there of the containers, volumes and networks."""
+        """Lists the containers, volumes and networks that are still there."""
         return [docker(*kind, "-q", "--filter", LABEL) for kind in (
             ("ps", "-a"), ("volume", "ls"), ("network", "ls"))]
 
@@ -137,7 +137,7 @@ class Stack:
         return name, settings["IPAddress"]
 
     def crash(self, service):
-        """Ends it as a crash would, and not as somebody's wish to stop the container."""
+        """Ends it as a crash would, not as a request to stop the container."""
         pid = self.inspect(service, ".State.Pid")
         docker("run", "--rm", "--pid=host", IMAGE, "sh", "-c", f"kill -KILL {pid}")
 
@@ -158,7 +158,7 @@ class Stack:
         return sorted(f"peer{holder['peer_id']}" for result in found for holder in result["holders"])
 
     def table(self):
-        """What the index lists: {(peer, book)}."""
+        """Returns what the index lists: {(peer, book)}."""
         shown = self.exec("index", "sh", "-c", "for n in 1 2 3 4 5; do echo peer$n;"
                           " arkshare-cli --index 127.0.0.1:50051 --json browse $n; done", check=False)
         pairs, peer = set(), None
@@ -243,8 +243,8 @@ class DockerTest(unittest.TestCase):
                                 check=False)
         self.assertEqual(tools.stdout, "")
 
-    def test_04_the_readmes_commands_for_grpcurl(self):
-        missing = readme_grpcurl.missing_tool()
+    def test_04_the_grpcurl_commands_of_the_document(self):
+        missing = grpcurl_commands.missing_tool()
         if missing and os.environ.get("REQUIRE_DOCKER") != "1":
             self.skipTest(f"{missing} is not installed")
         port = docker("port", self.stack.ids["index"], "50051/tcp")
@@ -253,8 +253,8 @@ class DockerTest(unittest.TestCase):
             return subprocess.run(["docker", "exec", self.stack.ids["peer1"], "cat", f"/books/{book}"],
                                   check=True, capture_output=True).stdout
         with tempfile.TemporaryDirectory() as folder:
-            outcomes = readme_grpcurl.run(port, folder)
-            readme_grpcurl.check(self, outcomes, peers=5, read_book=read)
+            outcomes = grpcurl_commands.run(port, folder)
+            grpcurl_commands.check(self, outcomes, peers=5, read_book=read)
 
     def test_05_the_menu_moves_a_book(self):
         book = self.a_book("peer1")
@@ -297,7 +297,7 @@ class DockerTest(unittest.TestCase):
             t["name"] == "large" and int(t["bytes_done"]) > 0 for t in self.stack.cli("peer5", "transfers")))
         network, address = self.stack.network("peer1")
         docker("network", "disconnect", network, self.stack.ids["peer1"])
-        # Somebody else gets its address, so that it comes back with another one.
+        # Another container gets its address, so that it comes back with another one.
         guest = docker("run", "-d", "--rm", "--network", network, IMAGE, "sleep", "1000")
         self.addCleanup(docker, "rm", "-f", guest)
         self.assertNotIn("large", self.stack.disk("peer5"))  # In the middle, indeed.

@@ -31,7 +31,7 @@ TEST(ByteSizeFuzz, WhatIsTakenIsASize) {
     ASSERT_FALSE(text.empty());
     EXPECT_EQ(text.find_first_not_of("0123456789.kKMGTiB/s "), std::string::npos) << text;
     EXPECT_TRUE(absl::ascii_isdigit(static_cast<unsigned char>(text[0]))) << text;
-    // Never less than the number that stands before the unit.
+    // Never less than the number before the unit.
     uint64_t number = 0;
     ASSERT_TRUE(absl::SimpleAtoi(text.substr(0, text.find_first_not_of("0123456789")), &number));
     EXPECT_GE(*bytes, number) << text;
@@ -45,7 +45,7 @@ TEST(ByteSizeFuzz, WhatIsTakenIsASize) {
 TEST(ByteSizeFuzz, WhatIsPrintedIsReadAgain) {
   Mutator random(6, {""}, {""});
   for (uint64_t i = FuzzRounds(100'000); i > 0 && !HasFailure(); --i) {
-    // Up to 1 PiB: sizes beyond are printed in units that nobody types.
+    // Up to 1 PiB: sizes beyond are printed in units that people do not type.
     const uint64_t bytes = random.Below(uint64_t{1} << random.Below(50));
     const std::string text = FormatByteSize(bytes);
     const absl::StatusOr<uint64_t> again = ParseByteSize(text);

@@ -46,7 +46,7 @@ TEST(TicketFuzz, OnlyTheGoodOnesVerify) {
       continue;
     }
     EXPECT_EQ(EncodeTicket(*ticket), input) << "one ticket, one encoding";
-    // Verification is dear: all that are good, and every eighth of the others.
+    // Verification is expensive: all good tickets, and every eighth of the others.
     const bool is_good = std::find(good.begin(), good.end(), *ticket) != good.end();
     if (++decoded % 8 != 0 && !is_good) continue;
     TicketVerifier verifier;

@@ -331,7 +331,7 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(three.read("other"), b"mine")
         self.assertEqual(three.cli("get", "other", "--root", root, "--as", "other 2").code, 0)
         self.assertEqual(three.read("other 2"), b"o")
-        self.assertEqual(three.cli("get", "nobody has it").code, 3)
+        self.assertEqual(three.cli("get", "no peer has it").code, 3)
         self.assertEqual(three.cli("get", "twin", "--from", "77", "--as", "t").code, 3)
 
     def test_lenders_lose_nothing(self):
@@ -393,8 +393,8 @@ class ClusterTest(unittest.TestCase):
         taken = run(*peer, "--share", other, "--listen", one.program.address)
         self.assertEqual(taken.code, 1)
         self.assertIn("another program listens there", taken.err)
-        nobody = run("arkshare-cli", "--peer", f"unix:{self.folder}/nobody.sock", "status")
-        self.assertEqual(nobody.code, 4, nobody)
+        absent = run("arkshare-cli", "--peer", f"unix:{self.folder}/absent.sock", "status")
+        self.assertEqual(absent.code, 4, absent)
         self.assertEqual(run("arkshare-cli", "no-such-command").code, 2)
 
         one.program.end()

@@ -1,5 +1,5 @@
-// What people do in the shared folder while a peer shares it: noticed soon, listed as it is, and
-// nothing of the machine is shared that does not stand in the folder.
+// People change the shared folder while a peer shares it. The peer notices it soon and lists what
+// is there; nothing outside of the folder is shared.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <gmock/gmock.h>
@@ -119,7 +119,7 @@ TEST_F(FolderTest, FoldersComeAreRenamedAndGo) {
   fs::rename(folder_ + "/renamed", cluster_.path() + "/moved out");
   EXPECT_TRUE(IsGone("one"));
   EXPECT_TRUE(IsGone("three"));
-  // What happens outside is not ours, though we watched that folder once.
+  // Changes outside are not ours, although the peer watched that folder once.
   WriteBook(cluster_.path(), "moved out/a/4", "four");
   WriteBook(folder_, "last", "last");
   EXPECT_TRUE(IsListed("last"));
@@ -231,7 +231,7 @@ TEST_F(FolderTest, UnsharedIsRemembered) {
   WriteBook(folder_, "197", "a sign that it was looked at");
   EXPECT_TRUE(IsListed("a sign that it was looked at"));
   EXPECT_TRUE(cluster_.HoldersOf(ContentOf("a new one")).empty());
-  EXPECT_EQ(RunCli({"--peer", control, "unshare", "nobody"})->exit.code, 3);
+  EXPECT_EQ(RunCli({"--peer", control, "unshare", "no such book"})->exit.code, 3);
   ASSERT_EQ(RunCli({"--peer", control, "share", folder_ + "/195"})->exit, ExitStatus{});
   EXPECT_TRUE(IsListed("a new one"));
   ASSERT_NO_FATAL_FAILURE(Restart());
@@ -374,7 +374,8 @@ TEST_F(FolderTest, TwoSpellingsOfOneName) {
   EXPECT_TRUE(EventuallyTrue([&] { return Unshared().size() == 1; }));
   EXPECT_THAT(Unshared().begin()->second, HasSubstr("NFC"));
   EXPECT_TRUE(cluster_.HoldersOf(ContentOf("decomposed")).empty());
-  // A file whose name is not in NFC is a book all the same when it is alone, and can move.
+  // A file whose name is not in NFC is still a book if no other file has that name in NFC, and can
+  // move.
   fs::remove(folder_ + "/" + composed);
   EXPECT_TRUE(IsGone("composed"));
   fs::rename(folder_ + "/" + decomposed, folder_ + "/e\xcc\x81t\xc3\xa9");

@@ -1,4 +1,4 @@
-// One book from several peers: who brings what, and what becomes of those who fail.
+// One book from several peers: the share that each brings, and what happens when one fails.
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,10 +17,11 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr uint64_t kMiB = 1 << 20;
-// What a relay counts besides the book: frames, pings, a manifest.
+// Bytes that a relay counts besides the book: frames, pings, a manifest.
 constexpr uint64_t kOverhead = kMiB / 4;
-// What may come twice: what was on its way when a run was cut. A busy machine makes equal holders
-// unequal for a moment, and their runs are cut more often; piece_plan_test has the exact figures.
+// Bytes that may come twice: those that were on their way when a run was cut. A busy machine makes
+// equal holders unequal for a moment, and their runs are cut more often; piece_plan_test has the
+// exact figures.
 constexpr uint64_t kTwice = 6 * kMiB;
 
 // Peers that lend one book, each behind a relay that counts; "r" gets it.
@@ -106,7 +107,7 @@ TEST_F(HoldersTest, OneThatSendsGarbageIsFoundAtItsFirstPiece) {
   ASSERT_NO_FATAL_FAILURE(Begin(3));
   ExpectReceived();
   EXPECT_EQ(Said("bad_piece", liar.peer_id()), 1U);
-  EXPECT_EQ(Said("holder_failed", liar.peer_id()), 1U) << "nobody asks a liar again";
+  EXPECT_EQ(Said("holder_failed", liar.peer_id()), 1U) << "a liar is not asked again";
   EXPECT_LE(liar.downloads(), 2) << "a second run may begin before the first piece is judged";
   EXPECT_EQ(Said("bad_piece", cluster_.IdOf("a")) + Said("bad_piece", cluster_.IdOf("b")), 0U);
   EXPECT_GE(SentByLenders(), book_.size());
@@ -121,7 +122,7 @@ TEST_F(HoldersTest, OneThatStopsAnsweringCostsWhatItHasNotSent) {
   ASSERT_NO_FATAL_FAILURE(Begin(2));
   ExpectReceived();
   EXPECT_GE(silent.bytes_sent(), kMiB) << "it was not asked";
-  EXPECT_LE(SentBy("a"), book_.size() + kOverhead) << "somebody fetched what was here already";
+  EXPECT_LE(SentBy("a"), book_.size() + kOverhead) << "bytes were fetched that were here already";
 }
 
 TEST_F(HoldersTest, OneThatIsKilledCostsWhatWasOnItsWay) {

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What docker/compose.metrics.yaml makes of the metrics: the dashboard asks for what the index tells.
+"""The metrics in docker/compose.metrics.yaml: the dashboard asks for metrics that the index has.
 
 CTest runs it; docker-compose, where it is installed, checks the overlay.
 """

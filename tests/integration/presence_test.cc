@@ -1,5 +1,4 @@
-// Who is there: peers and indexes that are killed, silenced, restarted, doubled, or never get to
-// run.
+// Presence: peers and indexes that are killed, silenced, restarted, doubled, or never get to run.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <absl/strings/string_view.h>
@@ -75,7 +74,7 @@ TEST(PresenceTest, AKilledPeerVanishesAtOnceAndComesBackWithAll) {
   EXPECT_TRUE(cluster.WaitForHolders(ContentOf(kBook), {"p"}, kSoon));
   EXPECT_TRUE(cluster.WaitForHolders(ContentOf("another"), {"p"}, kSoon));
   EXPECT_EQ(cluster.IdOf("p"), id);
-  EXPECT_EQ(ListingNumbers(cluster, "p"), numbers) << "nothing was hashed or listed anew";
+  EXPECT_EQ(ListingNumbers(cluster, "p"), numbers) << "nothing was hashed or listed again";
 }
 
 TEST(PresenceTest, ASilentPeerIsHiddenAndComesBack) {
@@ -166,7 +165,7 @@ TEST(PresenceTest, NumbersAreKept) {
   ASSERT_EQ(cluster.IdOf("b"), 2u);
   ASSERT_TRUE(Ok(cluster.peer("a").process().Stop()));
   ASSERT_TRUE(Ok(cluster.StartPeer("c")));
-  EXPECT_EQ(cluster.IdOf("c"), 3u) << "number 1 is remembered for who had it";
+  EXPECT_EQ(cluster.IdOf("c"), 3u) << "number 1 is remembered for the peer that had it";
   ASSERT_TRUE(Ok(cluster.peer("a").Restart()));
   ASSERT_TRUE(Ok(cluster.peer("a").WaitOnline()));
   EXPECT_EQ(cluster.IdOf("a"), 1u);

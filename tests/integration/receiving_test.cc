@@ -1,5 +1,5 @@
-// An index and five peers, driven by the CLI: the three cases of the menu's users, and what a name
-// may stand for.
+// An index and five peers, driven by the CLI: the three cases of the menu's users, and names that
+// mean several books.
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ TEST(ReceivingTest, WithoutAnIndex) {
   EXPECT_TRUE(EndsWith(cluster, {{"the book", {"r"}}}));
 }
 
-TEST(ReceivingTest, ANameThatStandsThereUnlistedIsTaken) {
+TEST(ReceivingTest, TheNameOfAnUnlistedFileIsTaken) {
   Cluster cluster;
   ASSERT_TRUE(Ok(StartMove(cluster, "the book")));
   fs::create_directory(cluster.Books("r") + "/195");
@@ -67,7 +67,7 @@ TEST(ReceivingTest, AReceivedBookStaysInTheFolder) {
   fs::create_directory(outside);
   fs::create_directory_symlink(outside, cluster.Books("r") + "/sub");
   PendingFetch fetch(cluster.peer("r"), Wish("sub/book"));
-  // Whether it is refused or waits for somebody to take the link away: it is not outside, nor lost.
+  // It is refused, or waits until a person removes the link: it is not outside, and not lost.
   EXPECT_FALSE(Ok(fetch.Await(absl::Seconds(2))));
   EXPECT_TRUE(fs::is_empty(outside));
   fs::remove(cluster.Books("r") + "/sub");
@@ -132,8 +132,8 @@ TEST(ReceivingTest, ANameThatWasUnsharedOnceIsSharedAgainAfterACrash) {
   }
 }
 
-// Whatever stands at the name of a book on its way is no book of the source: it stays unshared, and
-// so does its name; the next free name, unshared once as well, is shared again. Also after a crash.
+// A file that has the name of a book on its way is not the source's book: it stays unshared, and so
+// does its name. The next free name, unshared once as well, is shared again. Also after a crash.
 TEST(ReceivingTest, WhatTheOwnerPutsBackMeanwhileStaysUnshared) {
   for (const char* then : {"", ";receiver.admitted=kill"}) {
     Cluster cluster;
@@ -165,10 +165,10 @@ TEST(ReceivingTest, APeerOnlyLearnsOfItsOwnSocket) {
   EXPECT_EQ(fs::status(socket).permissions() & (fs::perms::group_all | fs::perms::others_all),
             fs::perms::none);
   EXPECT_EQ(Cli(cluster, "s", {"status"}).exit, ExitStatus{});
-  absl::StatusOr<Finished> nobody =
-      RunCli({"--peer", "unix:" + cluster.path() + "/nobody.sock", "status"});
-  ASSERT_TRUE(Ok(nobody));
-  EXPECT_EQ(nobody->exit.code, 4) << nobody->log;
+  absl::StatusOr<Finished> absent =
+      RunCli({"--peer", "unix:" + cluster.path() + "/absent.sock", "status"});
+  ASSERT_TRUE(Ok(absent));
+  EXPECT_EQ(absent->exit.code, 4) << absent->log;
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kMiB = 1 << 20;
-// What may come twice: a piece that was not whole, what was on its way, and frames. Much less than
-// the six that are verified when the download is interrupted.
+// Bytes that may come twice: a piece that was not whole, bytes on their way, and frames. Much less
+// than the six pieces that are verified when the download is interrupted.
 constexpr uint64_t kLost = 4 * kMiB;
 
 // "s" has the book and sends it slowly, through a relay; "r" gets it.
@@ -76,7 +76,7 @@ TEST_F(ResumeTest, AMoveAfterTheReceiverWasKilled) {
   cluster_.peer("r").process().Kill();
   ASSERT_TRUE(Ok(LiftUploadLimit(cluster_.peer("s"))));
   ASSERT_TRUE(Ok(cluster_.peer("r").Restart()));
-  ExpectEnd({"r"});  // nobody asked again
+  ExpectEnd({"r"});  // the owner did not ask again
 }
 
 TEST_F(ResumeTest, AfterTheSourceWasKilled) {

@@ -60,7 +60,7 @@ class SwarmTest : public testing::Test {
   std::string Listed(const std::string& name) {
     return Holders()[std::string(cluster_.KeyOf(name).bytes())];
   }
-  // What a peer sends of one piece when anybody asks.
+  // The bytes that a peer sends of one piece when another peer asks.
   std::string Piece(const std::string& name, uint64_t piece, absl::Status& status) {
     grpc::ClientContext context;
     v1::DownloadRequest request;
@@ -123,7 +123,7 @@ TEST_F(SwarmTest, OnlyWhatIsVerifiedIsPassedOn) {
   EXPECT_GE(not_here, 1U);
 }
 
-TEST_F(SwarmTest, WhoComesLaterGetsWhatTheFirstHasAlready) {
+TEST_F(SwarmTest, ALaterReceiverGetsWhatTheFirstHas) {
   ASSERT_NO_FATAL_FAILURE(StartSource("2MiB/s", "copy"));
   ASSERT_NO_FATAL_FAILURE(StartReceiver("r1"));
   ASSERT_NO_FATAL_FAILURE(StartReceiver("r2"));
@@ -141,7 +141,7 @@ TEST_F(SwarmTest, WhoComesLaterGetsWhatTheFirstHasAlready) {
   EXPECT_TRUE(EndsWith(cluster_, {{book_, {"r1", "r2", "s"}}}));
 }
 
-TEST_F(SwarmTest, AMoveIsNobodysUntilItIsOver) {
+TEST_F(SwarmTest, AMoveIsNotPassedOnUntilItIsOver) {
   ASSERT_NO_FATAL_FAILURE(StartSource("1MiB/s", "move"));
   ASSERT_NO_FATAL_FAILURE(StartReceiver("r"));
   const std::unique_ptr<PendingFetch> fetch = Begin("r");

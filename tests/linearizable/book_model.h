@@ -1,4 +1,4 @@
-// What the index has to answer about one book, were it asked one thing at a time.
+// The answers that the index must give about one book, if it is asked one thing at a time.
 #ifndef ARKSHARE_TESTS_LINEARIZABLE_BOOK_MODEL_H_
 #define ARKSHARE_TESTS_LINEARIZABLE_BOOK_MODEL_H_
 
@@ -21,7 +21,7 @@ struct IndexCall {
   enum class Kind {
     kRegister,     // session begins, an older one of the peer ends
     kUnregister,   // session ends
-    kShow,         // an Announce stream of the session stands
+    kShow,         // an Announce stream of the session is open
     kHide,         // it has ended
     kState,        // items, on that stream
     kUpdateOwner,  // items, in the session

@@ -106,7 +106,7 @@ TEST_F(BookModelTest, AMoveIsOneStep) {
   EXPECT_TRUE(Linearizable());
 }
 
-TEST_F(BookModelTest, NobodyOrBothIsNoMoment) {
+TEST_F(BookModelTest, NoSearchFindsNoHolderOrBoth) {
   for (const std::vector<Holding>& found : {std::vector<Holding>{}, {kOld, kNew}}) {
     const auto before = history_;
     DuringMove({Found(found)});
@@ -155,7 +155,7 @@ TEST_F(BookModelTest, AnEndedSessionHasNoBooksAndTakesNone) {
   EXPECT_FALSE(Linearizable());
   history_ = before;
   Then(Move(5));
-  Then(Found({}));  // its stream does not stand yet
+  Then(Found({}));  // its stream is not open yet
   Then({.kind = Kind::kShow, .peer = 1, .session = 5});
   Then(Found({kNew}));
   Then({.kind = Kind::kUnregister, .peer = 1, .session = 5});

@@ -108,7 +108,7 @@ class Peer {
     }
   }
 
-  // Takes books from the others until nobody `lives` any more.
+  // Takes books from the others until no peer `lives` any more.
   void Receive(const std::vector<std::unique_ptr<Peer>>& all, const std::atomic<int>& lives) {
     Random random(workload_.seed * 1'000 + 500 + number_);
     while (lives > 0) {
@@ -207,7 +207,7 @@ class Peer {
       items.push_back({book, received, Holding(source.number_, listing)});
     }
     if (items.empty()) return;
-    // Who owns a book goes on until the index knows it.
+    // The owner of a book repeats this until the index knows it.
     while (!UpdateOwner(request, items)) {
     }
     for (const IndexCall::Item& item : items) library_.Settle(*item.present);
@@ -267,7 +267,7 @@ class Searcher {
         recorder_(*recorder),
         stub_(v1::IndexService::NewStub(MakeChannel(index, grpc::InsecureChannelCredentials()))) {}
 
-  // Until nobody `lives` any more.
+  // Searches until no peer `lives` any more.
   void Search(const std::atomic<int>& lives) {
     while (lives > 0) SearchFor(random_() % books_);
   }

@@ -19,8 +19,8 @@ struct Workload {
   uint64_t seed = 1;
 };
 
-// What they all saw. Each peer lives by one thread and receives books by another. Anything that the
-// index may not answer at all ends the process.
+// Returns what all clients saw. Each peer lives by one thread and receives books by another.
+// Anything that the index may not answer at all ends the process.
 std::vector<Timed<IndexCall>> RunClients(const std::string& index_address,
                                          const Workload& workload);
 

@@ -22,7 +22,7 @@ class FakeLibrary {
     bool settled = false;  // may be given away or deleted
   };
 
-  // It takes few, so that often nobody has a book by a name; and searches tell of 20 holders only.
+  // It takes few, so that often no peer has a book by a name; and searches tell of 20 holders only.
   bool full() const {
     MutexLock lock(&mutex_);
     return entries_.size() >= 3;

@@ -1,5 +1,5 @@
-// What clients see of moves, registrations and searches that overlap is what they could have seen
-// had the index done one after the other.
+// Clients see of overlapping moves, registrations and searches what they could have seen if the
+// index had done one after the other.
 #include <grpc/grpc.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ namespace arkshare {
 namespace {
 
 constexpr uint64_t kRounds = 8;
-// A mistake shows within so many rounds.
+// A mistake shows within this many rounds.
 constexpr uint64_t kMostRounds = 40;
 
 std::optional<std::string> FindViolationIn(const std::string& index_address, uint64_t seed) {

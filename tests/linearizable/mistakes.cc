@@ -19,7 +19,7 @@
 namespace arkshare {
 namespace {
 
-// One of so many calls is dealt with wrongly.
+// One of this many calls is answered wrongly.
 constexpr uint64_t kSome = 5;
 // How long a search is waited for that might see the mistake.
 constexpr absl::Duration kPatience = absl::Milliseconds(20);

@@ -17,7 +17,7 @@ constexpr uint64_t kMoves = 50'000;
 constexpr size_t kSearchers = 2;
 
 // Each peer has a name of its own for the book, which the other knows nothing of.
-TEST(NoGapTest, WhoeverSearchesFindsExactlyOneHolder) {
+TEST(NoGapTest, EverySearchFindsExactlyOneHolder) {
   Catalog catalog{Catalog::Options()};
   std::vector<Catalog::ShelfPtr> shelves;
   for (uint8_t i = 0; i < 2; ++i) {

@@ -7,7 +7,7 @@ namespace {
 
 bool InFolder(Hidden hidden) { return hidden != Hidden::kNone && hidden != Hidden::kUnlinked; }
 
-// Durable, complete copies of the book on disks that are not lost, whoever may see them.
+// Counts the durable, complete copies of the book on disks that are not lost, hidden ones too.
 int DurableCopies(const Model& model, const World& world) {
   int copies = 0;
   for (const Peer& peer : world.peers) {
@@ -45,8 +45,8 @@ int Others(const Model& model, const World& world, int p) {
   return others;
 }
 
-// A book that nobody asked to copy is in the world once. People and operators can make copies of it
-// in many ways: by hand, by restoring, by lending.
+// A book that was never to be copied is in the world once. People and operators can make copies of
+// it in many ways: by hand, by restoring, by lending.
 int MostOwed(const Model& model, const World& world) {
   const Scenario& scenario = model.scenario;
   int most = static_cast<int>(scenario.books.size());
@@ -121,7 +121,7 @@ Violation CheckQuiescent(const Model& model, const World& world) {
     const Transfer& transfer = world.transfers[t];
     const TransferSpec& spec = model.spec(t);
     const bool receiver_lost = world.peers[spec.receiver].lost;
-    // Nobody will confirm; the source's operator has to decide.
+    // The receiver will not confirm; the source's operator has to decide.
     const bool limbo = (receiver_lost || transfer.kept) && transfer.giving == Giving::kReleased;
     if (limbo && transfer.hidden_file.file == File::kBook) ++in_limbo;
     if (limbo && transfer.custody) ++in_custody;
@@ -135,7 +135,7 @@ Violation CheckQuiescent(const Model& model, const World& world) {
       case Receiving::kIntent:
         return Violation::kInDoubt;
       case Receiving::kPrepared:
-        // Nobody is left to answer; its operator has to decide.
+        // The source is lost and cannot answer; the operator has to decide.
         if (!source_lost) return Violation::kInDoubt;
         ++stranded;
         stranded_books += transfer.released();
@@ -151,7 +151,7 @@ Violation CheckQuiescent(const Model& model, const World& world) {
         break;
     }
   }
-  // Every copy is one that somebody is entitled to, and has; the rest waits for an operator.
+  // Every copy is one that its holder is entitled to; the rest waits for an operator.
   const int live = LiveCopies(world);
   if (live != world.owed - in_custody - stranded_books) return Violation::kWrongCopies;
   if (DurableCopies(model, world) != live + in_limbo + stranded) return Violation::kWrongCopies;

@@ -1,4 +1,4 @@
-// What must be true of every world, of every step, and of every world in which nothing is left to
+// Rules that hold in every world, for every step, and in every world in which nothing is left to
 // do.
 #ifndef ARKSHARE_TESTS_MODEL_INVARIANTS_H_
 #define ARKSHARE_TESTS_MODEL_INVARIANTS_H_
@@ -13,7 +13,7 @@ namespace arkshare::model {
 // Always.
 Violation CheckWorld(const Model& model, const World& world);
 
-// Of each step, from one world to the next.
+// Checks a step from one world to the next.
 Violation CheckStep(const Model& model, const World& before, const Step& step, const World& after);
 
 // When only crashes and people could change anything: all messages have arrived, all peers are up.

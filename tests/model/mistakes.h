@@ -13,7 +13,7 @@
 namespace arkshare::model {
 
 enum class Mistake : uint8_t {
-  // The source's.
+  // Mistakes of the source.
   kTicketBeforeReleased,
   kRecordBeforeRename,
   kCheckBeforeRename,
@@ -50,7 +50,7 @@ enum class Mistake : uint8_t {
   kTokenBeforeSnapshot,
   kKeepsWhatItOwns,
   kConfirmsWhatItKept,
-  // Of numbers and of the index.
+  // Mistakes with numbers, and those of the index.
   kNumberReused,
   kGoneSaidBeforeReleased,
   kLastWriterWins,

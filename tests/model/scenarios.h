@@ -1,4 +1,4 @@
-// What a run of the model may do: who moves what to whom, and what may go wrong meanwhile.
+// The scenarios of the model: which peer moves what to which, and what may go wrong meanwhile.
 #ifndef ARKSHARE_TESTS_MODEL_SCENARIOS_H_
 #define ARKSHARE_TESTS_MODEL_SCENARIOS_H_
 
@@ -31,12 +31,12 @@ struct InitialBook {
   int name = 0;
 };
 
-// What people do to files with their hands, as a bit mask.
+// Changes that people make to files by hand, as a bit mask.
 enum Hands : uint8_t {
   kEdit = 1,       // the book becomes another content: edited, replaced, overwritten
   kDelete = 2,     // the book is deleted
   kTakeName = 4,   // a file of another content appears under a free name
-  kAddBook = 8,    // a copy of the book appears under a free name, from somebody's backup
+  kAddBook = 8,    // a copy of the book appears under a free name, from a person's backup
   kRename = 16,    // the book is renamed
   kScribble = 32,  // a program that had the file open writes into it after the source has hidden it
   kAllHands = 63,

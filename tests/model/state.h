@@ -1,7 +1,7 @@
 // The world of the model: one book, up to three peers with their disks and ledgers, an index, and
 // every message that was ever sent.
 //
-// What is modelled, in the words of the protocol: a peer's library folder, staging/ and released/;
+// The model has, in the words of the protocol: a peer's library folder, staging/ and released/;
 // its ledger (listings, moves); the messages Release, Ticket, Refusal, UpdateOwner and Confirm,
 // which once sent may arrive at any time, any number of times, in any order, or never; what peers
 // state to the index in a session; a crash of any peer at any step, where each write that was not
@@ -9,7 +9,7 @@
 // people who edit, delete, add and rename files between any two steps; operators who change a
 // policy, restore a hidden copy, keep a prepared one or lose a disk.
 //
-// What is not: bytes, pieces and hashes (a fetched copy is verified, so it is the book), keys and
+// It leaves out bytes, pieces and hashes (a fetched copy is verified, so it is the book), keys and
 // signatures, time, slots and queues, full disks (they only delay), fsync that fails (a peer stops
 // and recovers: a crash), `unshare` and hard links (to a move they look like a renamed file and a
 // lender). Assumed of the disk: a rename within one file system is atomic in a crash (the file is
@@ -26,12 +26,12 @@ namespace arkshare::model {
 
 inline constexpr int kPeers = 3;
 inline constexpr int kTransfers = 3;
-// Listing numbers are 1 to kListings; 0 stands for none.
+// Listing numbers are 1 to kListings; 0 is none.
 inline constexpr int kListings = 6;
 // Names in a library: "name", "name (2)", "name (3)".
 inline constexpr int kNames = 3;
 
-// What a file holds. kOther is some other content, a person's own: it must never be lost by us.
+// The content of a file. kOther is other content, of a person: arkshare must never lose it.
 enum class File : uint8_t { kNone, kBook, kOther };
 
 struct NamedFile {
@@ -53,7 +53,7 @@ struct Listing {
 
 struct Peer {
   std::array<NamedFile, kNames> library;
-  // The ledger's listings; number n stands at [n - 1].
+  // The ledger's listings; number n is at [n - 1].
   std::array<Listing, kListings> listings;
   // The policy: lends copies, gives nothing away.
   uint8_t lends = 0;
@@ -79,12 +79,12 @@ enum class Copy : uint8_t { kNone, kFetched, kStaged, kRenamed, kInLibrary };
 // The source's ledger about one transfer.
 enum class Giving : uint8_t { kNone, kReleased, kGone, kRestored, kRefused };
 
-// released/<transfer_id> at the source. kRenamed and kUnlinked are not durable yet. kOrphan: nobody
-// remembers it (only by mistake).
+// released/<transfer_id> at the source. kRenamed and kUnlinked are not durable yet. kOrphan: no
+// record is left of it (only by mistake).
 enum class Hidden : uint8_t { kNone, kRenamed, kDurable, kUnlinked, kOrphan };
 
 // Why the source says no. As a verdict also: kLooked, the file is still the listed one, as it
-// seems; kTake, it is, and nobody can reach it any more.
+// seems; kTake, it is, and no person can reach it any more.
 enum class Reason : uint8_t {
   kNone,
   kLooked,
@@ -116,9 +116,9 @@ struct Transfer {
 
   Giving giving = Giving::kNone;
   Giving source_writing = Giving::kNone;
-  // What the running source has decided and not yet recorded; a crash forgets it.
+  // The verdict of the running source that is not recorded yet; a crash forgets it.
   Reason verdict = Reason::kNone;
-  // Of the refusal that is recorded.
+  // The reason of the recorded refusal.
   Reason refused_as = Reason::kNone;
   Hidden hidden = Hidden::kNone;
   NamedFile hidden_file;
@@ -133,7 +133,7 @@ struct Transfer {
   uint8_t update_owner = 0;
   uint8_t confirm = 0;
 
-  // Ghost: the hidden copy stands for a book, since the receiver is lost, or has kept a copy.
+  // Ghost: the hidden copy counts as a book, since the receiver is lost, or has kept a copy.
   uint8_t custody = 0;
   // Ghost: a program that had the file open all the time wrote into the hidden copy.
   uint8_t scribbled = 0;
@@ -146,7 +146,7 @@ struct Transfer {
 // kEarlier: present, as stated in an earlier session of the peer.
 enum class Indexed : uint8_t { kUnknown, kPresent, kEarlier, kGone };
 
-// Of a peer's snapshot in its present session with the index.
+// The state of a peer's snapshot in its present session with the index.
 enum class Snapshot : uint8_t { kNone, kUnderWay, kApplied };
 
 struct Index {

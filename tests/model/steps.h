@@ -12,9 +12,9 @@
 namespace arkshare::model {
 
 struct Step {
-  // What is done, for people.
+  // Describes the step for people.
   const char* what = "";
-  // Who does it; -1 is the index.
+  // The peer that does it; -1 is the index.
   int8_t peer = -1;
   // In which transfer; -1 for none.
   int8_t transfer = -1;
@@ -54,7 +54,7 @@ void ReceiverSteps(const Model& model, const World& world, int transfer, Success
 void SourceSteps(const Model& model, const World& world, int transfer, Successors& out);
 // One peer: putting back after a restart, and noticing what people did in the folder.
 void LibrarySteps(const Model& model, const World& world, int peer, Successors& out);
-// What the index hears from one peer.
+// The messages of one peer that reach the index.
 void IndexSteps(const Model& model, const World& world, int peer, Successors& out);
 // Transfers that begin or are given up, crashes, an index that forgets, people and operators.
 void ChaosSteps(const Model& model, const World& world, Successors& out);

@@ -1,5 +1,5 @@
-// What nobody has to do: transfers that begin or are given up, crashes, an index that forgets,
-// people with their hands in the folders, operators.
+// Steps that no program has to take: transfers that begin or are given up, crashes, an index that
+// forgets, people who change the folders by hand, operators.
 #include <vector>
 
 #include "tests/model/steps.h"

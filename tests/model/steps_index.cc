@@ -12,7 +12,7 @@ bool Dead(ListingState state) {
   return state == ListingState::kReleased || state == ListingState::kGone;
 }
 
-// What becomes of an entry when "present" arrives.
+// Returns the entry after "present" arrived.
 Indexed Present(const Model& model, Indexed entry) {
   const bool final = entry == Indexed::kGone && !model.Has(Mistake::kLastWriterWins);
   return final ? Indexed::kGone : Indexed::kPresent;
@@ -31,7 +31,7 @@ void HearSnapshot(const Model& model, World& next, int p) {
       // may be younger than the snapshot.
       entry = Indexed::kGone;
     }
-    // What was listed while the snapshot was under way follows it.
+    // A listing that appeared while the snapshot was under way follows it.
     if (listing.state == ListingState::kLive) listing.said = 1;
   }
   next.index.snapshots[p] = Snapshot::kApplied;

@@ -10,7 +10,7 @@ Step By(const Model& model, int t, const char* what) {
   return {what, static_cast<int8_t>(model.spec(t).receiver), static_cast<int8_t>(t)};
 }
 
-// Any holder will do: the pieces are verified, whoever sends them. Returns whether there was one.
+// Fetches from any holder: every piece is verified. Returns whether there was one.
 bool Fetch(const Model& model, const World& world, int t, Successors& out) {
   bool found = false;
   const int receiver = model.spec(t).receiver;

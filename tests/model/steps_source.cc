@@ -33,7 +33,7 @@ void Answer(const Model& model, const World& world, int t, Successors& out) {
   }
 }
 
-// Another transfer of the same id stands in the way; answers that, when it is recorded.
+// Returns whether another transfer has the same id; if that one is recorded, answers so.
 bool Conflicts(const Model& model, const World& world, int t, Successors& out) {
   if (!model.scenario.same_id) return false;
   for (int o = 0; o < model.transfer_count(); ++o) {
@@ -47,7 +47,7 @@ bool Conflicts(const Model& model, const World& world, int t, Successors& out) {
               .ticket = 1;
         }
       } else if (world.transfers[t].refusal == Reason::kNone) {
-        out.Progress(world, By(model, t, "answers that the id stands for another transfer"))
+        out.Progress(world, By(model, t, "answers that the id belongs to another transfer"))
             .transfers[t]
             .refusal = Reason::kTransferConflict;
       }
@@ -58,7 +58,7 @@ bool Conflicts(const Model& model, const World& world, int t, Successors& out) {
   return false;
 }
 
-// What the ledger alone says to a Release; kNone when the file has to be looked at.
+// The answer to a Release from the ledger without the disk; kNone when the file must be looked at.
 Reason LedgerSays(const Model& model, const World& world, int t) {
   const Peer& peer = world.peers[model.spec(t).source];
   switch (peer.at(world.transfers[t].listing).state) {

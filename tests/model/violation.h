@@ -17,14 +17,14 @@ enum class Violation : uint8_t {
   kWrongContent,
   kOverwritten,
   kTookACopy,
-  // Of a step.
+  // Found in a step.
   kServedReleased,
   kIndexRevived,
   // When nothing is left to do.
   kInDoubt,
   kWrongCopies,
   kWrongIndex,
-  // Of the exploration.
+  // Found by the exploration.
   kNeverSettles,
   kBounds,
 };

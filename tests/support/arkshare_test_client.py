@@ -1,4 +1,4 @@
-"""What Python tests need of arkshare: stubs made from the protos, keys, and the real programs.
+"""Support for Python tests: stubs made from the protos, keys, and the real programs.
 
 Import it after naming where things are in the environment: ARKSHARE_BIN (the folder of the programs),
 ARKSHARE_PROTO, ARKSHARE_GOOGLE_RPC (folders of protos) and ARKSHARE_PROTOC. Importing it ends the process
@@ -113,7 +113,7 @@ class Program:
         self.process.send_signal(number)
 
     def end(self, number=signal.SIGTERM):
-        """Ends it, if it still runs; yields its exit code."""
+        """Ends it if it still runs; returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(WAIT)

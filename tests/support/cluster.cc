@@ -82,7 +82,7 @@ absl::Status Cluster::Start(std::string lease, std::map<std::string, std::string
 
 std::string Cluster::Folder(const std::string& name) {
   const std::string folder = dir_ / name;
-  mkdir(folder.c_str(), 0700);  // a control socket stands only where nobody else can enter
+  mkdir(folder.c_str(), 0700);  // a control socket needs a folder that only its owner can enter
   return folder;
 }
 

@@ -1,4 +1,4 @@
-// An index and the peers around it: what tests of whole programs say in one line each.
+// An index and the peers around it, each started in one line by tests of whole programs.
 #ifndef ARKSHARE_TESTS_SUPPORT_CLUSTER_H_
 #define ARKSHARE_TESTS_SUPPORT_CLUSTER_H_
 
@@ -42,7 +42,7 @@ class PendingFetch {
 
   // The final state, or the error with its Reason; kPeerUnreachable when the peer dies.
   absl::StatusOr<v1::Transfer> Await(absl::Duration timeout = kPatience);
-  // What the peer last said of the transfer.
+  // The last state of the transfer that the peer sent.
   v1::Transfer last() const;
   // Until `predicate` holds of what the peer says of it, or the fetch has ended.
   bool WaitFor(const std::function<bool(const v1::Transfer&)>& predicate,
@@ -91,7 +91,7 @@ class Cluster {
   absl::StatusOr<v1::Transfer> Get(const std::string& peer, const v1::FetchRequest& request);
 
   absl::StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request);
-  // Who the index says has it: names of peers of this cluster, sorted; "?" for anybody else, and
+  // The holders that the index names: peers of this cluster, sorted; "?" for any other peer, and
   // "-" for an index that does not answer.
   std::vector<std::string> HoldersOf(const ContentId& content);
   // Waits until they are exactly these (sorted).

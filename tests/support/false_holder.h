@@ -1,5 +1,5 @@
-// A peer that nobody runs: the index lists it with one book, it proves its key, and then it serves
-// the book as it is told to.
+// A peer inside the test program: the index lists it with one book, it proves its key, and then it
+// serves the book as the test tells it to.
 #ifndef ARKSHARE_TESTS_SUPPORT_FALSE_HOLDER_H_
 #define ARKSHARE_TESTS_SUPPORT_FALSE_HOLDER_H_
 
@@ -24,12 +24,12 @@ class FalseHolder {
 
   // In each piece one bit is wrong.
   void SendGarbage();
-  // Streams stand still when they have sent so many bytes. Everything else is answered.
+  // Streams stop when they have sent this many bytes. Everything else is answered.
   void StopAfter(uint64_t bytes);
 
   uint32_t peer_id() const;
   int downloads() const;
-  // Of the book, in all downloads.
+  // Bytes of the book, in all downloads.
   uint64_t bytes_sent() const;
 
  private:

@@ -1,4 +1,4 @@
-// What a program did to files, as file_ops_recorder.cc wrote it down.
+// Reads the file operations of a program, as file_ops_recorder.cc recorded them.
 #ifndef ARKSHARE_TESTS_SUPPORT_FILE_OPS_H_
 #define ARKSHARE_TESTS_SUPPORT_FILE_OPS_H_
 

@@ -6,9 +6,9 @@
 // names, after it has returned:
 //   <thread id> TAB <operation> TAB <path> TAB <second path or -> TAB <0 or errno>
 // Operations: open (only those that may write or create), write, truncate, allocate, sync,
-// datasync, rename, unlink, link, mkdir. Paths are absolute; TAB, newline and backslash stand as
-// \t, \n, \\. Only regular files and folders count; writes to one file that follow each other are
-// one line.
+// datasync, rename, unlink, link, mkdir. Paths are absolute; TAB, newline and backslash are
+// written as \t, \n, \\. Only regular files and folders count; writes to one file that follow each
+// other are one line.
 //
 // Not seen: stdio (FILE*, iostreams), memory maps, and system calls that go round libc.
 // file_ops.h reads the log.
@@ -185,7 +185,7 @@ int openat64(int folder, const char* path, int flags, ...) {
   MODE_OF(flags)
   return RecordOpen(folder, path, flags, [=] { return REAL(openat64)(folder, path, flags, mode); });
 }
-// What libraries that were built with _FORTIFY_SOURCE call.
+// Libraries that were built with _FORTIFY_SOURCE call these.
 int __open_2(const char* path, int flags) { return open(path, flags); }
 int __open64_2(const char* path, int flags) { return open64(path, flags); }
 int __openat_2(int folder, const char* path, int flags) { return openat(folder, path, flags); }

@@ -1,4 +1,4 @@
-// Books on disk, as a person makes them and as a person finds them.
+// Books on disk, made and found as people do it.
 #ifndef ARKSHARE_TESTS_SUPPORT_FILES_H_
 #define ARKSHARE_TESTS_SUPPORT_FILES_H_
 
@@ -24,8 +24,8 @@ void WriteBook(const std::string& folder, const std::string& name, absl::string_
 // The whole file; empty when there is none.
 std::string ReadFile(const std::string& path);
 
-// Every regular file below `folder` that does not stand in or below a dot-file: name relative to it
-// -> SHA-256 of its bytes, in hex. Empty when there is no such folder.
+// Every regular file below `folder` that is not in or below a dot-file: name relative to it ->
+// SHA-256 of its bytes, in hex. Empty when there is no such folder.
 std::map<std::string, std::string> ReadFolder(const std::string& folder);
 // The same value for bytes that are at hand.
 std::string Sha256Hex(absl::string_view bytes);

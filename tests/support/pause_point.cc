@@ -44,12 +44,12 @@ absl::Status PausePoint::WaitUntilReached(absl::Duration timeout) {
       return absl::OkStatus();
     }
     if (ready < 0 && errno == EINTR) continue;
-    return absl::DeadlineExceededError("nobody has reached " + failpoint_);
+    return absl::DeadlineExceededError("no program has reached " + failpoint_);
   }
 }
 
 absl::Status PausePoint::Resume(absl::Duration timeout) {
-  // Our own reader would let the open below succeed although nobody waits.
+  // Our own reader would let the open below succeed although no program waits.
   if (reader_fd_ >= 0) close(std::exchange(reader_fd_, -1));
   int writer = -1;
   const bool resumed = EventuallyTrue(
@@ -60,7 +60,7 @@ absl::Status PausePoint::Resume(absl::Duration timeout) {
       timeout);
   if (resumed) close(writer);
   Listen();
-  if (!resumed) return absl::DeadlineExceededError("nobody is held at " + failpoint_);
+  if (!resumed) return absl::DeadlineExceededError("no program is held at " + failpoint_);
   return absl::OkStatus();
 }
 

@@ -16,7 +16,7 @@ namespace arkshare {
 // after the other.
 class PausePoint {
  public:
-  // Makes a FIFO at `fifo_path`, a path that nothing stands at. Aborts when it cannot.
+  // Makes a FIFO at `fifo_path`, a path that does not exist yet. Aborts when it cannot.
   PausePoint(std::string failpoint, std::string fifo_path);
   ~PausePoint();
   PausePoint(const PausePoint&) = delete;
@@ -29,7 +29,7 @@ class PausePoint {
 
   // Once for every time that a program comes here. DeadlineExceeded when none does.
   absl::Status WaitUntilReached(absl::Duration timeout = kPatience);
-  // Lets the program go on. DeadlineExceeded when nobody is held here.
+  // Lets the program go on. DeadlineExceeded when no program is held here.
   absl::Status Resume(absl::Duration timeout = kPatience);
 
  private:

@@ -7,7 +7,7 @@
 namespace arkshare {
 namespace {
 
-// What a failpoint does, in words of the shell: an opening for writing, then one for reading.
+// Does what a failpoint does, as a shell script: opens for writing, then for reading.
 std::unique_ptr<Process> StartMeeting(const std::string& fifo, int times) {
   ProcessOptions options;
   options.argv = {

@@ -73,7 +73,7 @@ struct Streams {
   }
 };
 
-// A file without a name that holds `text`: input that never blocks anybody.
+// A file without a name that holds `text`: input that never blocks.
 int OpenText(const std::string& text) {
   std::FILE* file = std::tmpfile();
   if (file == nullptr) return -1;
@@ -378,7 +378,7 @@ absl::StatusOr<Finished> RunToEnd(ProcessOptions options, absl::Duration timeout
   if (!process.ok()) return process.status();
   absl::StatusOr<ExitStatus> exit = (*process)->WaitExit(timeout);
   if (!exit.ok()) return exit.status();
-  // What it wrote last may not have been read yet.
+  // Its last output may not have been read yet.
   absl::Status ended = (*process)->WaitOutputEnd(timeout);
   if (!ended.ok()) return ended;
   return Finished{*exit, (*process)->Output(), (*process)->Log()};

@@ -19,7 +19,7 @@
 namespace arkshare {
 
 // How long a test waits for anything that a working program does within a second, also on a slow
-// machine under a sanitizer. Only a test that fails ever waits so long.
+// machine under a sanitizer. Only a test that fails ever waits this long.
 inline constexpr absl::Duration kPatience = absl::Seconds(60);
 
 struct ProcessOptions {
@@ -66,7 +66,7 @@ class Process {
   absl::Status WaitOutputEnd(absl::Duration timeout = kPatience);
   // All of stdout so far.
   std::string Output() const;
-  // What stderr has written so far, from the log file.
+  // The output to stderr so far, from the log file.
   std::string Log() const;
 
   // To stdin, or to the terminal as if it was typed. CloseInput is what Ctrl-D does to a pipe.

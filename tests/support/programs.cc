@@ -114,7 +114,7 @@ absl::StatusOr<std::unique_ptr<PeerProcess>> PeerProcess::Start(PeerOptions opti
 absl::Status PeerProcess::Launch() {
   std::error_code ignored;
   std::filesystem::create_directories(books(), ignored);
-  // A control socket is its owner's alone, and so must be its folder.
+  // Only its owner may use a control socket, and enter its folder.
   std::filesystem::permissions(options_.folder, std::filesystem::perms::owner_all, ignored);
   ProcessOptions start;
   start.argv = {PeerBinary(), "--index",  options_.index,  "--listen",  options_.listen, "--share",

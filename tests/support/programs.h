@@ -80,14 +80,14 @@ class PeerProcess {
   // The shared folder.
   std::string books() const { return options_.folder + "/books"; }
   std::string control() const { return "unix:" + options_.folder + "/control.sock"; }
-  // Of FileService, "IP:PORT"; another one after each start.
+  // The address of FileService, "IP:PORT"; another one after each start.
   const std::string& address() const { return address_; }
   Process& process() { return *process_; }
   v1::FileService::Stub& files() { return *files_; }
   v1::PeerService::Stub& control_stub() { return *control_stub_; }
 
   absl::StatusOr<v1::GetStatusResponse> GetStatus();
-  // Until it is registered, its Announce stream stands and nothing is left to be hashed.
+  // Waits until it is registered, its Announce stream is open and nothing is left to be hashed.
   // DeadlineExceeded with what it says of its trouble.
   absl::Status WaitOnline(absl::Duration timeout = kPatience);
 

@@ -37,7 +37,7 @@ class ProgramsTest : public testing::Test {
     ASSERT_TRUE(online.ok()) << online;
   }
 
-  // The addresses of those who have the book, as the index says.
+  // The addresses of the holders of the book that the index names.
   std::string Holders() {
     grpc::ClientContext context;
     SetTimeout(context, kPatience);

@@ -124,7 +124,7 @@ void Relay::Mend() {
   cut_ = false;
 }
 
-// Their threads see the end; the descriptors stay open until the relay goes, so that nobody else
+// Their threads see the end; the descriptors stay open until the relay goes, so that no other file
 // gets their numbers.
 void Relay::Break() {
   for (const Connection& connection : connections_) {

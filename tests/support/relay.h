@@ -15,7 +15,7 @@ namespace arkshare {
 // A TCP relay to one server of 127.0.0.1. Thread-safe.
 class Relay {
  public:
-  // Listens. Until there is a target, whoever connects waits. Aborts when it cannot.
+  // Listens. Connections wait until there is a target. Aborts when it cannot.
   Relay();
   ~Relay();
   Relay(const Relay&) = delete;
@@ -28,7 +28,7 @@ class Relay {
 
   // That the target has sent so far, over all connections.
   uint64_t bytes() const;
-  // Waits until the target has sent so many; false when it does not in time.
+  // Waits until the target has sent this many; false when it does not in time.
   bool AwaitBytes(uint64_t bytes) const;
 
   // Breaks all connections, and each new one at once, until it is mended.

@@ -23,7 +23,7 @@ TempDir::~TempDir() {
     std::printf("kept %s\n", path_.c_str());
     return;
   }
-  // A killed program may leave folders that nobody may enter; those are not worth failing for.
+  // A killed program may leave folders that cannot be entered; those are not worth failing for.
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

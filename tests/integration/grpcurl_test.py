@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The README's commands for grpcurl, with an index and five peers as scripts/demo starts them.
+"""Runs the grpcurl commands of docs/protocol.md against an index and five peers, as in scripts/demo.
 
 Skipped without grpcurl, which scripts/test builds, or jq. CTest runs it.
 """
@@ -9,10 +9,10 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-import readme_grpcurl  # noqa: E402
+import grpcurl_commands  # noqa: E402
 
-if readme_grpcurl.missing_tool():
-    print(f"SKIP: {readme_grpcurl.missing_tool()} is not installed")
+if grpcurl_commands.missing_tool():
+    print(f"SKIP: {grpcurl_commands.missing_tool()} is not installed")
     sys.exit(77)
 
 import cluster_test  # noqa: E402
@@ -20,8 +20,8 @@ from arkshare_test_client import FOLDER, Program, Service, grpc  # noqa: E402
 from arkshare.v1 import index_pb2  # noqa: E402
 
 
-class ReadmeTest(unittest.TestCase):
-    def test_grpcurl(self):
+class GrpcurlTest(unittest.TestCase):
+    def test_the_commands_of_the_document(self):
         index = Program("arkshare-index", "--listen", "127.0.0.1:0")
         self.addCleanup(index.end)
         channel = grpc.insecure_channel(index.address)
@@ -36,8 +36,8 @@ class ReadmeTest(unittest.TestCase):
             watch.shows(n, f"{n}95")
         folder = f"{FOLDER.name}/commands"
         os.mkdir(folder)
-        outcomes = readme_grpcurl.run(index.address, folder)
-        readme_grpcurl.check(self, outcomes, peers=5, read_book=peers[1].read)
+        outcomes = grpcurl_commands.run(index.address, folder)
+        grpcurl_commands.check(self, outcomes, peers=5, read_book=peers[1].read)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The README's commands for grpcurl: taken from there, run as they stand, and what must come of each.
+"""The grpcurl commands of docs/protocol.md: reads them, runs them as they are, checks their output.
 
     outcomes = run(index="127.0.0.1:50051", folder=an_empty_folder)
     check(test_case, outcomes, peers=5, read_book=lambda name: the bytes of peer 1's book)
@@ -21,20 +21,20 @@ Outcomes = collections.namedtuple("Outcomes", "commands book_name book")
 
 
 def missing_tool():
-    """The first program that the commands need and that is not here, or None."""
+    """The first program that the commands need and that is not installed, or None."""
     return next((tool for tool in ("grpcurl", "jq", "bash") if not shutil.which(tool, path=PATH)), None)
 
 
 def commands():
-    """In order; one that goes on in the next line after a | is one command."""
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as readme:
-        section = re.search(r"^## With grpcurl\n(.*?)^## ", readme.read(), re.M | re.S).group(1)
+    """In order. A command that continues on the next line after a | counts as one."""
+    with open(os.path.join(ROOT, "docs", "protocol.md"), encoding="utf-8") as document:
+        section = re.search(r"^## With grpcurl\n(.*?)^## ", document.read(), re.M | re.S).group(1)
     text = "\n".join(re.findall(r"^```\n(.*?)^```$", section, re.M | re.S))
     return [line for line in re.sub(r"\|\n\s*", "| ", text).splitlines() if line]
 
 
 def run(index, folder):
-    """One shell runs them in `folder`, with INDEX in its environment as a user would set it."""
+    """Runs them in one shell in `folder`, with INDEX in its environment as a user would set it."""
     script = []
     for n, command in enumerate(commands()):
         script.append(f"{{ {command}\n}} >out.{n} 2>err.{n}; echo $? >code.{n}")
@@ -80,7 +80,7 @@ def check(test, outcomes, peers, read_book):
     def is_download(o):
         test.assertEqual(outcomes.book, read_book(outcomes.book_name))
 
-    # What a command has to show, by how it reads; the first that fits.
+    # The check of a command, chosen by the first pattern that fits it.
     expected = [(r"\$INDEX list$", is_list), (r"\$INDEX describe ", is_description),
                 (r'"page_size": 3', is_page_of_peers), (r"^grpcurl .*/ListPeers$", is_all_peers),
                 (r"^grpcurl .*/Search$", is_found), (r"/Watch$", is_watch),
@@ -94,4 +94,4 @@ def check(test, outcomes, peers, read_book):
             if verify:
                 verify(outcome)
                 seen.add(verify)
-    test.assertEqual(seen, {verify for _, verify in expected}, "the README shows too little")
+    test.assertEqual(seen, {verify for _, verify in expected}, "a kind of command is missing in the document")
