@@ -66,8 +66,9 @@ absl::Status PeerNode::Open() {
                          watchdog_.get(), &gate_, &partials_},
       *key);
   index_ = std::make_unique<IndexClient>(options_.index_addresses, *credentials);
-  holders_ = std::make_unique<Holders>(*credentials);
-  fetcher_ = std::make_unique<Fetcher>(holders_.get(), download_limiter_.get(), watchdog_.get());
+  holders_ = std::make_unique<Holders>(*credentials, clock);
+  fetcher_ =
+      std::make_unique<Fetcher>(holders_.get(), download_limiter_.get(), watchdog_.get(), clock);
   small_fetcher_ =
       std::make_unique<SmallFetcher>(holders_.get(), download_limiter_.get(), watchdog_.get());
   transfers_ = std::make_unique<Transfers>(

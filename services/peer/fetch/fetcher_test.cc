@@ -29,7 +29,7 @@ constexpr uint64_t kMiB = 1 << 20;
 
 class FetcherTest : public testing::Test {
  protected:
-  // Who is known to have the book, each time that the fetcher asks; the last answer stands.
+  // The holders that each call of find_holders returns; the last entry is for all later calls.
   using Rounds = std::vector<std::vector<const FakeHolder*>>;
 
   FetcherTest() { OpenFile(temp_ / "fetched"); }
@@ -69,8 +69,8 @@ class FetcherTest : public testing::Test {
     EXPECT_TRUE(ReadFileAt(path_) == book.bytes) << "other bytes of " << book.bytes.size();
     return absl::OkStatus();
   }
-  // While a fetch runs: these bytes are here, and this holder says nothing more for longer than
-  // anybody waits.
+  // While a fetch runs: waits until `bytes` are here and the holder is silent, and then lets more
+  // time pass than a fetch waits.
   void LetTimePass(FakeHolder& holder, uint64_t bytes) {
     ASSERT_TRUE(holder.AwaitSilence());
     MutexLock lock(&mutex_);
@@ -82,7 +82,7 @@ class FetcherTest : public testing::Test {
     return progress_;
   }
   // The next fetch begins from nothing.
-  void BeginAnew() {
+  void StartOver() {
     OpenFile(temp_ / "fetched");
     asked_ = 0;
     MutexLock lock(&mutex_);
@@ -112,7 +112,7 @@ TEST_F(FetcherTest, GetsBooksOfAllSizes) {
     SCOPED_TRACE(size);
     const FakeBook book = FakeBook::OfSize(size);
     FakeHolder holder(book);
-    BeginAnew();
+    StartOver();
     EXPECT_EQ(ReasonOf(Fetch(book, {{&holder}})), "OK");
     EXPECT_EQ(progress(), size);
     EXPECT_EQ(holder.bytes_sent(), size);
@@ -126,7 +126,7 @@ TEST_F(FetcherTest, ChunksNeedNotBePieces) {
   for (uint64_t chunk : {uint64_t{7777}, kMiB - 1}) {
     FakeHolder holder(book);
     holder.SetChunkBytes(chunk);
-    BeginAnew();
+    StartOver();
     EXPECT_EQ(ReasonOf(Fetch(book, {{&holder}})), "OK") << chunk;
   }
 }
@@ -136,12 +136,12 @@ TEST_F(FetcherTest, UnderALimitItAsksForSmallBites) {
   FakeHolder holder(book);
   EXPECT_EQ(ReasonOf(Fetch(book, {{&holder}})), "OK");
   limiter_.SetRate(2 * kMiB);
-  BeginAnew();
+  StartOver();
   EXPECT_EQ(ReasonOf(Fetch(book, {{&holder}})), "OK");
   EXPECT_THAT(holder.bites(), ElementsAre(0, 2 * kMiB / 20));
 }
 
-TEST_F(FetcherTest, AnEmptyBookNeedsNobody) {
+TEST_F(FetcherTest, AnEmptyBookNeedsNoHolder) {
   FakeBook book = FakeBook::OfSize(0);
   EXPECT_EQ(ReasonOf(Fetch(book, {{}})), "OK");
   book.id.root[0] ^= 1;
@@ -149,7 +149,7 @@ TEST_F(FetcherTest, AnEmptyBookNeedsNobody) {
   EXPECT_EQ(asked_, 0U);
 }
 
-TEST_F(FetcherTest, SaysWhereItStandsInTheQueue) {
+TEST_F(FetcherTest, ReportsItsPlaceInTheQueue) {
   const FakeBook book = FakeBook::OfSize(1000);
   FakeHolder holder(book);
   holder.QueueAt({3, 1, 0});
@@ -166,14 +166,14 @@ TEST_F(FetcherTest, ComesAgainWhenTheQueueWasFull) {
   EXPECT_EQ(holder.downloads(), 6);
 }
 
-// Like everybody who is only away now: it is no word of this peer's own end.
+// Cancelled would tell the user that this peer stops.
 TEST_F(FetcherTest, AHolderThatBreaksOffIsUnreachable) {
   for (const uint64_t size : {uint64_t{1000}, 3 * kMiB}) {
     const FakeBook book = FakeBook::OfSize(size);
     FakeHolder holder(book);
     holder.BreakOff();
     EXPECT_EQ(ReasonOf(Fetch(book, {{&holder}})), "PEER_UNREACHABLE");
-    BeginAnew();
+    StartOver();
   }
 }
 
@@ -199,13 +199,13 @@ TEST_F(FetcherTest, AHolderThatRefusesForLongCostsNoMemory) {
 
 // --- Liars ---
 
-TEST_F(FetcherTest, ABadPieceAloneIsFetchedAgain) {
+TEST_F(FetcherTest, OnlyTheBadPieceIsFetchedAgain) {
   const FakeBook book = FakeBook::OfSize(3 * kMiB + 7);
   FakeHolder liar(book);
   liar.CorruptPiece(1);
   FakeHolder good(book);
   EXPECT_EQ(ReasonOf(Fetch(book, {{&liar}, {&liar, &good}})), "OK");
-  EXPECT_THAT(liar.offsets(), ElementsAre(0)) << "nobody asks a liar twice";
+  EXPECT_THAT(liar.offsets(), ElementsAre(0)) << "a liar is not asked twice";
   EXPECT_THAT(good.offsets(), Contains(kMiB));
   EXPECT_THAT(good.offsets(), Not(Contains(0))) << "what was verified stays";
   EXPECT_LE(good.bytes_sent(), 2 * kMiB + 7);
@@ -231,12 +231,12 @@ TEST_F(FetcherTest, TwoLiarsCanMakeUpForEachOther) {
   EXPECT_THAT(second.offsets(), ElementsAre(2 * kMiB));
 }
 
-TEST_F(FetcherTest, AListOfPiecesIsNotBelievedUnlessItHasTheRoot) {
+TEST_F(FetcherTest, AManifestIsNotBelievedUnlessItHasTheRoot) {
   const FakeBook book = FakeBook::OfSize(3 * kMiB);
   for (FakeHolder::Lie lie : {FakeHolder::Lie::kWrongHash, FakeHolder::Lie::kNoHashes,
                               FakeHolder::Lie::kOneTooFew, FakeHolder::Lie::kHalfAHash}) {
     SCOPED_TRACE(static_cast<int>(lie));
-    BeginAnew();
+    StartOver();
     FakeHolder liar(book);
     liar.LieAboutManifest(lie);
     FakeHolder good(book);
@@ -245,7 +245,7 @@ TEST_F(FetcherTest, AListOfPiecesIsNotBelievedUnlessItHasTheRoot) {
   }
 }
 
-TEST_F(FetcherTest, TheFirstPiecesComeWhileTheListDoes) {
+TEST_F(FetcherTest, TheFirstPiecesComeWhileTheManifestDoes) {
   const FakeBook book = FakeBook::OfSize(3 * kMiB);
   FakeHolder holder(book);
   holder.GiveManifestLate();
@@ -253,7 +253,7 @@ TEST_F(FetcherTest, TheFirstPiecesComeWhileTheListDoes) {
   EXPECT_EQ(holder.bytes_sent(), book.id.size);
 }
 
-TEST_F(FetcherTest, WhatWasNotAskedForIsNotTaken) {
+TEST_F(FetcherTest, BytesThatWereNotAskedForAreNotTaken) {
   const FakeBook book = FakeBook::OfSize(2 * kMiB + 7);
   const std::map<std::string, void (*)(FakeHolder&)> lies = {
       {"offsets", [](FakeHolder& holder) { holder.SendWrongOffsets(); }},
@@ -263,14 +263,14 @@ TEST_F(FetcherTest, WhatWasNotAskedForIsNotTaken) {
   };
   for (const auto& [name, tell] : lies) {
     SCOPED_TRACE(name);
-    BeginAnew();
+    StartOver();
     FakeHolder liar(book);
     tell(liar);
     FakeHolder good(book);
     EXPECT_EQ(ReasonOf(Fetch(book, {{&liar}, {&liar, &good}})), "OK");
     EXPECT_EQ(liar.downloads(), 1);
     EXPECT_EQ(good.bytes_sent(), book.bytes.size());
-    BeginAnew();
+    StartOver();
     EXPECT_EQ(ReasonOf(Fetch(book, {{&liar}})), "CONTENT_MISMATCH");
   }
 }
@@ -317,7 +317,7 @@ TEST_F(FetcherTest, APieceNowAndThenIsProgress) {
     slow.back()->StopAnswering(kMiB);
   }
   FakeHolder good(book);
-  // Between them nobody can be reached: three rounds in vain, but never two in a row.
+  // Between them no holder can be reached: three rounds in vain, but never two in a row.
   std::future<absl::Status> fetch = std::async(std::launch::async, [&] {
     return Fetch(book,
                  {{}, {slow[0].get()}, {}, {slow[1].get()}, {}, {slow[2].get()}, {}, {&good}});
@@ -327,13 +327,13 @@ TEST_F(FetcherTest, APieceNowAndThenIsProgress) {
   EXPECT_THAT(good.offsets(), ElementsAre(3 * kMiB));
 }
 
-TEST_F(FetcherTest, GivesUpWhenNobodyIsThere) {
+TEST_F(FetcherTest, GivesUpWhenThereIsNoHolder) {
   const FakeBook book = FakeBook::OfSize(1000);
   EXPECT_EQ(ReasonOf(Fetch(book, {{}})), "NO_HOLDER_REACHABLE");
-  EXPECT_GT(asked_, 1U) << "once more, somebody may have come";
+  EXPECT_GT(asked_, 1U) << "once more: a holder may have come";
 }
 
-TEST_F(FetcherTest, TakesNothingFromWhoCannotProveItsKey) {
+TEST_F(FetcherTest, TakesNothingFromAHolderThatCannotProveItsKey) {
   const FakeBook book = FakeBook::OfSize(1000);
   FakeHolder other(book);
   other.ProveAnotherKey();
@@ -356,7 +356,7 @@ TEST_F(FetcherTest, UnderAnotherLimitItAsksInAnotherWay) {
   EXPECT_EQ(holder.bites().back(), 0U) << "without a limit";
 }
 
-TEST_F(FetcherTest, DoesNotWaitForTheDead) {
+TEST_F(FetcherTest, DoesNotWaitForADeadHolder) {
   const FakeBook book = FakeBook::OfSize(1000);
   FakeHolder silent(book);
   silent.FallSilent();
@@ -369,7 +369,7 @@ TEST_F(FetcherTest, DoesNotWaitForTheDead) {
   EXPECT_EQ(ReasonOf(FetchJob(book, job)), "OK");
 }
 
-TEST_F(FetcherTest, WhenTheSourceSaysMovedNobodyElseIsAsked) {
+TEST_F(FetcherTest, WhenTheSourceSaysMovedNoOtherHolderIsAsked) {
   const FakeBook book = FakeBook::OfSize(1000);
   const PublicKey to = PrivateKey::Generate().public_key();
   FakeHolder moved(book);
@@ -381,21 +381,21 @@ TEST_F(FetcherTest, WhenTheSourceSaysMovedNobodyElseIsAsked) {
   EXPECT_EQ(ReasonOf(status), "BOOK_MOVED");
   EXPECT_EQ(GetErrorMetadata(status)["moved_to_public_key"], to.hex());
   EXPECT_EQ(good.downloads(), 0);
-  // Another holder's loss is nobody's business.
+  // The same answer from another holder does not matter.
   asked_ = 0;
   job = JobFor(book, {{&moved}, {&good}});
   job.source = good.AsHolder(1).key;
   EXPECT_EQ(ReasonOf(FetchJob(book, job)), "OK");
 }
 
-TEST_F(FetcherTest, SaysWhatTheIndexSaid) {
+TEST_F(FetcherTest, ReturnsTheErrorOfTheIndex) {
   const FakeBook book = FakeBook::OfSize(1000);
   Fetcher::Job job = JobFor(book, {{}});
   job.find_holders = [] { return MakeError(Reason::kIndexUnreachable, "no index"); };
   EXPECT_EQ(ReasonOf(FetchJob(book, job)), "INDEX_UNREACHABLE");
 }
 
-TEST_F(FetcherTest, AFullDiskIsSaidToBeFull) {
+TEST_F(FetcherTest, SaysThatTheDiskIsFull) {
   absl::StatusOr<std::unique_ptr<SmallDisk>> disk = SmallDisk::Mount(kMiB);
   if (!disk.ok()) GTEST_SKIP() << disk.status().message();
   const FakeBook book = FakeBook::OfSize(3 * kMiB);
@@ -417,10 +417,11 @@ TEST_F(FetcherTest, HoldersOfPartsMakeUpAWholeBook) {
   EXPECT_EQ(ReasonOf(Fetch(book, {{&ends, &middle}})), "OK");
   EXPECT_THAT(ends.offsets(), UnorderedElementsAre(0, 3 * kMiB));
   EXPECT_THAT(middle.offsets(), UnorderedElementsAre(kMiB, 2 * kMiB));
-  EXPECT_EQ(ends.manifests() + middle.manifests(), 1) << "who has a part knows what the rest is";
+  EXPECT_EQ(ends.manifests() + middle.manifests(), 1)
+      << "a holder of a part knows the whole manifest";
 }
 
-TEST_F(FetcherTest, APieceThatCameToAHolderOfAPartIsNews) {
+TEST_F(FetcherTest, FollowsTheNewPiecesOfAHolderOfAPart) {
   const FakeBook book = FakeBook::OfSize(4 * kMiB);
   FakeHolder growing(book);
   growing.HaveOnly({2});
@@ -435,7 +436,7 @@ TEST_F(FetcherTest, APieceThatCameToAHolderOfAPartIsNews) {
   EXPECT_EQ(growing.offsets()[1], 0U);
 }
 
-TEST_F(FetcherTest, WhoHasTheWholeBookGivesWhatTheOthersLack) {
+TEST_F(FetcherTest, AHolderOfTheWholeBookGivesWhatTheOthersLack) {
   const FakeBook book = FakeBook::OfSize(4 * kMiB);
   FakeHolder part(book);
   part.HaveOnly({0, 3});
@@ -459,7 +460,7 @@ TEST_F(FetcherTest, HoldersOfPartsAreNotWaitedForForEver) {
   EXPECT_EQ(progress(), kMiB);
 }
 
-TEST_F(FetcherTest, AHolderOfAPartThatGivesUpIsNoReasonToDoSo) {
+TEST_F(FetcherTest, AHolderOfAPartThatGivesUpDoesNotEndTheFetch) {
   const FakeBook book = FakeBook::OfSize(4 * kMiB);
   FakeHolder part(book);
   part.HaveOnly({1});
@@ -472,7 +473,7 @@ TEST_F(FetcherTest, AHolderOfAPartThatGivesUpIsNoReasonToDoSo) {
   EXPECT_EQ(ReasonOf(Fetch(book, {{&part}, {&part, &good}})), "OK");
 }
 
-TEST_F(FetcherTest, WhatIsVerifiedIsOfferedAndNothingElse) {
+TEST_F(FetcherTest, OffersOnlyVerifiedPieces) {
   const FakeBook book = FakeBook::OfSize(4 * kMiB);
   FakeHolder liar(book);
   liar.CorruptPiece(2);
@@ -487,7 +488,7 @@ TEST_F(FetcherTest, WhatIsVerifiedIsOfferedAndNothingElse) {
     EXPECT_FALSE(offer.Has(2)) << "it came, but it is not the book's";
     EXPECT_EQ(offer.manifest(), book.pieces);
   }
-  // What an interrupted fetch left is verified, and offered, anew.
+  // The pieces that an interrupted fetch left are verified and offered again.
   PartialBook again(book.id, UniqueFd());
   {
     MutexLock lock(&mutex_);
@@ -503,7 +504,7 @@ TEST_F(FetcherTest, WhatIsVerifiedIsOfferedAndNothingElse) {
 
 // --- Stopping ---
 
-TEST_F(FetcherTest, StopEndsAStreamThatStandsStill) {
+TEST_F(FetcherTest, StopEndsASilentStream) {
   const FakeBook book = FakeBook::OfSize(3 * kMiB);
   FakeHolder silent(book);
   silent.StopAnswering(kMiB);
@@ -512,7 +513,7 @@ TEST_F(FetcherTest, StopEndsAStreamThatStandsStill) {
   ASSERT_TRUE(silent.AwaitSilence());
   fetcher_.Stop();
   EXPECT_TRUE(absl::IsCancelled(fetch.get()));
-  EXPECT_TRUE(absl::IsCancelled(Fetch(book, {{&silent}}))) << "and whatever comes later";
+  EXPECT_TRUE(absl::IsCancelled(Fetch(book, {{&silent}}))) << "and every later fetch";
   EXPECT_EQ(silent.downloads(), 1);
 }
 
@@ -549,7 +550,7 @@ TEST_F(FetcherTest, StopEndsAPause) {
   EXPECT_TRUE(absl::IsCancelled(fetch.get()));
 }
 
-// --- Who is there ---
+// --- Holders ---
 
 TEST(Holders, ReachableProvesKeysAndMeasures) {
   const FakeBook book = FakeBook::OfSize(10);

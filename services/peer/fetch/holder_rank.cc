@@ -8,10 +8,10 @@
 namespace arkshare {
 namespace {
 
-// Of somebody nobody knows anything of: a gigabit, so that the round trip decides between
-// strangers.
+// Assumed when no goodput at all is known, in bytes a second: a gigabit line, so that the round
+// trip decides.
 constexpr double kFirstGuess = 125e6;
-// Slower than any line: keeps the quotient finite when a holder stood still.
+// Slower than any line: keeps the quotient finite when a holder sent nothing.
 constexpr double kLeastGoodput = 1;
 
 }  // namespace

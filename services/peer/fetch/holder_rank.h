@@ -1,4 +1,4 @@
-// Which holder is likely to deliver first.
+// Estimates which holder will deliver first.
 #ifndef ARKSHARE_SERVICES_PEER_FETCH_HOLDER_RANK_H_
 #define ARKSHARE_SERVICES_PEER_FETCH_HOLDER_RANK_H_
 
@@ -14,7 +14,7 @@
 
 namespace arkshare {
 
-// A peer that has a book, as the index names it, and what is known of the way to it.
+// A peer that has a book, as the index names it, and what this peer has measured of it.
 struct BookHolder {
   uint32_t peer_id = 0;
   PublicKey key;
@@ -31,17 +31,17 @@ struct BookHolder {
   std::optional<double> goodput{};  // bytes a second; unknown before the first download
 };
 
-// How long `bytes` from this holder will take: round_trip + bytes / goodput, where goodput is at
-// most its upload_limit. One whose goodput is not known is taken for as good as `assumed`, so that
-// it is tried. One without a free slot counts as if it had to send the same once more before, and
-// at least kSlotWait; a small range (UploadLine) does not wait for a slot.
+// Estimates how long `bytes` from this holder will take: round_trip + bytes / goodput, where
+// goodput is at most its upload_limit, and `assumed` (bytes a second) while it is unknown. A holder
+// without a free slot is expected to send the same number of bytes to another peer first, for at
+// least kSlotWait; a small range (UploadLine) does not wait for a slot.
 absl::Duration ExpectedTime(const BookHolder& holder, uint64_t bytes, double assumed);
 
 inline constexpr absl::Duration kSlotWait = absl::Seconds(1);
 
-// Puts the one with the shortest ExpectedTime first. Unknown ones are taken for as good as the best
-// known one among them. With 0 bytes the round trip alone decides, and who has no free slot comes
-// after who has.
+// Sorts by ExpectedTime, the shortest first. A holder of unknown goodput counts as fast as the best
+// known one, so that it is tried. With 0 bytes only the round trip decides, and a holder without a
+// free slot comes after those that have one.
 void RankHolders(std::vector<BookHolder>& holders, uint64_t bytes);
 
 }  // namespace arkshare

@@ -11,20 +11,21 @@
 namespace arkshare {
 namespace {
 
-// Idle channels cost little, but peers come and go for ever.
-constexpr size_t kMostChannels = 256;
-constexpr size_t kMostRemembered = 1024;
-// What is older is no longer true, or was bad luck.
+// An idle channel costs little, but new peers never stop coming.
+constexpr size_t kMaxChannels = 256;
+constexpr size_t kMaxRemembered = 1024;
+// Older measurements are no longer true, or were bad luck.
 constexpr absl::Duration kForgetAfter = absl::Minutes(10);
-// What a new measurement weighs against all before it. Goodput changes with every other download
-// that runs; of the round trip RFC 6298 is as careful.
+// The weight of a new measurement against all earlier ones. Goodput changes with every other
+// download that runs; the weight of a round trip is that of RFC 6298.
 constexpr double kGoodputWeight = 0.3;
 constexpr double kRoundTripWeight = 0.125;
-// A run that is shorter than both is dominated by its first round trip.
+// The first round trip dominates a run that is shorter than both.
 constexpr uint64_t kFewBytes = 256 * 1024;
 constexpr absl::Duration kShortTime = absl::Seconds(1);
 constexpr absl::Duration kProofLasts = absl::Seconds(1);
-// Under a limit: enough for it on a line that holds half as much at a time.
+// The window of the second channel, in bytes: enough for a limit of which half as much is on its
+// way at a time.
 constexpr int kSlowReadAhead = 256 * 1024;
 constexpr absl::Duration kUnknownRoundTrip = absl::Milliseconds(100);
 
@@ -51,7 +52,7 @@ std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address,
 Holders::Known& Holders::KnownAt(const std::string& address) {
   const auto found = known_.find(address);
   if (found != known_.end()) return found->second;
-  if (known_.size() >= kMostChannels) known_.erase(known_.begin());
+  if (known_.size() >= kMaxChannels) known_.erase(known_.begin());
   Known& known = known_[address];
   known.channel = MakeChannel(address, credentials_);
   known.stub = v1::FileService::NewStub(known.channel);
@@ -77,7 +78,7 @@ void Holders::NoteProven(const BookHolder& holder) {
 Holders::Experience& Holders::Remember(const PublicKey& key) {
   const auto known = experience_.find(key);
   if (known != experience_.end()) return known->second;
-  if (experience_.size() >= kMostRemembered) {
+  if (experience_.size() >= kMaxRemembered) {
     const auto last = [](const Experience& e) { return std::max(e.round_trip_at, e.goodput_at); };
     experience_.erase(std::min_element(
         experience_.begin(), experience_.end(),
@@ -103,8 +104,8 @@ void Holders::NoteRoundTrip(const PublicKey& key, absl::Duration round_trip) {
   MutexLock lock(&mutex_);
   Experience& experience = Remember(key);
   const bool fresh = experience.round_trip && now - experience.round_trip_at < kForgetAfter;
-  // A shorter one is nearer to the truth: the first one on a connection makes the connection, and
-  // what a busy machine adds is never negative.
+  // A shorter one is nearer to the truth: the first ping also makes the connection, and a busy
+  // machine only adds time.
   experience.round_trip =
       !fresh || round_trip < *experience.round_trip
           ? round_trip
@@ -154,15 +155,15 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
     call.stub = Stub(holder.address);
     call.request.set_nonce(RandomBytes(16));
     SetTimeout(call.context, timeout);
-    call.begin = Clock::Real()->Monotonic();
+    call.begin = clock_->Monotonic();
     {
       MutexLock lock(&mutex);
       ++left;
     }
     call.stub->async()->Ping(&call.context, &call.request, &call.response,
-                             [&call, &mutex, &done, &left](const grpc::Status& status) {
+                             [this, &call, &mutex, &done, &left](const grpc::Status& status) {
                                MutexLock lock(&mutex);
-                               const absl::Duration took = Clock::Real()->Monotonic() - call.begin;
+                               const absl::Duration took = clock_->Monotonic() - call.begin;
                                const v1::PingResponse& pong = call.response;
                                const bool proven =
                                    status.ok() && pong.nonce() == call.request.nonce() &&

@@ -1,4 +1,4 @@
-// The other peers: connections to them, who they are, how far away, and how fast.
+// The other peers: connections to them, proofs of their keys, round trips and goodput.
 #ifndef ARKSHARE_SERVICES_PEER_FETCH_HOLDERS_H_
 #define ARKSHARE_SERVICES_PEER_FETCH_HOLDERS_H_
 
@@ -28,28 +28,29 @@ class Holders {
                    const Clock* clock = Clock::Real())
       : credentials_(std::move(credentials)), clock_(clock) {}
 
-  // One channel an address, kept for later calls. For what is read at no more than so many bytes a
-  // second (0: no limit) there may be a second one: gRPC reads ahead of a slow reader, more and
-  // more, so that a limit would hold for the reader and not for the line.
+  // Returns a stub on the one channel of this address, which is kept for later calls. With a low
+  // `bytes_per_second` (0: unlimited) returns one on a second channel with a small window: gRPC
+  // reads further and further ahead of a slow reader, so on the normal channel the limit would hold
+  // for the reader but not on the wire.
   std::shared_ptr<v1::FileService::Stub> Stub(const std::string& address,
                                               uint64_t bytes_per_second = 0);
 
-  // Asks all at once who they are. Keeps those that prove their key within `timeout`, with what is
-  // known of them, the best one for so many bytes first (RankHolders); with 0 bytes the nearest.
-  // Who has proven it within the last second, and whose connection stands since, is not asked
-  // again.
+  // Pings all of them at once. Returns those that prove their key within `timeout`, with what is
+  // measured of them, the best one for `bytes` first (RankHolders); with 0 bytes the nearest. Does
+  // not ping a holder that proved its key within the last second on a connection that is still up.
   std::vector<BookHolder> Reachable(std::vector<BookHolder> holders, absl::Duration timeout,
                                     uint64_t bytes = 0);
 
-  // A download from this peer has ended, well or not, or is at some point: `bytes` came within
-  // `time`, without the time that it stood in line. Later ones weigh more. What is as short as a
-  // round trip says nothing of the goodput and is left out.
+  // Records that `bytes` came from this peer within `time`, without the time in its queue; also of
+  // a download that failed or goes on. Later measurements weigh more. Ignores one that is not much
+  // longer than a round trip, because it does not show the goodput.
   void NoteGoodput(const PublicKey& key, uint64_t bytes, absl::Duration time);
-  // Sets round_trip and goodput as far as they are known; for holders that need no new ping.
+  // Sets round_trip and goodput as far as they are known, without a ping.
   void Fill(BookHolder& holder);
 
  private:
-  // What was measured of one peer; forgotten after some minutes, so that it gets another chance.
+  // Measurements of one peer. They are forgotten after some minutes, so that it gets another
+  // chance.
   struct Experience {
     std::optional<absl::Duration> round_trip{};
     std::optional<double> goodput{};
@@ -57,11 +58,11 @@ class Holders {
     absl::Time goodput_at = absl::InfinitePast();
   };
 
-  // A connection, and who was proven to be there, and when.
+  // A connection, and the key that was last proven on it.
   struct Known {
     std::shared_ptr<grpc::Channel> channel;
     std::shared_ptr<v1::FileService::Stub> stub;
-    std::shared_ptr<v1::FileService::Stub> slow_stub;  // when it was needed
+    std::shared_ptr<v1::FileService::Stub> slow_stub;  // nullptr until it is needed
     PublicKey key{};
     absl::Time proven = absl::InfinitePast();  // monotonic
   };

@@ -57,7 +57,7 @@ TEST(RankHoldersTest, ATable) {
   // Among strangers, and for nothing, the round trip decides.
   EXPECT_THAT(Ranked({{50}, {1}, {9}}, large), ElementsAre(2, 3, 1));
   EXPECT_THAT(Ranked({{50, 100}, {1, 5}}, 0), ElementsAre(2, 1));
-  // A stranger is taken for as good as the best one that is known.
+  // A holder of unknown goodput counts as fast as the best known one.
   EXPECT_THAT(Ranked({{2, 40}, {3, 10}, {1}}, large), ElementsAre(3, 1, 2));
   EXPECT_THAT(Ranked({{2, 40}, {3, 10}, {4}}, large), ElementsAre(1, 3, 2));
   // A limit counts, also against what was measured before it was set.
@@ -76,15 +76,15 @@ TEST(RankHoldersTest, ATable) {
   EXPECT_THAT(Ranked({}, large), ElementsAre());
 }
 
-TEST(RankHoldersTest, TheTimeIsOneOfTheBytesToo) {
+TEST(RankHoldersTest, TheTimeDependsOnTheBytes) {
   BookHolder holder = HolderOf(PrivateKey::Generate().public_key());
   holder.round_trip = absl::Milliseconds(10);
   EXPECT_EQ(ExpectedTime(holder, 2'000'000, 1e6), absl::Milliseconds(2010));
-  holder.goodput = 0;  // it stood still: late, not never
+  holder.goodput = 0;  // it sent nothing: late, not never
   EXPECT_LT(ExpectedTime(holder, 1000, 1e6), absl::InfiniteDuration());
 }
 
-// --- What is remembered ---
+// --- Measurements ---
 
 class HoldersTest : public testing::Test {
  protected:
@@ -108,10 +108,10 @@ TEST_F(HoldersTest, GoodputIsAWeightedMean) {
   for (int i = 0; i < 20; ++i) holders_.NoteGoodput(peer_, 60 * kMiB, absl::Seconds(2));
   EXPECT_NEAR(*GoodputOf(peer_), 30.0 * kMiB, 0.1 * kMiB);
   for (int i = 0; i < 3; ++i) holders_.NoteGoodput(peer_, 0, absl::Seconds(5));
-  EXPECT_NEAR(*GoodputOf(peer_), 30.0 * kMiB * 0.343, 0.1 * kMiB) << "it stood still";
+  EXPECT_NEAR(*GoodputOf(peer_), 30.0 * kMiB * 0.343, 0.1 * kMiB) << "it sent nothing";
 }
 
-TEST_F(HoldersTest, WhatIsTooShortToTellIsLeftOut) {
+TEST_F(HoldersTest, IgnoresMeasurementsThatAreTooShort) {
   holders_.NoteGoodput(peer_, 100'000, absl::Milliseconds(20));
   holders_.NoteGoodput(peer_, 100 * kMiB, absl::ZeroDuration());
   holders_.NoteGoodput(peer_, kMiB, -absl::Seconds(1));
@@ -127,7 +127,7 @@ TEST_F(HoldersTest, GivesAnotherChanceAfterSomeMinutes) {
   clock_.Advance(absl::Minutes(1));
   EXPECT_EQ(GoodputOf(peer_), std::nullopt);
   holders_.NoteGoodput(peer_, kMiB, absl::Seconds(1));
-  EXPECT_DOUBLE_EQ(*GoodputOf(peer_), 1.0 * kMiB) << "what was before does not count any more";
+  EXPECT_DOUBLE_EQ(*GoodputOf(peer_), 1.0 * kMiB) << "earlier measurements do not count any more";
 }
 
 TEST_F(HoldersTest, RemembersTheLatestThousand) {
@@ -157,7 +157,7 @@ TEST_F(HoldersTest, IsThreadSafe) {
   EXPECT_NEAR(*GoodputOf(peer_), 1.0 * kMiB, 1);
 }
 
-TEST_F(HoldersTest, WhoWasSlowComesLater) {
+TEST_F(HoldersTest, ASlowHolderComesLater) {
   KeepGrpcRunning();
   const FakeBook book = FakeBook::OfSize(10);
   FakeHolder slow(book);

@@ -7,19 +7,19 @@
 namespace arkshare {
 namespace {
 
-// How long a run should last: long against a round trip, short against the patience of those who
-// would take it over.
+// How long a run should last: long against a round trip, short for a stream that waits to take it
+// over.
 constexpr double kRunSeconds = 4;
-// What comes of a fast holder in so short a time is asked for together: each call has its price,
-// and nobody waits long for the last of these pieces.
+// Pieces that a fast holder sends within this time are asked for in one call: each call has a cost,
+// and other peers do not wait long for the last of these pieces.
 constexpr double kMomentSeconds = 0.05;
-// What a holder gets before anything is known of it: a liar costs little.
+// The first run, in pieces, of a holder of unknown rate: a liar costs little.
 constexpr uint64_t kFirstRun = 4;
-// Pieces behind the next one that are on their way already: whoever takes them over wastes them.
+// Pieces after the next one that are on their way already: taking them over would waste them.
 constexpr uint64_t kOnTheirWay = 2;
 // An unknown holder is expected to be this fast, in bytes a second.
 constexpr double kUnknownRate = 1024 * 1024;
-// A piece is asked for twice only from a holder that is so many times faster.
+// A piece is asked for twice only from a holder that is this many times faster.
 constexpr double kMuchFaster = 2;
 
 }  // namespace
@@ -135,7 +135,7 @@ std::optional<PiecePlan::Range> PiecePlan::RarestPieces(const Holder& holder) {
   return Range{first, end};
 }
 
-// The back of the run that would end last, so much of it that both end together.
+// Takes over the back of the run that would end last, enough of it that both end together.
 std::optional<PiecePlan::Range> PiecePlan::TakeOver(HolderId thief) {
   const Holder& fast = holders_.at(thief);
   Stream* victim = nullptr;
@@ -159,7 +159,7 @@ std::optional<PiecePlan::Range> PiecePlan::TakeOver(HolderId thief) {
   const uint64_t first = victim->next + std::max(left - std::min(share, left), kept_at_least);
   if (first >= victim->end) return std::nullopt;
   Range run{first, victim->end};
-  // Only what nobody has brought meanwhile, and what this holder has.
+  // Only pieces that no stream has brought meanwhile and that this holder has.
   while (run.first < run.end && !Has(fast, run.first)) ++run.first;
   uint64_t end = run.first;
   while (end < run.end && Has(fast, end) && pieces_[end].state == State::kGiven) ++end;
@@ -240,7 +240,7 @@ void PiecePlan::TakeBack(uint64_t piece) {
   if (p.state == State::kGiven && p.streams == 0) p.state = State::kMissing;
 }
 
-// Long runs would keep from a swarm what it could share.
+// A long run would delay pieces that other peers of the swarm could exchange.
 void PiecePlan::CutRuns() {
   for (auto& [id, stream] : streams_) {
     const uint64_t end = std::min(stream.end, stream.next + kOnTheirWay);

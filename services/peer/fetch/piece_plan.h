@@ -1,4 +1,4 @@
-// What to fetch next from whom. Decides, and does nothing: no socket, clock, thread or lock, so
+// Decides which piece to fetch next from which holder. Pure: no socket, clock, thread or lock, so
 // that every schedule is a table test.
 #ifndef ARKSHARE_SERVICES_PEER_FETCH_PIECE_PLAN_H_
 #define ARKSHARE_SERVICES_PEER_FETCH_PIECE_PLAN_H_
@@ -13,13 +13,14 @@ namespace arkshare {
 
 // The pieces of one book, from any number of holders, each with any number of streams.
 //
-// While every holder has the whole book, a stream gets a run of consecutive pieces: all of a
-// stretch when nobody shares the work, else what its holder delivers in a few seconds. When nothing
-// is left to give, a free stream takes over the back of the run that would end last; only when not
-// even that is possible, at the very end, is a piece asked for twice. As soon as a holder has a
-// part of the book only, everybody gets one piece at a time, the rarest first, by chance among
-// equals, so that those who fetch at the same time soon have different pieces for each other; of a
-// fast holder also the pieces behind it that come in the same moment.
+// While every holder has the whole book, a stream gets a run of consecutive pieces: a whole stretch
+// when there is one holder, otherwise as many as its holder delivers in a few seconds. When nothing
+// is left to give, a free stream takes over the back of the run that would end last. Only when even
+// that is impossible, at the very end, a piece is asked for twice.
+//
+// As soon as one holder has only a part of the book, each stream gets one piece at a time: the
+// rarest, a random one among equals. So peers that fetch at the same time soon have different
+// pieces to exchange. A fast holder also gets the next pieces that it sends in the same moment.
 //
 // Not thread-safe.
 class PiecePlan {
@@ -36,32 +37,32 @@ class PiecePlan {
 
   // `piece_bytes` is the length of all but the last piece. `seed` decides what chance decides.
   PiecePlan(uint64_t pieces, uint64_t piece_bytes, uint64_t seed);
-  // Where the first run begins, instead of the first piece; the pieces before it come last.
+  // Sets where the first run begins; the pieces before it come last. Default: the first piece.
   void BeginAt(uint64_t piece) { begin_ = piece; }
 
   // --- Holders ---
   void AddHolder(HolderId id, bool complete);
   // Its streams have ended already.
   void RemoveHolder(HolderId id);
-  // News of a holder that has a part: this piece too. One that has got all of them is complete.
+  // Notes that a holder of a part has this piece too. With all of them it becomes complete.
   void HolderHas(HolderId id, uint64_t piece);
-  // What it delivers, in bytes a second, over all its streams; 0 while nothing is known.
+  // Sets what it delivers over all its streams, in bytes a second; 0: unknown.
   void SetRate(HolderId id, double bytes_per_second);
 
   // --- Streams ---
-  // The next run for a stream that has none; nullopt when there is nothing for it now. A holder
-  // gets a second stream only where pieces go one by one, or when the run of its first one ends
-  // soon, to hide the time between them.
+  // Gives a run to a stream that has none; nullopt when there is nothing for it now. A second
+  // stream of a holder gets one only where pieces go one by one, or when the run of the first
+  // stream ends soon, which hides the round trip between the two runs.
   std::optional<Range> Begin(StreamId stream, HolderId holder);
   // Whether the stream should go on to this piece of its run: another stream may have taken it over
   // or have brought it already.
   bool Wanted(StreamId stream, uint64_t piece) const;
-  // The stream has brought the next piece of its run; now it is verified or rejected.
+  // The stream has received the next piece of its run. Verified or Rejected follows.
   void Arrived(StreamId stream);
   // Whether the stream's run ends so soon that another stream of its holder may begin; never where
   // pieces go one by one.
   bool EndsSoon(StreamId stream) const;
-  // The stream has ended. What is left of its run is to be given again.
+  // The stream has ended. The rest of its run is given again.
   void End(StreamId stream);
 
   // --- Pieces ---

@@ -199,7 +199,7 @@ TEST(PiecePlanTest, TheRarestPieceComesFirst) {
   plan.AddHolder(kC, false);
   for (uint64_t piece : {0, 1, 2, 4}) plan.HolderHas(kB, piece);
   for (uint64_t piece : {0, 1, 4}) plan.HolderHas(kC, piece);
-  EXPECT_EQ(plan.Begin(1, kA), (Range{3, 4})) << "nobody else has it";
+  EXPECT_EQ(plan.Begin(1, kA), (Range{3, 4})) << "no other holder has it";
   EXPECT_EQ(plan.Begin(2, kA), (Range{2, 3})) << "a second stream hides the time between pieces";
   std::set<uint64_t> rest;
   for (PiecePlan::StreamId stream : {3, 4, 5}) rest.insert(plan.Begin(stream, kC)->first);
@@ -266,7 +266,7 @@ struct Outcome {
   uint64_t brought = 0;  // pieces, also those that came twice
 };
 
-// Every holder brings its pieces at its rate; everybody asks as soon as there is nothing to do.
+// Every holder sends its pieces at its rate; each stream asks again as soon as its run has ended.
 Outcome Simulate(uint64_t pieces, const std::vector<MadeUpHolder>& holders) {
   PiecePlan plan(pieces, kMiB, 7);
   struct Now {

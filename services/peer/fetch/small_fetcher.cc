@@ -61,7 +61,7 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
     if (message.has_queued()) job.on_queued(QueuePlaceOf(message.queued()));
     uint64_t received = 0;
     for (v1::DownloadManyResponse::Part& part : *message.mutable_parts()) {
-      // A book that is not whole, out of turn, too long or wrong is as one that did not come.
+      // A book that is cut off, out of turn, too long or wrong counts as missing.
       if (part.index() != current) {
         current = part.index();
         bytes.clear();

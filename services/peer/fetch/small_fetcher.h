@@ -20,8 +20,8 @@
 
 namespace arkshare {
 
-// A short cut beside Fetcher: no other holder is asked and nothing is tried again, so whoever uses
-// it fetches what did not come the long way. Thread-safe: several fetches may run at a time.
+// A short cut beside Fetcher: it asks one holder and tries nothing again. The caller fetches the
+// books that did not come with Fetcher. Thread-safe: several fetches may run at a time.
 class SmallFetcher {
  public:
   // All must outlive it.
@@ -31,13 +31,14 @@ class SmallFetcher {
   struct Job {
     std::string address;
     absl::Span<const ContentId> contents;  // 1 to kMaxItems, each of at most kMaxSmallBookBytes
-    // Told, without locks, about every book that came whole and verified, once each; false: no more
-    // of them.
+    // Receives each book that came whole and verified, once. Returns false to end the fetch. Called
+    // without locks.
     std::function<bool(size_t index, const std::string& bytes)> on_book;
     std::function<void(const QueuePlace& place)> on_queued;
   };
-  // OK when the stream came to its end, though some books may not have come. Otherwise why it
-  // ended before.
+  // Returns OK when the stream came to its end, even if books are missing; otherwise why it ended
+  // before. Errors: those of FileService.DownloadMany, Cancelled (after Stop, or when on_book
+  // returned false).
   absl::Status Fetch(const Job& job);
 
   // Ends all fetches; later ones end at once.

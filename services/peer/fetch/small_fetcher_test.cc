@@ -21,7 +21,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 
-// Says what a test tells it to.
+// Sends what a test tells it to.
 class Liar final : public v1::FileService::Service {
  public:
   grpc::Status DownloadMany(grpc::ServerContext*, const v1::DownloadManyRequest*,
@@ -62,7 +62,7 @@ class SmallFetcherTest : public testing::Test {
     liar_server_ = Must(RpcServer::Start({.listen = "127.0.0.1:0"}, {&liar_}));
   }
 
-  // What comes of these, by their number.
+  // Returns the books that come, by their index in `contents`.
   std::map<size_t, std::string> Fetch(const std::vector<ContentId>& contents,
                                       const std::string& address) {
     std::map<size_t, std::string> came;
@@ -117,7 +117,7 @@ TEST_F(SmallFetcherTest, AllComeOfEverySize) {
   EXPECT_EQ(Fetch(ids), expected);
 }
 
-TEST_F(SmallFetcherTest, WhatIsNotThereIsLeftOut) {
+TEST_F(SmallFetcherTest, BooksThatAreNotThereAreLeftOut) {
   const FakeBook here = FakeBook::OfSize(100, 1);
   const FakeBook there = FakeBook::OfSize(100, 2);
   const FakeBook changed = FakeBook::OfSize(100, 3);
@@ -176,7 +176,7 @@ TEST_F(SmallFetcherTest, BelievesNothingThatItHasNotVerified) {
   EXPECT_THAT(tell({Part(0, "aaab")}), IsEmpty());                   // wrong
   EXPECT_THAT(tell({Part(0, "aaa")}), IsEmpty());                    // too short
   EXPECT_THAT(tell({Part(0, "aaaaa")}), IsEmpty());                  // too long
-  EXPECT_THAT(tell({Part(7, "aaaa")}), IsEmpty());                   // nobody's
+  EXPECT_THAT(tell({Part(7, "aaaa")}), IsEmpty());                   // no book's
   EXPECT_THAT(tell({Part(1, "aaaa"), Part(0, "bbbb")}), IsEmpty());  // each other's
   // The parts of one do not count for the other.
   EXPECT_THAT(tell({Part(0, "aa", false), Part(1, "bbbb"), Part(0, "aa")}),

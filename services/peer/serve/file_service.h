@@ -1,9 +1,13 @@
-// FileService on the wire: parses, asks Library and Handover, converts. The contract is file.proto.
+// The FileService that other peers call: parses, asks Library and Handover, converts. The contract
+// is file.proto.
 #ifndef ARKSHARE_SERVICES_PEER_SERVE_FILE_SERVICE_H_
 #define ARKSHARE_SERVICES_PEER_SERVE_FILE_SERVICE_H_
 
+#include <absl/status/statusor.h>
+
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/core/key.h"
@@ -13,17 +17,14 @@
 #include "services/peer/disk/partial_books.h"
 #include "services/peer/library/library.h"
 #include "services/peer/serve/handover.h"
+#include "services/peer/serve/upload_call.h"
 #include "services/peer/serve/upload_queue.h"
 #include "services/peer/session/registration_gate.h"
 
 namespace arkshare {
 
-v1::DownloadResponse::Queued ToProto(const UploadQueue::Place& place);
-// Bytes of the book as it was when it was hashed. kBookChanged.
-absl::Status ReadServed(const ServedBook& book, uint64_t offset, absl::Span<uint8_t> out);
-
-// Synchronous handlers: a thread each, bounded by the upload queue; blocking writes are the
-// back-pressure.
+// Each handler runs on a thread of its own and may block. The upload queue bounds the downloads;
+// their blocking writes are the back-pressure. Thread-safe.
 class FileService final : public v1::FileService::Service {
  public:
   struct Parts {  // all must outlive the service
@@ -44,6 +45,9 @@ class FileService final : public v1::FileService::Service {
                            v1::GetManifestResponse* response) override;
   grpc::Status WatchPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest* request,
                            grpc::ServerWriter<v1::WatchPiecesResponse>* writer) override;
+  // Download, called with a stream that takes bytes without a copy (MarkMethodStreamed).
+  grpc::Status Download(grpc::ServerContext* context, DownloadStream* stream);
+  using v1::FileService::Service::Download;  // the generated signature, which gRPC does not call
   grpc::Status DownloadMany(grpc::ServerContext* context, const v1::DownloadManyRequest* request,
                             grpc::ServerWriter<v1::DownloadManyResponse>* writer) override;
   grpc::Status Release(grpc::ServerContext* context, const v1::ReleaseRequest* request,
@@ -52,16 +56,10 @@ class FileService final : public v1::FileService::Service {
                        v1::ConfirmResponse* response) override;
 
  private:
-  // Download.
-  absl::Status Serve(grpc::ServerContext* context, DownloadStream* stream);
-  absl::Status ServeMany(grpc::ServerContext* context, const v1::DownloadManyRequest& request,
-                         grpc::ServerWriter<v1::DownloadManyResponse>* writer);
-  absl::Status ReadSmall(const ContentId& id, std::string* out);
-  absl::Status FillManifest(const v1::GetManifestRequest& request,
-                            v1::GetManifestResponse* response);
+  absl::Status DownloadRange(UploadCall& call, const v1::DownloadRequest& request,
+                             DownloadStream* stream);
+  absl::StatusOr<v1::GetManifestResponse> GetManifestOf(const ContentId& id);
   absl::StatusOr<std::vector<Sha256Digest>> PiecesOf(const ContentId& id);
-  absl::Status TellPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest& request,
-                          grpc::ServerWriter<v1::WatchPiecesResponse>* writer);
 
   const Parts parts_;
   const PrivateKey key_;

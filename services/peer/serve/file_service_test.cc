@@ -26,9 +26,9 @@ using testing::Le;
 using testing::SizeIs;
 
 constexpr uint64_t kMiB = 1 << 20;
-// More than gRPC keeps on its way to a reader that reads nothing.
+// More than gRPC buffers for a reader that reads nothing.
 constexpr uint64_t kMuch = 64 * kMiB;
-// More than what passes in the small lane.
+// Too much for a small slot.
 constexpr uint64_t kQueued = 300 * 1024;
 
 absl::Status FromWire(const grpc::Status& status) { return FromGrpcStatus(status, "the peer"); }
@@ -54,7 +54,7 @@ class FileServiceTest : public testing::Test {
     std::vector<uint64_t> chunks;
     absl::Status status;
   };
-  // A stream of the test's own pace; it is cancelled when this goes.
+  // A download that the test reads at its own pace; the destructor cancels it.
   struct Stream {
     grpc::ClientContext context;
     Reader reader;
@@ -68,7 +68,7 @@ class FileServiceTest : public testing::Test {
         }
       }
     }
-    // One message; false at the end.
+    // Reads one message; false at the end.
     bool Read() {
       v1::DownloadResponse message;
       if (!reader->Read(&message)) {
@@ -105,7 +105,7 @@ class FileServiceTest : public testing::Test {
     stream->reader = stub_->Download(&stream->context, request);
     return stream;
   }
-  // In line, and told so.
+  // Begins a download that waits in line and was told its place.
   std::unique_ptr<Stream> BeginInQueue(const ContentId& id) {
     std::unique_ptr<Stream> stream = Begin(id);
     EXPECT_TRUE(stream->Read());
@@ -116,7 +116,8 @@ class FileServiceTest : public testing::Test {
     return Begin(id, offset, limit)->ReadAll();
   }
   UploadQueue::Slot TakeSlot() {
-    return Must(queue_.Enter("the test", kQueued, [](const UploadQueue::Place&) { return false; }));
+    return Must(
+        queue_.WaitForSlot("the test", kQueued, [](const UploadQueue::Place&) { return false; }));
   }
 
   v1::ReleaseRequest ReleaseRequestFor(const std::vector<ReleaseItem>& items) {
@@ -208,7 +209,7 @@ TEST_F(FileServiceTest, PingProvesTheKey) {
 
 TEST_F(FileServiceTest, PingVouchesForItsOwnRegistrationOnly) {
   const std::string nonce(16, 'n');
-  EXPECT_EQ(ReasonOf(Ping(nonce, "somebody else's!").status()), "REGISTRATION_UNKNOWN");
+  EXPECT_EQ(ReasonOf(Ping(nonce, "another peer's!!").status()), "REGISTRATION_UNKNOWN");
   const std::string id = gate_.Begin();
   const v1::PingResponse pong = Must(Ping(nonce, id));
   EXPECT_TRUE(
@@ -217,7 +218,8 @@ TEST_F(FileServiceTest, PingVouchesForItsOwnRegistrationOnly) {
       disk_.key.public_key().Verify(PingSignedBytes(nonce, pong.boot_id(), ""), pong.signature()));
   EXPECT_EQ(ReasonOf(Ping(nonce, id.substr(0, 15)).status()), "REGISTRATION_UNKNOWN");
   gate_.Begin();
-  EXPECT_EQ(ReasonOf(Ping(nonce, id).status()), "REGISTRATION_UNKNOWN") << "it was given up";
+  EXPECT_EQ(ReasonOf(Ping(nonce, id).status()), "REGISTRATION_UNKNOWN")
+      << "the peer gave that registration up";
 }
 
 // --- GetManifest ---
@@ -235,7 +237,7 @@ TEST_F(FileServiceTest, ManifestsOfAllSizes) {
   }
 }
 
-TEST_F(FileServiceTest, AManifestIsMadeAgainWhenTheCacheHasLostIt) {
+TEST_F(FileServiceTest, AManifestIsComputedAgainWhenTheCacheHasLostIt) {
   const FakeBook book = FakeBook::OfSize(2 * kMiB + 1);
   disk_.List("book", book);
   disk_.cache->Remember({}, book.id, absl::MakeConstSpan(book.pieces).subspan(0, 2));
@@ -244,7 +246,7 @@ TEST_F(FileServiceTest, AManifestIsMadeAgainWhenTheCacheHasLostIt) {
   EXPECT_EQ(disk_.cache->FindPieces(book.id), book.pieces);
 }
 
-TEST_F(FileServiceTest, NoManifestOfWhatIsNotHere) {
+TEST_F(FileServiceTest, NoManifestOfABookThatIsNotHere) {
   const FakeBook book = FakeBook::OfSize(2 * kMiB + 1);
   EXPECT_EQ(ReasonOf(Manifest(ToProto(book.id)).status()), "BOOK_GONE");
   v1::ContentId bad = ToProto(book.id);
@@ -302,7 +304,7 @@ TEST_F(FileServiceTest, AnEmptyBookIsAHeader) {
   EXPECT_EQ(ReasonOf(Download(book.id, 1).status), "OFFSET_OUT_OF_RANGE");
 }
 
-TEST_F(FileServiceTest, SendsNothingOfWhatIsNotHere) {
+TEST_F(FileServiceTest, SendsNothingOfABookThatIsNotHere) {
   const FakeBook book = FakeBook::OfSize(1000);
   EXPECT_EQ(ReasonOf(Download(book.id).status), "BOOK_GONE");
   v1::DownloadRequest request;
@@ -328,7 +330,7 @@ TEST_F(FileServiceTest, ChunksAreNoLargerThanTheReceiverWishes) {
     return stream.answer.chunks;
   };
   EXPECT_THAT(chunks(100 * 1024), ElementsAre(100 * 1024, 100 * 1024, 100 * 1024));
-  EXPECT_THAT(chunks(1), SizeIs(19)) << "a byte at a time would cost more than it brings";
+  EXPECT_THAT(chunks(1), SizeIs(19)) << "a byte at a time would cost too much";
   EXPECT_THAT(chunks(std::numeric_limits<uint32_t>::max()), SizeIs(1));
 }
 
@@ -339,7 +341,7 @@ TEST_F(FileServiceTest, UnderALimitChunksAreSmallEnoughToComeOften) {
   const Answer fast = Download(book.id);
   EXPECT_TRUE(fast.bytes == book.bytes);
   queue_.SetLimit(256 * 1024);
-  // A receiver that hears nothing for five seconds turns away.
+  // A receiver that gets nothing for five seconds turns to another holder.
   const Answer slow = Download(book.id, 0, 128 * 1024);
   EXPECT_EQ(ReasonOf(slow.status), "OK");
   EXPECT_THAT(slow.chunks, Each(Le(128 * 1024)));
@@ -352,7 +354,7 @@ TEST_F(FileServiceTest, UnderALimitChunksAreSmallEnoughToComeOften) {
 
 // --- Download: the queue ---
 
-TEST_F(FileServiceTest, TellsWhoWaitsWhereItStands) {
+TEST_F(FileServiceTest, TellsAWaitingReceiverItsPlace) {
   const FakeBook book = FakeBook::OfSize(kQueued);
   disk_.List("book", book);
   std::optional<UploadQueue::Slot> slot(TakeSlot());
@@ -383,7 +385,7 @@ TEST_F(FileServiceTest, SixtyFourMayWaitAndTheNextIsToldWhenToComeAgain) {
   EXPECT_EQ(ReasonOf(waiting[0]->ReadAll().status), "OK");
 }
 
-TEST_F(FileServiceTest, WhoLeavesTheLineIsForgotten) {
+TEST_F(FileServiceTest, AReceiverThatLeavesTheLineIsForgotten) {
   const FakeBook book = FakeBook::OfSize(kQueued);
   disk_.List("book", book);
   std::optional<UploadQueue::Slot> slot(TakeSlot());
@@ -407,7 +409,7 @@ TEST_F(FileServiceTest, AClosedQueueTurnsDownloadsAway) {
 
 // --- Download: what happens meanwhile ---
 
-TEST_F(FileServiceTest, GivenAwayWhileItWaited) {
+TEST_F(FileServiceTest, ABookThatWasGivenAwayWhileItsReceiverWaited) {
   const FakeBook book = FakeBook::OfSize(kQueued);
   const Book listed = disk_.List("book", book);
   std::optional<UploadQueue::Slot> slot(TakeSlot());
@@ -422,13 +424,13 @@ TEST_F(FileServiceTest, GivenAwayWhileItWaited) {
 
 class HeldReaderTest : public FileServiceTest {
  protected:
-  // A download that has begun and is held where it is: the source cannot write on.
+  // A download that has begun and is held where it is: the source cannot go on writing.
   void SetUp() override {
     listed_ = disk_.List("book", book_);
     stream_ = Begin(book_.id);
     while (stream_->answer.chunks.empty()) ASSERT_TRUE(stream_->Read());
   }
-  // What came is a true beginning of the book, and not all of it.
+  // The bytes that came are the beginning of the book, and not all of it.
   void ExpectTrueBeginning(const Answer& answer) {
     EXPECT_LT(answer.bytes.size(), book_.bytes.size());
     EXPECT_TRUE(book_.bytes.compare(0, answer.bytes.size(), answer.bytes) == 0);
@@ -483,9 +485,9 @@ TEST_F(HeldReaderTest, AnotherListingOfTheContentTakesOver) {
   EXPECT_TRUE(answer.bytes == book_.bytes);
 }
 
-TEST_F(HeldReaderTest, WhoTakesNothingLosesItsSlot) {
+TEST_F(HeldReaderTest, AReceiverThatReadsNothingLosesItsSlot) {
   std::unique_ptr<Stream> next = BeginInQueue(book_.id);
-  // `next` hears its position every second, which counts as progress; the held one makes none.
+  // `next` is told its position every second, which counts as progress; the held one makes none.
   while (next->answer.headers == 0) {
     ASSERT_TRUE(next->Read());
     if (next->answer.headers == 0) clock_.Advance(absl::Seconds(16));
@@ -586,7 +588,7 @@ TEST_F(FileServiceTest, ReleaseAnswersEveryItem) {
   }
 }
 
-TEST_F(FileServiceTest, ARequestThatIsNotTheReceiversDecidesNothing) {
+TEST_F(FileServiceTest, ARequestThatTheReceiverDidNotSignDecidesNothing) {
   const FakeBook one = FakeBook::OfSize(1000, 1);
   const Book book = disk_.List("book", one);
   const ReleaseItem item = PeerDisk::Wish(book);
@@ -678,7 +680,7 @@ TEST_F(FileServiceTest, ConfirmAnswersEveryTransfer) {
   }
 }
 
-TEST_F(FileServiceTest, AConfirmThatIsNotTheReceiversChangesNothing) {
+TEST_F(FileServiceTest, AConfirmThatTheReceiverDidNotSignChangesNothing) {
   const ReleaseItem item = PeerDisk::Wish(disk_.List("book", FakeBook::OfSize(10)));
   Must(Release(ReleaseRequestFor({item})));
   const v1::ConfirmRequest good = ConfirmRequestFor({item.transfer_id});
@@ -700,7 +702,7 @@ TEST_F(FileServiceTest, AConfirmThatIsNotTheReceiversChangesNothing) {
       ReasonOf(
           Confirm(ConfirmRequestFor(std::vector<TransferId>(1001, item.transfer_id))).status()),
       "INVALID_FIELD");
-  // A stranger may sign for itself, and learns nothing.
+  // A third peer may sign for itself, and learns nothing.
   request = good;
   request.set_receiver_public_key(stranger.public_key().bytes());
   request.set_signature(stranger.Sign(

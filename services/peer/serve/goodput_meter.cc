@@ -8,9 +8,9 @@ namespace {
 
 constexpr double kMeanSeconds = 5;
 constexpr absl::Duration kFirstAnswer = absl::Seconds(1);
-// Less is as good as nothing.
+// A lower rate counts as 0.
 constexpr double kLeastRate = 1;
-// After such a pause what went before says nothing of what goes now.
+// After a longer pause earlier bytes do not show the current rate.
 constexpr absl::Duration kPause = absl::Seconds(3);
 
 double Decay(absl::Duration time) { return std::exp(-absl::ToDoubleSeconds(time) / kMeanSeconds); }
@@ -32,7 +32,7 @@ void GoodputMeter::Note(uint64_t bytes, absl::Time now) {
 double GoodputMeter::BytesPerSecond(absl::Time now) const {
   const absl::Duration measured = now - begin_;
   if (now - last_ > kPause || measured < kFirstAnswer) return 0;
-  // At a steady rate of 1 the decayed bytes are the integral of the decay over the time measured.
+  // At a steady rate of 1 the decayed bytes are the integral of the decay over the measured time.
   const double rate = DecayedBytes(now) / (kMeanSeconds * (1 - Decay(measured)));
   return rate < kLeastRate ? 0 : rate;
 }

@@ -1,4 +1,4 @@
-// How fast something went lately.
+// Measures how fast bytes went lately.
 #ifndef ARKSHARE_SERVICES_PEER_SERVE_GOODPUT_METER_H_
 #define ARKSHARE_SERVICES_PEER_SERVE_GOODPUT_METER_H_
 
@@ -8,13 +8,13 @@
 
 namespace arkshare {
 
-// Bytes a second, over about the last five seconds: a decaying mean. A pure value: no lock, no
-// clock; times must not go back.
+// A decaying mean of bytes a second over about the last five seconds. Pure: no lock, no clock.
+// Times must not go back.
 class GoodputMeter {
  public:
   // `bytes` have gone since the last call.
   void Note(uint64_t bytes, absl::Time now);
-  // 0: not known, because there was nothing to measure for a second yet, or nothing goes.
+  // 0: unknown, because it has measured for less than a second, or no bytes go.
   double BytesPerSecond(absl::Time now) const;
 
  private:

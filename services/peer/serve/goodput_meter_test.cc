@@ -9,7 +9,7 @@ TEST(GoodputMeterTest, MeasuresASteadyRate) {
   GoodputMeter meter;
   absl::Time now = absl::UnixEpoch();
   EXPECT_EQ(meter.BytesPerSecond(now), 0);
-  meter.Note(123'456'789, now);  // went before anybody measured
+  meter.Note(123'456'789, now);  // went before the meter began
   for (int tenths = 1; tenths <= 200; ++tenths) {
     now += absl::Milliseconds(100);
     meter.Note(100'000, now);
@@ -49,7 +49,7 @@ TEST(GoodputMeterTest, APauseIsNotARate) {
   };
   run();
   now += absl::Seconds(3.5);
-  EXPECT_EQ(meter.BytesPerSecond(now), 0) << "nothing goes";
+  EXPECT_EQ(meter.BytesPerSecond(now), 0) << "no bytes go";
   now += absl::Minutes(1);
   run();
   EXPECT_NEAR(meter.BytesPerSecond(now), 1e6, 0.05 * 1e6);

@@ -15,17 +15,11 @@ bool IsFinal(const absl::Status& refusal) { return IsFinalRefusal(GetReason(refu
 
 }  // namespace
 
-// One item on its way through a call.
-struct Handover::Attempt {
-  const ReleaseItem* item;
-  absl::StatusOr<MoveTicket> answer = absl::UnknownError("undecided");
-  std::optional<Book> book{};  // being released
-};
-
 absl::Status Handover::Recover() {
   absl::StatusOr<std::vector<ReleaseRecord>> hidden = ledger_->HiddenReleases();
   if (!hidden.ok()) return hidden.status();
-  // Deleted for a Confirm that was not recorded any more, or by hand: nothing is left to restore.
+  // Deleted by hand, or for a Confirm that was not recorded before the crash: nothing is left to
+  // restore.
   std::vector<TransferId> deleted;
   for (const ReleaseRecord& record : *hidden) {
     const SharedFolder::HiddenFile file{record.item.transfer_id, record.item.listing};
@@ -47,15 +41,15 @@ absl::Status Handover::Recover() {
       confirmed.push_back(file);
       continue;
     }
-    // Hidden before the commit point, or restored by the owner: it belongs into the library.
+    // Hidden before the commit point, or restored by the owner: it belongs in the library.
     absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(file.listing);
     if (!listing.ok()) return listing.status();
     const std::string path = listing->has_value() ? (*listing)->path : file.transfer_id.hex();
     absl::StatusOr<std::string> back = PutBack(file, path);
     if (!back.ok()) {
       return absl::Status(back.status().code(),
-                          absl::StrCat("a book that was not given away cannot be put back: ",
-                                       back.status().message(), "; mend that and start again"));
+                          absl::StrCat("cannot put back a book that was not given away: ",
+                                       back.status().message(), "; fix that and start again"));
     }
     LogInfo("put_back", {{"book", *back}, {"transfer", file.transfer_id}});
   }
@@ -71,7 +65,7 @@ absl::StatusOr<std::string> Handover::PutBack(const SharedFolder::HiddenFile& hi
     if (status.ok()) return at;
     const size_t slash = wanted.rfind('/');
     if (absl::IsInvalidArgument(status) && slash != std::string::npos) {
-      // What was a folder on the way is something else now.
+      // A folder on the way has become something else.
       at = wanted = wanted.substr(slash + 1);
       n = 1;
       continue;
@@ -82,24 +76,27 @@ absl::StatusOr<std::string> Handover::PutBack(const SharedFolder::HiddenFile& hi
   }
 }
 
-void Handover::Enter(absl::Span<const TransferId> ids) {
-  MutexLock lock(&mutex_);
-  while (std::any_of(ids.begin(), ids.end(),
-                     [this](const TransferId& id)
-                         ABSL_NO_THREAD_SAFETY_ANALYSIS { return busy_.contains(id); })) {
-    left_.Wait(&mutex_);
+Handover::TransferClaim::TransferClaim(Handover* handover, absl::Span<const TransferId> ids)
+    : handover_(handover), ids_(ids) {
+  MutexLock lock(&handover_->mutex_);
+  while (std::any_of(ids_.begin(), ids_.end(),
+                     [this](const TransferId& id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                       return handover_->claimed_.contains(id);
+                     })) {
+    handover_->unclaimed_.Wait(&handover_->mutex_);
   }
-  busy_.insert(ids.begin(), ids.end());
+  handover_->claimed_.insert(ids_.begin(), ids_.end());
 }
 
-void Handover::Leave(absl::Span<const TransferId> ids) {
-  MutexLock lock(&mutex_);
-  for (const TransferId& id : ids) busy_.erase(id);
-  left_.NotifyAll();
+Handover::TransferClaim::~TransferClaim() {
+  MutexLock lock(&handover_->mutex_);
+  for (const TransferId& id : ids_) handover_->claimed_.erase(id);
+  handover_->unclaimed_.NotifyAll();
 }
 
-absl::StatusOr<MoveTicket> Handover::Answer(const ReleaseRecord& record, const PublicKey& receiver,
-                                            const ReleaseItem& item) const {
+absl::StatusOr<MoveTicket> Handover::AnswerOf(const ReleaseRecord& record,
+                                              const PublicKey& receiver,
+                                              const ReleaseItem& item) const {
   if (record.receiver != receiver || record.item != item) {
     return MakeError(Reason::kTransferConflict,
                      "this transfer id was used before for something else; begin a new transfer");
@@ -130,8 +127,8 @@ absl::Status Handover::Hide(const Book& book, const ReleaseItem& item) {
   }
   if (same) {
     return MakeError(Reason::kNotForTaking,
-                     "the file has more than one hard link, so this peer only lends it; keep the "
-                     "copy as a copy");
+                     "the file has more than one hard link, so this peer only lends it; keep what "
+                     "you received as a copy");
   }
   return MakeError(Reason::kBookChanged,
                    "the file is no longer what this peer listed; keep the copy");
@@ -142,41 +139,70 @@ std::vector<absl::StatusOr<MoveTicket>> Handover::Release(const PublicKey& recei
   ARKSHARE_FAILPOINT("source.release_asked");
   std::vector<TransferId> ids;
   for (const ReleaseItem& item : items) ids.push_back(item.transfer_id);
-  Enter(ids);
+  const TransferClaim claim(this, ids);
 
   std::vector<Attempt> attempts;
   for (const ReleaseItem& item : items) attempts.push_back({.item = &item});
   // By listing, so that two calls that wait for each other's listings cannot wait in a circle.
   std::sort(attempts.begin(), attempts.end(),
             [](const Attempt& a, const Attempt& b) { return a.item->listing < b.item->listing; });
+  for (Attempt& attempt : attempts) Decide(receiver, attempt);
+  HideAndSync(absl::MakeSpan(attempts));
+  const absl::Status recorded = Record(receiver, absl::MakeSpan(attempts));
+  for (Attempt& attempt : attempts) Answer(receiver, recorded, attempt);
 
-  std::vector<std::string> hidden_paths;
-  std::vector<TicketBody> bodies;
+  std::vector<absl::StatusOr<MoveTicket>> answers(items.size(), absl::UnknownError(""));
   for (Attempt& attempt : attempts) {
-    const ReleaseItem& item = *attempt.item;
-    absl::StatusOr<std::optional<ReleaseRecord>> earlier = ledger_->FindRelease(item.transfer_id);
-    if (!earlier.ok()) {
-      attempt.answer = MakeError(Reason::kInternal, "this peer cannot read its ledger; ask again");
-    } else if (earlier->has_value()) {
-      attempt.answer = Answer(**earlier, receiver, item);
-    } else if (absl::StatusOr<Book> book = library_->BeginRelease(item); !book.ok()) {
-      attempt.answer = book.status();
-    } else if (absl::Status hidden = Hide(*book, item); !hidden.ok()) {
-      attempt.answer = hidden;
-      library_->CancelRelease(item.listing);
+    answers[attempt.item - items.data()] = std::move(attempt.answer);
+  }
+  return answers;
+}
+
+void Handover::Decide(const PublicKey& receiver, Attempt& attempt) {
+  const ReleaseItem& item = *attempt.item;
+  absl::StatusOr<std::optional<ReleaseRecord>> earlier = ledger_->FindRelease(item.transfer_id);
+  if (!earlier.ok()) {
+    attempt.answer = MakeError(Reason::kInternal, "this peer cannot read its ledger; ask again");
+    return;
+  }
+  if (earlier->has_value()) {
+    attempt.answer = AnswerOf(**earlier, receiver, item);
+    return;
+  }
+  attempt.decided_now = true;
+  if (absl::StatusOr<Book> book = library_->BeginRelease(item); book.ok()) {
+    attempt.book = *std::move(book);
+  } else {
+    attempt.answer = book.status();
+  }
+}
+
+void Handover::HideAndSync(absl::Span<Attempt> attempts) {
+  std::vector<std::string> paths;
+  for (Attempt& attempt : attempts) {
+    if (!attempt.book) continue;
+    if (absl::Status hidden = Hide(*attempt.book, *attempt.item); hidden.ok()) {
+      paths.push_back(attempt.book->record.path);
     } else {
-      hidden_paths.push_back(book->record.path);
-      bodies.push_back({item.transfer_id, key_.public_key(), item.listing, receiver, item.content});
-      attempt.book = *std::move(book);
+      attempt.answer = hidden;
+      attempt.book.reset();
+      library_->CancelRelease(attempt.item->listing);
     }
   }
-
-  if (!hidden_paths.empty()) folder_->SyncHidden(hidden_paths);
+  if (!paths.empty()) folder_->SyncHidden(paths);
   ARKSHARE_FAILPOINT("source.hidden_synced");
+}
 
-  // What is new is recorded in one transaction, before any of it is answered.
+absl::Status Handover::Record(const PublicKey& receiver, absl::Span<Attempt> attempts) {
+  std::vector<TicketBody> bodies;
+  for (const Attempt& attempt : attempts) {
+    const ReleaseItem& item = *attempt.item;
+    if (!attempt.book) continue;
+    bodies.push_back({item.transfer_id, key_.public_key(), item.listing, receiver, item.content});
+  }
   std::vector<MoveTicket> tickets;
   if (!bodies.empty()) tickets = IssueTickets(key_, bodies);
+
   std::vector<ReleaseRecord> records;
   size_t next_ticket = 0;
   for (Attempt& attempt : attempts) {
@@ -185,54 +211,48 @@ std::vector<absl::StatusOr<MoveTicket>> Handover::Release(const PublicKey& recei
       record.state = ReleaseRecord::State::kHidden;
       record.ticket = tickets[next_ticket++];
       attempt.answer = record.ticket;
-    } else if (!attempt.answer.ok() && IsFinal(attempt.answer.status())) {
-      absl::StatusOr<std::optional<ReleaseRecord>> earlier =
-          ledger_->FindRelease(attempt.item->transfer_id);
-      if (!earlier.ok() || earlier->has_value()) continue;
+    } else if (attempt.decided_now && IsFinal(attempt.answer.status())) {
       record.refusal = attempt.answer.status();
     } else {
       continue;
     }
     records.push_back(std::move(record));
   }
-  absl::Status recorded = records.empty() ? absl::OkStatus() : ledger_->RecordReleases(records);
-  if (recorded.ok() && !bodies.empty()) ARKSHARE_FAILPOINT("source.released");
-  if (recorded.ok() && bodies.empty() && !records.empty()) {
+  if (records.empty()) return absl::OkStatus();
+  if (absl::Status s = ledger_->RecordReleases(records); !s.ok()) return s;
+  if (!bodies.empty()) {
+    ARKSHARE_FAILPOINT("source.released");
+  } else {
     ARKSHARE_FAILPOINT("source.refusal_recorded");
   }
+  return absl::OkStatus();
+}
 
-  for (Attempt& attempt : attempts) {
-    if (!recorded.ok() && (attempt.book || IsFinal(attempt.answer.status()))) {
-      // Nothing was written, so nothing was decided.
-      attempt.answer = MakeError(
-          Reason::kDiskFull, "the source's disk is full, so it cannot hand over; ask again later",
-          {}, absl::Seconds(5));
-      if (attempt.book) {
-        PutBack({attempt.item->transfer_id, attempt.item->listing}, attempt.book->record.path)
-            .status()
-            .IgnoreError();
-        library_->CancelRelease(attempt.item->listing);
-      }
-    } else if (attempt.book) {
-      library_->FinishRelease(attempt.item->listing);
-      LogInfo("released", {{"book", attempt.book->record.name},
-                           {"bytes", attempt.item->content.size},
-                           {"to", receiver},
-                           {"transfer", attempt.item->transfer_id}});
-    }
+void Handover::Answer(const PublicKey& receiver, const absl::Status& recorded, Attempt& attempt) {
+  const ReleaseItem& item = *attempt.item;
+  if (recorded.ok()) {
+    if (!attempt.book) return;
+    library_->FinishRelease(item.listing);
+    LogInfo("released", {{"book", attempt.book->record.name},
+                         {"bytes", item.content.size},
+                         {"to", receiver},
+                         {"transfer", item.transfer_id}});
+    return;
   }
-  Leave(ids);
-
-  std::vector<absl::StatusOr<MoveTicket>> answers(items.size(), absl::UnknownError(""));
-  for (Attempt& attempt : attempts)
-    answers[attempt.item - items.data()] = std::move(attempt.answer);
-  return answers;
+  if (!attempt.book && !(attempt.decided_now && IsFinal(attempt.answer.status()))) return;
+  // Nothing was written, so nothing was decided.
+  attempt.answer = MakeError(Reason::kDiskFull,
+                             "the source's disk is full, so it cannot hand over; ask again later",
+                             {}, absl::Seconds(5));
+  if (!attempt.book) return;
+  PutBack({item.transfer_id, item.listing}, attempt.book->record.path).status().IgnoreError();
+  library_->CancelRelease(item.listing);
 }
 
 std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
                                             absl::Span<const TransferId> transfers) {
   ARKSHARE_FAILPOINT("source.confirm_asked");
-  Enter(transfers);
+  const TransferClaim claim(this, transfers);
   std::vector<absl::Status> results;
   std::vector<SharedFolder::HiddenFile> files;
   std::vector<TransferId> ids;
@@ -262,8 +282,8 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
     if (removed.ok()) removed = ledger_->RecordReleaseStates(ids, ReleaseRecord::State::kGone);
     ARKSHARE_FAILPOINT("source.gone");
     if (!removed.ok()) {
-      // Answered with an error, so that the receiver says it again: a copy that stays in limbo
-      // could be restored one day although its receiver has confirmed.
+      // An error makes the receiver confirm again. Otherwise the owner could later restore a copy
+      // whose receiver has confirmed.
       LogError("hidden_copies_not_removed", {{"why", removed}});
       const Reason reason =
           absl::IsResourceExhausted(removed) ? Reason::kDiskFull : Reason::kInternal;
@@ -272,7 +292,6 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
       }
     }
   }
-  Leave(transfers);
   return results;
 }
 
@@ -281,7 +300,7 @@ bool Handover::KeepEdited(const SharedFolder::HiddenFile& hidden) {
   absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(hidden.listing);
   if (!stat.ok() || !listing.ok() || !listing->has_value()) return false;
   if (stat->kind != FileKind::kRegular || stat->identity == (*listing)->identity) return false;
-  // Recorded first, as in Restore: a restart ends what is left to do.
+  // Recorded first, as in Restore: a restart completes the rest.
   absl::Status kept =
       ledger_->RecordReleaseStates({hidden.transfer_id}, ReleaseRecord::State::kRestored);
   if (kept.ok()) kept = PutBack(hidden, (*listing)->path).status();
@@ -298,33 +317,27 @@ std::string Handover::NameOf(uint64_t listing) {
 }
 
 absl::StatusOr<std::string> Handover::Restore(const TransferId& id) {
-  Enter({id});
-  const auto restore = [&]() -> absl::StatusOr<std::string> {
-    absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(id);
-    if (!record.ok()) return record.status();
-    if (!record->has_value() || (*record)->state != ReleaseRecord::State::kHidden) {
-      return MakeError(Reason::kTransferUnknown,
-                       "no hidden copy waits under that transfer; `arkshare-cli limbo` lists them");
-    }
-    const SharedFolder::HiddenFile hidden{id, (*record)->item.listing};
-    if (!folder_->StatHidden(hidden).ok()) {
-      return MakeError(Reason::kFileNotFound,
-                       "the hidden copy is no longer on the disk: somebody removed it by hand");
-    }
-    absl::StatusOr<std::optional<ListingRecord>> listing =
-        ledger_->FindListing((*record)->item.listing);
-    if (!listing.ok()) return listing.status();
-    // Recorded first: from here on a Confirm changes nothing, and a restart ends what is left to
-    // do.
-    if (absl::Status s = ledger_->RecordReleaseStates({id}, ReleaseRecord::State::kRestored);
-        !s.ok()) {
-      return s;
-    }
-    return PutBack(hidden, listing->has_value() ? (*listing)->path : id.hex());
-  };
-  absl::StatusOr<std::string> path = restore();
-  Leave({id});
-  return path;
+  const TransferClaim claim(this, absl::MakeConstSpan(&id, 1));
+  absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(id);
+  if (!record.ok()) return record.status();
+  if (!record->has_value() || (*record)->state != ReleaseRecord::State::kHidden) {
+    return MakeError(Reason::kTransferUnknown,
+                     "no hidden copy waits under that transfer; `arkshare-cli limbo` lists them");
+  }
+  const SharedFolder::HiddenFile hidden{id, (*record)->item.listing};
+  if (!folder_->StatHidden(hidden).ok()) {
+    return MakeError(Reason::kFileNotFound,
+                     "the hidden copy is no longer on the disk: it was removed by hand");
+  }
+  absl::StatusOr<std::optional<ListingRecord>> listing =
+      ledger_->FindListing((*record)->item.listing);
+  if (!listing.ok()) return listing.status();
+  // Recorded first: from here on a Confirm changes nothing, and a restart completes the rest.
+  if (absl::Status s = ledger_->RecordReleaseStates({id}, ReleaseRecord::State::kRestored);
+      !s.ok()) {
+    return s;
+  }
+  return PutBack(hidden, listing->has_value() ? (*listing)->path : id.hex());
 }
 
 }  // namespace arkshare

@@ -21,12 +21,12 @@
 namespace arkshare {
 
 // The order of one release, and why:
-//   1. rename the file to released/<transfer>-<listing>   nobody can swap another file in any more
+//   1. rename the file to released/<transfer>-<listing>   no other file can be swapped in any more
 //   2. compare inode, size, mtime and links there         what is given away is what was listed
 //   3. fsync both folders                                 the hidden copy survives a power cut
 //   4. record RELEASED with the ticket                    THE COMMIT POINT
 //   5. answer
-// Before 4 a restart puts the file back; after 4 only a Confirm, or the owner, ends the hidden
+// Before 4 a restart puts the file back. After 4 only a Confirm, or the owner, ends the hidden
 // copy. Thread-safe.
 class Handover {
  public:
@@ -34,50 +34,78 @@ class Handover {
   Handover(const SharedFolder* folder, Ledger* ledger, Library* library, PrivateKey key)
       : folder_(folder), ledger_(ledger), library_(library), key_(std::move(key)) {}
 
-  // Ends what a crash interrupted. Call once, after the ledger is open, before the folder is
-  // scanned.
+  // Completes or undoes what a crash interrupted. Call once, after the ledger is open and before
+  // the folder is scanned.
   absl::Status Recover();
 
-  // A ticket, or the refusal, for each item: the same one for ever for the same transfer. Refusals
-  // that are final are durable; kBookUnsettled, kDiskFull and kInternal are not final. No transfer
-  // and no listing may stand twice among the items.
+  // Returns a ticket or a refusal for each item; the answer to a transfer never changes once it is
+  // a ticket or a final refusal (IsFinalRefusal), because both are durable. kBookUnsettled,
+  // kDiskFull and kInternal are not final. Requires that no two items have the same transfer or the
+  // same listing.
   std::vector<absl::StatusOr<MoveTicket>> Release(const PublicKey& receiver,
                                                   absl::Span<const ReleaseItem> items);
-  // The receiver owns these: forget the hidden copies. For each item: kTransferUnknown, or
-  // kDiskFull and kInternal, which are not final.
+  // The receiver owns these books: removes the hidden copies. Errors of each transfer:
+  // kTransferUnknown; kDiskFull and kInternal, after which the receiver confirms again.
   std::vector<absl::Status> Confirm(const PublicKey& receiver,
                                     absl::Span<const TransferId> transfers);
 
-  // Given away and not confirmed.
+  // Returns the releases that are not confirmed.
   absl::StatusOr<std::vector<ReleaseRecord>> Limbo() { return ledger_->HiddenReleases(); }
-  // The name that a listing has or had; empty when it is unknown.
+  // Returns the name that a listing has or had; empty when it is unknown.
   std::string NameOf(uint64_t listing);
-  // Takes a hidden copy back as a new book; returns the path it has now, to be examined.
+  // Puts a hidden copy back into the folder as a new book; returns its path, for the scanner.
   // Errors: kTransferUnknown; kFileNotFound when the hidden copy itself is gone.
   absl::StatusOr<std::string> Restore(const TransferId& id);
 
  private:
-  struct Attempt;
-  absl::StatusOr<MoveTicket> Answer(const ReleaseRecord& record, const PublicKey& receiver,
-                                    const ReleaseItem& item) const;
+  // One item of a Release on its way through the call.
+  struct Attempt {
+    const ReleaseItem* item;
+    absl::StatusOr<MoveTicket> answer = absl::UnknownError("undecided");
+    bool decided_now = false;    // in this call, not by an earlier record
+    std::optional<Book> book{};  // being released
+  };
+  // Claims transfers while it lives, so that one call at a time decides about each of them. Waits
+  // for calls that have claimed one of them.
+  class TransferClaim {
+   public:
+    TransferClaim(Handover* handover, absl::Span<const TransferId> ids);
+    ~TransferClaim();
+    TransferClaim(const TransferClaim&) = delete;
+    TransferClaim& operator=(const TransferClaim&) = delete;
+
+   private:
+    Handover* const handover_;
+    const absl::Span<const TransferId> ids_;
+  };
+
+  // --- The steps of Release ---
+  // Answers from the record of an earlier call, or begins the release, or refuses it.
+  void Decide(const PublicKey& receiver, Attempt& attempt);
+  // Steps 1 to 3 for all attempts that are being released.
+  void HideAndSync(absl::Span<Attempt> attempts);
+  // Step 4: one transaction for all tickets and all new refusals.
+  absl::Status Record(const PublicKey& receiver, absl::Span<Attempt> attempts);
+  // Step 5. When nothing was recorded, undoes what was decided in this call.
+  void Answer(const PublicKey& receiver, const absl::Status& recorded, Attempt& attempt);
+
+  absl::StatusOr<MoveTicket> AnswerOf(const ReleaseRecord& record, const PublicKey& receiver,
+                                      const ReleaseItem& item) const;
   absl::Status Hide(const Book& book, const ReleaseItem& item);
   absl::StatusOr<std::string> PutBack(const SharedFolder::HiddenFile& hidden,
                                       const std::string& path);
-  // A program that had the file open may have written into it after the rename: what it wrote is
-  // not what was given away, so it goes back into the library as a new book. True when that is so.
+  // A program that had the file open may have written into it after the rename. Then the file is
+  // not what was given away: puts it back into the library as a new book, and returns true.
   bool KeepEdited(const SharedFolder::HiddenFile& hidden);
-  void Enter(absl::Span<const TransferId> ids);
-  void Leave(absl::Span<const TransferId> ids);
 
   const SharedFolder* const folder_;
   Ledger* const ledger_;
   Library* const library_;
   const PrivateKey key_;
 
-  // Transfers that a call is deciding about; another call for one of them waits.
   Mutex mutex_;
-  CondVar left_;
-  absl::flat_hash_set<TransferId> busy_ ABSL_GUARDED_BY(mutex_);
+  CondVar unclaimed_;
+  absl::flat_hash_set<TransferId> claimed_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

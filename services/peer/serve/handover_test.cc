@@ -39,7 +39,7 @@ class HandoverTest : public testing::Test {
   }
   absl::Status Confirm(const TransferId& id) { return handover().Confirm(receiver_, {id})[0]; }
   std::string File(const std::string& name) { return ReadFileAt(disk_->PathOf(name)); }
-  // What the owner finds in the folder after a look at all of it.
+  // Examines all of the folder, as the scanner does.
   void Scan() {
     for (const std::string& name : NamesIn(temp_.path())) disk_->scanner->Examine(name);
   }
@@ -174,8 +174,8 @@ TEST_F(HandoverTest, AnUnsettledBookMayBeAskedForAgain) {
   EXPECT_TRUE(Release(item).ok());
 }
 
-// What somebody slips in between the listing and the Release is not given away.
-TEST_F(HandoverTest, OnlyTheFileThatWasListedIsGiven) {
+// A file that another program puts there between the listing and the Release is not given away.
+TEST_F(HandoverTest, OnlyTheFileThatWasListedIsGivenAway) {
   const Book book = disk_->List("book", one_);
   const auto expect_refused = [&](const char* how) {
     SCOPED_TRACE(how);
@@ -201,7 +201,7 @@ TEST_F(HandoverTest, ASwappedFileWhosePlaceIsTakenKeepsAnotherName) {
   const SharedFolder::HiddenFile hidden{TransferId::Random(), 77};
   const Book book = disk_->List("a.txt", one_);
   disk_->List("a (2).txt", two_);
-  // Hidden for a release that was never recorded; meanwhile somebody put another file there.
+  // Hidden for a release that was never recorded; meanwhile the owner put another file there.
   Hide("a.txt", {hidden.transfer_id, book.record.number});
   WriteFileAt(temp_ / "a.txt", "another");
   Restart();
@@ -375,7 +375,7 @@ TEST_F(HandoverTest, ConfirmForgetsTheHiddenCopyOnce) {
   EXPECT_EQ(ReasonOf(handover().Restore(item.transfer_id).status()), "TRANSFER_UNKNOWN");
 }
 
-TEST_F(HandoverTest, WhatWasWrittenAfterTheHandOverIsKept) {
+TEST_F(HandoverTest, KeepsAFileThatWasWrittenAfterTheHandOver) {
   const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
   const int writer = ::open(disk_->PathOf("book").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   ASSERT_GE(writer, 0);
@@ -453,7 +453,7 @@ TEST_F(HandoverTest, TheOwnerTakesAHiddenCopyBack) {
   EXPECT_EQ(File("sub/book"), one_.bytes);
   Restart();
   EXPECT_EQ(File("sub/book"), one_.bytes);
-  // And the restored book can be given away like any other.
+  // The restored book can be given away like any other.
   EXPECT_TRUE(Release(PeerDisk::Wish(back)).ok());
 }
 
@@ -466,7 +466,7 @@ TEST_F(HandoverTest, ARestoredBookWhosePlaceIsTakenGetsAnotherName) {
   EXPECT_EQ(File("book (2)"), one_.bytes);
 }
 
-TEST_F(HandoverTest, ARestoredBookWhoseFolderIsAFileNowComesBackAllTheSame) {
+TEST_F(HandoverTest, ARestoredBookWhoseFolderIsAFileNowComesBackToo) {
   const ReleaseItem item = PeerDisk::Wish(disk_->List("sub/book", one_));
   Must(Release(item));
   ASSERT_EQ(::rmdir(disk_->PathOf("sub").c_str()), 0);
@@ -477,7 +477,7 @@ TEST_F(HandoverTest, ARestoredBookWhoseFolderIsAFileNowComesBackAllTheSame) {
   EXPECT_EQ(File("sub"), "a file");
 }
 
-TEST_F(HandoverTest, WhatCannotBeRestored) {
+TEST_F(HandoverTest, RestoreRefusesWhatIsNotHidden) {
   EXPECT_EQ(ReasonOf(handover().Restore(TransferId::Random()).status()), "TRANSFER_UNKNOWN");
   const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
   Must(Release(item));
@@ -490,7 +490,7 @@ TEST_F(HandoverTest, WhatCannotBeRestored) {
   EXPECT_EQ(ReasonOf(handover().Restore(refused.transfer_id).status()), "TRANSFER_UNKNOWN");
 }
 
-// --- After a crash: what stands on the disk decides ---
+// --- After a crash: the disk decides ---
 
 TEST_F(HandoverTest, HiddenButNotRecordedComesBackAsTheSameListing) {
   const Book book = disk_->List("sub/book", one_);
@@ -608,7 +608,7 @@ class FullDiskHandoverTest : public HandoverTest {
     Must(disk_->handover->Recover());
     Must(disk_->library->Load());
   }
-  // A batch that cannot be recorded without the reserve.
+  // This batch cannot be recorded without the reserve.
   std::vector<ReleaseItem> ManyWishes() {
     std::vector<ReleaseItem> items;
     for (int i = 0; i < 200; ++i) {

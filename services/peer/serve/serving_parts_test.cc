@@ -1,4 +1,4 @@
-// FileService, of a book that its peer is still receiving.
+// FileService with a book that its peer still receives.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ class ServingPartsTest : public testing::Test {
     server_ = Must(RpcServer::Start({.listen = "127.0.0.1:0"}, {&service_}));
     stub_ = v1::FileService::NewStub(
         MakeChannel(server_->address(), grpc::InsecureChannelCredentials()));
-    // All bytes are there; what counts is which of them are verified.
+    // The file has all bytes, but only verified pieces count.
     WriteFileAt(staged_, book_.bytes);
     partial_ = partials_.Begin(book_.id, UniqueFd(::open(staged_.c_str(), O_RDONLY | O_CLOEXEC)));
   }
@@ -58,7 +58,7 @@ class ServingPartsTest : public testing::Test {
     grpc::ClientContext context;
     std::unique_ptr<grpc::ClientReader<v1::WatchPiecesResponse>> reader;
 
-    // The pieces of one message; "whole" or how it ended when there are none.
+    // Returns the pieces of one message and "whole", or the reason for the end of the call.
     std::string Next() {
       v1::WatchPiecesResponse news;
       if (!reader->Read(&news)) return ReasonOf(FromGrpcStatus(reader->Finish(), "the peer"));
@@ -143,7 +143,7 @@ TEST_F(ServingPartsTest, TellsEachPieceAsItComes) {
   EXPECT_EQ(first.Next(), "2 ");
   partial_->Add(0);
   EXPECT_EQ(first.Next(), "0 ");
-  EXPECT_EQ(Watch().Next(), "2 0 ") << "who comes later hears all of it";
+  EXPECT_EQ(Watch().Next(), "2 0 ") << "a later watcher gets all of it";
   partial_->Add(1);
   EXPECT_EQ(first.Next(), "1 ");
   partial_->Add(3);

@@ -72,7 +72,7 @@ std::vector<UploadLine::Stream> UploadLine::Line(Kind kind) const {
   return line;
 }
 
-// While slots of `lane` are free.
+// Gives free slots of `lane` to waiting streams of this kind.
 void UploadLine::AdmitFirst(Kind kind, Lane lane) {
   for (const Stream stream : Line(kind)) {
     if (Running(lane) >= SlotsOf(lane)) return;
@@ -107,7 +107,7 @@ void UploadLine::Renumber() {
 std::optional<absl::Duration> UploadLine::EstimatedWait(Stream stream,
                                                         double bytes_per_second) const {
   const State& self = streams_.at(stream);
-  // Who waits for a small slot sees the small ones before it, and their part of what is sent.
+  // A small stream waits for the small streams only, which get their share of the bytes.
   const Lane lane = self.kind == Kind::kSmall ? Lane::kSmall : Lane::kSlots;
   std::vector<uint64_t> running;
   for (const auto& [other, state] : streams_) {

@@ -45,7 +45,7 @@ class UploadLineTest : public testing::Test {
     }
     return running;
   }
-  // By position; "-" where two have the same.
+  // The waiting streams by position; "-" where two have the same.
   std::vector<std::string> Waiting(bool small = false) const {
     std::vector<std::string> waiting;
     for (const UploadLine::Stream stream : here_) {
@@ -63,7 +63,7 @@ class UploadLineTest : public testing::Test {
   std::set<UploadLine::Stream> here_;
 };
 
-TEST_F(UploadLineTest, OneMayHaveAllSlotsWhileNobodyWaits) {
+TEST_F(UploadLineTest, OneFlowMayHaveAllSlotsWhileNoOtherWaits) {
   for (const char* name : {"a1", "a2", "a3", "a4"}) EXPECT_TRUE(Arrive(name));
   EXPECT_THAT(Running(), ElementsAre("a1", "a2", "a3"));
   EXPECT_THAT(Waiting(), ElementsAre("a4"));
@@ -71,7 +71,7 @@ TEST_F(UploadLineTest, OneMayHaveAllSlotsWhileNobodyWaits) {
   EXPECT_EQ(line_.waiting(), 1);
 }
 
-TEST_F(UploadLineTest, WhoHasFewestComesFirst) {
+TEST_F(UploadLineTest, TheFlowWithFewestStreamsComesFirst) {
   for (const char* name : {"a1", "a2", "b1", "a3", "a4", "b2", "c1", "c2"}) Arrive(name);
   EXPECT_THAT(Running(), ElementsAre("a1", "a2", "b1"));
   EXPECT_THAT(Waiting(), ElementsAre("c1", "b2", "c2", "a3", "a4"));
@@ -91,7 +91,7 @@ TEST_F(UploadLineTest, InTheOrderOfArrivalAmongEquals) {
   EXPECT_THAT(Running(), ElementsAre("d", "e", "f"));
 }
 
-TEST_F(UploadLineTest, ALineHasAnEnd) {
+TEST_F(UploadLineTest, TheLineIsBounded) {
   for (const char* name : {"a1", "b1", "c1", "a2", "a3", "a4", "a5", "a6", "a7"}) {
     EXPECT_TRUE(Arrive(name)) << name;
   }
@@ -127,7 +127,7 @@ TEST_F(UploadLineTest, ManySmallOnesDoNotStarveLargeOnes) {
   Arrive("b3s", kSmall);
   Arrive("c1");
   Arrive("c2");
-  Leave("a1s");  // in a small slot: the first two were put there
+  Leave("a1s");  // in a small slot: the first two got those
   EXPECT_THAT(Waiting(), ElementsAre("c1", "c2"));
   Leave("a3s");  // in another one
   EXPECT_THAT(Waiting(), ElementsAre("c2"));
@@ -144,7 +144,7 @@ TEST_F(UploadLineTest, WithoutSmallSlotsAllAreAlike) {
   EXPECT_EQ(line.Position(3), 1);
 }
 
-TEST_F(UploadLineTest, TheVersionTellsOfEveryChangeInTheLine) {
+TEST_F(UploadLineTest, TheVersionGrowsWithEveryChangeInTheLine) {
   for (const char* name : {"a1", "a2", "a3"}) Arrive(name);
   Arrive("a4");
   uint64_t before = line_.version();
@@ -185,7 +185,7 @@ TEST(EstimateWaitTest, ATable) {
   }
 }
 
-TEST_F(UploadLineTest, EstimatesFromWhatIsLeft) {
+TEST_F(UploadLineTest, EstimatesFromTheBytesThatAreLeft) {
   UploadLine line({.slots = 2, .small_slots = 1, .max_waiting = 6});
   line.Arrive(1, "a", 1'000'000);
   line.Arrive(2, "b", 3'000'000);
@@ -196,7 +196,7 @@ TEST_F(UploadLineTest, EstimatesFromWhatIsLeft) {
   EXPECT_EQ(line.EstimatedWait(4, 1e6), absl::Seconds(4));
   line.Sent(1, 500'000);
   EXPECT_EQ(line.EstimatedWait(3, 1e6), absl::Seconds(1));
-  line.Sent(1, 2'000'000);  // more than it said, as nobody does
+  line.Sent(1, 2'000'000);  // more than it announced
   EXPECT_EQ(line.EstimatedWait(3, 1e6), absl::ZeroDuration());
 }
 

@@ -11,7 +11,7 @@ namespace {
 constexpr absl::Duration kTellEvery = absl::Seconds(1);
 constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 constexpr absl::Duration kNap = absl::Milliseconds(100);
-// A receiver that hears nothing for five seconds turns to another holder.
+// A receiver that gets nothing for five seconds turns to another holder.
 constexpr uint64_t kMostSilentSeconds = 2;
 
 absl::Status ShuttingDown() {
@@ -26,7 +26,7 @@ UploadQueue::UploadQueue(Options options, const Clock* clock)
       line_(options.line),
       turns_(options.bytes_per_second, clock->Monotonic()) {}
 
-absl::StatusOr<UploadQueue::Slot> UploadQueue::Enter(
+absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
     const std::string& flow, uint64_t bytes, const std::function<bool(const Place&)>& on_place) {
   Stream stream = 0;
   {
@@ -35,21 +35,21 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::Enter(
     stream = next_stream_++;
     const uint64_t before = line_.version();
     if (!line_.Arrive(stream, flow, bytes)) {
-      return MakeError(Reason::kQueueFull, "too many others wait for this peer; try again later",
-                       {}, kRetryAfter);
+      return MakeError(Reason::kQueueFull,
+                       "too many other peers wait for this peer; try again later", {}, kRetryAfter);
     }
     if (line_.version() != before) line_changed_.NotifyAll();
-    if (line_.IsRunning(stream)) return Admitted(stream, flow);
+    if (line_.IsRunning(stream)) return TakeSlot(stream, flow);
   }
   std::optional<int> told;
   while (true) {
     Place place;
     {
       MutexLock lock(&mutex_);
-      if (told) AwaitNews(stream, *told);
-      if (line_.IsRunning(stream)) return Admitted(stream, flow);
+      if (told) AwaitNewPlace(stream, *told);
+      if (line_.IsRunning(stream)) return TakeSlot(stream, flow);
       if (closed_) {
-        Forget(stream);
+        LeaveLine(stream);
         return ShuttingDown();
       }
       place = {line_.Position(stream),
@@ -57,41 +57,41 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::Enter(
     }
     if (!on_place(place)) {
       MutexLock lock(&mutex_);
-      Forget(stream);
+      LeaveLine(stream);
       return absl::CancelledError("the receiver has gone");
     }
     told = place.position;
   }
 }
 
-absl::StatusOr<UploadQueue::Slot> UploadQueue::Admitted(Stream stream, const std::string& flow) {
+UploadQueue::Slot UploadQueue::TakeSlot(Stream stream, const std::string& flow) {
   turns_.Join(stream, flow);
   being_sent_[stream] = 0;
   return Slot(this, stream);
 }
 
-void UploadQueue::AwaitNews(Stream stream, int told) {
-  const absl::Time until = Clock::Real()->Monotonic() + kTellEvery;
+void UploadQueue::AwaitNewPlace(Stream stream, int told) {
+  const absl::Time until = clock_->Monotonic() + kTellEvery;
   while (!closed_ && !line_.IsRunning(stream) && line_.Position(stream) == told) {
-    const absl::Duration left = until - Clock::Real()->Monotonic();
+    const absl::Duration left = until - clock_->Monotonic();
     if (left <= absl::ZeroDuration()) return;
     line_changed_.WaitFor(&mutex_, left);
   }
 }
 
-void UploadQueue::Forget(Stream stream) {
+void UploadQueue::LeaveLine(Stream stream) {
   const uint64_t before = line_.version();
   line_.Leave(stream);
   if (line_.version() != before) line_changed_.NotifyAll();
 }
 
-void UploadQueue::Leave(Stream stream) {
+void UploadQueue::ReleaseSlot(Stream stream) {
   MutexLock lock(&mutex_);
   const auto sent = being_sent_.find(stream);
   if (sent->second > 0) meter_.Note(sent->second, clock_->Monotonic());
   being_sent_.erase(sent);
   turns_.Leave(stream);
-  Forget(stream);
+  LeaveLine(stream);
 }
 
 void UploadQueue::Close() {
@@ -100,30 +100,31 @@ void UploadQueue::Close() {
   line_changed_.NotifyAll();
 }
 
-uint64_t UploadQueue::Next(Stream stream, uint64_t left, const std::function<bool()>& wanted) {
+uint64_t UploadQueue::NextBytes(Stream stream, uint64_t left, const std::function<bool()>& wanted) {
   {
     MutexLock lock(&mutex_);
     meter_.Note(std::exchange(being_sent_[stream], 0), clock_->Monotonic());
     if (turns_.rate() == 0 && senders_.empty()) {
       const uint64_t bytes = std::min(left, kMaxChunkBytes);
-      Granted(stream, bytes);
+      NoteGranted(stream, bytes);
       return bytes;
     }
   }
-  return NextTurn(stream, left, wanted);
+  return WaitForTurn(stream, left, wanted);
 }
 
-uint64_t UploadQueue::NextTurn(Stream stream, uint64_t left, const std::function<bool()>& wanted) {
+uint64_t UploadQueue::WaitForTurn(Stream stream, uint64_t left,
+                                  const std::function<bool()>& wanted) {
   Sender sender;
   {
     MutexLock lock(&mutex_);
     turns_.Want(stream, left);
     senders_[stream] = &sender;
-    Grant();
+    GrantTurns();
     if (sender.granted > 0) return sender.granted;
   }
   while (true) {
-    AwaitTurn(stream, sender);
+    SleepUntilTurn(stream, sender);
     const bool go_on = wanted();
     MutexLock lock(&mutex_);
     if (sender.granted == 0 && go_on) continue;
@@ -133,33 +134,33 @@ uint64_t UploadQueue::NextTurn(Stream stream, uint64_t left, const std::function
   }
 }
 
-void UploadQueue::AwaitTurn(Stream stream, Sender& sender) {
+void UploadQueue::SleepUntilTurn(Stream stream, Sender& sender) {
   MutexLock lock(&mutex_);
   if (sender.granted > 0) return;
   if (!timer_) timer_ = stream;
   const absl::Duration wait =
       timer_ == stream ? std::min(turns_.Wait(clock_->Monotonic()), kNap) : kNap;
   sender.changed.WaitFor(&mutex_, wait);
-  Grant();
+  GrantTurns();
 }
 
-void UploadQueue::Grant() {
+void UploadQueue::GrantTurns() {
   const absl::Time now = clock_->Monotonic();
   while (const std::optional<UploadTurns::Turn> turn = turns_.Next(now)) {
     const auto sender = senders_.find(turn->stream);
     sender->second->granted = turn->bytes;
     sender->second->changed.NotifyOne();
     senders_.erase(sender);
-    Granted(turn->stream, turn->bytes);
+    NoteGranted(turn->stream, turn->bytes);
   }
 }
 
-void UploadQueue::Granted(Stream stream, uint64_t bytes) {
+void UploadQueue::NoteGranted(Stream stream, uint64_t bytes) {
   being_sent_[stream] = bytes;
   line_.Sent(stream, bytes);
 }
 
-// When this one waits no more, another one has to mind the time.
+// Another sender has to watch the time when this one stops waiting.
 void UploadQueue::PassTimer(Stream stream) {
   if (timer_ != stream) return;
   timer_.reset();
@@ -172,14 +173,14 @@ void UploadQueue::SetLimit(uint64_t bytes_per_second) {
   const bool was_free = turns_.rate() == 0;
   turns_.SetRate(bytes_per_second, now);
   if (was_free) {
-    // What was granted without a limit and is still being written goes out under the new one; of
-    // a chunk that is being written half has gone, on average.
+    // Chunks that were granted without a limit and are still being written go out under the new
+    // one. On average half of such a chunk has gone.
     uint64_t on_the_way = 0;
     for (const auto& [stream, bytes] : being_sent_) on_the_way += bytes;
     turns_.Owe(std::min(on_the_way / 2, kMostSilentSeconds * bytes_per_second), now);
   }
-  Grant();
-  // Its sleep was as long as the old limit said.
+  GrantTurns();
+  // The old limit decided how long the timer sleeps.
   if (const auto timer = timer_ ? senders_.find(*timer_) : senders_.end();
       timer != senders_.end()) {
     timer->second->changed.NotifyOne();

@@ -1,4 +1,4 @@
-// Uploads: a bounded number at a time, a bounded line in front of them, and a limit on their bytes.
+// Bounds uploads: how many run at a time, how many wait for a slot, and their bytes a second.
 #ifndef ARKSHARE_SERVICES_PEER_SERVE_UPLOAD_QUEUE_H_
 #define ARKSHARE_SERVICES_PEER_SERVE_UPLOAD_QUEUE_H_
 
@@ -30,22 +30,22 @@ class UploadQueue {
 
   UploadQueue(Options options, const Clock* clock);
 
-  // Held while uploading, by one thread; gives the slot to the next in line when destroyed.
+  // One thread holds it while it uploads. Its destructor gives the slot to the next in line.
   class Slot {
    public:
     Slot(Slot&& other) noexcept
         : queue_(std::exchange(other.queue_, nullptr)), stream_(other.stream_) {}
     Slot& operator=(Slot&&) = delete;
     ~Slot() {
-      if (queue_ != nullptr) queue_->Leave(stream_);
+      if (queue_ != nullptr) queue_->ReleaseSlot(stream_);
     }
 
-    // How many of the `left` bytes, more than 0, to send now: 1 to kMaxChunkBytes. Waits
-    // while the limit and the turns of others say so; without a limit it does not. What was granted
-    // before counts as sent. `wanted` is called, without locks, at least every 100 ms while it
-    // waits; when it returns false the wait ends, with 0.
-    uint64_t Next(uint64_t left, const std::function<bool()>& wanted) {
-      return queue_->Next(stream_, left, wanted);
+    // Returns how many of the `left` bytes, more than 0, to send now: 1 to kMaxChunkBytes. Under a
+    // limit it waits for the turn of this stream. The bytes that it granted before count as sent.
+    // While it waits it calls `wanted`, without locks, at least every 100 ms; when that returns
+    // false the wait ends and the result is 0.
+    uint64_t NextBytes(uint64_t left, const std::function<bool()>& wanted) {
+      return queue_->NextBytes(stream_, left, wanted);
     }
 
    private:
@@ -57,19 +57,19 @@ class UploadQueue {
   };
 
   struct Place {
-    int position = 0;  // how many are served before
+    int position = 0;  // how many streams are served before
     std::optional<absl::Duration> estimated_wait{};
   };
-  // Blocks until a slot is free for `bytes` to `flow`, which names the receiver. `on_place` is
-  // called, without locks, at once and then whenever the position changes or a second has passed;
-  // when it returns false the caller no longer wants the slot: Cancelled. kQueueFull with a
-  // RetryInfo when too many wait already; kShuttingDown after Close.
-  absl::StatusOr<Slot> Enter(const std::string& flow, uint64_t bytes,
-                             const std::function<bool(const Place&)>& on_place);
-  // Lets nobody in any more.
+  // Waits until a slot is free for `bytes` to `flow`, which names the receiver. While it waits it
+  // calls `on_place`, without locks: at once, and then when the position changes or a second has
+  // passed. Errors: Cancelled when on_place returned false; kQueueFull with a RetryInfo when too
+  // many streams wait already; kShuttingDown after Close.
+  absl::StatusOr<Slot> WaitForSlot(const std::string& flow, uint64_t bytes,
+                                   const std::function<bool(const Place&)>& on_place);
+  // Gives out no more slots.
   void Close();
 
-  // Bytes a second, 0: no limit. Counts at once, also for those that wait.
+  // Bytes a second, 0: no limit. Also applies to streams that wait already.
   void SetLimit(uint64_t bytes_per_second);
   uint64_t limit() const;
   int slots() const { return options_.line.slots; }
@@ -85,20 +85,20 @@ class UploadQueue {
     uint64_t granted = 0;
   };
 
-  absl::StatusOr<Slot> Admitted(Stream stream, const std::string& flow)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // In line: until there is something to tell, or kTellEvery has passed.
-  void AwaitNews(Stream stream, int told) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Forget(Stream stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Leave(Stream stream);
+  // The stream runs: gives it its slot.
+  Slot TakeSlot(Stream stream, const std::string& flow) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReleaseSlot(Stream stream);
+  // Waits until the position differs from `told`, the stream runs, or kTellEvery has passed.
+  void AwaitNewPlace(Stream stream, int told) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LeaveLine(Stream stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  uint64_t Next(Stream stream, uint64_t left, const std::function<bool()>& wanted);
-  uint64_t NextTurn(Stream stream, uint64_t left, const std::function<bool()>& wanted);
-  // Waits once, for 100 ms at most.
-  void AwaitTurn(Stream stream, Sender& sender);
-  // Grants what may be granted now.
-  void Grant() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Granted(Stream stream, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  uint64_t NextBytes(Stream stream, uint64_t left, const std::function<bool()>& wanted);
+  uint64_t WaitForTurn(Stream stream, uint64_t left, const std::function<bool()>& wanted);
+  // Sleeps once, for 100 ms at most.
+  void SleepUntilTurn(Stream stream, Sender& sender);
+  // Grants all turns that the limit allows now.
+  void GrantTurns() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteGranted(Stream stream, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PassTimer(Stream stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -111,9 +111,9 @@ class UploadQueue {
   UploadTurns turns_ ABSL_GUARDED_BY(mutex_);
   GoodputMeter meter_ ABSL_GUARDED_BY(mutex_);
   std::map<Stream, uint64_t> being_sent_ ABSL_GUARDED_BY(mutex_);  // granted last
-  std::map<Stream, Sender*> senders_ ABSL_GUARDED_BY(mutex_);      // who wait for a turn
-  // One of them sleeps until the limit allows more and then grants, to whomever; the others sleep
-  // until they are woken. So a grant wakes two threads at most.
+  std::map<Stream, Sender*> senders_ ABSL_GUARDED_BY(mutex_);      // that wait for a turn
+  // This sender sleeps until the limit allows more and then grants the next turn to any of them.
+  // The others sleep until they are woken. So a grant wakes two threads at most.
   std::optional<Stream> timer_ ABSL_GUARDED_BY(mutex_);
 };
 

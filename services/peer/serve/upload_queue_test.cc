@@ -25,7 +25,7 @@ constexpr uint64_t kMiB = 1 << 20;
 
 bool Always() { return true; }
 
-// A receiver of its own that wants a slot, in a thread of its own.
+// A stream that waits for a slot, in a thread of its own.
 class Waiter {
  public:
   Waiter(UploadQueue* queue, std::string flow)
@@ -36,12 +36,12 @@ class Waiter {
     thread_.join();
   }
 
-  // Until it was told this position.
+  // Waits until it was told this position.
   void AwaitPosition(int position) {
     MutexLock lock(&mutex_);
     while (!told_.contains(position)) changed_.Wait(&mutex_);
   }
-  // Until it has a slot, or an error.
+  // Waits until it has a slot, or an error.
   absl::Status AwaitEnd() {
     MutexLock lock(&mutex_);
     while (!end_) changed_.Wait(&mutex_);
@@ -64,7 +64,7 @@ class Waiter {
  private:
   void Wait(UploadQueue* queue) {
     absl::StatusOr<UploadQueue::Slot> slot =
-        queue->Enter(flow_, kLarge, [this](const UploadQueue::Place& place) {
+        queue->WaitForSlot(flow_, kLarge, [this](const UploadQueue::Place& place) {
           MutexLock lock(&mutex_);
           EXPECT_GE(place.position, 0);
           told_.insert(place.position);
@@ -87,7 +87,7 @@ class Waiter {
   std::thread thread_;
 };
 
-// Gets in line, and is there when this returns.
+// Returns when the waiter is in line, at this position.
 std::unique_ptr<Waiter> Line(UploadQueue* queue, int position, std::string flow = "one") {
   auto waiter = std::make_unique<Waiter>(queue, std::move(flow));
   waiter->AwaitPosition(position);
@@ -96,7 +96,7 @@ std::unique_ptr<Waiter> Line(UploadQueue* queue, int position, std::string flow 
 
 UploadQueue::Slot TakeFree(UploadQueue* queue, const std::string& flow = "one",
                            uint64_t bytes = kLarge) {
-  return Must(queue->Enter(flow, bytes, [](const UploadQueue::Place& place) {
+  return Must(queue->WaitForSlot(flow, bytes, [](const UploadQueue::Place& place) {
     ADD_FAILURE() << "a slot is free, but " << place.position << " are before";
     return true;
   }));
@@ -130,13 +130,13 @@ TEST(UploadQueue, FirstComeFirstServed) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_TRUE(line[i]->AwaitEnd().ok());
     for (int later = i + 1; later < 5; ++later) EXPECT_FALSE(line[later]->ended());
-    // Nobody jumps the queue while it moves up.
+    // The queue moves up in order.
     EXPECT_EQ(queue.running(), 1);
     line[i]->Leave();
   }
 }
 
-TEST(UploadQueue, EverybodyMovesUpWhenOneGivesUp) {
+TEST(UploadQueue, TheLineMovesUpWhenOneGivesUp) {
   UploadQueue queue(Slots(1), Clock::Real());
   const UploadQueue::Slot slot = TakeFree(&queue);
   std::unique_ptr<Waiter> first = Line(&queue, 0);
@@ -152,7 +152,7 @@ TEST(UploadQueue, EverybodyMovesUpWhenOneGivesUp) {
   EXPECT_EQ(queue.running(), 1);
 }
 
-TEST(UploadQueue, WhoGivesUpWithASlotInReachLeavesItToTheNext) {
+TEST(UploadQueue, AFirstInLineThatGivesUpLeavesTheSlotToTheNext) {
   UploadQueue queue(Slots(1), Clock::Real());
   std::optional<UploadQueue::Slot> slot(TakeFree(&queue));
   std::unique_ptr<Waiter> first = Line(&queue, 0);
@@ -174,19 +174,19 @@ TEST(UploadQueue, SixtyFourMayWait) {
     ADD_FAILURE() << "there is no place to wait";
     return true;
   };
-  const absl::Status status = queue.Enter("one", kLarge, never).status();
+  const absl::Status status = queue.WaitForSlot("one", kLarge, never).status();
   EXPECT_EQ(ReasonOf(status), "QUEUE_FULL");
   EXPECT_GT(GetRetryAfter(status).value_or(absl::ZeroDuration()), absl::ZeroDuration());
   EXPECT_EQ(queue.waiting(), 64);
-  // One leaves, one may come.
+  // One leaves, so one may come.
   line[10]->GiveUp();
   EXPECT_TRUE(absl::IsCancelled(line[10]->AwaitEnd()));
   line.push_back(Line(&queue, 63));
-  EXPECT_EQ(ReasonOf(queue.Enter("one", kLarge, never).status()), "QUEUE_FULL");
+  EXPECT_EQ(ReasonOf(queue.WaitForSlot("one", kLarge, never).status()), "QUEUE_FULL");
   for (std::unique_ptr<Waiter>& waiter : line) waiter->GiveUp();
 }
 
-TEST(UploadQueue, CloseLetsNobodyIn) {
+TEST(UploadQueue, GivesNoSlotAfterClose) {
   UploadQueue queue(Slots(1), Clock::Real());
   std::optional<UploadQueue::Slot> slot(TakeFree(&queue));
   std::unique_ptr<Waiter> first = Line(&queue, 0);
@@ -195,15 +195,16 @@ TEST(UploadQueue, CloseLetsNobodyIn) {
   EXPECT_EQ(ReasonOf(first->AwaitEnd()), "SHUTTING_DOWN");
   EXPECT_EQ(ReasonOf(second->AwaitEnd()), "SHUTTING_DOWN");
   EXPECT_EQ(queue.waiting(), 0);
-  EXPECT_EQ(queue.running(), 1) << "who uploads may end";
+  EXPECT_EQ(queue.running(), 1) << "a stream that uploads goes on to its end";
   slot.reset();
   EXPECT_EQ(
-      ReasonOf(queue.Enter("one", kLarge, [](const UploadQueue::Place&) { return true; }).status()),
+      ReasonOf(queue.WaitForSlot("one", kLarge, [](const UploadQueue::Place&) { return true; })
+                   .status()),
       "SHUTTING_DOWN");
   EXPECT_EQ(queue.running(), 0);
 }
 
-TEST(UploadQueue, TheNextSlotIsForWhoHasNone) {
+TEST(UploadQueue, TheNextSlotIsForAReceiverWithoutOne) {
   UploadQueue queue(Slots(2), Clock::Real());
   const UploadQueue::Slot kept = TakeFree(&queue, "greedy");
   std::optional<UploadQueue::Slot> slot(TakeFree(&queue, "greedy"));
@@ -227,22 +228,22 @@ TEST(UploadQueue, ASmallOneGoesPastTheLine) {
   waiting->GiveUp();
 }
 
-TEST(UploadQueue, SaysHowLongFromWhatWasSentLately) {
+TEST(UploadQueue, EstimatesTheWaitFromTheRateOfTheLastSeconds) {
   FakeClock clock;
   UploadQueue queue(Slots(1), &clock);
   UploadQueue::Slot slot = TakeFree(&queue, "one", 22 * kMiB);
   for (int chunks = 0; chunks <= 12; ++chunks) {  // 2 MiB/s
-    EXPECT_EQ(slot.Next(22 * kMiB - chunks * kMiB, Always), kMiB);
+    EXPECT_EQ(slot.NextBytes(22 * kMiB - chunks * kMiB, Always), kMiB);
     if (chunks < 12) clock.Advance(absl::Milliseconds(500));
   }
   // 9 MiB are left.
   std::optional<absl::Duration> wait;
   EXPECT_TRUE(absl::IsCancelled(queue
-                                    .Enter("two", kLarge,
-                                           [&](const UploadQueue::Place& place) {
-                                             wait = place.estimated_wait;
-                                             return false;
-                                           })
+                                    .WaitForSlot("two", kLarge,
+                                                 [&](const UploadQueue::Place& place) {
+                                                   wait = place.estimated_wait;
+                                                   return false;
+                                                 })
                                     .status()));
   ASSERT_TRUE(wait.has_value());
   EXPECT_NEAR(absl::ToDoubleSeconds(*wait), 4.5, 0.4);
@@ -250,7 +251,7 @@ TEST(UploadQueue, SaysHowLongFromWhatWasSentLately) {
 
 // --- Bytes ---
 
-TEST(UploadQueue, WithoutALimitNobodyWaits) {
+TEST(UploadQueue, WithoutALimitNoStreamWaits) {
   FakeClock clock;
   UploadQueue queue(Slots(2), &clock);
   UploadQueue::Slot one = TakeFree(&queue);
@@ -260,8 +261,8 @@ TEST(UploadQueue, WithoutALimitNobodyWaits) {
     return false;
   };
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(one.Next(kLarge, never), kMiB);
-    EXPECT_EQ(two.Next(5, never), 5U);
+    EXPECT_EQ(one.NextBytes(kLarge, never), kMiB);
+    EXPECT_EQ(two.NextBytes(5, never), 5U);
   }
 }
 
@@ -270,7 +271,7 @@ class Stream {
  public:
   Stream(UploadQueue* queue, const std::string& flow)
       : slot_(TakeFree(queue, flow)), thread_([this] {
-          while (!stop_) sent_ += slot_.Next(kLarge, [this] { return !stop_; });
+          while (!stop_) sent_ += slot_.NextBytes(kLarge, [this] { return !stop_; });
         }) {}
   ~Stream() {
     stop_ = true;
@@ -301,15 +302,15 @@ TEST(UploadQueue, TheLimitIsKeptByTheClock) {
   for (int tenths = 1; tenths <= 20; ++tenths) {
     clock.Advance(absl::Milliseconds(100));
     const uint64_t allowed = tenths * 2 * kMiB / 10;
-    // The threads come when they can; what they may send by now is sent before the clock goes on.
+    // The clock goes on when the threads have sent all that they may send by now.
     while (sent() + chunk < allowed) std::this_thread::yield();
     ASSERT_LE(sent(), allowed + chunk) << tenths;
   }
   queue.SetLimit(0);  // ends the last wait
 }
 
-TEST(UploadQueue, WhoWaitsFollowsANewLimit) {
-  FakeClock clock;  // stands still: only a new limit can help
+TEST(UploadQueue, AWaitingStreamFollowsANewLimit) {
+  FakeClock clock;  // does not advance: only a new limit can help
   UploadQueue queue(Slots(2, 1), &clock);
   Stream one(&queue, "one");
   Stream two(&queue, "two");
@@ -321,19 +322,19 @@ TEST(UploadQueue, WhoWaitsFollowsANewLimit) {
   while (one.sent() < 10 * kMiB || two.sent() < 10 * kMiB) std::this_thread::yield();
 }
 
-TEST(UploadQueue, WhatIsOnItsWayCountsUnderANewLimit) {
+TEST(UploadQueue, ChunksOnTheirWayCountUnderANewLimit) {
   FakeClock clock;
   const auto never = [] { return false; };
-  // How long it is silent after the change to `limit`.
+  // Returns how long no bytes go after the change to `limit`.
   const auto silence = [&](uint64_t limit) {
     UploadQueue queue(Slots(2), &clock);
     UploadQueue::Slot one = TakeFree(&queue, "one");
     UploadQueue::Slot two = TakeFree(&queue, "two");
-    EXPECT_EQ(one.Next(kLarge, never), kMiB);
-    EXPECT_EQ(two.Next(kLarge, never), kMiB);
+    EXPECT_EQ(one.NextBytes(kLarge, never), kMiB);
+    EXPECT_EQ(two.NextBytes(kLarge, never), kMiB);
     queue.SetLimit(limit);
     absl::Duration silent;
-    for (; one.Next(kLarge, never) == 0; silent += absl::Milliseconds(100)) {
+    for (; one.NextBytes(kLarge, never) == 0; silent += absl::Milliseconds(100)) {
       clock.Advance(absl::Milliseconds(100));
     }
     return silent;
@@ -341,19 +342,19 @@ TEST(UploadQueue, WhatIsOnItsWayCountsUnderANewLimit) {
   EXPECT_LE(absl::AbsDuration(silence(2 * kMiB) - absl::Milliseconds(500)),
             absl::Milliseconds(100));
   EXPECT_LE(absl::AbsDuration(silence(kMiB / 8) - absl::Seconds(2)), absl::Milliseconds(100))
-      << "nobody has to wait for long all the same";
+      << "even then no stream waits for long";
 }
 
-TEST(UploadQueue, WhoDoesNotWantToWaitNeedNot) {
+TEST(UploadQueue, AStreamThatDoesNotWantToWaitNeedNot) {
   FakeClock clock;
   UploadQueue queue(Slots(2, 1), &clock);
   UploadQueue::Slot one = TakeFree(&queue);
   UploadQueue::Slot two = TakeFree(&queue);
-  EXPECT_GT(one.Next(kLarge, Always), 0U);
-  EXPECT_EQ(one.Next(kLarge, [] { return false; }), 0U);
-  EXPECT_EQ(two.Next(kLarge, [] { return false; }), 0U);
+  EXPECT_GT(one.NextBytes(kLarge, Always), 0U);
+  EXPECT_EQ(one.NextBytes(kLarge, [] { return false; }), 0U);
+  EXPECT_EQ(two.NextBytes(kLarge, [] { return false; }), 0U);
   queue.SetLimit(0);
-  EXPECT_EQ(two.Next(kLarge, Always), kMiB);
+  EXPECT_EQ(two.NextBytes(kLarge, Always), kMiB);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Whose bytes go out next: the upload limit, shared fairly between receivers.
+// Shares the upload limit fairly between receivers: decides which stream sends next.
 #ifndef ARKSHARE_SERVICES_PEER_SERVE_UPLOAD_TURNS_H_
 #define ARKSHARE_SERVICES_PEER_SERVE_UPLOAD_TURNS_H_
 
@@ -17,11 +17,12 @@ namespace arkshare {
 
 // Deficit round robin (Shreedhar and Varghese, 1995) over flows; a flow is one receiver, with any
 // number of streams. In its turn a flow gets a quantum of bytes, one chunk, and spends it on its
-// streams in the order in which they want to send; what it does not spend it keeps. A flow that has
-// nothing to send in its turn, because what it was given last is still being written, keeps at most
-// two quanta for later: the turns of who has several streams come no more often for that. Nobody
-// waits for somebody who has nothing to send.
-// A pure decision: no lock, no clock; times must not go back.
+// streams in the order in which they want to send. It keeps the rest. A flow may have nothing to
+// send in its turn, because its last bytes are still being written; it then saves at most two
+// quanta, so a flow with several streams gets no more for that. No flow waits for a flow that has
+// nothing to send.
+//
+// Pure: no lock, no clock. Times must not go back. Not thread-safe.
 class UploadTurns {
  public:
   using Stream = uint64_t;
@@ -33,11 +34,11 @@ class UploadTurns {
     bucket_.SetRate(bytes_per_second, now);
   }
   uint64_t rate() const { return bucket_.rate(); }
-  // So many bytes are going out without a turn: they are paid for before the next one.
+  // Charges for `bytes` that go out without a turn: they are paid for before the next turn.
   void Owe(uint64_t bytes, absl::Time now) { bucket_.Take(bytes, now); }
 
   void Join(Stream stream, const std::string& flow);
-  // Also while it wants to send.
+  // Allowed also while the stream wants to send.
   void Leave(Stream stream);
 
   // The stream, which has joined and wants nothing yet, could send up to `bytes`, more than 0, now.
@@ -47,9 +48,9 @@ class UploadTurns {
     Stream stream = 0;
     uint64_t bytes = 0;  // never more than it wanted
   };
-  // Who may send now; nullopt when nobody wants to, or when the limit says wait.
+  // Returns the stream that sends now; nullopt when none wants to, or when the limit says wait.
   std::optional<Turn> Next(absl::Time now);
-  // How long the limit says wait.
+  // How long to wait until the limit allows the next turn.
   absl::Duration Wait(absl::Time now) const { return bucket_.Wait(now); }
 
  private:
@@ -66,7 +67,7 @@ class UploadTurns {
   using Ring = std::list<Flow>;
 
   TokenBucket bucket_;
-  Ring ring_;               // the flows that have a stream; whose turn it is stands in front
+  Ring ring_;               // flows that have a stream; the front one has its turn
   bool has_begun_ = false;  // the front flow has got its quantum for this turn
   size_t wishes_ = 0;
   std::map<Stream, Ring::iterator> streams_;

@@ -17,8 +17,7 @@ using testing::IsEmpty;
 constexpr uint64_t kMiB = 1024 * 1024;
 constexpr absl::Time kStart = absl::UnixEpoch();
 
-// Somebody who receives: every stream wants its next chunk `away` after the last one was granted,
-// and there is always more.
+// A receiver with endless streams: each wants its next chunk `away` after the last one was granted.
 struct Receiver {
   std::string flow;
   int streams = 1;
@@ -60,7 +59,7 @@ class Simulation {
     }
   }
 
-  // What was granted to `flow`, or to all for "", between two times from the start, both included.
+  // The bytes granted to `flow` ("": to all) between two times from the start, both included.
   double Bytes(const std::string& flow, absl::Duration from, absl::Duration to) const {
     double bytes = 0;
     for (const Grant& grant : grants_) {
@@ -159,7 +158,7 @@ TEST(UploadTurnsTest, ChunksAreSmallUnderASmallLimit) {
 // --- The shares ---
 
 TEST(UploadTurnsTest, SeveralStreamsGetNoMoreThanOne) {
-  // Also when nobody is back in line yet when the next bytes are granted.
+  // Also when no stream is back in line yet when the next bytes are granted.
   for (const absl::Duration away : {absl::ZeroDuration(), absl::Milliseconds(3)}) {
     for (const uint64_t limit : {2 * kMiB, 500 * kMiB}) {
       const std::vector<Receiver> receivers = {
@@ -179,7 +178,7 @@ TEST(UploadTurnsTest, SeveralStreamsGetNoMoreThanOne) {
   }
 }
 
-TEST(UploadTurnsTest, WhoIsAwayForAMomentIsGivenItsShareWhenItIsBack) {
+TEST(UploadTurnsTest, AFlowThatIsAwayForAMomentGetsItsShareWhenItIsBack) {
   // A chunk takes 5 ms at this limit, a round 10: "one" misses a turn every other time, and has its
   // half all the same.
   Simulation simulation(200 * kMiB, {{"many", 6}, {"one", 1, absl::Milliseconds(15), true}});
@@ -189,7 +188,7 @@ TEST(UploadTurnsTest, WhoIsAwayForAMomentIsGivenItsShareWhenItIsBack) {
   EXPECT_LT(one, 0.51 * 10 * 200 * kMiB);
 }
 
-TEST(UploadTurnsTest, NobodyWaitsForWhoHasNothingToSend) {
+TEST(UploadTurnsTest, NoFlowWaitsForOneThatHasNothingToSend) {
   // "slow" takes 100 KiB/s or so by itself; the rest is the other's.
   Simulation simulation(10 * kMiB, {{"slow", 1, absl::Seconds(5)}, {"fast"}});
   simulation.Run(absl::Seconds(10));
@@ -197,7 +196,7 @@ TEST(UploadTurnsTest, NobodyWaitsForWhoHasNothingToSend) {
   EXPECT_GT(simulation.Bytes("fast", absl::ZeroDuration(), absl::Seconds(10)), 98.0 * kMiB);
 }
 
-TEST(UploadTurnsTest, OneAloneGetsEverything) {
+TEST(UploadTurnsTest, ASingleFlowGetsEverything) {
   Simulation simulation(10 * kMiB, {{"a", 3}});
   simulation.Run(absl::Seconds(10));
   EXPECT_NEAR(simulation.Bytes("a", absl::ZeroDuration(), absl::Seconds(10)), 100.0 * kMiB,
@@ -247,7 +246,7 @@ TEST_F(OrderTest, AShortChunkLeavesBytesForTheNext) {
   EXPECT_THAT(AllTurns(), ElementsAre(1, 3, 2));
 }
 
-TEST_F(OrderTest, NobodySavesUpMoreThanTwoChunks) {
+TEST_F(OrderTest, AFlowSavesUpAtMostTwoChunks) {
   Join(1, "idle");
   Join(2, "busy");
   for (int i = 0; i < 100; ++i) {
@@ -263,7 +262,7 @@ TEST_F(OrderTest, NobodySavesUpMoreThanTwoChunks) {
   EXPECT_LE(place, 2);
 }
 
-TEST_F(OrderTest, WhoLeavesIsForgotten) {
+TEST_F(OrderTest, AStreamThatLeavesIsForgotten) {
   Join(1, "a");
   Join(2, "b");
   Join(3, "a");

@@ -1,0 +1,46 @@
+// Reads the bytes of a content that this peer has, whole or in part.
+#ifndef ARKSHARE_SERVICES_PEER_SERVE_SERVED_CONTENT_H_
+#define ARKSHARE_SERVICES_PEER_SERVE_SERVED_CONTENT_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "lib/core/content_id.h"
+#include "services/peer/disk/partial_books.h"
+#include "services/peer/library/library.h"
+
+namespace arkshare {
+
+// Reads bytes of the book as it was when it was hashed. Errors: kBookChanged.
+absl::Status ReadServed(const ServedBook& book, uint64_t offset, absl::Span<uint8_t> out);
+
+// A content that is open for reading: a listed book, or a book that this peer still receives. Not
+// thread-safe.
+class ServedContent {
+ public:
+  // Prefers a listed book. Both pointers must outlive the result. For the errors see
+  // Library::OpenForServing.
+  static absl::StatusOr<ServedContent> Open(const ContentId& content, Library* library,
+                                            const PartialBooks* partials);
+
+  // When the listing has gone, goes on with another listing of the same content.
+  // Errors: kBookChanged; kPieceNotHere for a part that has not come; those of Open.
+  absl::Status Read(uint64_t offset, absl::Span<uint8_t> out);
+
+ private:
+  ServedContent(const ContentId& content, Library* library) : id_(content), library_(library) {}
+
+  ContentId id_;
+  Library* library_;
+  std::optional<ServedBook> book_;        // either this
+  std::shared_ptr<PartialBook> partial_;  // or this
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_SERVE_SERVED_CONTENT_H_

@@ -1,0 +1,49 @@
+#include "services/peer/serve/upload_call.h"
+
+#include <absl/status/statusor.h>
+
+#include <utility>
+
+#include "lib/rpc/convert.h"
+
+namespace arkshare {
+namespace {
+
+constexpr absl::Duration kStallLimit = absl::Seconds(30);
+
+v1::DownloadResponse::Queued ToProto(const UploadQueue::Place& place) {
+  v1::DownloadResponse::Queued queued;
+  queued.set_position(static_cast<uint32_t>(place.position));
+  if (place.estimated_wait) {
+    *queued.mutable_estimated_wait() = arkshare::ToProto(*place.estimated_wait);
+  }
+  return queued;
+}
+
+}  // namespace
+
+UploadCall::UploadCall(grpc::ServerContext* context, UploadQueue* queue, IdleWatchdog* watchdog)
+    : context_(context),
+      queue_(queue),
+      watch_(watchdog, kStallLimit, [context] { context->TryCancel(); }),
+      wanted_([this] {
+        watch_.Progress();
+        return !context_->IsCancelled();
+      }) {}
+
+absl::Status UploadCall::WaitForSlot(uint64_t bytes, WritePlace write) {
+  // The flow is the connection: the receiver's key is not known here, and several receivers may
+  // share an address.
+  absl::StatusOr<UploadQueue::Slot> slot =
+      queue_->WaitForSlot(context_->peer(), bytes, [&](const UploadQueue::Place& place) {
+        watch_.Progress();
+        return !context_->IsCancelled() && write(ToProto(place));
+      });
+  if (!slot.ok()) return slot.status();
+  slot_.emplace(*std::move(slot));
+  return absl::OkStatus();
+}
+
+absl::Status ReceiverGone() { return absl::CancelledError("the receiver has gone"); }
+
+}  // namespace arkshare
