@@ -10,7 +10,7 @@
 
 #include "bench/load_modes.h"
 #include "lib/options/options.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/process.h"
 
 int main(int argc, char** argv) {
   arkshare::TuneProcess();

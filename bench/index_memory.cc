@@ -16,7 +16,7 @@
 
 #include "bench/book_generator.h"
 #include "lib/core/book_name.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/process.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/search/query.h"
 #include "services/index/store/huge_pages.h"

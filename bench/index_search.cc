@@ -33,6 +33,7 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/process.h"
 #include "lib/rpc/server.h"
 #include "services/index/service/index_service.h"
 #include "services/index/store/huge_pages.h"

@@ -3,6 +3,7 @@
 #include <absl/random/random.h>
 #include <absl/strings/str_cat.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/server_builder.h>
 
 #include <algorithm>
 #include <cstdlib>

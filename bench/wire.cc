@@ -17,6 +17,7 @@
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/download_stream.h"
+#include "lib/rpc/process.h"
 #include "lib/rpc/server.h"
 
 namespace {

@@ -11,7 +11,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(edit REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-pull)
-# Optional, x86-64 only: SHA-256 of several blocks at once. Without it books are hashed one block at a time.
+# Optional, x86-64 only: hashes several blocks at once. Without it, books are hashed one block at a time.
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
 find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h)
 if(IPSEC_MB_LIBRARY AND IPSEC_MB_INCLUDE_DIR)
@@ -25,7 +25,7 @@ if(ARKSHARE_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-# google/rpc/error_details.proto: gRPC's packages do not carry it. A copy without ErrorInfo is too old.
+# google/rpc/error_details.proto is not in gRPC's packages. A copy without ErrorInfo is too old.
 find_path(GOOGLE_RPC_PROTO_DIR google/rpc/error_details.proto
   PATHS /usr/share/gocode/src/github.com/gogo/googleapis /usr/share/googleapis /usr/local/include
   NO_DEFAULT_PATH)

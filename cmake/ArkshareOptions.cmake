@@ -1,26 +1,26 @@
-# Warnings, sanitizers and the compiler cache, for our own targets: link arkshare_options PRIVATE.
-add_library(arkshare_options INTERFACE)
-target_compile_options(arkshare_options INTERFACE -Wall -Wextra -Wpedantic -Werror)
+# Warnings, sanitizers and the compiler cache. Each of our own targets links arkshare_compile_flags PRIVATE.
+add_library(arkshare_compile_flags INTERFACE)
+target_compile_options(arkshare_compile_flags INTERFACE -Wall -Wextra -Wpedantic -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105651).
-  target_compile_options(arkshare_options INTERFACE -Wno-restrict)
-  # A source that is compiled together with others looks like a header to GCC.
+  # GCC 12 wrongly reports overlaps in std::string's operator+ (GCC bug 105651).
+  target_compile_options(arkshare_compile_flags INTERFACE -Wno-restrict)
+  # GCC takes a source that is compiled together with others for a header.
   if(ARKSHARE_UNITY)
-    target_compile_options(arkshare_options INTERFACE -Wno-subobject-linkage)
+    target_compile_options(arkshare_compile_flags INTERFACE -Wno-subobject-linkage)
   endif()
 endif()
-target_include_directories(arkshare_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_include_directories(arkshare_compile_flags INTERFACE ${CMAKE_SOURCE_DIR})
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-  target_compile_options(arkshare_options INTERFACE -Wthread-safety)
+  target_compile_options(arkshare_compile_flags INTERFACE -Wthread-safety)
 endif()
 if(ARKSHARE_FAILPOINTS)
-  target_compile_definitions(arkshare_options INTERFACE ARKSHARE_FAILPOINTS)
+  target_compile_definitions(arkshare_compile_flags INTERFACE ARKSHARE_FAILPOINTS)
 endif()
 
-# Sanitizers instrument the generated code too, so they are set for everything. With their code in between, GCC sees
-# uninitialized values where there are none (in libstdc++'s regex).
+# Sanitizers are set for all targets, so that they instrument the generated code too. With them, GCC wrongly reports
+# uninitialized values in libstdc++'s regex.
 if(ARKSHARE_SANITIZE)
-  target_compile_options(arkshare_options INTERFACE -Wno-maybe-uninitialized)
+  target_compile_options(arkshare_compile_flags INTERFACE -Wno-maybe-uninitialized)
 endif()
 if(ARKSHARE_SANITIZE STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

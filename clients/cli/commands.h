@@ -1,4 +1,4 @@
-// The commands of arkshare-cli: one function each, which writes to the session's console and
+// The commands of arkshare-cli, one function each. A command writes to the session's console and
 // returns the program's exit code.
 #ifndef ARKSHARE_CLIENTS_CLI_COMMANDS_H_
 #define ARKSHARE_CLIENTS_CLI_COMMANDS_H_
@@ -15,23 +15,23 @@
 
 namespace arkshare {
 
-// Asked of the peer alone (commands_peer.cc).
+// Commands that call the peer only (commands_peer.cc).
 
-// ls: the shared folder, also what is not shared and why.
+// ls: lists the files of the shared folder; for a file that is not shared, the reason.
 int RunLs(Session& session);
 int RunStatus(Session& session);
 
 struct TransfersOptions {
-  // Of the received book whose source does not answer, to be kept as a copy: hex, at least 6 digits
-  // of the transfer's ID, only one may begin so. Empty: list them all.
+  // The transfer whose received book becomes a copy, because its source does not answer. At least
+  // the first 6 hex digits of the transfer's ID, which must fit one transfer. Empty: list all.
   std::string keep = {};
 };
-// A call of the peer to the source that is under way is waited for.
+// The peer first finishes a call to the source that is in progress, so keep needs a long timeout.
 inline constexpr absl::Duration kKeepTimeout = absl::Minutes(2);
 int RunTransfers(Session& session, const TransfersOptions& options);
 
 struct ShareOptions {
-  // Of this machine; relative ones are seen from the working folder.
+  // Paths on this machine. A relative path starts at the working folder.
   std::vector<std::string> paths = {};
 };
 int RunShare(Session& session, const ShareOptions& options);
@@ -42,33 +42,33 @@ struct UnshareOptions {
 int RunUnshare(Session& session, const UnshareOptions& options);
 
 struct LimboOptions {
-  // Of the transfer whose hidden copy comes back: hex, at least 6 digits of it, only one may begin
-  // so. Empty: list them.
+  // The transfer whose hidden copy is restored. At least the first 6 hex digits of its ID, which
+  // must fit one entry. Empty: list the entries.
   std::string restore = {};
 };
 int RunLimbo(Session& session, const LimboOptions& options);
 
 struct LimitsOptions {
-  // Bytes a second, 0 for none; unset leaves it as it is.
+  // Bytes a second; 0: unlimited; unset: unchanged.
   std::optional<uint64_t> upload = {};
   std::optional<uint64_t> download = {};
 };
 int RunLimits(Session& session, const LimitsOptions& options);
 
-// quit: ends the peer.
-// Unregistering and ending uploads takes longer than other calls.
+// The peer unregisters and ends its uploads first, which takes longer than other calls.
 inline constexpr absl::Duration kShutdownTimeout = absl::Seconds(30);
+// quit: ends the peer.
 int RunQuit(Session& session);
 
-// Asked of the index, or of servers by their address (commands_index.cc).
+// Commands that call the index, or servers by their address (commands_index.cc).
 
 struct SearchOptions {
-  // Exactly one of the three.
+  // Exactly one of words, name and root (with size).
   std::vector<std::string> words = {};
   std::string name = {};
-  std::string root = {};  // 64 hex digits, with size
-  std::optional<uint64_t> size = {};
-  // How many results at most.
+  std::string root = {};              // 64 hex digits
+  std::optional<uint64_t> size = {};  // bytes
+  // The maximum number of results.
   uint64_t limit = 50;
 };
 int RunSearch(Session& session, const SearchOptions& options);
@@ -85,38 +85,38 @@ struct PingOptions {
   int count = 5;
   absl::Duration interval = absl::Milliseconds(200);
 };
-// ping: round trips to peers themselves, whose answers must be signed with the keys that the index
-// knows.
+// ping: measures round trips to the peers. Each answer must be signed with the key that the index
+// has for that peer.
 int RunPing(Session& session, const PingOptions& options);
 
 struct HealthOptions {
   // "HOST:PORT" or "unix:PATH".
   std::vector<std::string> addresses = {};
 };
-// health: whether each of these servers says that it serves; done when all do.
+// health: asks each server whether it serves. kDone only when all of them do.
 int RunHealth(Session& session, const HealthOptions& options);
 
 struct WatchOptions {
-  // At most one of the two; neither: everything.
+  // At most one of words and name. Neither: watch everything.
   std::vector<std::string> words = {};
   std::string name = {};
-  // Between attempts to reach an index that went away.
+  // The pause between attempts to reach an index that went away.
   absl::Duration retry_interval = absl::Seconds(1);
 };
-// watch: every change of the index's table, until it is interrupted (commands_watch.cc).
+// watch: prints every change of the index's table until interrupted (commands_watch.cc).
 int RunWatch(Session& session, const WatchOptions& options);
 
-// Both (commands_get.cc).
+// The command that calls both (commands_get.cc).
 
 struct GetOptions {
   std::vector<std::string> names = {};
-  // In place of names: everything that from_peer_id lists and that is not here.
+  // Instead of names: every book that from_peer_id lists and this peer does not have.
   bool all = false;
   // 0: the best source.
   uint32_t from_peer_id = 0;
   // Empty, or the first 6 to 64 hex digits of the content's root.
   std::string root = {};
-  // The name here, for one book; empty: the source's.
+  // The name to save one book under; empty: the source's name.
   std::string save_as = {};
   bool copy_only = false;
 };

@@ -28,15 +28,15 @@ constexpr size_t kRootDigits = 64;
 absl::Status Ambiguous(const std::string& name) {
   return MakeError(Reason::kAmbiguousName,
                    absl::StrCat(EscapeForDisplay(name),
-                                " is the name of several books; say which one with --root "
-                                "(the first digits will do) or --from PEER"));
+                                " is the name of several books; choose one with --root "
+                                "(the first 6 digits are enough) or --from PEER"));
 }
 
 bool HasRoot(const v1::SearchResponse::Result& result, const std::string& digits) {
   return absl::StartsWith(ToHex(result.content().root()), absl::AsciiStrToLower(digits));
 }
 
-// The one content under `name` whose root begins with `digits`.
+// Returns the only content under `name` whose root begins with `digits`.
 absl::StatusOr<v1::ContentId> ContentByRoot(Session& session, const std::string& name,
                                             const std::string& digits) {
   absl::StatusOr<Results> found = SearchName(session.connection, name);
@@ -58,28 +58,32 @@ absl::Status CheckOptions(const GetOptions& options) {
   if (options.all && (options.from_peer_id == 0 || !options.names.empty() ||
                       !options.save_as.empty() || !options.root.empty())) {
     return MakeError(Reason::kInvalidField,
-                     "--all is everything of one peer: say which with --from PEER, and no names");
+                     "--all gets every book of one peer: add --from PEER, and leave out names, "
+                     "--as and --root");
   }
   if (!options.all && options.names.empty()) {
-    return MakeError(Reason::kInvalidField, "name the books, or say --from PEER --all");
+    return MakeError(Reason::kInvalidField,
+                     "no books are named; name them, or use --from PEER --all");
   }
   if (!options.save_as.empty() && options.names.size() > 1) {
-    return MakeError(Reason::kInvalidField, "--as is for one book; get the others on their own");
+    return MakeError(Reason::kInvalidField,
+                     "--as works for one book only; get the books one by one");
   }
   if (!options.root.empty() && options.names.size() > 1) {
-    return MakeError(Reason::kInvalidField, "--root is for one book; get the others on their own");
+    return MakeError(Reason::kInvalidField,
+                     "--root works for one book only; get the books one by one");
   }
   const bool hex = std::all_of(options.root.begin(), options.root.end(), absl::ascii_isxdigit);
   if (!options.root.empty() &&
       (!hex || options.root.size() < kMinRootDigits || options.root.size() > kRootDigits)) {
     return MakeError(Reason::kInvalidField,
-                     absl::StrCat("--root is ", kMinRootDigits, " to ", kRootDigits,
-                                  " hex digits, as arkshare-cli search shows them"));
+                     absl::StrCat("--root must be ", kMinRootDigits, " to ", kRootDigits,
+                                  " hex digits; copy them from arkshare-cli search"));
   }
   return absl::OkStatus();
 }
 
-// In --json, a failure is a transfer too.
+// With --json, prints the failure as a transfer in state "failed".
 void PrintFailure(Session& session, const std::string& name, const absl::Status& status) {
   if (!session.console.json || session.interrupts.triggered()) return;
   v1::Transfer transfer;
@@ -90,9 +94,9 @@ void PrintFailure(Session& session, const std::string& name, const absl::Status&
   session.console.out << ToJson(transfer) << '\n' << std::flush;
 }
 
-// Says why a book was not got; of an ambiguous name also what it may stand for.
-int Fail(Session& session, const std::string& name, const absl::Status& status,
-         const GetOptions& options) {
+// Reports why a book was not received. For an ambiguous name, lists the contents it can mean.
+int ReportFailure(Session& session, const std::string& name, const absl::Status& status,
+                  const GetOptions& options) {
   PrintFailure(session, name, status);
   if (GetReason(status) != Reason::kAmbiguousName) return Report(session, status, name);
   const absl::StatusOr<Results> found = SearchName(session.connection, name);
@@ -111,7 +115,7 @@ int Fail(Session& session, const std::string& name, const absl::Status& status,
 
 int ReportInterrupt(Session& session) {
   session.console.err << (session.console.err_is_terminal ? "\n" : "")
-                      << "the peer goes on with it; arkshare-cli transfers shows how far it is\n";
+                      << "the peer continues the download; arkshare-cli transfers shows progress\n";
   return session.interrupts.exit_code();
 }
 
@@ -143,13 +147,13 @@ int GetOne(Session& session, const std::string& text, const GetOptions& options)
   if (!options.root.empty()) {
     const absl::StatusOr<v1::ContentId> content =
         ContentByRoot(session, name->value(), options.root);
-    if (!content.ok()) return Fail(session, name->value(), content.status(), options);
+    if (!content.ok()) return ReportFailure(session, name->value(), content.status(), options);
     *request.mutable_content() = *content;
   }
   const absl::StatusOr<v1::Transfer> transfer =
       FetchWithProgress(session, request, EscapeForDisplay(name->value()), /*line_begun=*/false);
   if (session.interrupts.triggered()) return ReportInterrupt(session);
-  if (!transfer.ok()) return Fail(session, name->value(), transfer.status(), options);
+  if (!transfer.ok()) return ReportFailure(session, name->value(), transfer.status(), options);
   if (console.json) {
     console.out << ToJson(*transfer) << '\n' << std::flush;
     return kDone;
@@ -158,10 +162,10 @@ int GetOne(Session& session, const std::string& text, const GetOptions& options)
   return kDone;
 }
 
-// A get of many books: what has become of each, and of all.
-class Many {
+// Gets many books, and reports on each of them and on the total.
+class ManyGets {
  public:
-  Many(Session& session, const GetOptions& options, std::vector<v1::FetchRequest> wishes)
+  ManyGets(Session& session, const GetOptions& options, std::vector<v1::FetchRequest> wishes)
       : session_(session),
         options_(options),
         wishes_(std::move(wishes)),
@@ -171,7 +175,7 @@ class Many {
     }
   }
 
-  // The worst exit code.
+  // Returns the worst exit code.
   int Run() {
     int worst = kDone;
     {
@@ -198,7 +202,7 @@ class Many {
     }
     if (session_.interrupts.triggered()) return ReportInterrupt(session_);
     for (const auto& [name, why] : failures_) {
-      worst = std::max(worst, Fail(session_, name, why, options_));
+      worst = std::max(worst, ReportFailure(session_, name, why, options_));
     }
     if (!session_.console.json) Summarise();
     return worst;
@@ -264,7 +268,7 @@ int GetAll(Session& session, const GetOptions& options) {
         wish.set_copy_only(options.copy_only);
       });
   if (!listed.ok()) return Report(session, listed);
-  return Many(session, options, std::move(wishes)).Run();
+  return ManyGets(session, options, std::move(wishes)).Run();
 }
 
 int GetNamed(Session& session, const GetOptions& options) {
@@ -281,7 +285,7 @@ int GetNamed(Session& session, const GetOptions& options) {
     wish.set_from_peer_id(options.from_peer_id);
     wish.set_copy_only(options.copy_only);
   }
-  return std::max(worst, Many(session, options, std::move(wishes)).Run());
+  return std::max(worst, ManyGets(session, options, std::move(wishes)).Run());
 }
 
 }  // namespace

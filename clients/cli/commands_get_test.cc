@@ -46,7 +46,7 @@ TEST_F(GetTest, GetsABookAndSaysFromWhom) {
   EXPECT_EQ(index_.calls(), 0);
 }
 
-TEST_F(GetTest, NamesAllWhoBroughtACopyAndWhoseAMovedBookWas) {
+TEST_F(GetTest, NamesTheSourcesOfACopyAndOfAMovedBook) {
   v1::Transfer transfer;
   transfer.set_state(v1::TRANSFER_STATE_DONE);
   transfer.set_from_peer_id(1);
@@ -77,21 +77,21 @@ TEST_F(GetTest, ARootMayBeShort) {
   EXPECT_EQ(peer_.fetches().at(0).content().size_bytes(), 9u);
 }
 
-TEST_F(GetTest, ARootThatNobodyHasIsNotFound) {
+TEST_F(GetTest, ARootThatNoPeerHasIsNotFound) {
   index_.AddResult(MakeResult("195", MakeContent(0xab, 5), {MakeHolder(1, "a:1")}));
   EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "cccccc"}), kNotFound);
   EXPECT_THAT(err(), HasSubstr("no live peer has a book 195 whose root begins with cccccc"));
   EXPECT_THAT(peer_.fetches(), IsEmpty());
 }
 
-TEST_F(GetTest, ARootThatFitsTwoIsNotEnough) {
+TEST_F(GetTest, ARootThatFitsTwoContentsIsAmbiguous) {
   index_.AddResult(MakeResult("195", MakeContent(0xab, 5), {MakeHolder(1, "a:1")}));
   index_.AddResult(MakeResult("195", MakeContent(0xab, 7), {MakeHolder(2, "b:1")}));
   index_.AddResult(MakeResult("195", MakeContent(0xcc, 7), {MakeHolder(2, "b:1")}));
   EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "ab1111"}), kFailed);
   EXPECT_EQ(err(),
-            "arkshare-cli: 195 is the name of several books; say which one with --root (the first "
-            "digits will do) or --from PEER\n"
+            "arkshare-cli: 195 is the name of several books; choose one with --root (the first 6 "
+            "digits are enough) or --from PEER\n"
             "  ROOT          SIZE  AT\n"
             "  ab1111111111   5 B  peer 1\n"
             "  ab1111111111   7 B  peer 2\n");
@@ -103,13 +103,13 @@ TEST_F(GetTest, AnAmbiguousNameShowsItsCandidates) {
   index_.AddResult(MakeResult("195", MakeContent(0xcc, 2048), {MakeHolder(2, "b:1")}));
   Refuse(MakeError(Reason::kAmbiguousName, "say which"));
   EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kFailed);
-  EXPECT_THAT(err(), HasSubstr("--root (the first digits will do) or --from PEER\n"
+  EXPECT_THAT(err(), HasSubstr("--root (the first 6 digits are enough) or --from PEER\n"
                                "  ROOT             SIZE  AT\n"
                                "  ab1111111111      5 B  peers 1, 4\n"
                                "  cc1111111111  2.0 KiB  peer 2\n"));
 }
 
-TEST_F(GetTest, OfSeveralTheWorstCounts) {
+TEST_F(GetTest, ReturnsTheWorstExitCodeOfSeveralBooks) {
   peer_.RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
   peer_.RefuseOfMany("8", MakeError(Reason::kDiskFull, "make room"));
   EXPECT_EQ(RunGet(*session_, {.names = {"7", "8", "9"}}), kNotFound);
@@ -117,7 +117,7 @@ TEST_F(GetTest, OfSeveralTheWorstCounts) {
   EXPECT_EQ(err(), "arkshare-cli: book 7 not found\narkshare-cli: 8: make room\n");
 }
 
-TEST_F(GetTest, SeveralAreOneCall) {
+TEST_F(GetTest, SeveralBooksAreOneCall) {
   EXPECT_EQ(RunGet(*session_, {.names = {"1", "../2", "3"}, .from_peer_id = 4, .copy_only = true}),
             kUsage);
   EXPECT_EQ(out(), "received 2 books (2.0 KiB)\n");
@@ -129,7 +129,7 @@ TEST_F(GetTest, SeveralAreOneCall) {
   EXPECT_TRUE(wishes.at(1).copy_only());
 }
 
-TEST_F(GetTest, OfSeveralWhatIsOutOfTheOrdinaryIsSaid) {
+TEST_F(GetTest, PrintsOnlyTheUnusualOnesOfSeveralBooks) {
   peer_.SetFetchManyScript([](const v1::FetchManyRequest& request, grpc::ServerContext*,
                               grpc::ServerWriter<v1::FetchManyResponse>* writer) {
     v1::FetchManyResponse response;
@@ -147,7 +147,7 @@ TEST_F(GetTest, OfSeveralWhatIsOutOfTheOrdinaryIsSaid) {
   EXPECT_EQ(out(), "received 9 (0 B) (saved as 9 (2))\nreceived 2 books (0 B)\n");
 }
 
-TEST_F(GetTest, OfSeveralEachIsALineOfJson) {
+TEST_F(GetTest, PrintsOneJsonLineForEachOfSeveralBooks) {
   session_->console.json = true;
   peer_.RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
   EXPECT_EQ(RunGet(*session_, {.names = {"7", "8"}}), kNotFound);
@@ -157,7 +157,7 @@ TEST_F(GetTest, OfSeveralEachIsALineOfJson) {
   EXPECT_EQ(Parse(lines[1]).fields().at("state").string_value(), "failed");
 }
 
-TEST_F(GetTest, AllOfAPeerIsWhatTheIndexLists) {
+TEST_F(GetTest, AllGetsEveryBookThatTheIndexListsForThePeer) {
   v1::Peer peer;
   peer.set_peer_id(3);
   index_.AddPeer(peer);
@@ -181,12 +181,12 @@ TEST_F(GetTest, AllOfAPeerIsWhatTheIndexLists) {
   EXPECT_EQ(wish.content().size_bytes(), 10u);
 }
 
-TEST_F(GetTest, AllOfAPeerThatIsNotThere) {
+TEST_F(GetTest, AllOfAnUnknownPeerIsNotFound) {
   EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kNotFound);
   EXPECT_THAT(peer_.many_sizes(), IsEmpty());
 }
 
-TEST_F(GetTest, ManyThatTakeLongShowOneBar) {
+TEST_F(GetTest, ManySlowBooksShowOneBar) {
   session_->console.err_is_terminal = true;
   peer_.SetFetchManyScript([this](const v1::FetchManyRequest& request, grpc::ServerContext*,
                                   grpc::ServerWriter<v1::FetchManyResponse>* writer) {
@@ -235,7 +235,7 @@ TEST_F(GetTest, JsonIsATransferAlsoWhenItFailed) {
   EXPECT_EQ(line.fields().at("state").string_value(), "done");
   EXPECT_EQ(line.fields().at("from_peer_id").number_value(), 1);
   out_.str("");
-  Refuse(MakeError(Reason::kBookNotFound, "nobody has it"));
+  Refuse(MakeError(Reason::kBookNotFound, "no live peer has it"));
   EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kNotFound);
   line = Parse(out());
   EXPECT_EQ(line.fields().at("state").string_value(), "failed");
@@ -243,7 +243,7 @@ TEST_F(GetTest, JsonIsATransferAlsoWhenItFailed) {
             "BOOK_NOT_FOUND");
 }
 
-TEST_F(GetTest, OptionsThatCannotBeAreRefused) {
+TEST_F(GetTest, ContradictoryOptionsAreRefused) {
   EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}, .save_as = "x"}), kUsage);
   EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}, .root = "abcdef"}), kUsage);
   EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .root = "abcde"}), kUsage);
@@ -276,11 +276,11 @@ TEST_P(GetInterruptTest, CtrlCLeavesTheTransferToThePeer) {
           grpc::ServerWriter<v1::FetchManyResponse>*) { return interrupt(context); });
   const std::vector<std::string> names = GetParam();
   EXPECT_EQ(RunGet(*session_, {.names = names}), 130);
-  EXPECT_EQ(err(), "the peer goes on with it; arkshare-cli transfers shows how far it is\n");
+  EXPECT_EQ(err(), "the peer continues the download; arkshare-cli transfers shows progress\n");
   EXPECT_EQ(out(), "");
 }
 
-TEST_F(GetTest, ALongOneShowsABarOnATerminal) {
+TEST_F(GetTest, ASlowTransferShowsABarOnATerminal) {
   session_->console.err_is_terminal = true;
   peer_.SetFetchScript([this](const v1::FetchRequest& request, grpc::ServerContext*,
                               grpc::ServerWriter<v1::FetchResponse>* writer) {

@@ -26,7 +26,7 @@ absl::StatusOr<v1::SearchRequest> QueryOf(const SearchOptions& options) {
                       (options.root.empty() ? 0 : 1);
   if (queries != 1 || (options.root.empty() && options.size.has_value())) {
     return MakeError(Reason::kQueryEmpty,
-                     "say what to search for: WORDS, --name NAME, or --root HEX with --size N");
+                     "a search needs one of WORDS, --name NAME, or --root HEX with --size N");
   }
   v1::SearchRequest query;
   if (!options.words.empty()) {
@@ -42,14 +42,14 @@ absl::StatusOr<v1::SearchRequest> QueryOf(const SearchOptions& options) {
   const absl::StatusOr<std::string> root = FromHex(options.root);
   if (!root.ok() || root->size() != Sha256Digest().size() || !options.size.has_value()) {
     return MakeError(Reason::kInvalidField,
-                     "a content is --root with all of its 64 hex digits and --size in bytes");
+                     "a content needs all 64 hex digits in --root, and --size in bytes");
   }
   query.mutable_content()->set_root(*root);
   query.mutable_content()->set_size_bytes(*options.size);
   return query;
 }
 
-// "1, 4 (copy), and 3 more": who has it, and who only lends it.
+// "1, 4 (copy) and 3 more": the holders; "(copy)" marks a peer that only lends.
 std::string HoldersCell(const v1::SearchResponse::Result& result) {
   std::string cell =
       absl::StrJoin(result.holders(), ", ", [](std::string* out, const v1::Holder& holder) {
@@ -65,19 +65,19 @@ std::string HoldersCell(const v1::SearchResponse::Result& result) {
 
 struct RoundTrips {
   int sent = 0;
-  // Of those that were answered by the right peer; in order of size once they are all there.
+  // One duration for each answer that the right peer signed; sorted when the measurement is over.
   std::vector<absl::Duration> took;
-  // Why the others were not answered.
+  // The last reason why a ping had no valid answer.
   absl::Status trouble;
 };
 
-// OK when the answer is to `nonce`, and is signed with `key`.
+// Checks that the response answers `nonce` and is signed with `key`.
 absl::Status CheckPingResponse(const PublicKey& key, const std::string& nonce,
                                const v1::PingResponse& response) {
   if (response.nonce() != nonce || response.public_key() != key.bytes() ||
       !key.Verify(PingSignedBytes(nonce, response.boot_id(), ""), response.signature())) {
     return MakeError(Reason::kSignatureInvalid,
-                     "somebody answers who does not have this peer's key");
+                     "another program answers at this address: it does not have the peer's key");
   }
   return absl::OkStatus();
 }
@@ -95,14 +95,15 @@ RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingO
     trips.trouble = stub.status();
     return trips;
   }
-  const std::string who = absl::StrCat("peer ", peer.peer_id(), " at ", peer.address());
+  const std::string name = absl::StrCat("peer ", peer.peer_id(), " at ", peer.address());
   for (int i = 0; i < options.count; ++i) {
     if (i > 0 && !session.interrupts.SleepFor(options.interval)) break;
     v1::PingRequest request;
     request.set_nonce(RandomBytes(kNonceBytes));
     ++trips.sent;
     const absl::Time start = session.console.clock->Monotonic();
-    const absl::StatusOr<v1::PingResponse> response = session.connection.Ping(**stub, request, who);
+    const absl::StatusOr<v1::PingResponse> response =
+        session.connection.Ping(**stub, request, name);
     const absl::Duration took = session.console.clock->Monotonic() - start;
     if (!response.ok()) {
       trips.trouble = response.status();
@@ -129,11 +130,11 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
   const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection, peer_id);
   if (!peer.ok()) return Report(session, peer.status());
   const RoundTrips trips = MeasureRoundTrips(session, *peer, options);
-  const std::string who = absl::StrCat("peer ", peer_id, " at ", peer->address());
+  const std::string name = absl::StrCat("peer ", peer_id, " at ", peer->address());
   const size_t answered = trips.took.size();
   const bool any = answered > 0;
-  // The lower one of two: the mean, and often the maximum, say more of this machine's pauses than
-  // of the line.
+  // The lower median. The mean, and often the maximum, measure this machine's pauses rather than
+  // the network.
   const absl::Duration median = any ? trips.took[(answered - 1) / 2] : absl::ZeroDuration();
   const bool forged = GetReason(trips.trouble) == Reason::kSignatureInvalid;
   if (console.json) {
@@ -151,13 +152,13 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
     }
     console.out << object.Finish() << '\n';
   } else if (any) {
-    console.out << EscapeForDisplay(who) << ": " << answered << " of " << trips.sent
+    console.out << EscapeForDisplay(name) << ": " << answered << " of " << trips.sent
                 << " answered, min " << InMilliseconds(trips.took.front()) << ", median "
                 << InMilliseconds(median) << ", max " << InMilliseconds(trips.took.back())
                 << (forged ? "" : ", signature verified") << '\n';
   }
   console.out << std::flush;
-  return Report(session, trips.trouble, who);
+  return Report(session, trips.trouble, name);
 }
 
 }  // namespace

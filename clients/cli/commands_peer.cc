@@ -51,24 +51,23 @@ std::string StateInWords(v1::TransferState state) {
   }
 }
 
-// The items `begin` up to 1,000 more of what may be many.
+// Returns at most kMaxItems items, starting with item `begin`.
 template <typename T>
 std::vector<T> Batch(const std::vector<T>& all, size_t begin) {
   return {all.begin() + static_cast<std::ptrdiff_t>(begin),
           all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), begin + kMaxItems))};
 }
 
-// The one of `entries` whose transfer id begins with these hex digits. `what` names them in an
-// error, `shown_by` is the command that shows the ids.
+// Returns the only entry whose transfer id begins with these hex digits. For the error messages,
+// `what` names an entry, and `shown_by` is the command that shows the ids.
 template <typename Entries>
 auto FindById(const Entries& entries, absl::string_view digits, absl::string_view what,
               absl::string_view shown_by) -> absl::StatusOr<typename Entries::value_type> {
   const std::string wanted = absl::AsciiStrToLower(digits);
   if (wanted.size() < kMinIdDigits ||
       !std::all_of(wanted.begin(), wanted.end(), absl::ascii_isxdigit)) {
-    return MakeError(Reason::kInvalidField,
-                     absl::StrCat("an ID is at least ", kMinIdDigits, " hex digits, as ", shown_by,
-                                  " shows it"));
+    return MakeError(Reason::kInvalidField, absl::StrCat("an ID must be at least ", kMinIdDigits,
+                                                         " hex digits; copy it from ", shown_by));
   }
   std::vector<typename Entries::value_type> matches;
   for (const auto& entry : entries) {
@@ -79,9 +78,8 @@ auto FindById(const Entries& entries, absl::string_view digits, absl::string_vie
                                                             "; ", shown_by, " shows them"));
   }
   if (matches.size() > 1) {
-    return MakeError(
-        Reason::kAmbiguousName,
-        absl::StrCat(matches.size(), " have IDs that begin with ", wanted, "; give more digits"));
+    return MakeError(Reason::kAmbiguousName, absl::StrCat(matches.size(), " IDs begin with ",
+                                                          wanted, "; give more digits"));
   }
   return matches[0];
 }
@@ -107,7 +105,7 @@ int RestoreLimbo(Session& session, const std::string& digits) {
   return kDone;
 }
 
-// Received, and the source does not say whether it gives the book away.
+// True when the book is received and its source does not answer whether it gives the book away.
 bool WaitsForSource(const v1::Transfer& transfer) {
   return transfer.state() == v1::TRANSFER_STATE_HANDING_OVER && transfer.moving() &&
          !transfer.message().empty();
@@ -132,7 +130,7 @@ int KeepTransfer(Session& session, const std::string& digits) {
   const std::string name = EscapeForDisplay(kept->listing().name());
   if (kept->moved()) {
     session.console.out << "the source has just answered: " << name
-                        << " has moved here, and there is no second copy\n";
+                        << " has moved here, and the source keeps no copy\n";
   } else {
     session.console.out << "kept " << name
                         << " in the library as a copy; the source may have one as well, shared or "
@@ -168,7 +166,7 @@ int RunLs(Session& session) {
   }
   if (!status.ok() || console.json) return Report(session, status);
   if (books + others == 0) {
-    console.out << "the folder is empty; put files into it, or say arkshare-cli share PATH\n";
+    console.out << "the folder is empty; put files into it, or run arkshare-cli share PATH\n";
     return kDone;
   }
   console.out << Count(books, "book", "books") << ", " << FormatByteSize(bytes);
@@ -268,7 +266,8 @@ int RunShare(Session& session, const ShareOptions& options) {
     std::error_code error;
     const std::filesystem::path absolute = std::filesystem::absolute(path, error);
     if (error || path.empty()) {
-      return Report(session, MakeError(Reason::kInvalidField, "cannot be a path"), path);
+      return Report(session,
+                    MakeError(Reason::kInvalidField, "is not a path; name a file or folder"), path);
     }
     paths.push_back(absolute.string());
   }
@@ -276,11 +275,11 @@ int RunShare(Session& session, const ShareOptions& options) {
   for (size_t begin = 0; begin < paths.size(); begin += kMaxItems) {
     v1::ShareRequest request;
     for (const std::string& path : Batch(paths, begin)) request.add_paths(path);
-    // Copying takes as long as the files are large.
+    // No timeout: the time to copy grows with the size of the files.
     const absl::StatusOr<v1::ShareResponse> response = session.connection.CallPeer(
         &v1::PeerService::Stub::Share, request, absl::InfiniteDuration());
     if (session.interrupts.triggered()) {
-      console.err << "the peer goes on copying; `arkshare-cli ls` shows what has come\n";
+      console.err << "the peer continues to copy; arkshare-cli ls shows the copied files\n";
     }
     if (!response.ok()) return std::max(worst, Report(session, response.status()));
     for (const v1::ShareResponse::Result& result : response->results()) {
@@ -338,7 +337,7 @@ int RunLimbo(Session& session, const LimboOptions& options) {
     return kDone;
   }
   if (response->entries().empty()) {
-    console.out << "nothing in limbo: whatever was given away has arrived\n";
+    console.out << "nothing in limbo: all books given away have arrived\n";
     return kDone;
   }
   Table table(console.out, {{"ID"}, {"NAME"}, {"SIZE", true}, {"GIVEN AWAY"}, {"TO KEY"}});

@@ -77,7 +77,7 @@ TEST_F(CommandsTest, LsListsEverythingWithItsReason) {
 
 TEST_F(CommandsTest, LsOfAnEmptyFolderSaysWhatToDo) {
   EXPECT_EQ(RunLs(*session_), kDone);
-  EXPECT_EQ(out(), "the folder is empty; put files into it, or say arkshare-cli share PATH\n");
+  EXPECT_EQ(out(), "the folder is empty; put files into it, or run arkshare-cli share PATH\n");
 }
 
 TEST_F(CommandsTest, LsInJson) {
@@ -189,7 +189,7 @@ TEST_F(CommandsTest, TransfersSayHowToKeepWhatWaitsForItsSource) {
   EXPECT_THAT(out(), Not(HasSubstr("keep 1234567a")));
 }
 
-TEST_F(CommandsTest, KeepsTheTransferOfThisId) {
+TEST_F(CommandsTest, KeepTakesTheTransferWithThisId) {
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
   EXPECT_EQ(RunTransfers(*session_, {.keep = "123456"}), kFailed);
@@ -218,7 +218,7 @@ TEST_F(CommandsTest, KeepSaysWhatTheSourceAnsweredMeanwhile) {
   peer_.SetKeepAnswer(answer);
   EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kDone);
   EXPECT_EQ(out(),
-            "the source has just answered: 195 (2) has moved here, and there is no second copy\n");
+            "the source has just answered: 195 (2) has moved here, and the source keeps no copy\n");
   out_.str("");
   session_->console.json = true;
   EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kDone);
@@ -241,7 +241,7 @@ TEST_F(CommandsTest, ShareSendsAbsolutePathsAndReportsEachOne) {
   EXPECT_EQ(err(), "arkshare-cli: " + here + "/missing: there is no such file\n");
 }
 
-TEST_F(CommandsTest, ShareOfMoreThanOneRequestTakes) {
+TEST_F(CommandsTest, ShareSplitsManyPathsIntoSeveralRequests) {
   std::vector<std::string> paths;
   for (int i = 0; i < 2001; ++i) paths.push_back(absl::StrCat("/a/", i));
   EXPECT_EQ(RunShare(*session_, {.paths = paths}), kDone);
@@ -398,7 +398,7 @@ TEST_F(CommandsTest, PingMeasuresAndVerifies) {
   EXPECT_TRUE(JsonLines()[0].fields().at("verified").bool_value());
 }
 
-TEST_F(CommandsTest, PingFindsOutWhoOnlyPretends) {
+TEST_F(CommandsTest, PingDetectsAForgedAnswer) {
   FakeFileService liar(/*lies=*/true);
   FakeFileService other;
   const std::unique_ptr<RpcServer> server =
@@ -410,19 +410,19 @@ TEST_F(CommandsTest, PingFindsOutWhoOnlyPretends) {
   for (const uint32_t id : {1u, 2u}) {
     EXPECT_EQ(RunPing(*session_, {.peer_ids = {id}}), kFailed);
     EXPECT_THAT(err(), HasSubstr(absl::StrCat("peer ", id)));
-    EXPECT_THAT(err(), HasSubstr("somebody answers who does not have this peer's key"));
+    EXPECT_THAT(err(), HasSubstr("another program answers at this address"));
     EXPECT_THAT(out(), Not(HasSubstr("verified")));
   }
 }
 
-TEST_F(CommandsTest, PingOfSeveralEndsWithTheWorst) {
+TEST_F(CommandsTest, PingOfSeveralPeersReturnsTheWorstExitCode) {
   AddPeer(1, "127.0.0.1:1");
   EXPECT_EQ(RunPing(*session_, {.peer_ids = {9, 1}}), kUnreachable);
   EXPECT_THAT(err(), HasSubstr("the index knows no peer 9; arkshare-cli peers lists them\n"));
-  EXPECT_THAT(err(), HasSubstr("peer 1 at 127.0.0.1:1: nobody answers at 127.0.0.1:1\n"));
+  EXPECT_THAT(err(), HasSubstr("peer 1 at 127.0.0.1:1: no peer answers at 127.0.0.1:1\n"));
 }
 
-TEST_F(CommandsTest, HealthIsWhatServersSayOfThemselves) {
+TEST_F(CommandsTest, HealthPrintsWhatEachServerAnswers) {
   EXPECT_EQ(RunHealth(*session_, {.addresses = {peer_target_, index_address_}}), kFailed);
   EXPECT_EQ(out(),
             absl::StrCat(peer_target_, " does not serve\n", index_address_, " does not serve\n"));
@@ -453,7 +453,7 @@ TEST_F(CommandsTest, WithoutAPeerEveryCommandSaysSo) {
   }
   err_.str("");
   EXPECT_EQ(RunPeers(*session_), kUnreachable);
-  EXPECT_THAT(err(), HasSubstr("which index? Say it with --index HOST:PORT"));
+  EXPECT_THAT(err(), HasSubstr("; name one with --index HOST:PORT"));
   EXPECT_EQ(out(), "");
 }
 
@@ -465,7 +465,7 @@ TEST_F(CommandsTest, AnIndexOfTheUsersOwnNeedsNoPeer) {
   EXPECT_EQ(RunPeers(*session_), kDone);
 }
 
-TEST_F(CommandsTest, OfSeveralIndexesTheNextOneIsAsked) {
+TEST_F(CommandsTest, ASecondIndexIsAskedWhenTheFirstIsAway) {
   ConnectionOptions with_index = options();
   with_index.index = absl::StrCat("127.0.0.1:1, ", index_address_);
   Connect(with_index);

@@ -17,7 +17,7 @@ std::string BookInWords(const v1::Listing& listing) {
                       FormatByteSize(listing.content().size_bytes()), ")");
 }
 
-// Prints events, and remembers what it needs to tell news from what is known.
+// Prints events. Remembers the peers it has printed, so that it can tell changes from repetitions.
 class EventPrinter {
  public:
   explicit EventPrinter(Console& console) : console_(console) {}
@@ -32,8 +32,8 @@ class EventPrinter {
     seen_ = true;
   }
 
-  // A watch begins: the next events are a snapshot again.
-  void BeginAnew() {
+  // Call when a watch begins: the next events are a snapshot.
+  void BeginSnapshot() {
     in_snapshot_ = true;
     peers_.clear();
     books_ = 0;
@@ -64,7 +64,7 @@ class EventPrinter {
         return absl::StrCat("watching: ", Count(books_, "book", "books"), " at ",
                             Count(peers_.size(), "peer", "peers"), " so far; Ctrl-C ends");
       default:
-        return "";  // Of a newer index.
+        return "";  // An event of a newer index.
     }
   }
 
@@ -77,7 +77,7 @@ class EventPrinter {
     return words;
   }
 
-  // Empty for a peer whose counters alone have changed.
+  // Returns "" when only the peer's counters have changed.
   std::string PeerInWords(const v1::Peer& peer) {
     const std::string words =
         absl::StrCat("peer ", peer.peer_id(), " at ", EscapeForDisplay(peer.address()), " (",
@@ -97,7 +97,7 @@ class EventPrinter {
   absl::flat_hash_map<uint32_t, std::string> peers_;
 };
 
-// Whether watching again can help.
+// True for a failure after which a new watch can succeed.
 bool IsPassing(const absl::Status& status) {
   return GetReason(status) == Reason::kWatchLagged ||
          status.code() == absl::StatusCode::kUnavailable ||
@@ -118,18 +118,18 @@ int RunWatch(Session& session, const WatchOptions& options) {
     request.set_keywords(absl::StrJoin(options.words, " "));
   }
   EventPrinter printer(console);
-  // Set while the index is away, so that it is said once.
+  // True while the index is away, so that the message about it is printed once.
   bool away = false;
   while (true) {
-    printer.BeginAnew();
+    printer.BeginSnapshot();
     const std::string last_boot_id = printer.boot_id();
     bool first = true;
     const absl::Status status =
         session.connection.Watch(request, [&](const v1::WatchResponse& event) {
           if (first && printer.seen()) {
             console.err << (event.boot_id() == last_boot_id
-                                ? "connected again; everything as it is now:\n"
-                                : "the index has started anew; everything as it is now:\n")
+                                ? "connected again; the current table follows:\n"
+                                : "the index has restarted; the current table follows:\n")
                         << std::flush;
           }
           first = false;
@@ -142,7 +142,7 @@ int RunWatch(Session& session, const WatchOptions& options) {
       console.err << "too many changes at once, some were missed; watching again\n" << std::flush;
     } else if (!away) {
       away = true;
-      console.err << "lost the index (" << Message(status) << "); trying again until it is back\n"
+      console.err << "lost the index (" << Message(status) << "); retrying until it is back\n"
                   << std::flush;
     }
     if (!session.interrupts.SleepFor(options.retry_interval)) {

@@ -98,7 +98,7 @@ TEST_F(WatchTest, PrintsALineAnEvent) {
             "- peer 1 with all its books\n");
 }
 
-TEST_F(WatchTest, EventsThatCameTogetherArePrintedOneByOne) {
+TEST_F(WatchTest, EventsOfOneMessageArePrintedOneByOne) {
   index_.SetWatchScript([](const v1::WatchRequest& request, grpc::ServerContext*, Writer* writer) {
     EXPECT_TRUE(request.batched());
     v1::WatchResponse message = Event("boot");
@@ -145,12 +145,12 @@ TEST_F(WatchTest, ReconnectsAndSaysWhy) {
   EXPECT_EQ(RunWatch(*session_, Quick()), 130);
   EXPECT_EQ(err(),
             "too many changes at once, some were missed; watching again\n"
-            "connected again; everything as it is now:\n"
+            "connected again; the current table follows:\n"
             "lost the index (cannot reach the index at " +
                 index_address_ +
-                ": the connection broke); trying again until it is back\n"
-                "the index has started anew; everything as it is now:\n"
-                "lost the index (the index stops); trying again until it is back\n");
+                ": the connection broke); retrying until it is back\n"
+                "the index has restarted; the current table follows:\n"
+                "lost the index (the index stops); retrying until it is back\n");
   EXPECT_EQ(out(),
             "  164 (2.0 KiB) at peer 1\n"
             "watching: 1 book at 0 peers so far; Ctrl-C ends\n"

@@ -14,14 +14,14 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/errors.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/credentials.h"
 #include "lib/rpc/status.h"
 #include "lib/rpc/targets.h"
 
 namespace arkshare {
 namespace {
 
-// True for failures of the connection itself; what a server says carries details.
+// True for a failure of the connection itself: an error that a server sends has details.
 bool DidNotAnswer(const grpc::Status& status) {
   return status.error_details().empty() &&
          (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
@@ -33,8 +33,8 @@ absl::Status NoPeerAnswers(const std::string& target) {
   if (access(path.c_str(), W_OK) != 0 && errno == EACCES) {
     return MakeError(Reason::kPeerUnreachable,
                      absl::StrCat("the arkshare-peer at ", target,
-                                  " belongs to somebody else: run this as its owner, or name your "
-                                  "own peer with --peer unix:PATH"));
+                                  " belongs to another user; run this command as that user, or "
+                                  "name your own peer with --peer unix:PATH"));
   }
   return MakeError(
       Reason::kPeerUnreachable,
@@ -83,8 +83,8 @@ absl::StatusOr<v1::Transfer> Connection::Fetch(
   if (last.state() != v1::TRANSFER_STATE_DONE) {
     if (last.has_error()) return FromItemError(last.error());
     return MakeError(Reason::kInternal,
-                     "the peer ended the transfer without a word; its log says more, and "
-                     "arkshare-cli transfers shows where it stands");
+                     "the peer ended the transfer without a result; see arkshare-cli transfers and "
+                     "the peer's log");
   }
   return last;
 }
@@ -129,9 +129,9 @@ absl::Status Connection::Watch(v1::WatchRequest request,
     }
     absl::Status status = FromIndex(reader->Finish());
     if (status.ok()) {
-      status = MakeError(Reason::kIndexUnreachable, "the index has ended the watch");
+      status = MakeError(Reason::kIndexUnreachable, "the index has ended the watch; watch again");
     }
-    // After the first event it is the caller who decides whether and when to go on.
+    // After the first event, the caller decides whether and when to watch again.
     if (GetReason(status) != Reason::kIndexUnreachable) return status;
     if (!TryNextIndex(tried) || any) return status;
   }
@@ -142,11 +142,11 @@ absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> Connection::ConnectFileSe
   const std::shared_ptr<grpc::Channel> channel = MakeChannel(address, credentials_);
   const absl::Time end = Clock::Real()->Monotonic() + timeout;
   grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
-  // In short steps, because nothing else tells a waiting channel of an interrupt.
+  // Waits in short steps: an interrupt does not wake a channel that waits for its state.
   while (state != GRPC_CHANNEL_READY) {
     if (interrupts_->triggered()) return Interrupted();
     if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || Clock::Real()->Monotonic() > end) {
-      return MakeError(Reason::kPeerUnreachable, absl::StrCat("nobody answers at ", address));
+      return MakeError(Reason::kPeerUnreachable, absl::StrCat("no peer answers at ", address));
     }
     channel->WaitForStateChange(state,
                                 std::chrono::system_clock::now() + std::chrono::milliseconds(100));
@@ -157,14 +157,14 @@ absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> Connection::ConnectFileSe
 
 absl::StatusOr<v1::PingResponse> Connection::Ping(v1::FileService::Stub& stub,
                                                   const v1::PingRequest& request,
-                                                  const std::string& who) {
+                                                  const std::string& server) {
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   Interrupts::CallGuard guard(interrupts_, &context);
   v1::PingResponse response;
   const grpc::Status status = stub.Ping(&context, request, &response);
   if (interrupts_->triggered()) return Interrupted();
-  if (!status.ok()) return FromGrpcStatus(status, who, Reason::kPeerUnreachable);
+  if (!status.ok()) return FromGrpcStatus(status, server, Reason::kPeerUnreachable);
   return response;
 }
 
@@ -200,13 +200,12 @@ absl::StatusOr<std::string> Connection::IndexTarget() {
   if (!status.ok()) {
     if (GetReason(status.status()) != Reason::kPeerUnreachable) return status.status();
     return MakeError(Reason::kPeerUnreachable,
-                     absl::StrCat("which index? Say it with --index HOST:PORT; the peer that would "
-                                  "know does not answer at ",
-                                  options_.peer));
+                     absl::StrCat("no index is known, because no peer answers at ", options_.peer,
+                                  "; name one with --index HOST:PORT"));
   }
   if (status->index_address().empty()) {
     return MakeError(Reason::kIndexUnreachable,
-                     "the peer has no index to ask; name one with --index HOST:PORT");
+                     "the peer has no index; name one with --index HOST:PORT");
   }
   return status->index_address();
 }

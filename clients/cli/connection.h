@@ -1,4 +1,5 @@
-// The CLI's two correspondents: the peer it drives, over its control socket, and the index.
+// The CLI's calls to the peer it drives (over the control socket), to the index, and to other
+// peers.
 #ifndef ARKSHARE_CLIENTS_CLI_CONNECTION_H_
 #define ARKSHARE_CLIENTS_CLI_CONNECTION_H_
 
@@ -20,97 +21,100 @@
 #include "clients/cli/slow_note.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/channel.h"
-#include "lib/rpc/credentials.h"
+#include "lib/rpc/tls_options.h"
 
 namespace arkshare {
 
 struct ConnectionOptions {
   // The peer's control socket, "unix:PATH" or a path.
   std::string peer;
-  // "HOST:PORT", or several with commas between them, tried in turn; empty: the peer's own.
+  // One or more "HOST:PORT", separated by commas and tried in turn. Empty: the peer's index.
   std::string index;
-  // Of the index and of other peers; the control socket has none.
+  // For the index and other peers; the control socket never uses TLS.
   TlsOptions tls;
 };
 
-// Nothing is connected before it is used. Errors are for people and have a Reason, never gRPC's own
-// words; a call that was interrupted is Cancelled. Not thread-safe.
+// Connects on first use. Every error has a Reason and a message for people, never gRPC's own text.
+// An interrupted call returns Cancelled. Not thread-safe.
 class Connection {
  public:
   static constexpr absl::Duration kCallTimeout = absl::Seconds(10);
 
-  // InvalidArgument for an address that cannot be one, or TLS files that cannot be used.
+  // InvalidArgument: an address is malformed, or a TLS file cannot be used.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(ConnectionOptions options,
                                                           Interrupts* interrupts);
 
-  // `told` is called, from another thread, when an answer to CallPeer or CallIndex takes longer
-  // than a second; "the index at HOST:PORT", or the same of the peer.
-  void OnSlowCall(std::function<void(const std::string& who)> told) { slow_ = std::move(told); }
+  // Sets the function to call, from another thread, when CallPeer or CallIndex waits longer than a
+  // second. `server` is "the index at HOST:PORT" or "the peer at unix:PATH".
+  void OnSlowCall(std::function<void(const std::string& server)> callback) {
+    on_slow_call_ = std::move(callback);
+  }
 
-  // One call to the peer: CallPeer(&v1::PeerService::Stub::GetStatus, request).
-  // kPeerUnreachable says how to start one.
+  // Calls the peer once: CallPeer(&v1::PeerService::Stub::GetStatus, request). The message of
+  // kPeerUnreachable says how to start a peer.
   template <typename Request, typename Response>
   absl::StatusOr<Response> CallPeer(grpc::Status (v1::PeerService::Stub::*method)(
                                         grpc::ClientContext*, const Request&, Response*),
                                     const Request& request, absl::Duration timeout = kCallTimeout);
 
-  // The same to the index; kIndexUnreachable when none of them answers.
+  // Calls the index once: tries each index in turn. kIndexUnreachable when none answers.
   template <typename Request, typename Response>
   absl::StatusOr<Response> CallIndex(grpc::Status (v1::IndexService::Stub::*method)(
                                          grpc::ClientContext*, const Request&, Response*),
                                      const Request& request, absl::Duration timeout = kCallTimeout);
 
-  // Fetches a book; `on_progress` sees every state of the transfer. The last one when it is done.
+  // Fetches a book, and passes every state of the transfer to `on_progress`. Returns the last state
+  // when the transfer is done, its error when it has failed.
   absl::StatusOr<v1::Transfer> Fetch(const v1::FetchRequest& request,
                                      const std::function<void(const v1::Transfer&)>& on_progress);
 
-  // Fetches many; `on_update` sees every state of every transfer, by the number of its wish. OK
-  // when all have ended, well or not. 1 to 1,000 wishes.
+  // Fetches 1 to 1,000 books, and passes every state of every transfer to `on_update` with the
+  // index of its wish. OK when all transfers have ended, done or failed.
   absl::Status FetchMany(
       const v1::FetchManyRequest& request,
       const std::function<void(uint32_t index, const v1::Transfer& transfer)>& on_update);
 
-  // Hands every event by itself to `on_event` until the stream ends, which is never OK.
+  // Passes the events to `on_event` one by one until the stream ends. The result is never OK.
   absl::Status Watch(v1::WatchRequest request,
                      const std::function<void(const v1::WatchResponse&)>& on_event);
 
-  // Where FileService is called; connected within `timeout`, else kPeerUnreachable.
+  // Connects to the FileService at `address`. kPeerUnreachable after `timeout`.
   absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> ConnectFileService(
       const std::string& address, absl::Duration timeout);
-  // One call on it, with the errors of CallPeer but `who` in their words.
+  // Calls Ping once. `server` names the peer in the message of an error.
   absl::StatusOr<v1::PingResponse> Ping(v1::FileService::Stub& stub, const v1::PingRequest& request,
-                                        const std::string& who);
+                                        const std::string& server);
 
-  // Whether the server at `address` ("HOST:PORT" or "unix:PATH") says that it serves, by the
-  // protocol grpc.health.v1. kPeerUnreachable when nobody answers.
+  // Asks the server at `address` ("HOST:PORT" or "unix:PATH") over grpc.health.v1 whether it
+  // serves. kPeerUnreachable when no server answers.
   absl::StatusOr<bool> IsServing(const std::string& address);
 
   // "unix:PATH".
   const std::string& peer_target() const { return options_.peer; }
-  // "HOST:PORT" of the index in use; asks the peer when nobody else has said it.
+  // "HOST:PORT" of the index in use. Asks the peer when the options name no index.
   absl::StatusOr<std::string> IndexTarget();
 
  private:
   explicit Connection(Interrupts* interrupts) : interrupts_(interrupts) {}
 
   absl::Status Interrupted() const;
-  // What a SlowNote says.
-  std::function<void()> SayingOf(const std::string& who) const {
-    if (!slow_) return nullptr;
-    return [this, who] { slow_(who); };
+  // The callback for a SlowNote on a call to `server`; null without OnSlowCall.
+  std::function<void()> SlowCallback(const std::string& server) const {
+    if (!on_slow_call_) return nullptr;
+    return [this, server] { on_slow_call_(server); };
   }
   absl::Status FromPeer(const grpc::Status& status) const;
   absl::Status FromIndex(const grpc::Status& status) const;
   absl::StatusOr<v1::IndexService::Stub*> IndexStub();
-  // Turns to the next index, after this one did not answer. False when all have had their turn.
+  // Selects the next index after `tried` of them did not answer. False when all were tried.
   bool TryNextIndex(size_t tried);
 
   Interrupts* const interrupts_;
-  std::function<void(const std::string& who)> slow_;
+  std::function<void(const std::string& server)> on_slow_call_;
   ConnectionOptions options_;
   std::shared_ptr<grpc::ChannelCredentials> credentials_;
   std::unique_ptr<v1::PeerService::Stub> peer_;
-  // As the user said; empty when the peer is to be asked each time that it is needed anew.
+  // The indexes that the options name. Empty: the peer is asked before each new connection.
   std::vector<std::string> index_targets_;
   size_t index_position_ = 0;
   std::string index_target_;
@@ -124,7 +128,7 @@ absl::StatusOr<Response> Connection::CallPeer(
   grpc::ClientContext context;
   if (timeout != absl::InfiniteDuration()) SetTimeout(context, timeout);
   Interrupts::CallGuard guard(interrupts_, &context);
-  const SlowNote note(SayingOf(absl::StrCat("the peer at ", options_.peer)));
+  const SlowNote note(SlowCallback(absl::StrCat("the peer at ", options_.peer)));
   Response response;
   const absl::Status status = FromPeer(((*peer_).*method)(&context, request, &response));
   if (!status.ok()) return status;
@@ -141,7 +145,7 @@ absl::StatusOr<Response> Connection::CallIndex(
     grpc::ClientContext context;
     SetTimeout(context, timeout);
     Interrupts::CallGuard guard(interrupts_, &context);
-    const SlowNote note(SayingOf(absl::StrCat("the index at ", index_target_)));
+    const SlowNote note(SlowCallback(absl::StrCat("the index at ", index_target_)));
     Response response;
     const absl::Status status = FromIndex(((**stub).*method)(&context, request, &response));
     if (status.ok()) return response;

@@ -1,4 +1,4 @@
-// Getting one book, as the get command and the menu both do it.
+// Fetching one book, for the get command and the menu.
 #ifndef ARKSHARE_CLIENTS_CLI_FETCH_H_
 #define ARKSHARE_CLIENTS_CLI_FETCH_H_
 
@@ -11,18 +11,18 @@
 
 namespace arkshare {
 
-// Fetches and shows the progress on the console's error stream: behind `label`, which is already on
-// the terminal's line when `line_begun`. Cancelled when interrupted; the peer goes on with it.
+// Fetches a book and shows the progress after `label` on the console's error stream. `line_begun`:
+// the label is already on the terminal's line. Returns Cancelled when interrupted; the peer then
+// continues the transfer.
 absl::StatusOr<v1::Transfer> FetchWithProgress(Session& session, const v1::FetchRequest& request,
                                                const std::string& label, bool line_begun);
 
-// What is to be known of a finished transfer besides that it is done, safe to print: that the
-// source keeps its copy (because a copy was asked for, or because it only lends), or a changed
-// name. Empty for a plain move.
+// Returns a note on a finished transfer, safe to print: the source keeps its copy (a copy was
+// requested, or the source only lends), or the name has changed. Empty for a plain move.
 std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked);
 
-// Whose a moved book was; who brings or brought a copy, as "3" or "3, 7, 12 and 27 more", most
-// first. Empty when not known.
+// Returns the number of the peer that had a moved book, or of the peers that send a copy, the
+// largest contribution first: "3", "3, 7, 12 and 27 more". Empty when unknown.
 std::string SourcesInWords(const v1::Transfer& transfer);
 
 }  // namespace arkshare

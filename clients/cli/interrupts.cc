@@ -26,7 +26,7 @@ void HandleSignal(int signal) {
   errno = saved_errno;
 }
 
-// Until `fd` is readable (true) or the time has passed (false).
+// Waits until `fd` is readable (true) or the time has passed (false).
 bool WaitReadable(int fd, absl::Duration timeout) {
   const absl::Time end = Clock::Real()->Monotonic() + timeout;
   pollfd poll_fd = {.fd = fd, .events = POLLIN, .revents = 0};
@@ -64,7 +64,7 @@ void Interrupts::CatchSignals() {
   signal_target = this;
   struct sigaction action = {};
   action.sa_handler = HandleSignal;
-  action.sa_flags = SA_RESTART;  // Whoever waits looks at fd().
+  action.sa_flags = SA_RESTART;  // Waits poll fd().
   for (const int signal : kSignals) sigaction(signal, &action, nullptr);
 }
 
@@ -78,12 +78,11 @@ bool Interrupts::SleepFor(absl::Duration duration) const {
   return !WaitReadable(fd_, duration) && !triggered();
 }
 
-// A handler must not touch a call, so a thread does it.
+// Runs on a thread of its own, because a signal handler must not touch a call.
 void Interrupts::CancelCallsWhenTriggered() {
   WaitReadable(fd_, absl::InfiniteDuration());
   if (stopping_ && !triggered()) return;
-  // The lock keeps the contexts alive: a guard ends before its context does. TryCancel does not
-  // block.
+  // The lock keeps the contexts alive: a guard ends before its context. TryCancel does not block.
   MutexLock lock(&mutex_);
   for (grpc::ClientContext* call : calls_) call->TryCancel();
 }
@@ -92,7 +91,7 @@ Interrupts::CallGuard::CallGuard(Interrupts* interrupts, grpc::ClientContext* co
     : interrupts_(interrupts), context_(context) {
   MutexLock lock(&interrupts_->mutex_);
   interrupts_->calls_.insert(context_);
-  // The watcher has perhaps been there already.
+  // The watcher may have cancelled the other calls already.
   if (interrupts_->triggered()) context_->TryCancel();
 }
 

@@ -1,4 +1,4 @@
-// Ctrl-C, made into something that every waiting place of the CLI notices.
+// Ctrl-C for a program that waits in many places: each of them ends.
 #ifndef ARKSHARE_CLIENTS_CLI_INTERRUPTS_H_
 #define ARKSHARE_CLIENTS_CLI_INTERRUPTS_H_
 
@@ -14,7 +14,7 @@
 
 namespace arkshare {
 
-// Remembers the first interrupt for ever; running calls are cancelled, waits end. Thread-safe.
+// Remembers the first interrupt, cancels the running calls and ends the waits. Thread-safe.
 class Interrupts {
  public:
   Interrupts();
@@ -22,22 +22,22 @@ class Interrupts {
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
 
-  // SIGINT, SIGTERM and SIGHUP become interrupts of this object, until it is destroyed; a second
-  // one ends the process at once. At most one object of a process may do this.
+  // Makes SIGINT, SIGTERM and SIGHUP interrupts of this object until it is destroyed. A second
+  // signal ends the process at once. Requires: no other object of the process has called this.
   void CatchSignals();
 
-  // As the signal does. Safe in a signal handler.
+  // Interrupts, as the signal does. Safe in a signal handler.
   void Trigger(int signal = SIGINT);
   bool triggered() const { return signal_.load() != 0; }
-  // What a program ended by the signal exits with: 130 for Ctrl-C.
+  // The exit code of a program that the signal ended: 130 for Ctrl-C. Requires triggered().
   int exit_code() const { return 128 + signal_.load(); }
 
-  // Becomes readable with the first interrupt and stays so. For poll; never read from it.
+  // Readable from the first interrupt on. For poll; never read from it.
   int fd() const { return fd_; }
-  // False when interrupted before or while it slept.
+  // Sleeps. Returns false when an interrupt came before or during the sleep.
   bool SleepFor(absl::Duration duration) const;
 
-  // Cancels a call when an interrupt comes, or has come. The context must outlive it.
+  // Cancels a call on an interrupt, also on an earlier one. The context must outlive the guard.
   class CallGuard {
    public:
     CallGuard(Interrupts* interrupts, grpc::ClientContext* context);

@@ -20,7 +20,7 @@ TEST(InterruptsTest, EndsSleepBeforeAndWhileItLasts) {
   EXPECT_EQ(interrupts.exit_code(), 130);
 }
 
-TEST(InterruptsTest, TheFirstOneCounts) {
+TEST(InterruptsTest, TheFirstInterruptCounts) {
   Interrupts interrupts;
   EXPECT_FALSE(interrupts.triggered());
   interrupts.Trigger(SIGTERM);

@@ -28,7 +28,7 @@ bool DrivesTerminal(utf8proc_int32_t c) {
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
-// "move" for SHARE_POLICY_MOVE: the first value's name tells the prefix.
+// "move" for SHARE_POLICY_MOVE: the enum's first value, PREFIX_UNSPECIFIED, gives the prefix.
 std::string EnumName(const EnumValueDescriptor& value) {
   absl::string_view prefix = value.type()->value(0)->name();
   absl::string_view name = value.name();
@@ -41,7 +41,7 @@ std::string TimestampJson(const google::protobuf::Timestamp& time) {
   return JsonString(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", when, absl::UTCTimeZone()));
 }
 
-// As the JSON mapping of Protocol Buffers has it, "1.5s".
+// "1.5s", as in the JSON mapping of Protocol Buffers.
 std::string DurationJson(const google::protobuf::Duration& duration) {
   return JsonString(google::protobuf::util::TimeUtil::ToString(duration));
 }
@@ -148,7 +148,7 @@ std::string ToJson(const Message& message) {
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& field = *message.GetDescriptor()->field(i);
     if (field.has_presence() && !message.GetReflection()->HasField(message, &field)) continue;
-    // Messages of its own kind only ride on it (WatchResponse.more), and are told one by one.
+    // A nested message of the same type (WatchResponse.more) is printed separately by the caller.
     if (field.message_type() == message.GetDescriptor()) continue;
     absl::StrAppend(&members, members.empty() ? "" : ",", JsonString(field.name()), ":",
                     field.is_map()        ? MapJson(message, field)

@@ -10,22 +10,23 @@
 
 namespace arkshare {
 
-// `text` in quotes. Valid UTF-8 whatever comes in: bytes that are not become U+FFFD. Characters
-// that could drive a terminal are written as \uNNNN, so nothing is lost and nothing is hidden.
+// Returns `text` in quotes, as valid UTF-8: a byte that is not UTF-8 becomes U+FFFD. Characters
+// that can control a terminal are written as \uNNNN, so the text is complete and safe to print.
 std::string JsonString(absl::string_view text);
 
-// A message as one line without its end. Fields are named as in the proto and stand in its order.
-// Bytes (roots, keys, ids) are lower-case hex; all integers are numbers; an enum is the lower-case
-// rest of its name ("move" for SHARE_POLICY_MOVE); times are RFC 3339 in UTC. Fields without
-// presence are always there; messages, optional fields and those of a oneof only when set.
+// Returns a message as one line without a line end (RFC 8259). Fields have the names and the order
+// of the proto. Bytes (roots, keys, ids) are lower-case hex, all integers are numbers, and times
+// are RFC 3339 in UTC. An enum is its name without the prefix, in lower case ("move" for
+// SHARE_POLICY_MOVE). Fields without presence are always written; messages, optional fields and
+// fields of a oneof only when set.
 std::string ToJson(const google::protobuf::Message& message);
 
-// {"key":value,...} for what no proto says. Keys are plain ASCII.
+// Builds {"key":value,...} for output that has no proto. Keys are plain ASCII.
 class JsonObject {
  public:
   JsonObject& Add(absl::string_view key, absl::string_view value);
   JsonObject& Add(absl::string_view key, const char* value) {
-    return Add(key, absl::string_view(value));  // Else it would be a bool.
+    return Add(key, absl::string_view(value));  // Without this overload, a bool.
   }
   JsonObject& Add(absl::string_view key, uint64_t value);
   JsonObject& Add(absl::string_view key, double value);

@@ -23,7 +23,7 @@ namespace {
 
 using Results = std::vector<v1::SearchResponse::Result>;
 
-// A list of more names is shown by its two ends.
+// A longer list is cut to its beginning and its last names.
 constexpr size_t kMaxNamesShown = 500;
 constexpr size_t kLastNamesShown = 20;
 
@@ -54,7 +54,7 @@ class Menu {
   }
 
  private:
-  // Waits until the peer is registered, or goes on without. An error only when there is no peer.
+  // Waits until the peer is registered or the wait times out. An error only when no peer answers.
   absl::Status Begin() {
     bool said = false;
     for (absl::Duration waited;; waited += options_.poll_interval) {
@@ -89,7 +89,7 @@ class Menu {
     }
   }
 
-  // The answer without spaces around it; nothing when the user leaves.
+  // Returns the answer without surrounding spaces; nothing when the user leaves.
   std::optional<std::string> Ask(const std::string& prompt) {
     Terminal::Answer answer = terminal_.Ask(prompt);
     if (answer.kind != Terminal::Kind::kLine) return std::nullopt;
@@ -124,7 +124,7 @@ class Menu {
     }
   }
 
-  // The names in the order in which the books came here, the newest last.
+  // Prints the names in the order in which the books arrived, the newest last.
   void PrintLibrary() {
     std::vector<std::pair<uint64_t, std::string>> books;
     uint64_t unshared = 0;
@@ -134,7 +134,7 @@ class Menu {
             ++unshared;
             return;
           }
-          // Those that are still being hashed have no number yet: they are the newest.
+          // A book that is still being hashed is among the newest and has no number yet.
           books.emplace_back(entry.has_listing() ? entry.listing().listing_number() : kNoLimit,
                              entry.name());
         });
@@ -168,7 +168,7 @@ class Menu {
     }
     const absl::StatusOr<BookName> name = BookName::Parse(*text);
     if (!name.ok()) return Say(name.status());
-    // The peer's own folder first: the index is asked only for what is not there.
+    // Look in the peer's own folder before asking the index.
     v1::ListLibraryRequest own;
     own.set_name(name->value());
     const absl::StatusOr<v1::ListLibraryResponse> library =
@@ -231,7 +231,8 @@ class Menu {
     }
   }
 
-  // Sets which of several contents, and from whom. False when the user named none of the peers.
+  // Asks for a peer, and puts it and its content into `request`. False when the user named none of
+  // the peers.
   bool ChoosePeer(const Results& results, v1::FetchRequest& request) {
     const std::optional<std::string> answer = Ask("from which peer ");
     if (!answer.has_value()) {
@@ -252,7 +253,7 @@ class Menu {
 
   void Download(const std::string& name, const v1::FetchRequest& request) {
     constexpr char kLabel[] = "receiving data...";
-    // At a terminal the bar stands behind the words, on their line.
+    // On a terminal the bar follows the words on the same line.
     const bool same_line = session_.console.out_is_terminal && session_.console.err_is_terminal;
     out_ << kLabel << (same_line ? "" : "\n") << std::flush;
     downloading_ = true;
@@ -284,7 +285,7 @@ class Menu {
     exit_code_ = ExitCodeOf(session_, response.status());
   }
 
-  // The input has ended in the midst of a question.
+  // Ends the menu because the input ended at a question.
   void End() { exit_code_ = Leave(); }
 
   Session& session_;

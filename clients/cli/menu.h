@@ -1,4 +1,4 @@
-// The menu: the CLI for people, in the words that its users know.
+// The interactive menu. Its phrases are fixed: users and scripts know them.
 #ifndef ARKSHARE_CLIENTS_CLI_MENU_H_
 #define ARKSHARE_CLIENTS_CLI_MENU_H_
 
@@ -10,18 +10,18 @@
 namespace arkshare {
 
 struct MenuOptions {
-  // How long the menu waits for the peer to be registered before it goes on offline …
+  // The longest wait for the peer to register; the menu then works offline.
   absl::Duration online_timeout = absl::Seconds(10);
-  // … also when the peer already says what the trouble is.
+  // The same when the peer already reports why it is not registered.
   absl::Duration trouble_timeout = absl::Seconds(3);
-  // Before it says that it waits.
+  // The wait before the menu prints that it waits.
   absl::Duration quiet_time = absl::Seconds(1);
-  // How often it looks.
+  // The time between two looks at the peer's status.
   absl::Duration poll_interval = absl::Milliseconds(100);
 };
 
-// Runs until QUIT, which also ends the peer, or the input's end (Ctrl-D) or Ctrl-C, after which the
-// peer shares on. Returns the exit code.
+// Runs the menu until QUIT, the end of input (Ctrl-D) or Ctrl-C. QUIT also ends the peer; otherwise
+// the peer continues to share. Returns the exit code.
 int RunMenu(Session& session, Terminal& terminal, const MenuOptions& options = {});
 
 }  // namespace arkshare

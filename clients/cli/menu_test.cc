@@ -48,7 +48,7 @@ class MenuTest : public CliTest {
     return exit_code;
   }
 
-  // What was printed after the first library list.
+  // The output after the first library list.
   std::string AfterStart() const {
     const std::string all = out();
     const size_t begin = all.find("\n\nOperations:");
@@ -58,7 +58,7 @@ class MenuTest : public CliTest {
   MenuOptions quick_;
 };
 
-TEST_F(MenuTest, SpeaksTheWordsThatItsUsersKnow) {
+TEST_F(MenuTest, PrintsTheFixedPhrases) {
   for (const char* name : {"164", "144", "233", "132", "297"}) {
     peer_.AddBook(name, MakeContent(1, 1000));
   }
@@ -104,7 +104,7 @@ TEST_F(MenuTest, ABookThatIsHereButNotSharedIsHereToo) {
   EXPECT_EQ(index_.calls(), 0);
 }
 
-TEST_F(MenuTest, ABookThatNobodyHasIsNotFound) {
+TEST_F(MenuTest, ABookThatNoPeerHasIsNotFound) {
   EXPECT_EQ(Run("1\n234\n"), kDone);
   EXPECT_EQ(AfterStart(), std::string(kOperations) +
                               "enter the book name \n"
@@ -167,7 +167,7 @@ TEST_F(MenuTest, AsksForThePeerWhenAContentHasToBeChosen) {
   EXPECT_EQ(peer_.fetches()[0].content().size_bytes(), 7u * 1024);
 }
 
-TEST_F(MenuTest, APeerThatHasNoneOfThemIsNotAsked) {
+TEST_F(MenuTest, APeerWithoutTheBookIsNotAsked) {
   index_.AddResult(MakeResult("195", MakeContent(1, 5), {MakeHolder(1, "127.0.0.1:1")}));
   index_.AddResult(MakeResult("195", MakeContent(2, 7), {MakeHolder(2, "127.0.0.1:2")}));
   EXPECT_EQ(Run("1\n195\ny\n3\n2\n"), kDone);
@@ -184,7 +184,7 @@ TEST_F(MenuTest, SaysWhatIsWrongWithAChoiceAndGoesOn) {
                 "'quit\\u{001B}[31m' is not a choice; enter 1, 2 or 3\n" + kOperations + kLeaving);
 }
 
-TEST_F(MenuTest, ANameThatCannotBeOneIsNotAskedFor) {
+TEST_F(MenuTest, AnInvalidNameIsNotSearched) {
   EXPECT_EQ(Run("1\n../x\n1\n\n"), kDone);
   EXPECT_THAT(out(), HasSubstr("../x"));
   EXPECT_THAT(out(), HasSubstr("no name entered\n"));
@@ -256,7 +256,7 @@ TEST_F(MenuTest, WithoutAPeerItSaysHowToStartOne) {
                                "; start one with: arkshare-peer --index HOST:PORT --share"));
 }
 
-TEST_F(MenuTest, RefusalsOfADownloadAreToldAndTheMenuGoesOn) {
+TEST_F(MenuTest, ReportsARefusedDownloadAndContinues) {
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
   for (const auto& [status, words] :
        {std::pair(MakeError(Reason::kDiskFull, "the disk is full; make room"),
@@ -298,7 +298,7 @@ TEST_F(MenuTest, CtrlCAtAPromptLeaves) {
   EXPECT_EQ(peer_.shutdowns(), 0);
 }
 
-TEST_F(MenuTest, TheInputsEndInAQuestionLeavesOnce) {
+TEST_F(MenuTest, TheEndOfInputAtAQuestionLeavesOnce) {
   EXPECT_EQ(Run("1\n"), kDone);
   EXPECT_EQ(AfterStart(), std::string(kOperations) + "enter the book name \n" + kLeaving);
 }
@@ -311,12 +311,12 @@ TEST_F(MenuTest, QuitWithAPeerThatIsGoneSaysSo) {
   EXPECT_THAT(out(), Not(HasSubstr("Socket closed")));
 }
 
-TEST_F(MenuTest, ATransferThatEndsWithoutAWordIsNotTakenForDone) {
+TEST_F(MenuTest, ATransferThatEndsWithoutAResultHasFailed) {
   peer_.SetFetchScript([](const v1::FetchRequest&, grpc::ServerContext*,
                           grpc::ServerWriter<v1::FetchResponse>*) { return grpc::Status::OK; });
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
   EXPECT_EQ(Run("1\n195\ny\n"), kDone);
-  EXPECT_THAT(out(), HasSubstr("the peer ended the transfer without a word"));
+  EXPECT_THAT(out(), HasSubstr("the peer ended the transfer without a result"));
   EXPECT_THAT(out(), Not(HasSubstr("received the data")));
 }
 

@@ -164,8 +164,8 @@ TEST_F(ProgramTest, ADumbTerminalIsReadAsItIs) {
   EXPECT_THAT(cli->Output(), Not(HasSubstr("\033")));
 }
 
-// A transfer that says the same over and over until it is told to go on. The server may still be in
-// it when a test ends, so all share it.
+// A transfer that sends the same state again and again until the test lets it finish. Shared by all
+// calls, because the server may still use it when a test ends.
 class SlowTransfer : public std::enable_shared_from_this<SlowTransfer> {
  public:
   FakePeer::FetchScript Script() {
@@ -296,7 +296,7 @@ TEST_F(ProgramTest, MistakesOnTheCommandLineExitWithTwo) {
   }
 }
 
-TEST_F(ProgramTest, JsonStandsBeforeOrBehindTheCommand) {
+TEST_F(ProgramTest, JsonMayComeBeforeOrAfterTheCommand) {
   const Finished before = Run({"--json", "status"});
   const Finished behind = Run({"status", "--json"});
   EXPECT_EQ(before.exit.code, kDone);

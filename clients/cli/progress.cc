@@ -18,7 +18,7 @@ constexpr absl::Duration kLineInterval = absl::Seconds(5);
 constexpr absl::Duration kRateWindow = absl::Seconds(3);
 constexpr int kMaxBarColumns = 30;
 constexpr int kMinBarColumns = 5;
-// Carriage return, and back; clears the rest of the line.
+// Terminal control: to the beginning of the line; clear the rest of the line.
 constexpr char kLineStart[] = "\r";
 constexpr char kClearToEnd[] = "\033[K";
 
@@ -28,7 +28,7 @@ double DoneShare(const v1::Transfer& transfer) {
   return std::clamp(static_cast<double>(transfer.bytes_done()) / size, 0.0, 1.0);
 }
 
-// None while it waits for its turn.
+// No bar while the transfer waits for its turn.
 std::optional<double> BarShare(const v1::Transfer& transfer) {
   if (transfer.state() == v1::TRANSFER_STATE_QUEUED) return std::nullopt;
   return DoneShare(transfer);
@@ -104,7 +104,7 @@ void ManyProgress::NoteEnd(size_t index) {
 }
 
 double ManyProgress::share() const {
-  // By bytes alone, books whose sizes are not known yet would not count.
+  // Counts books, not bytes: the sizes of some books are not known yet.
   return books_.empty() ? 1 : static_cast<double>(ended_) / static_cast<double>(books_.size());
 }
 

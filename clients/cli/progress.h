@@ -1,4 +1,4 @@
-// How far a transfer is, while it takes longer than a second.
+// Shows the progress of transfers that take longer than a second.
 #ifndef ARKSHARE_CLIENTS_CLI_PROGRESS_H_
 #define ARKSHARE_CLIENTS_CLI_PROGRESS_H_
 
@@ -17,15 +17,14 @@
 
 namespace arkshare {
 
-// On a terminal one line that is drawn again and again, elsewhere a line every five seconds.
-// Not thread-safe.
+// Redraws one line on a terminal; elsewhere prints a line every five seconds. Not thread-safe.
 class Progress {
  public:
   struct Options {
-    bool bar = false;  // `out` is a terminal
-    int columns = 80;  // of it
-    // What stands before the bar; already on the terminal's line when `line_begun`, which then also
-    // stays there at the end.
+    bool bar = false;  // true on a terminal
+    int columns = 80;  // the terminal's width
+    // The text before the bar. With `line_begun` it is already on the terminal's line, and stays
+    // there at the end.
     std::string label = {};
     bool line_begun = false;
   };
@@ -36,7 +35,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Update(const v1::Transfer& transfer);
-  // The same for anything: `share` (0 to 1) is done, if a bar makes sense; `last`: it has ended.
+  // Shows `words`, and a bar if `share` (0 to 1) is given. `last`: the work has ended.
   void Update(const std::string& words, std::optional<double> share, bool last);
 
  private:
@@ -48,22 +47,23 @@ class Progress {
   bool drawn_ = false;
 };
 
-// "45%  450.0 MiB of 1.0 GiB  12.0 MiB/s  0:07 left", or what it waits for.
+// Returns "45%  450.0 MiB of 1.0 GiB  12.0 MiB/s  0:07 left", or why the transfer waits.
 std::string ProgressInWords(const v1::Transfer& transfer);
-// `label`, a bar and the words, in at most `columns` columns.
+// Returns `label`, a bar and the words, in at most `columns` columns.
 std::string ProgressLine(const v1::Transfer& transfer, const std::string& label, int columns);
 
-// How far a get of many books is.
+// Adds up the progress of a get of many books. Not thread-safe.
 class ManyProgress {
  public:
   explicit ManyProgress(size_t books) : books_(books) {}
 
-  // Of the book `index`: its size, once it is known, and how much of it is here.
+  // Notes the size (0: unknown) of book `index` and how many of its bytes have arrived.
   void Note(size_t index, uint64_t size, uint64_t bytes_done, absl::Time now);
-  // It has ended, well or not: then there is no more to come of it.
+  // Notes that book `index` has ended, done or failed. Call once for each book.
   void NoteEnd(size_t index);
 
   size_t ended() const { return ended_; }
+  // The share of books that have ended, 0 to 1.
   double share() const;
   // "412 of 1000 books  25.8 MiB of 62.5 MiB  12.0 MiB/s  0:03 left".
   std::string InWords() const;
@@ -75,9 +75,9 @@ class ManyProgress {
   };
   std::vector<Book> books_;
   size_t ended_ = 0;
-  uint64_t size_ = 0;  // of all, as far as known
-  uint64_t done_ = 0;
-  // What was done when, over the last seconds.
+  uint64_t size_ = 0;  // bytes of all books of known size
+  uint64_t done_ = 0;  // bytes
+  // (time, done_) over the last seconds.
   std::deque<std::pair<absl::Time, uint64_t>> samples_;
 };
 

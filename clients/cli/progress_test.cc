@@ -90,7 +90,7 @@ TEST_F(ProgressTest, DrawsAtMostTenTimesASecondAndGoesAway) {
   EXPECT_EQ(out_.str(), "\r\033[K");
 }
 
-TEST_F(ProgressTest, ABarBehindWordsStaysThere) {
+TEST_F(ProgressTest, ABarAfterALabelStays) {
   {
     Progress progress(
         out_, &clock_,
@@ -104,7 +104,7 @@ TEST_F(ProgressTest, ABarBehindWordsStaysThere) {
   EXPECT_THAT(out_.str(), HasSubstr("]  100%  "));
 }
 
-TEST_F(ProgressTest, ElsewhereALineEveryFiveSeconds) {
+TEST_F(ProgressTest, WithoutATerminalPrintsALineEveryFiveSeconds) {
   {
     Progress progress(out_, &clock_, {.label = "195"});
     for (int tenths = 0; tenths < 120; ++tenths) {

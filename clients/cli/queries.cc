@@ -11,7 +11,7 @@
 namespace arkshare {
 namespace {
 
-// Calls for one page after the other; `take` says whether it wants the next one.
+// Requests one page after another, until the last one or until `take` returns false.
 template <typename Request, typename Call, typename Take>
 absl::Status ForEachPage(Request request, Call call, Take take) {
   while (true) {
@@ -19,7 +19,8 @@ absl::Status ForEachPage(Request request, Call call, Take take) {
     if (!page.ok()) return page.status();
     if (!take(*page) || page->next_page_token().empty()) return absl::OkStatus();
     if (page->next_page_token() == request.page_token()) {
-      return MakeError(Reason::kInternal, "the same page came twice; the list cannot be read");
+      return MakeError(Reason::kInternal,
+                       "the server sent the same page twice; the list cannot be read");
     }
     request.set_page_token(page->next_page_token());
   }

@@ -1,4 +1,4 @@
-// Questions whose answers come in pages.
+// Queries whose results come in pages.
 #ifndef ARKSHARE_CLIENTS_CLI_QUERIES_H_
 #define ARKSHARE_CLIENTS_CLI_QUERIES_H_
 
@@ -18,31 +18,31 @@ namespace arkshare {
 
 inline constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 
-// The peer's whole library, in order of name.
+// Visits the peer's whole library, in order of name.
 absl::Status ForEachLibraryEntry(Connection& connection,
                                  const std::function<void(const v1::LibraryEntry&)>& visit);
 
-// The live peers, in order of number.
+// Visits the live peers, in order of number.
 absl::Status ForEachPeer(Connection& connection, const std::function<void(const v1::Peer&)>& visit);
 
-// The live peer of this number; kPeerUnknown when there is none.
+// Returns the live peer with this number; kPeerUnknown when there is none.
 absl::StatusOr<v1::Peer> FindPeer(Connection& connection, uint32_t peer_id);
 
-// The books of one live peer, in order of name.
+// Visits the books of one live peer, in order of name.
 absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
                          const std::function<void(const v1::Listing&)>& visit);
 
 struct SearchResults {
   std::vector<v1::SearchResponse::Result> results;
-  // There are more than were asked for.
+  // The query has more results than `limit`.
   bool more = false;
 };
 
-// The first `limit` results of a query, whose page fields are ignored.
+// Returns the first `limit` results of a query. The page fields of `query` are ignored.
 absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest query,
                                      uint64_t limit);
 
-// All contents that live peers have under exactly this name.
+// Returns all contents that live peers list under exactly this name.
 absl::StatusOr<std::vector<v1::SearchResponse::Result>> SearchName(Connection& connection,
                                                                    const std::string& name);
 

@@ -13,7 +13,7 @@
 #include "lib/core/book_name.h"
 #include "lib/core/byte_size.h"
 #include "lib/core/content_id.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/host_port.h"
 
 namespace arkshare {
 namespace {
@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kRowsAtATime = 1000;
 constexpr absl::string_view kBetweenColumns = "  ";
 
-// The bytes and the columns of the character that `text`, which is not empty, begins with.
+// Returns the number of bytes and columns of the first character. Requires: `text` is not empty.
 std::pair<size_t, int> FirstCharacter(absl::string_view text) {
   utf8proc_int32_t c = 0;
   const utf8proc_ssize_t used =
@@ -58,7 +58,7 @@ int DisplayWidth(absl::string_view text) {
 std::string FitToWidth(absl::string_view text, int width) {
   if (DisplayWidth(text) <= width) return std::string(text);
   std::string out;
-  int left = width - 1;  // One column is for the sign that it was cut.
+  int left = width - 1;  // One column is for the ellipsis.
   while (left >= 0 && !text.empty()) {
     const auto [bytes, columns] = FirstCharacter(text);
     if (columns > left) break;

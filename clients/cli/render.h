@@ -1,4 +1,4 @@
-// How things look on a screen. Everything that comes from elsewhere is made safe to print here.
+// How values look on a screen. Text from other programs is made safe to print here.
 #ifndef ARKSHARE_CLIENTS_CLI_RENDER_H_
 #define ARKSHARE_CLIENTS_CLI_RENDER_H_
 
@@ -17,27 +17,27 @@ namespace arkshare {
 
 bool IsUtf8(absl::string_view text);
 
-// Columns of a terminal that a text takes: 2 for wide characters, 0 for combining ones.
+// Returns the number of terminal columns of a text: 2 for a wide character, 0 for a combining one.
 int DisplayWidth(absl::string_view text);
-// The longest beginning of `text` that takes at most `width` columns, "…" at its end when cut.
+// Returns `text`, cut to at most `width` columns and then ending in "…".
 std::string FitToWidth(absl::string_view text, int width);
 
-// Aligned columns of any number of rows. Rows are written 1,000 at a time, so that a folder of a
-// million books is no burden; a column may then grow, but never shrinks.
+// Writes rows in aligned columns. It writes 1,000 rows at a time, so that a folder of a million
+// books needs little memory; a column can grow from one batch to the next, but never shrinks.
 class Table {
  public:
   struct Column {
     std::string title;
-    bool right = false;  // aligned
+    bool right = false;  // right-aligned
   };
 
   Table(std::ostream& out, std::vector<Column> columns);
-  // Writes what is left; nothing at all when there were no rows.
+  // Writes the remaining rows. Without any rows, not even the titles are written.
   ~Table();
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
-  // One cell a column, safe to print.
+  // Adds a row: one cell a column, each safe to print.
   void Add(std::vector<std::string> cells);
   uint64_t row_count() const { return row_count_; }
 
@@ -53,14 +53,14 @@ class Table {
   bool titles_written_ = false;
 };
 
-// 'it' or "it's": as Python writes a string.
+// 'it' or "it's", as Python writes a string.
 std::string PythonString(absl::string_view text);
 // ['164', '144'].
 std::string PythonList(const std::vector<std::string>& names);
 // [(1, '127.0.0.1', 41931)]: number, host and port of each.
 std::string HolderTuples(const std::vector<v1::Holder>& holders);
 
-// "peer 1", "peers 1, 4", "peers 1, 4 and 30 more": `count` is how many there are in all.
+// "peer 1", "peers 1, 4", "peers 1, 4 and 30 more". `count`: the number of all holders.
 std::string PeersInWords(const std::vector<v1::Holder>& holders, uint64_t count);
 
 // The first 12 hex digits of a root.

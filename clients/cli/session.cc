@@ -26,8 +26,7 @@ int ExitCodeOf(const Session& session, const absl::Status& status) {
 
 std::string Message(const absl::Status& status) {
   if (!status.message().empty()) return EscapeForDisplay(status.message());
-  // Never silence; the code's name is better than nothing.
-  return absl::StrCat("failed without a word (", absl::StatusCodeToString(status.code()), ")");
+  return absl::StrCat("failed without a message (", absl::StatusCodeToString(status.code()), ")");
 }
 
 int Report(Session& session, const absl::Status& status, absl::string_view subject) {

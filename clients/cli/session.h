@@ -1,4 +1,4 @@
-// What every command works with, and how it ends.
+// The surroundings of a command: connection, interrupts, console and exit codes.
 #ifndef ARKSHARE_CLIENTS_CLI_SESSION_H_
 #define ARKSHARE_CLIENTS_CLI_SESSION_H_
 
@@ -13,7 +13,7 @@
 
 namespace arkshare {
 
-// How a command ends; the worst of several is the greatest. 128 + signal when interrupted.
+// The exit code of a command. A greater code is worse. 128 + signal when interrupted.
 enum ExitCode : int {
   kDone = 0,
   kFailed = 1,
@@ -22,16 +22,15 @@ enum ExitCode : int {
   kUnreachable = 4,
 };
 
-// Where a command writes.
+// The output of a command.
 struct Console {
   std::ostream& out;
   std::ostream& err;
-  // One JSON object a line in place of tables.
+  // Print one JSON object a line instead of tables.
   bool json = false;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  // Of the terminal.
-  int columns = 80;
+  int columns = 80;  // the terminal's width
   const Clock* clock = Clock::Real();
 };
 
@@ -41,14 +40,14 @@ struct Session {
   Console console;
 };
 
-// The exit code that a status stands for, by what its code tells the caller to do next.
+// Maps a status to an exit code.
 int ExitCodeOf(const Session& session, const absl::Status& status);
 
-// A status' message, safe to print.
+// Returns the message of a status, safe to print.
 std::string Message(const absl::Status& status);
 
-// Tells the user of an error (not of an interrupt), and returns its exit code; kDone for OK.
-// `subject` stands before a message that does not begin with it.
+// Prints an error (except after an interrupt) and returns its exit code; kDone for OK. `subject`
+// is printed before a message that does not begin with it.
 int Report(Session& session, const absl::Status& status, absl::string_view subject = "");
 
 }  // namespace arkshare

@@ -1,4 +1,4 @@
-// Breaks the silence of a call that takes long.
+// A note to the user while a call takes long.
 #ifndef ARKSHARE_CLIENTS_CLI_SLOW_NOTE_H_
 #define ARKSHARE_CLIENTS_CLI_SLOW_NOTE_H_
 
@@ -11,8 +11,8 @@
 
 namespace arkshare {
 
-// Calls `say` once, from a thread of its own, if it lives for longer than `patience`; never later
-// than it lives. Does nothing without `say`.
+// Calls `say` once, on a thread of its own, when the object lives longer than `patience`. The call
+// ends before the object does. Does nothing when `say` is null.
 class SlowNote {
  public:
   explicit SlowNote(std::function<void()> say, absl::Duration patience = absl::Seconds(1));

@@ -12,7 +12,6 @@
 #include <clocale>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <cwchar>
 #include <utility>
@@ -22,8 +21,8 @@ namespace {
 
 constexpr size_t kMaxLineBytes = 64 * 1024;
 
-// Readable when the terminal is perhaps not as it was: the program was continued after Ctrl-Z, or
-// the window has another size. -1 while nobody edits.
+// An eventfd, readable when the terminal may have changed: the program was continued after Ctrl-Z,
+// or the window was resized. -1 while there is no Editor.
 std::atomic<int> disturbance_fd = -1;
 
 void NoteDisturbance(int) {
@@ -34,8 +33,7 @@ void NoteDisturbance(int) {
 
 enum class Input { kByte, kEnd, kInterrupted, kDisturbed };
 
-// Waits until `fd` can be read, an interrupt comes, or, unless it is -1, `disturbances` is
-// readable.
+// Waits until `fd` is readable, an interrupt comes, or `disturbances` (-1: none) is readable.
 Input WaitForInput(int fd, const Interrupts& interrupts, int disturbances) {
   pollfd fds[] = {{.fd = fd, .events = POLLIN, .revents = 0},
                   {.fd = interrupts.fd(), .events = POLLIN, .revents = 0},
@@ -55,14 +53,13 @@ ssize_t ReadSome(int fd, char* buffer, size_t size) {
   }
 }
 
-// Names are UTF-8 whatever the locale says, so a locale of another encoding is replaced.
+// Replaces a locale of another encoding, because names are always UTF-8.
 void UseUtf8() {
   std::setlocale(LC_CTYPE, "");
   if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-bool CanEdit() {
-  const char* const term = std::getenv("TERM");
+bool CanEdit(const char* term) {
   return isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0 && term != nullptr &&
          *term != '\0' && std::strcmp(term, "dumb") != 0;
 }
@@ -91,7 +88,7 @@ class Terminal::Editor {
     prompt_ = prompt;
     input_ = Input::kByte;
     el_resize(edit_);
-    // Before the prompt, or a key that follows it at once would be echoed twice.
+    // Must precede the prompt: otherwise a key pressed right after it is echoed twice.
     el_set(edit_, EL_PREP_TERM, 1);
     int length = 0;
     const char* const line = el_gets(edit_, &length);
@@ -134,7 +131,7 @@ class Terminal::Editor {
 
   static char* Prompt(EditLine* edit) { return Of(edit)->prompt_.data(); }
 
-  // libedit's own reader knows nothing of interrupts that come while it does not read.
+  // Replaces libedit's reader, which misses interrupts that come while it does not read.
   static int ReadChar(EditLine* edit, wchar_t* out) {
     Editor* const self = Of(edit);
     std::mbstate_t state = {};
@@ -155,7 +152,7 @@ class Terminal::Editor {
         return 0;
       }
       const size_t used = std::mbrtowc(out, &byte, 1, &state);
-      if (used == static_cast<size_t>(-2)) continue;  // The character goes on.
+      if (used == static_cast<size_t>(-2)) continue;  // The character has more bytes.
       if (used == static_cast<size_t>(-1)) {
         state = {};  // Not UTF-8: the byte is dropped.
         continue;
@@ -176,10 +173,11 @@ Terminal::Terminal(int in_fd, bool echoed, std::ostream& out, Interrupts* interr
 
 Terminal::~Terminal() = default;
 
-std::unique_ptr<Terminal> Terminal::Standard(std::ostream& out, Interrupts* interrupts) {
+std::unique_ptr<Terminal> Terminal::Standard(std::ostream& out, const char* term,
+                                             Interrupts* interrupts) {
   const bool echoed = isatty(STDIN_FILENO) != 0;
   std::unique_ptr<Terminal> terminal(new Terminal(STDIN_FILENO, echoed, out, interrupts));
-  if (CanEdit()) terminal->editor_ = Editor::Make(interrupts);
+  if (CanEdit(term)) terminal->editor_ = Editor::Make(interrupts);
   return terminal;
 }
 
@@ -218,7 +216,7 @@ Terminal::Answer Terminal::ReadPlainLine() {
       if (unread_.empty()) return {Kind::kEnd, ""};
       return {Kind::kLine, std::exchange(unread_, "").substr(0, kMaxLineBytes)};
     }
-    // What is beyond the limit is read and forgotten, up to the line's end.
+    // Drop the input beyond the limit, up to the line end.
     const size_t had = unread_.size();
     unread_.append(buffer, static_cast<size_t>(got));
     if (had > kMaxLineBytes && unread_.find('\n', had) == std::string::npos) unread_.resize(had);

@@ -1,4 +1,4 @@
-// Where the menu's answers come from: a person at a terminal, or a pipe.
+// The source of the menu's answers: a terminal or a pipe.
 #ifndef ARKSHARE_CLIENTS_CLI_TERMINAL_H_
 #define ARKSHARE_CLIENTS_CLI_TERMINAL_H_
 
@@ -12,27 +12,27 @@ namespace arkshare {
 
 // Asks questions, one line each. Not thread-safe.
 //
-// At a terminal lines can be edited and earlier ones called back (libedit). From a pipe, the prompt
-// is printed all the same, and a new line in the place of the answer, so that the transcript reads
-// like one of a terminal.
+// On a terminal the user can edit the line and recall earlier ones (libedit). From a pipe, prints
+// the prompt and a new line in place of the answer, so the transcript reads like a terminal's.
 class Terminal {
  public:
   enum class Kind { kLine, kEnd, kInterrupted };
   struct Answer {
     Kind kind = Kind::kEnd;
-    // Without the line's end; only the first 64 KiB of a longer line.
+    // Without the line end; cut to 64 KiB.
     std::string line;
   };
 
-  // The process's own standard input and output. `out` is what stands for standard output
-  // elsewhere.
-  static std::unique_ptr<Terminal> Standard(std::ostream& out, Interrupts* interrupts);
-  // Reads from `in_fd`, which stays the caller's and is taken for a pipe.
+  // Uses the process's standard input and output. `out` must write to standard output. `term` is
+  // the terminal type (the variable TERM): without one, null or "dumb", lines cannot be edited.
+  static std::unique_ptr<Terminal> Standard(std::ostream& out, const char* term,
+                                            Interrupts* interrupts);
+  // Treats `in_fd` as a pipe. The caller keeps ownership of it.
   static std::unique_ptr<Terminal> FromPipe(int in_fd, std::ostream& out, Interrupts* interrupts);
   ~Terminal();
 
-  // kEnd: the input has ended (Ctrl-D). kInterrupted: Ctrl-C, now or earlier. The cursor then
-  // stands at the beginning of a line.
+  // Prints `prompt` and waits for a line. kEnd: the input has ended (Ctrl-D). kInterrupted: Ctrl-C,
+  // now or earlier. Afterwards the cursor is at the beginning of a line.
   Answer Ask(const std::string& prompt);
 
  private:
@@ -42,7 +42,7 @@ class Terminal {
   Answer ReadPlainLine();
 
   const int in_fd_;
-  // The terminal shows what is typed, its new line included.
+  // The terminal echoes the input, including the new line.
   const bool echoed_;
   std::ostream& out_;
   Interrupts* const interrupts_;

@@ -11,10 +11,10 @@ namespace arkshare {
 
 // The contract is v1::Listing (types.proto).
 struct BookListing {
-  uint64_t number = 0;  // never used twice by one peer
+  uint64_t number = 0;  // 1 or more; a peer never uses a number twice
   BookName name;
   ContentId content;
-  bool partial = false;  // still being received
+  bool partial = false;  // the peer is still receiving it
 
   bool operator==(const BookListing&) const = default;
 };

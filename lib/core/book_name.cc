@@ -21,10 +21,10 @@ namespace {
 
 constexpr size_t kMaxNameBytes = 1'024;
 constexpr size_t kMaxPartBytes = 255;
-// What is longer is refused unseen: composing shortens a name to a quarter at most, and takes time
-// that grows with the square of a run of marks.
+// A longer text is refused without composing it: composing shortens a name to no less than a
+// quarter, and takes time that grows with the square of a run of marks.
 constexpr size_t kMaxRawBytes = 4 * kMaxNameBytes;
-// What follows the last dot counts as an extension up to this length, if it has no space.
+// An extension is the text after the last dot, if it has no space and is at most this long.
 constexpr size_t kMaxExtensionBytes = 16;
 
 struct CodePoint {
@@ -32,7 +32,7 @@ struct CodePoint {
   size_t bytes = 1;
 };
 
-// The code point at the front of `text`, which is not empty.
+// Returns the first code point of `text`, which must not be empty.
 CodePoint FirstCodePoint(absl::string_view text) {
   CodePoint first;
   const utf8proc_ssize_t bytes =
@@ -56,7 +56,7 @@ bool IsNonCharacter(utf8proc_int32_t c) {
   return (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
 }
 
-// Why `c` may not be in a name; empty when it may.
+// Returns why `c` is not allowed in a name; "" when it is allowed.
 absl::string_view Objection(utf8proc_int32_t c) {
   if (c < 0) return "it is not UTF-8";
   if (IsControl(c)) return "it has a control character";
@@ -107,17 +107,17 @@ std::string ComposedByUtf8proc(absl::string_view text) {
   return std::string(reinterpret_cast<const char*>(bytes.get()), static_cast<size_t>(size));
 }
 
-// `text`, which is UTF-8, in Unicode NFC.
+// Returns `text`, which must be UTF-8, in Unicode NFC.
 std::string Normalized(absl::string_view text) {
-  // utf8proc swallows U+11A7 after a Hangul syllable, as if it were the empty trailing consonant.
-  // It composes with nothing, so what stands before and after it can be composed apart.
+  // utf8proc drops U+11A7 after a Hangul syllable, as if it were the empty trailing consonant. It
+  // composes with no character, so the texts before and after it can be composed separately.
   constexpr absl::string_view kSwallowed = "\u11A7";
   return absl::StrJoin(
       absl::StrSplit(text, kSwallowed), kSwallowed,
       [](std::string* out, absl::string_view part) { out->append(ComposedByUtf8proc(part)); });
 }
 
-// The longest beginning of `text` of at most `limit` bytes that ends between code points.
+// Returns the longest prefix of `text` of at most `limit` bytes that ends between code points.
 absl::string_view CutAtCodePoint(absl::string_view text, size_t limit) {
   if (text.size() <= limit) return text;
   while (limit > 0 && (static_cast<uint8_t>(text[limit]) & 0xC0) == 0x80) --limit;
@@ -144,7 +144,7 @@ bool IsWordCharacter(utf8proc_int32_t c) {
 constexpr auto kNoMarks = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
                                                          UTF8PROC_COMPAT | UTF8PROC_STRIPMARK);
 
-// Code points on the stack, as a range.
+// A range of code points on the stack.
 struct Decomposition {
   // The longest decomposition in Unicode has 18.
   std::array<utf8proc_int32_t, 32> code_points;
@@ -165,10 +165,10 @@ Decomposition Decomposed(utf8proc_int32_t c, utf8proc_option_t options) {
   return all;
 }
 
-// What is neither composed, decomposed nor forbidden, except for the rules of parts.
+// True for a character that is its own NFC and allowed in a name; the rules of parts are separate.
 bool IsPlain(char c) { return c >= 0x20 && c < 0x7F && c != '\\'; }
 
-// By ASCII character: the letter or digit that stands for it among folded words, or 0.
+// For each ASCII character, its letter or digit in folded words; 0 for a separator.
 constexpr std::array<char, 128> kFoldedAscii = [] {
   std::array<char, 128> folded{};
   for (char c = '0'; c <= '9'; ++c) folded[static_cast<size_t>(c)] = c;
@@ -190,7 +190,7 @@ void AppendCodePoint(std::string& out, utf8proc_int32_t c) {
 absl::StatusOr<BookName> BookName::Parse(absl::string_view text) {
   if (text.empty()) return NameError(text, "it is empty");
   if (text.size() > kMaxRawBytes) return NameError(text, "it is longer than 1,024 bytes");
-  // Most names; they are their own NFC.
+  // The fast path: most names are their own NFC.
   if (text.size() <= kMaxNameBytes && std::all_of(text.begin(), text.end(), IsPlain)) {
     const absl::string_view objection = PartObjection(text);
     if (!objection.empty()) return NameError(text, objection);
@@ -218,7 +218,7 @@ BookName BookName::WithSuffix(int n) const {
   absl::string_view stem = last.substr(0, last.size() - extension.size());
   const std::string tail = absl::StrCat(" (", n, ")", extension);
 
-  // Folders so deep that not even one character of the stem has room: the book goes further up.
+  // The folders leave no room for even one character of the stem: drop the last folder.
   constexpr size_t kLongestCodePoint = 4;
   while (folder.size() + kLongestCodePoint + tail.size() > kMaxNameBytes) {
     const size_t parent = folder.rfind('/', folder.size() - 2);
@@ -246,7 +246,7 @@ std::string EscapeForDisplay(absl::string_view text) {
 
 std::string FoldedText(absl::string_view text) {
   std::string words(text.size(), '\0');
-  // Most names are ASCII from end to end; what is folded is no longer than what it was.
+  // The fast path for ASCII. The folded text is never longer than the original.
   bool in_word = false;
   size_t size = 0;
   while (!text.empty() && absl::ascii_isascii(static_cast<unsigned char>(text[0]))) {
@@ -265,7 +265,7 @@ std::string FoldedText(absl::string_view text) {
     in_word = true;
     AppendCodePoint(words, letter);
   };
-  // Character by character: once the marks are gone, nothing is left to be put in order.
+  // Works on one character at a time: without marks, NFKD has no characters to reorder.
   while (!text.empty()) {
     if (absl::ascii_isascii(static_cast<unsigned char>(text[0]))) {
       const char letter = kFoldedAscii[static_cast<unsigned char>(text[0])];
@@ -283,7 +283,8 @@ std::string FoldedText(absl::string_view text) {
       in_word = false;
       continue;
     }
-    // Case after marks: folding makes a letter of the iota under a composed omega.
+    // Removes marks before folding case: folding turns the iota under a composed omega into a
+    // letter.
     for (utf8proc_int32_t letter : Decomposed(c.value, kNoMarks)) {
       for (utf8proc_int32_t folded :
            Decomposed(letter, static_cast<utf8proc_option_t>(kNoMarks | UTF8PROC_CASEFOLD))) {

@@ -21,7 +21,7 @@ std::string Repeat(absl::string_view text, size_t times) {
   return all;
 }
 
-// Parts of at most 250 bytes, `size` bytes in all.
+// Returns a name of `size` bytes, with parts of at most 250 bytes.
 std::string NameOfSize(size_t size) {
   std::string name(size, 'a');
   for (size_t i = 200; i + 1 < size; i += 200) name[i] = '/';
@@ -58,7 +58,7 @@ TEST_P(BadNameTest, IsRefusedWithAReason) {
   EXPECT_EQ(name.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(GetReason(name.status()), Reason::kInvalidName);
   EXPECT_THAT(std::string(name.status().message()), HasSubstr(GetParam().objection));
-  // Whatever the name was, its message can be printed.
+  // The message is safe to print for any name.
   EXPECT_EQ(EscapeForDisplay(name.status().message()), std::string(name.status().message()));
 }
 
@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(NotUtf8, BadNameTest,
                                            BadName{"a\xE0\x80\xAF", "UTF-8"},
                                            BadName{"a\xF0\x80\x80\xAF", "UTF-8"},
                                            BadName{"a\xC0\x80", "UTF-8"},
-                                           // Surrogates, alone and as a pair; beyond U+10FFFF.
+                                           // Surrogates, single and as a pair; beyond U+10FFFF.
                                            BadName{"a\xED\xA0\x80", "UTF-8"},
                                            BadName{"a\xED\xA0\xBD\xED\xB0\x8B", "UTF-8"},
                                            BadName{"a\xF4\x90\x80\x80", "UTF-8"},
@@ -119,9 +119,9 @@ TEST(BookNameTest, IsNormalizedToNfc) {
   EXPECT_EQ(decomposed.value(), "caf\u00E9");
   EXPECT_EQ(Name("\u212B").value(), "\u00C5");              // the sign of the angstrom
   EXPECT_EQ(Name("\u1100\u1161\u11A8").value(), "\uAC01");  // Hangul
-  EXPECT_EQ(Name("\uAC00\u11A7").value(), "\uAC00\u11A7");  // and what only looks like it
+  EXPECT_EQ(Name("\uAC00\u11A7").value(), "\uAC00\u11A7");  // not Hangul, but similar
   EXPECT_EQ(Name("\u11A7\u11A7e\u0301").value(), "\u11A7\u11A7\u00E9");
-  // Marks in another order.
+  // Marks in a different order.
   EXPECT_EQ(Name("q\u0323\u0307"), Name("q\u0307\u0323"));
 }
 
@@ -129,7 +129,7 @@ TEST(BookNameTest, TheLimitsHoldForTheNormalizedName) {
   // U+0958 has no composed form in NFC: 3 bytes become 6.
   EXPECT_TRUE(BookName::Parse(Repeat("\u0958", 42)).ok());
   EXPECT_FALSE(BookName::Parse(Repeat("\u0958", 43)).ok()) << "258 bytes in NFC";
-  // And what is too long as it came may fit: "e" with an accent shrinks from 3 bytes to 2.
+  // A text that is too long can become short enough: "e" with an accent shrinks from 3 bytes to 2.
   EXPECT_TRUE(BookName::Parse(Repeat("e\u0301", 127)).ok());
   const std::string part = Repeat("e\u0301", 125);
   EXPECT_TRUE(BookName::Parse(absl::StrCat(part, "/", part, "/", part, "/", part)).ok());
@@ -146,7 +146,7 @@ TEST(BookNameTest, OrdersAndHashesByItsBytes) {
   EXPECT_NE(Name("a"), Name("A"));
 }
 
-TEST(WithSuffixTest, StandsBeforeTheExtension) {
+TEST(WithSuffixTest, GoesBeforeTheExtension) {
   EXPECT_EQ(Name("name.txt").WithSuffix(2).value(), "name (2).txt");
   EXPECT_EQ(Name("name").WithSuffix(2).value(), "name (2)");
   EXPECT_EQ(Name("195").WithSuffix(17).value(), "195 (17)");
@@ -174,7 +174,7 @@ TEST(WithSuffixTest, StaysWithinTheWholeName) {
   EXPECT_EQ(suffixed, folder + std::string(119, 'x') + " (2)");
 }
 
-TEST(WithSuffixTest, LeavesAFolderOutThatLeavesNoRoom) {
+TEST(WithSuffixTest, DropsAFolderThatLeavesNoRoom) {
   const std::string name = NameOfSize(1022) + "/x";
   ASSERT_EQ(name.size(), 1024u);
   const std::string parent = name.substr(0, 1001);  // up to and with the last slash but one
@@ -201,7 +201,7 @@ TEST(EscapeForDisplayTest, LeavesPrintableTextAlone) {
   }
 }
 
-TEST(EscapeForDisplayTest, EscapesWhatCouldDeceive) {
+TEST(EscapeForDisplayTest, EscapesDeceptiveCharacters) {
   EXPECT_EQ(EscapeForDisplay("a\nb\x1b[2J"), "a\\u{000A}b\\u{001B}[2J");
   EXPECT_EQ(EscapeForDisplay("\0"s), "\\u{0000}");
   EXPECT_EQ(EscapeForDisplay("\u0085\x7f"), "\\u{0085}\\u{007F}");
@@ -212,7 +212,7 @@ TEST(EscapeForDisplayTest, EscapesWhatCouldDeceive) {
   EXPECT_EQ(EscapeForDisplay("\xED\xA0\x80"), "\\xED\\xA0\\x80");
 }
 
-TEST(FoldedWordsTest, SplitsAtWhatIsNeitherLetterNorDigit) {
+TEST(FoldedWordsTest, SplitsAtOtherCharactersThanLettersAndDigits) {
   EXPECT_THAT(FoldedWords("The Time-Machine_(1895).txt"),
               ElementsAre("the", "time", "machine", "1895", "txt"));
   EXPECT_THAT(FoldedWords("a/b//c"), ElementsAre("a", "b", "c"));

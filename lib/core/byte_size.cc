@@ -94,7 +94,7 @@ std::string FormatByteSize(uint64_t bytes) {
   constexpr absl::string_view kNames[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double value = static_cast<double>(bytes) / 1024;
   size_t unit = 0;
-  // 1023.95 and more would be printed as 1024.0.
+  // 1023.95 or more would be printed as 1024.0.
   while (value >= 1023.95 && unit + 1 < std::size(kNames)) {
     value /= 1024;
     ++unit;
@@ -104,7 +104,7 @@ std::string FormatByteSize(uint64_t bytes) {
 
 absl::StatusOr<absl::Duration> ParsePositiveDuration(absl::string_view text) {
   absl::Duration duration;
-  // ParseDuration alone would take "inf" and signs too.
+  // ParseDuration would also accept "inf" and signs.
   if (text.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(text[0])) ||
       !absl::ParseDuration(text, &duration) || duration <= absl::ZeroDuration() ||
       duration == absl::InfiniteDuration()) {
@@ -117,7 +117,7 @@ absl::StatusOr<absl::Duration> ParsePositiveDuration(absl::string_view text) {
 
 std::string FormatTimeLeft(absl::Duration left) {
   if (left == absl::InfiniteDuration()) return "--:--";
-  // Rounded up: 0:00 is for what is done.
+  // Rounds up: 0:00 means done.
   const int64_t seconds =
       absl::ToInt64Seconds(absl::Ceil(std::max(left, absl::ZeroDuration()), absl::Seconds(1)));
   if (seconds < 3600) return absl::StrFormat("%d:%02d", seconds / 60, seconds % 60);

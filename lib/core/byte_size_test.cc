@@ -120,7 +120,7 @@ TEST(ParsePositiveDurationTest, RefusesEverythingElse) {
   }
 }
 
-TEST(FormatRoughTimeTest, SaysItAsPeopleDo) {
+TEST(FormatRoughTimeTest, RoundsAsPeopleDo) {
   const std::vector<std::pair<double, const char*>> cases = {
       {-5, "1 s"},    {0, "1 s"},        {1.4, "1 s"},         {9.4, "9 s"},
       {9.6, "10 s"},  {13, "15 s"},      {57.4, "55 s"},       {57.6, "1 min"},

@@ -1,5 +1,5 @@
-// Text as the bytes that it consists of: protobuf and the standard library have strings, hashers
-// and files have bytes.
+// Views a text as bytes: protobuf and the standard library use strings, hashers and files use
+// bytes.
 #ifndef ARKSHARE_LIB_CORE_BYTES_H_
 #define ARKSHARE_LIB_CORE_BYTES_H_
 
@@ -10,7 +10,7 @@
 
 namespace arkshare {
 
-// Valid as long as `text` is.
+// The result is valid as long as `text`.
 inline absl::Span<const uint8_t> AsBytes(absl::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }

@@ -1,4 +1,4 @@
-// Time is an input: whoever needs the time is given a Clock; tests advance one by hand.
+// Time as an input: a class that needs the time gets a Clock, and tests advance a FakeClock.
 #ifndef ARKSHARE_LIB_CORE_CLOCK_H_
 #define ARKSHARE_LIB_CORE_CLOCK_H_
 
@@ -12,12 +12,12 @@ namespace arkshare {
 class Clock {
  public:
   virtual ~Clock() = default;
-  // A monotonic time, for leases, rates and time-outs: never jumps, its origin means nothing.
+  // A time that never goes back or jumps, for leases, rates and timeouts. Its origin is arbitrary.
   virtual absl::Time Monotonic() const = 0;
-  // The machine's idea of the date, for people and for file times.
+  // The date and time of the machine, for people and for file times.
   virtual absl::Time Now() const = 0;
 
-  // The machine's clocks. Lives for ever.
+  // The machine's clocks. Never destroyed.
   static const Clock* Real();
 };
 

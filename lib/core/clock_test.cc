@@ -18,13 +18,13 @@ TEST(RealClockTest, MonotonicTimeNeverGoesBack) {
   }
 }
 
-TEST(RealClockTest, IsOneForAll) { EXPECT_EQ(Clock::Real(), Clock::Real()); }
+TEST(RealClockTest, IsASingleton) { EXPECT_EQ(Clock::Real(), Clock::Real()); }
 
 TEST(RealClockTest, KnowsTheDate) {
   EXPECT_GT(Clock::Real()->Now(), absl::FromUnixSeconds(1'600'000'000));
 }
 
-TEST(FakeClockTest, MovesOnlyWhenItIsMoved) {
+TEST(FakeClockTest, AdvancesOnlyWhenTold) {
   FakeClock clock;
   const absl::Time monotonic = clock.Monotonic();
   const absl::Time now = clock.Now();

@@ -1,4 +1,4 @@
-// What a book is: the root of its Merkle tree and its size, always together.
+// The identity of a book: the root of its Merkle tree and its size, always together.
 #ifndef ARKSHARE_LIB_CORE_CONTENT_ID_H_
 #define ARKSHARE_LIB_CORE_CONTENT_ID_H_
 
@@ -28,14 +28,15 @@ struct ContentId {
   }
 };
 
-// Lower-case hex of any bytes, and back.
+// Formats bytes as lower-case hex.
 std::string ToHex(absl::string_view bytes);
 std::string ToHex(const Sha256Digest& digest);
-// InvalidArgument unless `hex` has an even number of hex digits.
+// Parses hex of either case. InvalidArgument unless `hex` is an even number of hex digits.
 absl::StatusOr<std::string> FromHex(absl::string_view hex);
 
-// The raw bytes of a digest, and back: InvalidArgument unless there are exactly 32.
+// Returns the 32 raw bytes of a digest.
 std::string DigestBytes(const Sha256Digest& digest);
+// InvalidArgument unless `bytes` is exactly 32 bytes.
 absl::StatusOr<Sha256Digest> DigestFromBytes(absl::string_view bytes);
 
 }  // namespace arkshare

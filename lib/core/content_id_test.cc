@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::string_literals;
 
-TEST(HexTest, GoesThereAndBack) {
+TEST(HexTest, RoundTrips) {
   const std::string bytes = "\x00\x01\x7f\x80\xff"s;
   EXPECT_EQ(ToHex(bytes), "00017f80ff");
   EXPECT_EQ(*FromHex("00017f80ff"), bytes);

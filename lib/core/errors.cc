@@ -19,7 +19,7 @@ struct ReasonRow {
   absl::StatusCode code;
 };
 
-// In the order of the enum, so that a reason is its own index.
+// In the order of the enum: a reason is the index of its row.
 constexpr ReasonRow kReasons[] = {
     {Reason::kUnspecified, "", absl::StatusCode::kUnknown},
     {Reason::kInvalidField, "INVALID_FIELD", absl::StatusCode::kInvalidArgument},
@@ -78,12 +78,12 @@ constexpr absl::string_view kRetryAfterUrl = "type.googleapis.com/arkshare.Retry
 
 const ReasonRow& Row(Reason reason) { return kReasons[static_cast<size_t>(reason)]; }
 
-// Each string as "LENGTH:BYTES", so that any bytes may be in it.
+// Encodes each string as "LENGTH:BYTES", so that it can contain any bytes.
 void AppendString(std::string& out, absl::string_view text) {
   absl::StrAppend(&out, text.size(), ":", text);
 }
 
-// Takes the next string off the front of `in`; nullopt when there is none.
+// Removes the next string from the front of `in`; nullopt when there is none.
 std::optional<std::string> TakeString(absl::string_view& in) {
   const size_t colon = in.find(':');
   uint64_t length = 0;

@@ -1,5 +1,5 @@
-// Every error that arkshare's programs give each other: its reason, and the status code that says
-// what to do next. The same table stands in README.md; a test keeps the two alike.
+// Every error that arkshare's programs return to each other: its reason, and the status code, which
+// tells the caller what to do next. docs/protocol.md has the same table; a test compares the two.
 #ifndef ARKSHARE_LIB_CORE_ERRORS_H_
 #define ARKSHARE_LIB_CORE_ERRORS_H_
 
@@ -14,7 +14,7 @@
 
 namespace arkshare {
 
-// kName goes over the wire as "NAME" in UPPER_SNAKE (see ReasonName).
+// On the wire, kBookMoved is "BOOK_MOVED" (see ReasonName).
 enum class Reason {
   kUnspecified,
   // INVALID_ARGUMENT: correct the request.
@@ -35,12 +35,12 @@ enum class Reason {
   kPeerUnknown,
   kTransferUnknown,
   kFileNotFound,
-  // ALREADY_EXISTS: it is there, or the name is taken.
+  // ALREADY_EXISTS: the book is there, or the name or key is taken.
   kAlreadyInLibrary,
   kNameTaken,
   kKeyInUse,
   kTransferConflict,
-  // FAILED_PRECONDITION: the world has changed; search again, or say more.
+  // FAILED_PRECONDITION: the state has changed; search again, or make the request more precise.
   kBookMoved,
   kBookChanged,
   kNotForTaking,
@@ -48,17 +48,17 @@ enum class Reason {
   kSequenceGap,
   kPieceNotHere,
   kTransferNotWaiting,
-  // ABORTED: somebody newer took this place; stop.
+  // ABORTED: a newer session or stream has replaced this one; stop.
   kSessionSuperseded,
   kStreamReplaced,
-  // OUT_OF_RANGE
+  // OUT_OF_RANGE: correct the offset.
   kOffsetOutOfRange,
-  // RESOURCE_EXHAUSTED: wait (RetryInfo) or make room.
+  // RESOURCE_EXHAUSTED: wait (RetryInfo), or free some space.
   kQueueFull,
   kWatchLagged,
   kLimitExceeded,
   kDiskFull,
-  // DEADLINE_EXCEEDED
+  // DEADLINE_EXCEEDED: the stream made no progress; call again.
   kStreamStalled,
   // UNAVAILABLE: try again in a moment.
   kBookUnsettled,
@@ -66,35 +66,35 @@ enum class Reason {
   kIndexUnreachable,
   kPeerUnreachable,
   kShuttingDown,
-  // DATA_LOSS: what came was not what was asked for.
+  // DATA_LOSS: the received bytes are not the requested content.
   kContentMismatch,
-  // INTERNAL: the machine failed us (disk errors and the like); the log says more.
+  // INTERNAL: the machine failed (a disk error, for example); see the log.
   kInternal,
 };
 
-// Every reason but kUnspecified, in the order above.
+// All reasons except kUnspecified, in the order above.
 absl::Span<const Reason> AllReasons();
 // "BOOK_MOVED"; "" for kUnspecified.
 absl::string_view ReasonName(Reason reason);
 // kUnspecified for a name that is not in the table.
 Reason ReasonFromName(absl::string_view name);
-// The status code that belongs to a reason.
+// Returns the status code of a reason.
 absl::StatusCode ReasonCode(Reason reason);
 
-// Whether a source that refuses a Release for this reason has refused it for good: it records the
+// True when a source that refuses a Release for this reason never grants it later: it records the
 // refusal before it answers, and the transfer ends. See FileService.Release in file.proto.
 bool IsFinalRefusal(Reason reason);
 
-// Details of an error: ErrorInfo.metadata. Keys in lowerCamelCase are reserved; ours are
-// lower_snake.
+// The details of an error (ErrorInfo.metadata). Keys are lower_snake: google.rpc reserves
+// lowerCamelCase.
 using ErrorMetadata = std::map<std::string, std::string>;
 
-// A status of the reason's code that carries the reason, `metadata` and `retry_after` as payloads.
-// `message` is for people: it says what is wrong and what to do.
+// Makes a status with the code of the reason, and with the reason, `metadata` and `retry_after` as
+// payloads. `message` is for people: what is wrong; what to do, in the imperative.
 absl::Status MakeError(Reason reason, absl::string_view message, ErrorMetadata metadata = {},
                        std::optional<absl::Duration> retry_after = std::nullopt);
 
-// What MakeError put there; kUnspecified, empty and nullopt for statuses of other origin.
+// Return what MakeError stored; kUnspecified, empty and nullopt for a status of another origin.
 Reason GetReason(const absl::Status& status);
 ErrorMetadata GetErrorMetadata(const absl::Status& status);
 std::optional<absl::Duration> GetRetryAfter(const absl::Status& status);

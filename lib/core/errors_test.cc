@@ -24,7 +24,7 @@ TEST(ReasonTest, EveryReasonHasANameOfItsOwn) {
     EXPECT_TRUE(std::all_of(name.begin(), name.end(), [](char c) {
       return absl::ascii_isupper(c) || c == '_';
     })) << name;
-    EXPECT_TRUE(names.insert(name).second) << name << " stands twice";
+    EXPECT_TRUE(names.insert(name).second) << name << " is in the table twice";
     EXPECT_EQ(ReasonFromName(name), reason);
     EXPECT_NE(ReasonCode(reason), absl::StatusCode::kOk);
     EXPECT_NE(ReasonCode(reason), absl::StatusCode::kUnknown);

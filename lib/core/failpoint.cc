@@ -31,7 +31,7 @@ struct Setting {
   bool spent = false;
 };
 
-// A mistake in a test's setting must not look like a failpoint that was never reached.
+// Ends the process: a mistake in a setting must not look like a failpoint that was never reached.
 [[noreturn]] void Die(const char* what, const std::string& text) {
   std::fprintf(stderr, "failpoint error=\"%s\" at=\"%s\" errno=\"%s\"\n", what, text.c_str(),
                std::strerror(errno));
@@ -67,7 +67,7 @@ class Failpoints {
     }
   }
 
-  // What to do at `name`, this time.
+  // Returns the action to take at `name` this time.
   Setting Next(absl::string_view name) {
     MutexLock lock(&mutex_);
     auto it = settings_.find(name);
@@ -81,7 +81,7 @@ class Failpoints {
   absl::flat_hash_map<std::string, Setting> settings_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Opens and closes a FIFO, which blocks until somebody opens the other end.
+// Opens and closes a FIFO, which blocks until the test opens the other end.
 void MeetAt(const std::string& path, int flags) {
   int fd;
   do {
@@ -101,7 +101,7 @@ bool ReachFailpoint(const char* name) {
       return false;
     case Action::kKill:
       kill(getpid(), SIGKILL);
-      // Not one more step, though the signal may take a moment to end all threads.
+      // Wait here: the signal can take a moment to end all threads.
       while (true) pause();
     case Action::kPause:
       MeetAt(setting.path, O_WRONLY);

@@ -1,13 +1,13 @@
-// Named places at which a test can kill or hold a program. Compiled in by the CMake option
-// ARKSHARE_FAILPOINTS, which releases leave off; then they cost nothing and do nothing.
+// Named places at which a test can kill or pause a program. The CMake option ARKSHARE_FAILPOINTS
+// compiles them in; releases leave it off, and then a failpoint costs nothing.
 //
-// The environment variable ARKSHARE_FAILPOINTS says what happens where, separated by ";":
+// The environment variable ARKSHARE_FAILPOINTS is a list of actions, separated by ";":
 //   NAME=kill         the process ends as by SIGKILL
 //   NAME=pause:PATH   the thread opens the FIFO PATH for writing, which blocks until the test opens
 //                     it for reading ("I am here"), closes it, and opens it for reading, which
-//                     blocks until the test opens it for writing ("go on")
-//   NAME=error        ARKSHARE_FAILPOINT_ERROR(NAME) yields true
-// Each acts once, unless "*" stands before the action ("NAME=*error").
+//                     blocks until the test opens it for writing ("continue")
+//   NAME=error        ARKSHARE_FAILPOINT_ERROR(NAME) returns true
+// Each action happens once, or every time with "*" before it ("NAME=*error").
 #ifndef ARKSHARE_LIB_CORE_FAILPOINT_H_
 #define ARKSHARE_LIB_CORE_FAILPOINT_H_
 

@@ -16,7 +16,7 @@ namespace {
 
 #ifdef ARKSHARE_FAILPOINTS
 
-// The settings are read once in a process, so every case runs in one of its own.
+// Every case runs in a process of its own, because a process reads the settings once.
 class FailpointDeathTest : public ::testing::Test {
  protected:
   FailpointDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
@@ -38,7 +38,7 @@ TEST_F(FailpointDeathTest, NothingHappensWithoutSettings) {
       ::testing::ExitedWithCode(0), "");
 }
 
-TEST_F(FailpointDeathTest, OthersAreLeftAlone) {
+TEST_F(FailpointDeathTest, OtherFailpointsDoNothing) {
   EXPECT_EXIT(
       {
         Set("here=kill;there=*error");
@@ -59,7 +59,7 @@ TEST_F(FailpointDeathTest, KillEndsTheProcessAsBySigkill) {
       ::testing::KilledBySignal(SIGKILL), "");
 }
 
-TEST_F(FailpointDeathTest, AnErrorComesOnce) {
+TEST_F(FailpointDeathTest, AnErrorHappensOnce) {
   EXPECT_EXIT(
       {
         Set("here=error");
@@ -70,7 +70,7 @@ TEST_F(FailpointDeathTest, AnErrorComesOnce) {
       ::testing::ExitedWithCode(0), "");
 }
 
-TEST_F(FailpointDeathTest, WithAStarItComesAlways) {
+TEST_F(FailpointDeathTest, AnErrorWithAStarHappensEveryTime) {
   EXPECT_EXIT(
       {
         Set("here=*error");
@@ -81,7 +81,7 @@ TEST_F(FailpointDeathTest, WithAStarItComesAlways) {
       ::testing::ExitedWithCode(0), "");
 }
 
-TEST_F(FailpointDeathTest, PauseHoldsTheThreadUntilItIsLetGo) {
+TEST_F(FailpointDeathTest, PauseBlocksTheThreadUntilTheTestReleasesIt) {
   const std::string fifo =
       ::testing::TempDir() + "/failpoint_test." + std::to_string(getpid()) + ".fifo";
   EXPECT_EXIT(
@@ -95,7 +95,7 @@ TEST_F(FailpointDeathTest, PauseHoldsTheThreadUntilItIsLetGo) {
         });
         close(open(fifo.c_str(), O_RDONLY));  // "I am here"
         const bool was_held = !passed;
-        close(open(fifo.c_str(), O_WRONLY));  // "go on"
+        close(open(fifo.c_str(), O_WRONLY));  // "continue"
         held.join();
         ARKSHARE_FAILPOINT("here");  // spent: does not block
         unlink(fifo.c_str());

@@ -10,12 +10,12 @@
 namespace arkshare {
 namespace {
 
-// Only a machine out of memory or a broken OpenSSL fails here, and a wrong hash must never get out.
+// Aborts: only a lack of memory or a broken OpenSSL fails here, and no wrong hash may be returned.
 void Require(bool done) {
   if (!done) std::abort();
 }
 
-// Fetched once: looking an algorithm up costs more than hashing a tree node.
+// Fetches the algorithm once, because a lookup costs more than hashing a tree node.
 const EVP_MD* FetchedSha256() {
   static const EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   return md;
@@ -34,7 +34,7 @@ Hasher& Hasher::ForThisThread() {
 }
 
 void Hasher::HashInto(const uint8_t* data, size_t size, uint8_t* digest) {
-  // No algorithm given: start again with the one the context has.
+  // Without an algorithm, OpenSSL uses the one that the context already has.
   Require(EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1 &&
           EVP_DigestUpdate(context_.get(), data, size) == 1 &&
           EVP_DigestFinal_ex(context_.get(), digest, nullptr) == 1);

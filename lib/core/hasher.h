@@ -1,5 +1,4 @@
-// The one door to SHA-256 for Merkle trees. Behind it stand OpenSSL, and for many blocks at once
-// MultiHasher.
+// SHA-256 (FIPS 180-4) for Merkle trees: OpenSSL, and MultiHasher for many blocks at once.
 #ifndef ARKSHARE_LIB_CORE_HASHER_H_
 #define ARKSHARE_LIB_CORE_HASHER_H_
 
@@ -15,21 +14,20 @@
 
 namespace arkshare {
 
-// How many blocks are worth giving to HashBlocks at a time: those of a piece of 1 MiB.
+// A good number of blocks for one call of HashBlocks: those of a piece of 1 MiB.
 inline constexpr size_t kHashBatch = 64;
 
-// Keeps its working memory from call to call: nothing is allocated for a block. Not thread-safe.
+// Reuses its working memory, so hashing a block allocates nothing. Not thread-safe.
 class Hasher {
  public:
-  // This thread's own; lives as long as the thread.
+  // Returns the hasher of this thread, which lives as long as the thread.
   static Hasher& ForThisThread();
 
   Sha256Digest Hash(absl::Span<const uint8_t> data);
-  // SHA-256 of left || right.
+  // Returns SHA-256 of left || right.
   Sha256Digest HashPair(const Sha256Digest& left, const Sha256Digest& right);
-  // SHA-256 of each block of kBlockBytes of `data`, the last one possibly short. Writes into
-  // `leaves`, which has one place for each block, because this is the loop that decides how fast
-  // books are hashed.
+  // Hashes each block of kBlockBytes of `data`; the last one can be short. `leaves` must have one
+  // element for each block. This loop decides how fast books are hashed, so it allocates nothing.
   void HashBlocks(absl::Span<const uint8_t> data, absl::Span<Sha256Digest> leaves);
 
  private:

@@ -16,7 +16,7 @@ std::vector<uint8_t> Bytes(size_t size) {
   return bytes;
 }
 
-// What one block after the other gives.
+// Hashes one block after another.
 std::vector<Sha256Digest> OneByOne(absl::Span<const uint8_t> data) {
   std::vector<Sha256Digest> leaves;
   for (size_t at = 0; at < data.size(); at += kBlockBytes) {
@@ -31,7 +31,7 @@ std::vector<Sha256Digest> Together(absl::Span<const uint8_t> data) {
   return leaves;
 }
 
-TEST(HasherTest, ManyBlocksTogetherAreThoseBlocks) {
+TEST(HasherTest, HashesManyBlocksLikeSingleBlocks) {
   for (size_t blocks = 1; blocks <= kHashBatch; ++blocks) {
     const std::vector<uint8_t> data = Bytes(blocks * kBlockBytes);
     EXPECT_EQ(Together(data), OneByOne(data)) << blocks;
@@ -46,10 +46,10 @@ TEST(HasherTest, TheLastBlockMayBeShort) {
   }
 }
 
-TEST(HasherTest, EveryThreadHasItsOwn) {
+TEST(HasherTest, EveryThreadHasAHasher) {
   const std::vector<uint8_t> data = Bytes(kHashBatch * kBlockBytes);
   const std::vector<Sha256Digest> expected = OneByOne(data);
-  for (int round = 0; round < 3; ++round) {  // later threads take over what earlier ones left
+  for (int round = 0; round < 3; ++round) {  // later threads reuse the managers of earlier ones
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
@@ -60,7 +60,7 @@ TEST(HasherTest, EveryThreadHasItsOwn) {
   }
 }
 
-TEST(MultiHasherTest, AgreesWithTheStandardWhereItIs) {
+TEST(MultiHasherTest, AgreesWithOpensslWhereItIsAvailable) {
   const std::unique_ptr<MultiHasher> multi = MultiHasher::Create();
   if (multi == nullptr) GTEST_SKIP() << "built without intel-ipsec-mb";
   const std::vector<uint8_t> data = {'a', 'b', 'c', 'a', 'b', 'c', 'a', 'b', 'c'};

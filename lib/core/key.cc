@@ -30,8 +30,8 @@ const uint8_t* Data(absl::string_view bytes) {
   return reinterpret_cast<const uint8_t*>(bytes.data());
 }
 
-// For calls that can only fail when the machine is out of memory or OpenSSL is broken: going on
-// would mean unsigned tickets or keys that are not random.
+// Checks a call that fails only without memory or with a broken OpenSSL. Aborts then, because
+// continuing would mean unsigned tickets, or keys that are not random.
 void Require(bool done) {
   if (!done) std::abort();
 }
@@ -53,7 +53,7 @@ std::string PublicKey::bytes() const { return std::string(bytes_.begin(), bytes_
 std::string PublicKey::hex() const { return ToHex(bytes()); }
 
 bool PublicKey::Verify(absl::string_view message, absl::string_view signature) const {
-  // 32 zero bytes encode a point of order 4, for which signatures can be made up.
+  // 32 zero bytes encode a point of order 4, for which signatures can be forged.
   if (*this == PublicKey() || signature.size() != kSignatureBytes) return false;
   const UniqueKey key(
       EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_.data(), bytes_.size()));

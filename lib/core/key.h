@@ -17,17 +17,17 @@ namespace arkshare {
 // 32 raw bytes. Thread-safe, cheap to copy.
 class PublicKey {
  public:
-  PublicKey() = default;  // 32 zero bytes: no valid key; verifies nothing.
-  // InvalidArgument unless `bytes` is 32 long.
+  PublicKey() = default;  // 32 zero bytes: not a valid key; verifies nothing
+  // InvalidArgument unless `bytes` is 32 bytes.
   static absl::StatusOr<PublicKey> FromBytes(absl::string_view bytes);
 
   std::string bytes() const;
-  // The same without a copy; as long as this lives.
+  // The same without a copy, valid while this object lives.
   absl::string_view view() const {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
   }
   std::string hex() const;
-  // True when `signature` (64 bytes) is this key's over `message`. Never fails otherwise.
+  // True when `signature` (64 bytes) is this key's signature of `message`.
   bool Verify(absl::string_view message, absl::string_view signature) const;
 
   auto operator<=>(const PublicKey&) const = default;
@@ -40,16 +40,17 @@ class PublicKey {
   std::array<uint8_t, 32> bytes_{};
 };
 
-// Thread-safe, shares its state when copied.
+// Thread-safe. Copies share their state.
 class PrivateKey {
  public:
   static PrivateKey Generate();
-  // The 32 byte seed of RFC 8032, as seed() gave it. InvalidArgument for another length.
+  // Makes the key of a 32-byte seed (RFC 8032), such as seed() returns. InvalidArgument for another
+  // length.
   static absl::StatusOr<PrivateKey> FromSeed(absl::string_view seed);
 
   std::string seed() const;
   const PublicKey& public_key() const;
-  // 64 bytes.
+  // Returns a signature of 64 bytes.
   std::string Sign(absl::string_view message) const;
 
  private:
@@ -58,7 +59,7 @@ class PrivateKey {
   std::shared_ptr<const State> state_;
 };
 
-// `n` bytes from the operating system's generator of random numbers, fit for secrets.
+// Returns `n` random bytes, fit for secrets.
 std::string RandomBytes(size_t n);
 
 }  // namespace arkshare

@@ -116,7 +116,7 @@ TEST(KeyTest, ManyThreadsMayShareAKey) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST(RandomBytesTest, AreAsManyAsAskedForAndNeverTheSame) {
+TEST(RandomBytesTest, HaveTheRequestedLengthAndDiffer) {
   EXPECT_EQ(RandomBytes(0), "");
   EXPECT_EQ(RandomBytes(1000).size(), 1000u);
   std::set<std::string> seen;

@@ -1,4 +1,4 @@
-// Limits that the contracts in proto/arkshare/v1 promise, for both sides of a call.
+// Limits that proto/arkshare/v1 promises, for both sides of a call.
 #ifndef ARKSHARE_LIB_CORE_LIMITS_H_
 #define ARKSHARE_LIB_CORE_LIMITS_H_
 
@@ -8,17 +8,18 @@
 
 namespace arkshare {
 
-// The most items in one call, one message or one page: listings, statements, wishes, tickets.
+// The maximum number of items (listings, statements, wishes, tickets) in a call, message or page.
 inline constexpr int kMaxItems = 1'000;
-// OK when `count` is 1 to kMaxItems, or else kInvalidField with a sentence for people.
+// Checks that `count` is 1 to kMaxItems; otherwise kInvalidField.
 absl::Status CheckItemCount(int count);
 
-// The largest book that DownloadMany sends, in bytes: one piece, verified by its root.
+// The largest book that DownloadMany sends, in bytes: one piece, which its root verifies.
 inline constexpr uint64_t kMaxSmallBookBytes = 1024 * 1024;
-// The largest range, in bytes, that may use the upload slots kept for small ones (file.proto).
+// The largest range, in bytes, that may use the upload slots reserved for small ranges
+// (file.proto).
 inline constexpr uint64_t kMaxSmallRangeBytes = 256 * 1024;
-// The most bytes in one chunk of a download (DownloadResponse.Chunk). A message of 1 MiB is also
-// the fastest one measured.
+// The maximum size of a chunk of a download (DownloadResponse.Chunk), in bytes. Messages of 1 MiB
+// were the fastest measured.
 inline constexpr uint64_t kMaxChunkBytes = 1024 * 1024;
 
 }  // namespace arkshare

@@ -13,8 +13,7 @@ namespace arkshare {
 namespace {
 
 std::string Quoted(absl::string_view text) {
-  // Control characters come out of EscapeForDisplay with a backslash of their own, so a backslash
-  // of the text is doubled before.
+  // EscapeForDisplay adds backslashes, so the backslashes of the text are doubled first.
   const std::string safe = EscapeForDisplay(absl::StrReplaceAll(text, {{"\\", "\\\\"}}));
   return absl::StrCat("\"", absl::StrReplaceAll(safe, {{"\"", "\\\""}}), "\"");
 }

@@ -1,9 +1,9 @@
-// Log lines: an event and its keys, as `moved book="195" from=1 to=5`.
+// Log lines of an event and its keys, such as `moved book="195" from=1 to=5`.
 //
 //   LogInfo("moved", {{"book", name}, {"from", 1}, {"why", status}});
 //
-// Text is always in quotes, with quotes, backslashes and control characters escaped, so a name
-// cannot forge a line. Numbers, durations, keys and ids are bare. All functions are thread-safe.
+// Text is always quoted, with quotes, backslashes and control characters escaped, so a name cannot
+// forge a line. Numbers, durations, keys and ids are not quoted. All functions are thread-safe.
 #ifndef ARKSHARE_LIB_CORE_LOG_H_
 #define ARKSHARE_LIB_CORE_LOG_H_
 
@@ -23,8 +23,8 @@
 
 namespace arkshare {
 
-// The name of an event or of a key: lower-case letters, digits and underscores, which the compiler
-// checks.
+// The name of an event or of a key. The compiler checks that it has only lower-case letters, digits
+// and underscores.
 class LogName {
  public:
   consteval LogName(const char* name) : name_(name) {
@@ -47,14 +47,14 @@ class LogField {
   LogField(LogName key, const char* text) : LogField(key, absl::string_view(text)) {}
   LogField(LogName key, const std::string& text) : LogField(key, absl::string_view(text)) {}
   LogField(LogName key, const BookName& name) : LogField(key, absl::string_view(name.value())) {}
-  // In quotes: the reason's name, or that of the code where there is no reason, and the message.
+  // In quotes: the name of the reason (without a reason, of the code), and the message.
   LogField(LogName key, const absl::Status& status);
   LogField(LogName key, bool value) : LogField(key, Bare{value ? "true" : "false"}) {}
   template <typename Number>
   requires std::integral<Number> || std::floating_point<Number> LogField(LogName key, Number value)
       : LogField(key, Bare{absl::StrCat(value)}) {}
   LogField(LogName key, absl::Duration value) : LogField(key, Bare{absl::FormatDuration(value)}) {}
-  // Its first 12 digits, which is what people compare.
+  // The first 12 hex digits, which people compare.
   LogField(LogName key, const PublicKey& value) : LogField(key, Bare{value.hex().substr(0, 12)}) {}
   LogField(LogName key, const TransferId& value) : LogField(key, Bare{value.hex()}) {}
   LogField(LogName key, const ContentId& value) : LogField(key, Bare{ToHex(value.root)}) {}
@@ -75,20 +75,20 @@ class LogField {
 using LogFields = std::initializer_list<LogField>;
 
 void LogDebug(LogName event, LogFields fields = {});
-// What happens in normal use.
+// For events of normal use.
 void LogInfo(LogName event, LogFields fields = {});
-// What the program can live with, and its operator may want to look at.
+// For events that the program tolerates and its operator should look at.
 void LogWarning(LogName event, LogFields fields = {});
-// What failed, and the program goes on.
+// For a failure after which the program continues.
 void LogError(LogName event, LogFields fields = {});
-// The reason for which the program ends.
+// For a failure that ends the program.
 void LogCritical(LogName event, LogFields fields = {});
 
-// Sends lines of at least `level` ("debug", "info", "warn", "error", "critical") to stderr, with
-// the time and the level before each. For main.
+// Sends lines of at least `level` ("debug", "info", "warn", "error", "critical") to stderr, each
+// with the time and the level before it. Call in main.
 void SetUpLogging(const std::string& level);
 
-// The line without time and level; what the functions above write.
+// Returns the line that the functions above write, without time and level.
 std::string FormatLogLine(LogName event, LogFields fields);
 
 }  // namespace arkshare

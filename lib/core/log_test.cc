@@ -51,8 +51,8 @@ TEST(LogTest, KeysAndIdsAreHex) {
   EXPECT_EQ(FormatLogLine("bad_book", {{"root", content}}), "bad_book root=" + ToHex(content.root));
 }
 
-// The types above make every line obey; this keeps lines from going around them.
-TEST(LogTest, NoSourceLogsInAnotherWay) {
+// The types of log.h enforce the format. This test finds lines that bypass log.h.
+TEST(LogTest, NoSourceBypassesTheLogHeader) {
   const std::filesystem::path root(ARKSHARE_SOURCE_DIR);
   if (!std::filesystem::exists(root / "services")) GTEST_SKIP() << "there are no sources here";
   const std::regex other(R"(spdlog::|#include <spdlog|#include <fmt)");

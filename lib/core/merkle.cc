@@ -12,10 +12,10 @@
 namespace arkshare {
 namespace {
 
-// Enough for any number of leaves that 64 bits can count.
+// Enough for 2^64 leaves.
 constexpr size_t kMaxHeight = 64;
 
-// Roots of trees of zero leaves: [h] is over 2^h of them.
+// The roots of trees of zero leaves: [h] is over 2^h leaves.
 const std::array<Sha256Digest, kMaxHeight>& ZeroRoots() {
   static const auto roots = [] {
     std::array<Sha256Digest, kMaxHeight> all{};
@@ -29,24 +29,23 @@ const std::array<Sha256Digest, kMaxHeight>& ZeroRoots() {
 
 uint64_t DivideUp(uint64_t value, uint64_t by) { return value / by + (value % by != 0); }
 
-// Height of the smallest tree with `leaves` leaves, which is not 0.
+// Returns the height of the smallest tree with `leaves` leaves, 1 or more.
 size_t HeightFor(uint64_t leaves) { return static_cast<size_t>(std::bit_width(leaves - 1)); }
 
-// Height of the tree over the blocks of one piece.
+// Returns the height of the tree over the blocks of one piece.
 size_t PieceHeight(uint64_t book_size) {
   const uint64_t length = std::min(PieceLength(book_size), std::max<uint64_t>(book_size, 1));
   return HeightFor(DivideUp(length, kBlockBytes));
 }
 
-// Builds a tree from its leaves, which come one by one, in memory for its height only.
+// Builds a tree from its leaves, one by one. Its memory grows with the height only.
 class TreeBuilder {
  public:
-  // The leaves are themselves roots of trees of `leaf_height`: what is missing is padded with
-  // those.
+  // The leaves are roots of trees of `leaf_height`; missing leaves are roots of zero leaves.
   explicit TreeBuilder(size_t leaf_height = 0) : leaf_height_(leaf_height) {}
 
   void Add(Sha256Digest node) {
-    // As in a binary counter: every finished pair of equal height becomes one node above it.
+    // Works like a binary counter: two nodes of equal height become one node above them.
     size_t level = 0;
     for (; (count_ >> level) & 1; ++level) {
       node = Hasher::ForThisThread().HashPair(waiting_[level], node);
@@ -55,8 +54,8 @@ class TreeBuilder {
     ++count_;
   }
 
-  // The root of the tree of `height`, padded; at most 2^height leaves were added. Empties the
-  // builder.
+  // Returns the root of the tree of `height`, padded, and empties the builder. Requires: at most
+  // 2^height leaves were added.
   Sha256Digest Finish(size_t height) {
     if (count_ == uint64_t{1} << height) {
       count_ = 0;
@@ -75,11 +74,12 @@ class TreeBuilder {
  private:
   size_t leaf_height_;
   uint64_t count_ = 0;
-  // [h]: the root of 2^h leaves that waits for its right sibling, when bit h of count_ is set.
+  // [h] is the root of 2^h leaves that waits for its right sibling; valid when bit h of count_ is
+  // set.
   std::array<Sha256Digest, kMaxHeight> waiting_;
 };
 
-// Adds the leaves of `data`, whose blocks are whole but for the book's last one.
+// Adds the leaves of `data`. All blocks are whole, except the last one of the book.
 void AddBlocks(TreeBuilder& tree, absl::Span<const uint8_t> data) {
   std::array<Sha256Digest, kHashBatch> leaves;
   while (!data.empty()) {
@@ -116,7 +116,7 @@ Sha256Digest PieceHash(uint64_t book_size, absl::Span<const uint8_t> piece) {
 struct PieceHasher::State {
   const size_t height;
   TreeBuilder tree{};
-  std::vector<uint8_t> block{};  // the beginning of a block whose end has not come yet
+  std::vector<uint8_t> block{};  // the first bytes of an unfinished block
 };
 
 PieceHasher::PieceHasher(uint64_t book_size)
@@ -179,8 +179,8 @@ struct BookHasher::State {
 
   const uint64_t size;
   const uint64_t piece_length;
-  uint64_t seen = 0;         // bytes given, also those that were too many
-  uint64_t piece_bytes = 0;  // of the current piece
+  uint64_t seen = 0;         // bytes given, including those beyond the size
+  uint64_t piece_bytes = 0;  // bytes of the current piece
   PieceHasher piece;
   std::vector<Sha256Digest> pieces;
 };
@@ -194,7 +194,7 @@ void BookHasher::Update(absl::Span<const uint8_t> data) {
   State& s = *state_;
   const uint64_t room = s.size - std::min(s.seen, s.size);
   s.seen += data.size();
-  data = data.subspan(0, room);  // a file that grows meanwhile: Finish tells
+  data = data.subspan(0, room);  // the file has grown meanwhile; Finish reports it
   while (!data.empty()) {
     const absl::Span<const uint8_t> run = data.subspan(0, s.piece_length - s.piece_bytes);
     s.piece.Update(run);

@@ -33,8 +33,8 @@ Sha256Digest Pair(const Sha256Digest& left, const Sha256Digest& right) {
   return Sha256(both);
 }
 
-// BEP 52 read word for word: all leaves, padded with zero leaves to the next power of two, row by
-// row.
+// A literal implementation of BEP 52: all leaves, padded with zero leaves to the next power of two,
+// row by row.
 Sha256Digest ReferenceRoot(std::vector<Sha256Digest> row, size_t width) {
   row.resize(width);
   while (row.size() > 1) {
@@ -72,7 +72,7 @@ TEST(Sha256Test, KnowsTheVectorsOfTheStandard) {
   EXPECT_EQ(ToHex(Sha256(abc)), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-TEST(PieceLengthTest, IsAFunctionOfTheSizeAlone) {
+TEST(PieceLengthTest, DependsOnTheSizeOnly) {
   struct Case {
     uint64_t size, length, count;
   };
@@ -101,7 +101,7 @@ TEST(PieceBytesTest, AddUpToTheBook) {
 
 class BookSizeTest : public ::testing::TestWithParam<uint64_t> {};
 
-TEST_P(BookSizeTest, RootAndPiecesAreThoseOfTheDefinition) {
+TEST_P(BookSizeTest, RootAndPiecesMatchTheDefinition) {
   const uint64_t size = GetParam();
   const std::vector<uint8_t> data = Bytes(size);
   const BookHasher::Result result = HashInSteps(data, kMiB);
@@ -118,7 +118,7 @@ TEST_P(BookSizeTest, RootAndPiecesAreThoseOfTheDefinition) {
   }
 }
 
-TEST_P(BookSizeTest, TheStepsDoNotMatter) {
+TEST_P(BookSizeTest, TheSizesOfUpdatesDoNotMatter) {
   const std::vector<uint8_t> data = Bytes(GetParam());
   const BookHasher::Result whole = HashInSteps(data, data.size() + 1);
   for (size_t step : {size_t{1000}, size_t{4096}, size_t{16383}, size_t{16384}, size_t{16385},
@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, BookSizeTest,
                                            3 * kMiB + 1, 4 * kMiB, 5 * kMiB + 123'457,
                                            9 * kMiB + 1));
 
-TEST(BookHasherTest, ByteByByte) {
+TEST(BookHasherTest, TakesSingleBytes) {
   const std::vector<uint8_t> data = Bytes(40'000);
   EXPECT_EQ(HashInSteps(data, 1).id, HashInSteps(data, data.size()).id);
 }
@@ -184,7 +184,7 @@ TEST(RootOfPiecesTest, PadsWithPiecesOfZeroLeaves) {
   EXPECT_EQ(RootOfPieces(size, pieces), ReferenceRoot(row, row.size()));
 }
 
-TEST(PieceHashTest, OfABookWithLongPieces) {
+TEST(PieceHashTest, HashesLongPieces) {
   const uint64_t size = 64 * kGiB + 1;
   const std::vector<uint8_t> whole = Bytes(2 * kMiB);
   EXPECT_EQ(PieceHash(size, whole), ReferenceRoot(ReferenceLeaves(whole), 128));
@@ -206,7 +206,7 @@ TEST(VerifyManifestTest, RefusesEveryOtherManifest) {
   forgeries.push_back(book.pieces);
   forgeries.back().push_back(book.pieces[0]);
   forgeries.emplace_back();
-  // A row of the tree further up has the same root, but not the same number.
+  // A higher row of the tree has the same root, but another number of hashes.
   forgeries.push_back({Pair(book.pieces[0], book.pieces[1]), Pair(book.pieces[2], book.pieces[3])});
   forgeries.push_back({book.id.root});
   for (const std::vector<Sha256Digest>& pieces : forgeries) {
@@ -223,8 +223,8 @@ TEST(VerifyManifestTest, RefusesAnotherSize) {
   EXPECT_FALSE(VerifyManifest(other, book.pieces).ok());
 }
 
-// Why a book is its root and its size: a file made of two hashes has the root of what they are the
-// hashes of.
+// The reason why a ContentId has a size: a file that consists of two hashes has the same root as
+// the data with these hashes.
 TEST(ContentIdTest, TheRootAloneDoesNotAuthenticateTheSize) {
   const std::vector<uint8_t> long_file = Bytes(2 * kBlockBytes);
   const std::vector<Sha256Digest> leaves = ReferenceLeaves(long_file);

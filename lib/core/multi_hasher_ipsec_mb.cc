@@ -14,7 +14,7 @@ struct FreeManager {
 };
 using Manager = std::unique_ptr<IMB_MGR, FreeManager>;
 
-// Making one takes longer than hashing a small book, and threads come and go.
+// Reuses managers of ended threads, because making one takes longer than hashing a small book.
 class IdleManagers {
  public:
   Manager Take() {
@@ -34,7 +34,7 @@ class IdleManagers {
   std::vector<Manager> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Never destroyed: threads may end after main has.
+// Never destroyed: threads can end after main.
 IdleManagers& Idle() {
   static auto& idle = *new IdleManagers;
   return idle;

@@ -1,4 +1,4 @@
-// Without intel-ipsec-mb: blocks are hashed one by one.
+// The build without intel-ipsec-mb: Hasher hashes blocks one by one.
 #include "lib/core/multi_hasher.h"
 
 namespace arkshare {

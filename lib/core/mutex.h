@@ -1,4 +1,4 @@
-// A std::mutex that clang's thread-safety analysis and TSan both understand.
+// A std::mutex that both clang's thread-safety analysis and TSan understand.
 #ifndef ARKSHARE_LIB_CORE_MUTEX_H_
 #define ARKSHARE_LIB_CORE_MUTEX_H_
 
@@ -36,11 +36,11 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex* mutex_;
 };
 
-// Wait in a loop that checks the condition, with the mutex held, as with std::condition_variable.
+// Like std::condition_variable: wait in a loop that checks the condition with the mutex held.
 class CondVar {
  public:
   void Wait(Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { cv_.wait(*mutex); }
-  // Returns false when the time has passed without a notification.
+  // Returns false when `timeout` has passed without a notification.
   bool WaitFor(Mutex* mutex, absl::Duration timeout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     return cv_.wait_for(*mutex, absl::ToChronoNanoseconds(timeout)) == std::cv_status::no_timeout;
   }

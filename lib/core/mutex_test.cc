@@ -20,7 +20,7 @@ class Counter {
     while (value_ < least) changed_.Wait(&mutex_);
     return value_;
   }
-  // False when nothing came in time.
+  // Returns false when the wait timed out.
   bool WaitOnce(absl::Duration timeout) {
     MutexLock lock(&mutex_);
     return changed_.WaitFor(&mutex_, timeout);
@@ -44,7 +44,7 @@ TEST(MutexTest, KeepsThreadsApart) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST(CondVarTest, TellsThatTimeHasPassed) {
+TEST(CondVarTest, ReportsATimeout) {
   Counter counter;
   EXPECT_FALSE(counter.WaitOnce(absl::Milliseconds(1)));
 }
@@ -52,7 +52,7 @@ TEST(CondVarTest, TellsThatTimeHasPassed) {
 TEST(CondVarTest, AWaiterWithATimeoutIsWoken) {
   Counter counter;
   std::thread waker([&] { counter.Add(1); });
-  // The notification may come before the wait does; then the value has it.
+  // The notification can precede the wait; the value is then already set.
   counter.WaitOnce(absl::Milliseconds(1));
   EXPECT_EQ(counter.WaitForAtLeast(1), 1);
   waker.join();

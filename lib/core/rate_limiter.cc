@@ -9,10 +9,10 @@ namespace {
 
 constexpr absl::Duration kMaxSavedUp = absl::Milliseconds(100);
 constexpr absl::Duration kNap = absl::Milliseconds(100);
-// Below 20 KiB/s of limit the headers of smaller messages would weigh too much.
+// For limits below 20 KiB/s: the headers of smaller messages would cost too much.
 constexpr uint64_t kMinChunkBytes = 1024;
 
-// How long `bytes` take at `rate` bytes a second, which is not 0.
+// Returns the time for `bytes` at `rate` bytes a second, 1 or more.
 absl::Duration TimeFor(uint64_t bytes, uint64_t rate) {
   return absl::Seconds(static_cast<double>(bytes) / static_cast<double>(rate));
 }

@@ -1,4 +1,4 @@
-// A limit on bytes a second that many threads share.
+// A limit in bytes a second that many threads share.
 #ifndef ARKSHARE_LIB_CORE_RATE_LIMITER_H_
 #define ARKSHARE_LIB_CORE_RATE_LIMITER_H_
 
@@ -13,9 +13,9 @@
 
 namespace arkshare {
 
-// A token bucket that may go below zero: whoever takes bytes goes on when they are paid for, or,
-// where that is asked first, takes them only when nothing is owed. In any 10 s at most
-// 10.1 seconds' worth and one taking are paid for: at most 100 ms worth of tokens are saved up.
+// A token bucket that can go below zero: a caller takes bytes first, and then waits until they are
+// paid for. A caller can also check first, and take bytes only when none are owed. At most 100 ms
+// worth of tokens are saved, so any 10 s pay for at most 10.1 seconds' worth of bytes and one Take.
 // Not thread-safe; times must not go back.
 class TokenBucket {
  public:
@@ -23,12 +23,12 @@ class TokenBucket {
   TokenBucket(uint64_t bytes_per_second, absl::Time now)
       : rate_(bytes_per_second), paid_until_(now) {}
 
-  // What is owed stays owed, in bytes: at the new rate it takes another time.
+  // Changes the rate. Owed bytes stay owed, and are paid for at the new rate.
   void SetRate(uint64_t bytes_per_second, absl::Time now);
   uint64_t rate() const { return rate_; }
-  // The result stands for everything taken so far.
+  // Takes bytes. Returns a mark: the total of all bytes taken so far.
   uint64_t Take(uint64_t bytes, absl::Time now);
-  // How long until everything taken is paid for; with `mark`, until everything up to that Take is.
+  // Returns the time until all taken bytes are paid for; with `mark`, all bytes up to that Take.
   absl::Duration Wait(absl::Time now) const { return Wait(taken_, now); }
   absl::Duration Wait(uint64_t mark, absl::Time now) const;
 
@@ -38,24 +38,24 @@ class TokenBucket {
   absl::Time paid_until_;
 };
 
-// How many bytes one of `streams` should send at a time so that a limit of `bytes_per_second`
-// (0: none) holds within 3 % over 10 s: at most 50 ms worth of it, and little enough that each
-// stream sends something twice a second. A receiver that hears nothing for some seconds turns to
-// another holder. 1 KiB to kMaxChunkBytes.
+// Returns how many bytes, 1 KiB to kMaxChunkBytes, each of `streams` should send at a time. A limit
+// of `bytes_per_second` (0: unlimited) then holds within 3 % over 10 s: a chunk is at most 50 ms
+// worth of it. Each stream also sends twice a second, because a receiver that gets nothing for some
+// seconds turns to another holder.
 uint64_t ChunkBytes(uint64_t bytes_per_second, size_t streams);
 
-// Takers wait in the order of their calls. Thread-safe.
+// Serves callers in the order of their calls. Thread-safe.
 class RateLimiter {
  public:
   RateLimiter(const Clock* clock, uint64_t bytes_per_second);
 
   void SetRate(uint64_t bytes_per_second);
   uint64_t rate() const;
-  // Accounts for `bytes`; the caller sleeps for the result.
+  // Takes `bytes`. The caller must sleep for the returned time.
   absl::Duration Take(uint64_t bytes);
-  // Accounts for `bytes` and waits until they are paid for, also at a rate that is changed
-  // meanwhile. `wanted` is called, without locks, at least every 100 ms while it waits; when it
-  // returns false the wait ends, and false comes back. The bytes stay accounted for.
+  // Takes `bytes` and waits until they are paid for; follows changes of the rate. While it waits,
+  // it calls `wanted`, without locks, at least every 100 ms. When `wanted` returns false, stops
+  // waiting and returns false; the bytes stay taken.
   bool Pay(uint64_t bytes, const std::function<bool()>& wanted);
 
  private:

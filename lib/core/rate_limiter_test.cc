@@ -15,8 +15,8 @@ namespace {
 
 constexpr uint64_t kMiB = 1024 * 1024;
 
-// What `callers` get through in `time` when each takes `bytes`, waits as it is told, and takes
-// again.
+// Returns the bytes that `callers` get through in `time`. Each of them takes `bytes`, waits for the
+// returned time, and takes again.
 uint64_t BytesIn(FakeClock& clock, RateLimiter& limiter, absl::Duration time, int callers,
                  uint64_t bytes) {
   const absl::Time end = clock.Monotonic() + time;
@@ -27,7 +27,7 @@ uint64_t BytesIn(FakeClock& clock, RateLimiter& limiter, absl::Duration time, in
     clock.Advance(due.top() - clock.Monotonic());
     due.pop();
     const absl::Duration wait = limiter.Take(bytes);
-    // Counted when it is paid for: what is taken at the last moment belongs to the next one.
+    // Counts bytes when they are paid for: bytes taken last belong to the next period.
     if (clock.Monotonic() + wait <= end) sent += bytes;
     due.push(clock.Monotonic() + wait);
   }
@@ -91,7 +91,7 @@ TEST(RateLimiterTest, ANewRateHoldsAtOnce) {
   }
 }
 
-TEST(RateLimiterTest, WhatIsOwedIsOwedAtTheNewRate) {
+TEST(RateLimiterTest, OwedBytesArePaidAtTheNewRate) {
   FakeClock clock;
   RateLimiter limiter(&clock, 1000);
   EXPECT_EQ(limiter.Take(10'000), absl::Seconds(10));
@@ -106,11 +106,11 @@ TEST(RateLimiterTest, WhatIsOwedIsOwedAtTheNewRate) {
   EXPECT_EQ(limiter.Take(100), absl::Milliseconds(100)) << "nothing is owed from before";
 }
 
-// What is paid for, and when, while `callers` take 50 ms worth at a time each; the rate is changed
-// every `every`, to the next of `rates`.
+// Simulates `callers` that take 50 ms worth of bytes at a time, and records the paid bytes and
+// their times. The rate changes to the next of `rates` after each `every`.
 struct Paid {
   std::vector<std::pair<absl::Time, uint64_t>> bytes;
-  // The rate times the time, between two moments of the simulation.
+  // Returns the rate times the time between two moments of the simulation.
   std::vector<std::pair<absl::Time, uint64_t>> rates;
 
   double Allowed(absl::Time from, absl::Time to) const {
@@ -128,7 +128,7 @@ Paid Simulate(const std::vector<uint64_t>& rates, absl::Duration every, int call
   absl::Time now = absl::UnixEpoch();
   TokenBucket bucket(rates.front(), now);
   Paid paid;
-  std::vector<uint64_t> marks(static_cast<size_t>(callers), 0);  // each owes up to its own
+  std::vector<uint64_t> marks(static_cast<size_t>(callers), 0);  // each caller owes up to its mark
   const auto chunk = [&] { return std::max<uint64_t>(bucket.rate() / 20, 1); };
   std::vector<uint64_t> sizes(marks.size(), 0);
   const absl::Time end = now + every * static_cast<double>(rates.size());
@@ -149,7 +149,7 @@ Paid Simulate(const std::vector<uint64_t>& rates, absl::Duration every, int call
   return paid;
 }
 
-// Every window of ten seconds that begins at a whole tenth of one.
+// Checks every window of ten seconds that begins at a whole tenth of a second.
 void ExpectWithinThreePercent(const Paid& paid, absl::Duration time) {
   for (absl::Time from = absl::UnixEpoch(); from + absl::Seconds(10) <= absl::UnixEpoch() + time;
        from += absl::Milliseconds(100)) {
@@ -168,7 +168,7 @@ TEST_P(RateTest, HoldsInEveryWindowOfTenSeconds) {
                            absl::Seconds(30));
 }
 
-TEST(RateLimiterTest, HoldsRightAfterAChange) {
+TEST(RateLimiterTest, TheRateHoldsRightAfterAChange) {
   for (const auto& [before, after] : std::vector<std::pair<uint64_t, uint64_t>>{
            {20 * kMiB, 30 * kMiB}, {30 * kMiB, 20 * kMiB}, {kMiB, 50 * kMiB}, {50 * kMiB, kMiB}}) {
     for (int callers : {1, 3}) {
@@ -179,7 +179,7 @@ TEST(RateLimiterTest, HoldsRightAfterAChange) {
       for (const auto& [when, bytes] : paid.bytes) {
         if (change <= when && when < change + absl::Seconds(10)) sent += double(bytes);
       }
-      // What was taken before the change and is owed is a few chunks of the old size.
+      // The bytes owed from before the change are a few chunks of the old size.
       const double allowed = 10.0 * double(after) + double(before) / 20 * callers;
       EXPECT_LE(sent, 1.03 * allowed);
       EXPECT_GE(sent, 0.97 * 10.0 * double(after));
@@ -187,8 +187,8 @@ TEST(RateLimiterTest, HoldsRightAfterAChange) {
   }
 }
 
-TEST(RateLimiterTest, WhoWaitsFollowsAChange) {
-  FakeClock clock;  // stands still: only the change can end the wait
+TEST(RateLimiterTest, AWaitingCallerFollowsAChange) {
+  FakeClock clock;  // never advances: only the change can end the wait
   RateLimiter limiter(&clock, 1);
   std::atomic<int> asked{0};
   std::thread payer([&] {
@@ -202,7 +202,7 @@ TEST(RateLimiterTest, WhoWaitsFollowsAChange) {
   payer.join();
 }
 
-TEST(RateLimiterTest, WhoDoesNotWantToWaitNeedNot) {
+TEST(RateLimiterTest, AWaitEndsWhenTheCallerNoLongerWants) {
   FakeClock clock;
   RateLimiter limiter(&clock, 1000);
   EXPECT_TRUE(limiter.Pay(0, [] { return false; })) << "nothing to wait for";
@@ -210,7 +210,7 @@ TEST(RateLimiterTest, WhoDoesNotWantToWaitNeedNot) {
   EXPECT_EQ(limiter.Take(0), absl::Seconds(1)) << "it is accounted for all the same";
 }
 
-TEST(TokenBucketTest, EachWaitsForItsOwn) {
+TEST(TokenBucketTest, EachMarkIsPaidSeparately) {
   const absl::Time now = absl::UnixEpoch();
   TokenBucket bucket(1000, now);
   const uint64_t first = bucket.Take(100, now);

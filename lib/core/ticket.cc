@@ -15,9 +15,9 @@ namespace arkshare {
 namespace {
 
 constexpr size_t kSignatureBytes = 64;
-// Of a tree of kMaxItems leaves.
+// The height of a tree of kMaxItems leaves.
 constexpr size_t kMaxPath = std::bit_width(uint32_t{kMaxItems} - 1);
-// The first byte of an encoded ticket; another layout gets another number.
+// The first byte of an encoded ticket: the version of the layout.
 constexpr char kEncodingVersion = 1;
 
 template <typename UInt>
@@ -32,7 +32,7 @@ void AppendBytes(std::string& out, const Bytes& bytes) {
   out.append(bytes.begin(), bytes.end());
 }
 
-// Takes fixed fields off the front of bytes; after the first one that is missing, ok() is false.
+// Removes fixed fields from the front of bytes. ok() is false after a missing field.
 class Reader {
  public:
   explicit Reader(absl::string_view bytes) : rest_(bytes) {}
@@ -78,7 +78,7 @@ void AppendBody(std::string& out, const TicketBody& body) {
   AppendBigEndian(out, body.content.size);
 }
 
-// What is hashed begins with 0 for a leaf and 1 for a node, so that neither can pass as the other.
+// The hashed bytes begin with 0 for a leaf and 1 for a node, so that one cannot pass as the other.
 Sha256Digest HashBytes(absl::string_view bytes) {
   return Hasher::ForThisThread().Hash(AsBytes(bytes));
 }
@@ -104,8 +104,8 @@ std::string BatchSignedBytes(uint32_t batch_size, const Sha256Digest& root) {
   return bytes;
 }
 
-// The root that leaf, place and path lead to (RFC 9162, 2.1.3.2); nullopt when they cannot belong
-// together.
+// Returns the root of the tree with this leaf, index and path (RFC 9162, 2.1.3.2); nullopt when
+// they do not fit together.
 std::optional<Sha256Digest> RootFromPath(const MoveTicket& ticket) {
   if (ticket.batch_size == 0 || ticket.batch_size > kMaxItems ||
       ticket.batch_index >= ticket.batch_size) {
@@ -118,7 +118,7 @@ std::optional<Sha256Digest> RootFromPath(const MoveTicket& ticket) {
     if (last == 0) return std::nullopt;
     if ((node & 1) != 0 || node == last) {
       hash = NodeHash(sibling, hash);
-      // The last node of a row without a sibling stands for itself in the row above.
+      // The last node of a row without a sibling moves up unchanged.
       while (node != 0 && (node & 1) == 0) {
         node >>= 1;
         last >>= 1;
@@ -166,8 +166,8 @@ std::vector<MoveTicket> IssueTickets(const PrivateKey& key, absl::Span<const Tic
     tickets[i].batch_index = static_cast<uint32_t>(i);
     row[i] = LeafHash(bodies[i]);
   }
-  // Row by row from the leaves: pairs become their parent, an odd last node moves up as it is. That
-  // is the tree that RFC 9162 defines from the top.
+  // Builds the rows from the leaves up: a pair becomes its parent, an odd last node moves up
+  // unchanged. RFC 9162 defines the same tree from the top.
   for (int height = 0; row.size() > 1; ++height) {
     for (size_t i = 0; i < bodies.size(); ++i) {
       const size_t sibling = (i >> height) ^ 1;
@@ -236,7 +236,7 @@ absl::StatusOr<MoveTicket> DecodeTicket(absl::string_view bytes) {
   ticket.signature = std::string(reader.Bytes(kSignatureBytes));
   if (!reader.AtEnd()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a ticket of another length: got ", bytes.size(), " bytes"));
+        absl::StrCat("a ticket cannot have ", bytes.size(), " bytes"));
   }
   return ticket;
 }

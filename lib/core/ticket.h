@@ -1,5 +1,5 @@
-// What peers sign: tickets, release and confirm requests, pings. The exact bytes are those of the
-// comments in proto/arkshare/v1/types.proto and file.proto.
+// Everything that peers sign: tickets, release and confirm requests, pings. The comments in
+// proto/arkshare/v1/types.proto and file.proto specify the exact bytes.
 #ifndef ARKSHARE_LIB_CORE_TICKET_H_
 #define ARKSHARE_LIB_CORE_TICKET_H_
 
@@ -20,12 +20,12 @@
 
 namespace arkshare {
 
-// 16 random bytes that name one move for ever.
+// The identity of one move: 16 random bytes, never used again.
 struct TransferId {
   std::array<uint8_t, 16> value{};
 
   static TransferId Random();
-  // InvalidArgument unless 16 bytes.
+  // InvalidArgument unless `bytes` is 16 bytes.
   static absl::StatusOr<TransferId> FromBytes(absl::string_view bytes);
   std::string bytes() const;
   std::string hex() const;
@@ -37,8 +37,8 @@ struct TransferId {
   }
 };
 
-// The fields that a ticket signs: listing `source_listing` of `source`, whose content is `content`,
-// now belongs to `receiver`.
+// The signed fields of a ticket. They mean: listing `source_listing` of `source`, with this
+// content, now belongs to `receiver`.
 struct TicketBody {
   TransferId transfer_id;
   PublicKey source;
@@ -59,15 +59,15 @@ struct MoveTicket {
   bool operator==(const MoveTicket&) const = default;
 };
 
-// Signs all bodies with one signature; every body's source is `key`'s public key. At most
-// kMaxItems bodies; none for none.
+// Issues one ticket for each body, 0 to kMaxItems, with one signature for all of them. Requires:
+// the source of every body is the public key of `key`.
 std::vector<MoveTicket> IssueTickets(const PrivateKey& key, absl::Span<const TicketBody> bodies);
 
-// Checks tickets; remembers the last batch root whose signature held, so that the tickets of one
+// Checks tickets. Remembers the last batch root with a good signature, so that the tickets of one
 // batch cost one Ed25519 verification. Not thread-safe; make one for each request.
 class TicketVerifier {
  public:
-  // OK, or kTicketInvalid (PermissionDenied).
+  // Returns OK or kTicketInvalid.
   absl::Status Verify(const MoveTicket& ticket);
 
  private:
@@ -75,8 +75,9 @@ class TicketVerifier {
   std::string verified_;  // the batch's signed bytes || signature
 };
 
-// A ticket as bytes for a ledger, and back (InvalidArgument when they are not one).
+// Encodes a ticket for a ledger.
 std::string EncodeTicket(const MoveTicket& ticket);
+// InvalidArgument when the bytes are not a ticket.
 absl::StatusOr<MoveTicket> DecodeTicket(absl::string_view bytes);
 
 struct ReleaseItem {
@@ -87,7 +88,7 @@ struct ReleaseItem {
   bool operator==(const ReleaseItem&) const = default;
 };
 
-// The bytes to be signed.
+// Return the bytes to sign.
 std::string ReleaseSignedBytes(const PublicKey& source, const PublicKey& receiver,
                                absl::Span<const ReleaseItem> items);
 std::string ConfirmSignedBytes(const PublicKey& source, const PublicKey& receiver,

@@ -41,7 +41,7 @@ Sha256Digest Hash(const std::string& bytes) {
   return Sha256({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
 }
 
-// RFC 9162 word for word, from the top: MTH of 2.1.1 and PATH of 2.1.3.1.
+// A literal implementation of RFC 9162, from the top: MTH of 2.1.1 and PATH of 2.1.3.1.
 Sha256Digest Mth(absl::Span<const Sha256Digest> leaves) {
   if (leaves.size() == 1) return leaves[0];
   const size_t k = std::bit_floor(leaves.size() - 1);
@@ -105,7 +105,7 @@ TEST(IssueTicketsTest, SignsExactlyTheBytesOfTheContract) {
 
 class BatchTest : public ::testing::TestWithParam<size_t> {};
 
-TEST_P(BatchTest, TreeAndPathsAreThoseOfTheRfc) {
+TEST_P(BatchTest, TreeAndPathsMatchTheRfc) {
   const size_t n = GetParam();
   const PrivateKey key = Key(1);
   const std::vector<TicketBody> bodies = Bodies(key, n);
@@ -122,7 +122,7 @@ TEST_P(BatchTest, TreeAndPathsAreThoseOfTheRfc) {
     EXPECT_EQ(tickets[i].body, bodies[i]);
     EXPECT_EQ(tickets[i].batch_size, n);
     EXPECT_EQ(tickets[i].batch_index, i);
-    // The paths from the top cost n² hashes: in large batches look at some.
+    // Paths from the top cost n² hashes, so only some are checked in large batches.
     if (n < 100 || i % 97 == 0 || i == n - 1) {
       EXPECT_EQ(tickets[i].batch_path, Path(i, leaves)) << i;
     }
@@ -135,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, BatchTest,
                          ::testing::Values(1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31, 33, 64, 999,
                                            1000));
 
-TEST(IssueTicketsTest, NoneForNone) { EXPECT_TRUE(IssueTickets(Key(1), {}).empty()); }
+TEST(IssueTicketsTest, NoBodiesGiveNoTickets) { EXPECT_TRUE(IssueTickets(Key(1), {}).empty()); }
 
 TEST(IssueTicketsTest, TheSameBodiesGetTheSameTickets) {
   EXPECT_EQ(IssueTickets(Key(1), Bodies(Key(1), 5)), IssueTickets(Key(1), Bodies(Key(1), 5)));
@@ -199,7 +199,7 @@ TEST(TicketVerifierTest, EveryForgedFieldFails) {
 }
 
 TEST(TicketVerifierTest, ATicketOfAnotherKeyForTheSameBodyFails) {
-  // A thief signs with a key of its own what the source never signed.
+  // A thief signs the body with its own key; the source never signed it.
   const PrivateKey source = Key(1);
   const PrivateKey thief = Key(2);
   MoveTicket forged = IssueTickets(thief, {Body(source, 0)})[0];
@@ -234,7 +234,7 @@ TEST(TicketVerifierTest, RemembersNothingWrong) {
 }
 
 TEST(TicketVerifierTest, OneGoodTicketDoesNotVouchForItsBatch) {
-  // A thief may put what it likes into a batch of its own, also tickets in others' names.
+  // A thief can put any tickets into its own batch, also tickets that name other sources.
   const PrivateKey source = Key(1);
   const PrivateKey thief = Key(2);
   const std::vector<MoveTicket> tickets = IssueTickets(thief, {Body(thief, 0), Body(source, 1)});
@@ -243,7 +243,7 @@ TEST(TicketVerifierTest, OneGoodTicketDoesNotVouchForItsBatch) {
   EXPECT_FALSE(verifier.Verify(tickets[1]).ok());
 }
 
-TEST(EncodeTicketTest, GoesThereAndBack) {
+TEST(EncodeTicketTest, RoundTrips) {
   const PrivateKey key = Key(1);
   for (size_t n : {1, 2, 3, 8, 1000}) {
     for (const MoveTicket& ticket : IssueTickets(key, Bodies(key, n))) {
@@ -281,7 +281,7 @@ TEST(DecodeTicketTest, EveryFlippedBitIsFoundHereOrByTheVerifier) {
   }
 }
 
-TEST(SignedBytesTest, AreThoseOfTheContract) {
+TEST(SignedBytesTest, MatchTheContract) {
   const PublicKey source = *PublicKey::FromBytes(std::string(32, 's'));
   const PublicKey receiver = *PublicKey::FromBytes(std::string(32, 'r'));
   ReleaseItem item;

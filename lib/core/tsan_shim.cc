@@ -1,5 +1,5 @@
 // For TSan builds only. Debian's Abseil and gRPC are not instrumented, so TSan does not see the
-// order that their locks make and reports races that are none. These wrappers stand before
+// order that their locks create, and reports false races. These wrappers replace the functions of
 // absl::Mutex and absl::CondVar at link time, call the real ones, and tell TSan about the order.
 #include <absl/base/options.h>
 #include <absl/synchronization/mutex.h>
@@ -24,7 +24,7 @@ static_assert(sizeof(ARKSHARE_STRING(ABSL_OPTION_INLINE_NAMESPACE_NAME)) == 7 + 
 #define ARKSHARE_MUTEX "_ZN4absl" ARKSHARE_ABSL_NAMESPACE "5Mutex"
 #define ARKSHARE_CONDVAR "_ZN4absl" ARKSHARE_ABSL_NAMESPACE "7CondVar"
 
-// The function of Abseil's shared library that a wrapper stands before.
+// Returns the function of Abseil's shared library that a wrapper replaces.
 template <typename Function>
 Function Real(const char* mangled_name) {
   void* const symbol = dlsym(RTLD_NEXT, mangled_name);

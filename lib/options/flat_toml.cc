@@ -23,7 +23,7 @@ class Line {
  public:
   explicit Line(absl::string_view text) : rest_(text) { SkipSpace(); }
 
-  // Nothing but a comment is left.
+  // True when only a comment or no text is left.
   bool AtEnd() const { return rest_.empty() || rest_.front() == '#'; }
 
   bool Take(char c) {
@@ -33,7 +33,7 @@ class Line {
     return true;
   }
 
-  // A run of the characters of bare keys and numbers; possibly empty.
+  // Takes the characters of a bare key or a number; possibly none.
   std::string TakeBare() {
     size_t n = 0;
     while (n < rest_.size() && (absl::ascii_isalnum(static_cast<unsigned char>(rest_[n])) ||
@@ -55,7 +55,7 @@ class Line {
     double real = 0;
     if (absl::SimpleAtoi(number, &whole) || absl::SimpleAtod(number, &real)) return number;
     return absl::InvalidArgumentError(
-        "a text needs quotes; otherwise write a number, true or false");
+        "the value is not a number, true or false; put a text in quotes");
   }
 
  private:
@@ -73,14 +73,14 @@ class Line {
       if (quote == '"' && rest_[i] == '\\') {
         const size_t escape = ++i < rest_.size() ? kEscapes.find(rest_[i]) : kEscapes.npos;
         if (escape == kEscapes.npos) {
-          return absl::InvalidArgumentError("an escape that is not known; use '…' for plain text");
+          return absl::InvalidArgumentError("an escape is unknown; use '…' for plain text");
         }
         value.push_back(kEscaped[escape]);
       } else {
         value.push_back(rest_[i]);
       }
     }
-    return absl::InvalidArgumentError("a quote is not closed");
+    return absl::InvalidArgumentError("a quote is not closed; add the closing quote");
   }
 
   absl::string_view rest_;
@@ -103,7 +103,7 @@ absl::StatusOr<TomlEntry> ParseEntry(Line& line) {
       return absl::InvalidArgumentError("expected a comma or a closing bracket");
     }
   }
-  if (!line.AtEnd()) return absl::InvalidArgumentError("something follows the value");
+  if (!line.AtEnd()) return absl::InvalidArgumentError("a text follows the value; remove it");
   return entry;
 }
 
@@ -124,7 +124,7 @@ absl::StatusOr<std::vector<TomlEntry>> ParseFlatToml(absl::string_view text) {
     if (std::any_of(entries.begin(), entries.end(),
                     [&](const TomlEntry& other) { return other.key == entry->key; })) {
       return absl::InvalidArgumentError(
-          absl::StrCat("line ", number, ": ", entry->key, " is given twice"));
+          absl::StrCat("line ", number, ": ", entry->key, " is given twice; remove one"));
     }
     entries.push_back(*std::move(entry));
   }

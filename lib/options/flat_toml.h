@@ -1,4 +1,4 @@
-// The part of TOML 1.0 that a list of options needs.
+// A parser for the part of TOML 1.0 that a list of options needs.
 #ifndef ARKSHARE_LIB_OPTIONS_FLAT_TOML_H_
 #define ARKSHARE_LIB_OPTIONS_FLAT_TOML_H_
 
@@ -15,9 +15,9 @@ struct TomlEntry {
   std::vector<std::string> values;  // one, or those of an array
 };
 
-// One `key = value` a line, and comments. A value is a basic or literal string, a number, true or
-// false, or an array of those on one line. Everything else (tables, dotted keys, dates, multi-line
-// strings, a key given twice) is InvalidArgument, with the number of the line.
+// Parses one `key = value` a line, and comments. A value is a basic or literal string, a number,
+// true or false, or an array of them on one line. InvalidArgument, with the number of the line, for
+// everything else: tables, dotted keys, dates, multi-line strings, a key given twice.
 absl::StatusOr<std::vector<TomlEntry>> ParseFlatToml(absl::string_view text);
 
 }  // namespace arkshare

@@ -32,9 +32,9 @@ const char* FromEnvironment(const std::string& option) {
   return value == nullptr || *value == '\0' ? nullptr : value;
 }
 
-// Reads the config file, lets the environment beat it, and reports mistakes as CLI11 wants it: by
-// throwing; ParseOptions catches. (CLI11's own reader takes an unclosed quote as part of the value
-// and a "#" within quotes as a comment.)
+// Reads the config file, except for options that the environment sets. Throws errors, as CLI11
+// requires; ParseOptions catches them. CLI11's own reader would take an unclosed quote as part of
+// the value, and a "#" in quotes as a comment.
 class StrictToml : public CLI::ConfigTOML {
  public:
   explicit StrictToml(const CLI::App* app) : app_(app) {}
@@ -62,7 +62,7 @@ class StrictToml : public CLI::ConfigTOML {
   const CLI::App* const app_;
 };
 
-// A check that says in our parser's words what is wrong.
+// Makes a check that prints the message of our parser.
 template <typename Parse>
 CLI::Validator MakeCheck(Parse parse) {
   return CLI::Validator(
@@ -75,10 +75,9 @@ CLI::Validator MakeCheck(Parse parse) {
 
 std::string ExplainExtras(const std::vector<std::string>& extras) {
   const std::string first = extras.empty() ? "" : extras.front();
-  std::string text = absl::StrCat("there is no command or option \"", first,
-                                  "\" here; --help lists what there is");
+  std::string text = absl::StrCat("there is no command or option \"", first, "\" here; see --help");
   if (absl::StartsWith(first, "-")) {
-    absl::StrAppend(&text, ", and -- stands before names that begin with a dash");
+    absl::StrAppend(&text, ", and write -- before names that begin with a dash");
   }
   return text;
 }
@@ -88,13 +87,14 @@ std::string ExplainExtras(const std::vector<std::string>& extras) {
 std::unique_ptr<CLI::App> MakeApp(const std::string& program, const std::string& description) {
   auto app = std::make_unique<CLI::App>(description, program);
   app->set_version_flag("--version", absl::StrCat(program, " ", ARKSHARE_VERSION));
-  app->add_option("--log-level", "What goes to stderr: trace, debug, info, warning, error or off")
+  app->add_option("--log-level",
+                  "Lines to log to stderr: trace, debug, info, warning, error or off")
       ->default_str("info")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}).description(""));
   app->config_formatter(std::make_shared<StrictToml>(app.get()));
   app->allow_config_extras(CLI::config_extras_mode::error);
-  // CLI11 ignores an environment variable on this option, so its value is the default instead.
+  // CLI11 ignores an environment variable for this option, so its value becomes the default.
   const char* config = FromEnvironment("config");
   app->set_config("--config", config == nullptr ? "" : config, "A TOML file with these options",
                   /*config_required=*/config != nullptr);
@@ -133,14 +133,16 @@ CLI::Validator WholeNumber(uint64_t least) {
       return number;
     }
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" is not a whole number, ", least, " or more"));
+        absl::StrCat("\"", text, "\" is not a whole number of ", least, " or more"));
   });
 }
 
 void AddTlsOptions(CLI::App& app, TlsOptions& variable) {
-  app.add_option("--tls-cert", variable.cert_file, "Our certificate (PEM file)")->type_name("FILE");
+  app.add_option("--tls-cert", variable.cert_file, "This program's certificate (PEM file)")
+      ->type_name("FILE");
   app.add_option("--tls-key", variable.key_file, "Its private key (PEM file)")->type_name("FILE");
-  app.add_option("--tls-ca", variable.ca_file, "The CA that the others' certificates come from")
+  app.add_option("--tls-ca", variable.ca_file,
+                 "The CA of the other programs' certificates (PEM file)")
       ->type_name("FILE");
 }
 
@@ -157,8 +159,7 @@ std::optional<int> ParseOptions(CLI::App& app, int argc, const char* const* argv
     absl::string_view what = error.what();
     std::cerr << app.get_name() << ": ";
     if (absl::ConsumePrefix(&what, "INI was not able to parse ")) {
-      std::cerr << "the --config file: there is no option \"" << what
-                << "\"; --help lists what there is\n";
+      std::cerr << "the --config file: there is no option \"" << what << "\"; see --help\n";
     } else {
       std::cerr << what << "\n";
     }

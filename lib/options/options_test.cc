@@ -62,7 +62,7 @@ class OptionsTest : public testing::Test {
   std::string err_;
 };
 
-TEST_F(OptionsTest, DefaultsStandWhenNothingIsSaid) {
+TEST_F(OptionsTest, DefaultsAreUsedWithoutOptions) {
   const Outcome outcome = Parse({});
   EXPECT_EQ(outcome.exit_code, std::nullopt);
   EXPECT_EQ(outcome.values.listen, "127.0.0.1:0");
@@ -98,19 +98,18 @@ TEST_F(OptionsTest, EnvironmentSetsFlagsDashedNamesAndTheConfigFile) {
 
 TEST_F(OptionsTest, MistakesExitWithTwoAndSayWhatIsWrong) {
   EXPECT_EQ(Parse({"--no-such"}).exit_code, kExitUsage);
-  EXPECT_EQ(err_,
-            "arkshare-test: there is no command or option \"--no-such\" here; --help lists what "
-            "there is, and -- stands before names that begin with a dash\n");
+  EXPECT_EQ(
+      err_,
+      "arkshare-test: there is no command or option \"--no-such\" here; see --help, and write "
+      "-- before names that begin with a dash\n");
   EXPECT_EQ(Parse({"serach", "foo"}).exit_code, kExitUsage);
-  EXPECT_EQ(err_,
-            "arkshare-test: there is no command or option \"serach\" here; --help lists what there "
-            "is\n");
+  EXPECT_EQ(err_, "arkshare-test: there is no command or option \"serach\" here; see --help\n");
   EXPECT_EQ(Parse({"--lease", "soon"}).exit_code, kExitUsage);
   EXPECT_THAT(err_, testing::HasSubstr("soon"));
   EXPECT_EQ(Parse({"--limit", "many"}).exit_code, kExitUsage);
   for (const char* number : {"x", "0", "-1", "1.5", "", "99999999999999999999"}) {
     EXPECT_EQ(Parse({"--slots", number}).exit_code, kExitUsage) << number;
-    EXPECT_THAT(err_, testing::HasSubstr("is not a whole number, 1 or more")) << number;
+    EXPECT_THAT(err_, testing::HasSubstr("is not a whole number of 1 or more")) << number;
   }
   EXPECT_EQ(Parse({"--log-level", "loud"}).exit_code, kExitUsage);
   EXPECT_EQ(Parse({"--config", "/no/such/file"}).exit_code, kExitUsage);
@@ -124,10 +123,7 @@ TEST_F(OptionsTest, MistakesExitWithTwoAndSayWhatIsWrong) {
 TEST_F(OptionsTest, MistakesInTheConfigFileAreErrors) {
   std::string config = WriteConfig("lisen = \"127.0.0.1:1\"\n");
   EXPECT_EQ(Parse({"--config", config.c_str()}).exit_code, kExitUsage);
-  EXPECT_EQ(
-      err_,
-      "arkshare-test: the --config file: there is no option \"lisen\"; --help lists what there "
-      "is\n");
+  EXPECT_EQ(err_, "arkshare-test: the --config file: there is no option \"lisen\"; see --help\n");
   config = WriteConfig("listen = \"127.0.0.1:1\n");
   EXPECT_EQ(Parse({"--config", config.c_str()}).exit_code, kExitUsage);
   EXPECT_THAT(err_, testing::HasSubstr("line 1"));

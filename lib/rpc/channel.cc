@@ -18,15 +18,14 @@ std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     int read_ahead) {
   grpc::ChannelArguments args;
-  // A dead connection is noticed within 15 s even when nobody calls; our servers allow a ping every
-  // 5 s.
+  // Notices a dead connection within 15 s, even without calls. RpcServer allows a ping every 5 s.
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
-  // How long one attempt to connect may take, in spite of its name.
+  // In spite of its name, the longest time that one attempt to connect may take.
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -34,8 +33,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(
     args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, read_ahead);
   }
-  // "localhost" is what our servers bind for it, without asking a resolver (c-ares 1.18 leaks
-  // there).
+  // RpcServer binds 127.0.0.1 for "localhost". No resolver is asked: c-ares 1.18 leaks memory.
   constexpr absl::string_view kLocalhost = "localhost:";
   const std::string address = absl::StartsWith(target, kLocalhost)
                                   ? absl::StrCat("127.0.0.1:", target.substr(kLocalhost.size()))
@@ -45,8 +43,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(
 
 namespace {
 
-// Tries to connect once, and then for a day no more.
-std::shared_ptr<grpc::Channel> ChannelToNobody() {
+// Returns a channel that tries to connect once a day, to a port where no server listens.
+std::shared_ptr<grpc::Channel> UnusableChannel() {
   constexpr int kDayMs = 24 * 3600 * 1000;
   grpc::ChannelArguments args;
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kDayMs);
@@ -61,13 +59,13 @@ std::shared_ptr<grpc::Channel> ChannelToNobody() {
 
 void KeepCallbackQueue() {
   struct Keeper {
-    grpc::GenericStub stub{ChannelToNobody()};
+    grpc::GenericStub stub{UnusableChannel()};
     grpc::ClientContext context;
     grpc::Slice nothing;
     grpc::ByteBuffer request{&nothing, 1};
     grpc::ByteBuffer response;
   };
-  // Never destroyed: that is what it is for. In static memory, where leak checkers see it.
+  // Never destroyed, on purpose. In static memory, where leak checkers can see it.
   alignas(Keeper) static std::byte memory[sizeof(Keeper)];
   [[maybe_unused]] static Keeper* const kept = [] {
     auto* keeper = new (memory) Keeper;

@@ -1,4 +1,4 @@
-// Channels to other programs, with the keepalive and limits that our servers accept.
+// Channels to other programs, with the keepalive and limits that RpcServer accepts.
 #ifndef ARKSHARE_LIB_RPC_CHANNEL_H_
 #define ARKSHARE_LIB_RPC_CHANNEL_H_
 
@@ -12,21 +12,21 @@
 
 namespace arkshare {
 
-// `target` is "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; "localhost" is 127.0.0.1. Never uses an
-// HTTP proxy. The connection is its own (not shared with other channels to the same target) and
-// reconnects after at most 1 s. With `read_ahead`, in bytes, about so much is received of a stream
-// before somebody reads it; without, as much as the line seems to hold, up to many MiB.
+// Makes a channel to "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; "localhost" means 127.0.0.1. Never
+// uses an HTTP proxy. Its connection is not shared with other channels, and reconnects after at
+// most 1 s. `read_ahead` limits, in bytes, how far gRPC receives a stream ahead of its reader; 0:
+// gRPC decides, up to many MiB.
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     int read_ahead = 0);
 
-// Call before using the callback API of a client (`stub->async()`). gRPC 1.51 frees the queue
-// behind it when the last channel that used it goes, and aborts when one comes and goes at that
-// moment; this keeps one channel that used it for as long as the process lives. Thread-safe, cheap
-// after the first time.
+// Keeps the queue of gRPC's callback API alive. Call before any use of that API on the client side
+// (`stub->async()`). gRPC 1.51 frees the queue when the last channel that used it is destroyed, and
+// aborts when another channel is made and destroyed at that moment. One channel that is never
+// destroyed prevents both. Thread-safe, cheap after the first call.
 void KeepCallbackQueue();
 
-// Sets a deadline from now.
+// Sets the deadline of a call to `timeout` from now.
 void SetTimeout(grpc::ClientContext& context, absl::Duration timeout);
 
 }  // namespace arkshare

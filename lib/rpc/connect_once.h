@@ -1,4 +1,4 @@
-// A channel for a call or two, at about half the cost of MakeChannel's.
+// A channel for one or two calls, at about half the cost of MakeChannel.
 #ifndef ARKSHARE_LIB_RPC_CONNECT_ONCE_H_
 #define ARKSHARE_LIB_RPC_CONNECT_ONCE_H_
 
@@ -10,10 +10,10 @@
 
 namespace arkshare {
 
-// Begins one connection to `target`, "IP:PORT" or "[IPv6]:PORT", without TLS, and does not wait for
-// it. Calls fail with UNAVAILABLE once it is refused or broken: there is no second one, nothing
-// that resolves names, balances loads or keeps a connection alive. Null when `target` is a name, or
-// when the connection cannot even begin. `args` are settings of a caller's own.
+// Begins one connection to `target` ("IP:PORT" or "[IPv6]:PORT") without TLS, and does not wait for
+// it. It never reconnects: once the connection is refused or broken, calls fail with UNAVAILABLE.
+// It has no name resolution, load balancing or keepalive. Returns null when `target` is a name, or
+// when the connection cannot begin. `args` are the caller's own settings.
 std::shared_ptr<grpc::Channel> ConnectOnce(const std::string& target,
                                            grpc::ChannelArguments args = {});
 

@@ -26,7 +26,7 @@ grpc::Status Ping(const std::shared_ptr<grpc::Channel>& channel, v1::PingRespons
   return v1::FileService::NewStub(channel)->Ping(&context, request, &response);
 }
 
-TEST(ConnectOnceTest, CallsUntilTheOtherSideHasGone) {
+TEST(ConnectOnceTest, CallsFailOnceTheServerHasGone) {
   Answering service;
   RpcServerOptions options;
   options.listen = "127.0.0.1:0";
@@ -41,13 +41,13 @@ TEST(ConnectOnceTest, CallsUntilTheOtherSideHasGone) {
   EXPECT_TRUE(Ping(channel, response).ok());
   server->reset();
   EXPECT_EQ(Ping(channel, response).error_code(), grpc::StatusCode::UNAVAILABLE);
-  // Nobody listens there any more: found out by the call.
+  // No server listens there any more; the call finds out.
   const auto refused = ConnectOnce(address);
   ASSERT_NE(refused, nullptr);
   EXPECT_EQ(Ping(refused, response).error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
-TEST(ConnectOnceTest, NamesAreNotForIt) {
+TEST(ConnectOnceTest, RefusesHostNames) {
   EXPECT_EQ(ConnectOnce("peer.example:7001"), nullptr);
   EXPECT_EQ(ConnectOnce("no address"), nullptr);
 }

@@ -1,21 +1,24 @@
 #include "lib/rpc/convert.h"
 
 #include <absl/strings/str_cat.h>
+#include <google/protobuf/duration.pb.h>
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
+#include "arkshare/v1/file.pb.h"
+#include "arkshare/v1/types.pb.h"
 #include "lib/core/limits.h"
 
 namespace arkshare {
 namespace {
 
-// As google/protobuf/duration.proto has it.
+// The limit of google/protobuf/duration.proto.
 constexpr int64_t kMostDurationSeconds = 315'576'000'000;
 
 constexpr size_t kSignatureBytes = 64;
-// No file is larger, and piece arithmetic stays clear of overflow.
+// The largest possible file; below it, arithmetic on pieces cannot overflow.
 constexpr uint64_t kMaxBookBytes = std::numeric_limits<int64_t>::max();
 
 absl::Status WrongLength(absl::string_view field, size_t expected, size_t actual) {
@@ -93,11 +96,11 @@ absl::StatusOr<MoveTicket> FromProto(const v1::MoveTicket& proto) {
   if (proto.batch_size() < 1 || proto.batch_size() > kMaxItems ||
       proto.batch_index() >= proto.batch_size()) {
     return MakeError(Reason::kInvalidField,
-                     "ticket.batch_size must be 1 to 1,000 and batch_index below it");
+                     "ticket.batch_size must be 1 to 1,000, and ticket.batch_index less than it");
   }
   // A tree of 1,000 leaves is ten levels high.
   if (proto.batch_path_size() > 10) {
-    return MakeError(Reason::kInvalidField, "ticket.batch_path is longer than any batch needs");
+    return MakeError(Reason::kInvalidField, "ticket.batch_path must have at most 10 hashes");
   }
   for (const std::string& step : proto.batch_path()) {
     absl::StatusOr<Sha256Digest> digest = DigestFromBytes(step);
@@ -162,7 +165,7 @@ absl::StatusOr<absl::Duration> DurationFromProto(const google::protobuf::Duratio
   if (proto.seconds() < 0 || proto.seconds() > kMostDurationSeconds || proto.nanos() < 0 ||
       proto.nanos() >= 1'000'000'000) {
     return MakeError(Reason::kInvalidField,
-                     absl::StrCat(field, " is negative or not a google.protobuf.Duration"));
+                     absl::StrCat(field, " must be a google.protobuf.Duration of 0 or more"));
   }
   return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
 }

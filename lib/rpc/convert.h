@@ -1,24 +1,34 @@
-// proto <-> core. Everything that comes in is checked here, once; the core types are the proof.
-// All parsers return MakeError(kInvalidField | kInvalidName) that names the field.
+// Converts protos to core types and back. FromProto checks every field once; the core type is the
+// proof. All parsers return kInvalidField or kInvalidName with a message that names the field.
 #ifndef ARKSHARE_LIB_RPC_CONVERT_H_
 #define ARKSHARE_LIB_RPC_CONVERT_H_
 
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 #include <absl/time/time.h>
-#include <google/protobuf/duration.pb.h>
 
-#include "arkshare/v1/file.pb.h"
-#include "arkshare/v1/types.pb.h"
+#include <cstdint>
+
 #include "lib/core/book_listing.h"
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/core/ticket.h"
 
+// Declared only: protobuf's headers would cost each includer seconds of build time.
+namespace google::protobuf {
+class Duration;
+}  // namespace google::protobuf
+namespace arkshare::v1 {
+class ContentId;
+class Listing;
+class MoveTicket;
+class ReleaseRequest_Item;  // v1::ReleaseRequest::Item
+}  // namespace arkshare::v1
+
 namespace arkshare {
 
-// The fields of the messages as they came, for those who read the wire by themselves.
+// The unchecked fields of a message, for code that parses the wire format without protobuf.
 struct ContentFields {
   absl::string_view root;
   uint64_t size = 0;
@@ -29,7 +39,7 @@ struct ListingFields {
   ContentFields content;
   bool partial = false;
 };
-// Check them as FromProto does, with the same errors.
+// Check the fields, with the same errors as FromProto.
 absl::StatusOr<ContentId> ToContent(const ContentFields& fields);
 absl::StatusOr<BookListing> ToListing(const ListingFields& fields);
 
@@ -42,20 +52,20 @@ v1::Listing ToProto(const BookListing& listing);
 absl::StatusOr<MoveTicket> FromProto(const v1::MoveTicket& proto);
 v1::MoveTicket ToProto(const MoveTicket& ticket);
 
-absl::StatusOr<ReleaseItem> FromProto(const v1::ReleaseRequest::Item& proto);
-v1::ReleaseRequest::Item ToProto(const ReleaseItem& item);
+absl::StatusOr<ReleaseItem> FromProto(const v1::ReleaseRequest_Item& proto);
+v1::ReleaseRequest_Item ToProto(const ReleaseItem& item);
 
-// A duration that is not negative; what is beyond the 10,000 years of a proto one is cut there.
+// Clamps `duration` to 0 to 10,000 years, the maximum of the proto.
 google::protobuf::Duration ToProto(absl::Duration duration);
-// `field` names the field in the error.
+// Parses a duration of 0 or more. `field` names the field in the error.
 absl::StatusOr<absl::Duration> DurationFromProto(const google::protobuf::Duration& proto,
                                                  absl::string_view field);
 
-// `field` names the field in the error.
+// Parses a key of 32 bytes. `field` names the field in the error.
 absl::StatusOr<PublicKey> KeyFromProto(absl::string_view bytes, absl::string_view field);
 absl::StatusOr<TransferId> TransferIdFromProto(absl::string_view bytes);
 
-// A page size within 1 to `most`; `standard` for 0. kInvalidField for a negative one.
+// Returns the page size to use, 1 to `most`: `standard` for 0. kInvalidField when negative.
 absl::StatusOr<int> PageSize(int32_t requested, int standard, int most);
 
 }  // namespace arkshare

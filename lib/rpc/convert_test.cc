@@ -1,10 +1,14 @@
 #include "lib/rpc/convert.h"
 
 #include <gmock/gmock.h>
+#include <google/protobuf/duration.pb.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
+
+#include "arkshare/v1/file.pb.h"
+#include "arkshare/v1/types.pb.h"
 
 namespace arkshare {
 namespace {
@@ -28,7 +32,7 @@ MoveTicket SomeTicket() {
   return IssueTickets(source, bodies)[1];
 }
 
-TEST(ConvertTest, WhatGoesOutComesBack) {
+TEST(ConvertTest, RoundTrips) {
   EXPECT_EQ(*FromProto(ToProto(SomeContent())), SomeContent());
   EXPECT_EQ(*FromProto(ToProto(SomeListing())), SomeListing());
   const MoveTicket ticket = SomeTicket();
@@ -62,7 +66,7 @@ TEST(ConvertTest, ListingNeedsANumberAndAName) {
   }
 }
 
-TEST(ConvertTest, AListingIsOfAWholeBookUnlessItSaysPartial) {
+TEST(ConvertTest, AListingIsWholeUnlessMarkedPartial) {
   v1::Listing proto = ToProto(SomeListing());
   EXPECT_FALSE(proto.partial());
   proto.set_partial(true);
@@ -120,7 +124,7 @@ TEST(ConvertTest, DurationsAreNotNegative) {
   }
 }
 
-TEST(ConvertTest, PageSizesHaveAStandardAndAMost) {
+TEST(ConvertTest, PageSizesHaveADefaultAndAMaximum) {
   EXPECT_EQ(*PageSize(0, 50, 1000), 50);
   EXPECT_EQ(*PageSize(1, 50, 1000), 1);
   EXPECT_EQ(*PageSize(5000, 50, 1000), 1000);

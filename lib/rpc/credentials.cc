@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -53,7 +54,8 @@ CertPtr ParseCertificate(const std::string& pem) {
   return CertPtr(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), &X509_free);
 }
 
-// gRPC would find out only when somebody connects, and then say it to the log alone.
+// Reads and checks the files. gRPC would check them at the first connection only, and write the
+// error only to its log.
 absl::StatusOr<PemFiles> LoadPemFiles(const TlsOptions& tls) {
   PemFiles files;
   absl::StatusOr<std::string> cert = ReadPem(tls.cert_file, "--tls-cert");
@@ -65,7 +67,8 @@ absl::StatusOr<PemFiles> LoadPemFiles(const TlsOptions& tls) {
 
   const CertPtr parsed_cert = ParseCertificate(*cert);
   const CertPtr parsed_ca = ParseCertificate(*ca);
-  // An encrypted key would ask for its passphrase on the terminal: the empty one is given instead.
+  // Gives an empty passphrase, because OpenSSL would ask for that of an encrypted key on the
+  // terminal.
   const BioPtr bio(BIO_new_mem_buf(key->data(), static_cast<int>(key->size())), &BIO_free);
   static char no_passphrase[] = "";
   const PrivateKeyPtr parsed_key(
@@ -122,7 +125,7 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
   options.set_verify_server_certs(true);
-  // The chain up to the CA is verified all the same; only the host name is not looked at.
+  // gRPC still verifies the chain up to the CA; only the host name is not checked.
   options.set_certificate_verifier(std::make_shared<grpc::experimental::NoOpCertificateVerifier>());
   options.set_check_call_host(false);
   return grpc::experimental::TlsCredentials(options);

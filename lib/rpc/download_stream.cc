@@ -3,12 +3,14 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/proto_buffer_writer.h>
 
 #include <array>
 #include <cstring>
 #include <utility>
 
+#include "arkshare/v1/file.pb.h"
 namespace arkshare {
 namespace {
 
@@ -16,16 +18,16 @@ using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedOutputStream;
 using Chunk = v1::DownloadResponse::Chunk;
 
-// Three tags, each with a number of 64 bits at most.
-constexpr size_t kMostHeadBytes = 3 * (1 + 10);
+// Three tags, each with a number of at most 64 bits.
+constexpr size_t kMaxHeadBytes = 3 * (1 + 10);
 
 uint8_t* WriteTag(int field, WireFormatLite::WireType type, uint8_t* to) {
   return CodedOutputStream::WriteTagToArray(WireFormatLite::MakeTag(field, type), to);
 }
 
-// What stands before `bytes` of data; yields its end.
+// Writes the encoding that precedes `bytes` bytes of data. Returns its end.
 uint8_t* WriteHead(uint64_t offset, size_t bytes, uint8_t* to) {
-  std::array<uint8_t, kMostHeadBytes> inner;
+  std::array<uint8_t, kMaxHeadBytes> inner;
   uint8_t* end = inner.data();
   if (offset > 0) {
     end = WriteTag(Chunk::kOffsetFieldNumber, WireFormatLite::WIRETYPE_VARINT, end);
@@ -43,7 +45,7 @@ uint8_t* WriteHead(uint64_t offset, size_t bytes, uint8_t* to) {
 }
 
 grpc::Slice EncodeHead(uint64_t offset, size_t bytes) {
-  std::array<uint8_t, kMostHeadBytes> head;
+  std::array<uint8_t, kMaxHeadBytes> head;
   const auto head_bytes = static_cast<size_t>(WriteHead(offset, bytes, head.data()) - head.data());
   grpc_slice encoded = grpc_slice_malloc(head_bytes + bytes);
   std::memcpy(GRPC_SLICE_START_PTR(encoded), head.data(), head_bytes);

@@ -1,6 +1,6 @@
-// FileService.Download as a server sends it: the bytes of a book are read from the disk right to
-// where gRPC sends them from. As a message of its own, protobuf would copy each of them once more,
-// which is about a tenth of what a transfer costs.
+// The server's side of FileService.Download without a copy in protobuf: bytes are read from the
+// disk into the memory that gRPC sends. A DownloadResponse message would copy them once more, which
+// is about a tenth of the cost of a transfer.
 #ifndef ARKSHARE_LIB_RPC_DOWNLOAD_STREAM_H_
 #define ARKSHARE_LIB_RPC_DOWNLOAD_STREAM_H_
 
@@ -15,17 +15,20 @@
 #include <cstdint>
 #include <functional>
 
-#include "arkshare/v1/file.grpc.pb.h"
+namespace arkshare::v1 {
+class DownloadRequest;
+class DownloadResponse;
+}  // namespace arkshare::v1
 
 namespace arkshare {
 
 // A DownloadResponse with a chunk, in protobuf's encoding.
 class ChunkFrame {
  public:
-  // Of `bytes` of the book, 1 or more, from `offset` on.
+  // Makes a chunk of `bytes` bytes, 1 or more, which begin at `offset` in the book.
   ChunkFrame(uint64_t offset, size_t bytes);
 
-  // To be filled before it is written.
+  // The memory for the chunk's bytes. Fill it before DownloadStream::Write.
   absl::Span<uint8_t> data() const;
   const grpc::Slice& encoded() const { return encoded_; }
 
@@ -34,16 +37,16 @@ class ChunkFrame {
   grpc::Slice encoded_;
 };
 
-// The server's end of one call. Not thread-safe.
+// The server's end of one Download call. Not thread-safe.
 class DownloadStream {
  public:
   using Streamer = grpc::ServerSplitStreamer<v1::DownloadRequest, grpc::ByteBuffer>;
 
   explicit DownloadStream(Streamer* streamer) : streamer_(streamer) {}
 
-  // Once, before all else; waits for it. False when it does not come or is none.
+  // Waits for the request. Call once, first. False when the request does not come or is malformed.
   bool Read(v1::DownloadRequest* request);
-  // False when the receiver has gone. Both wait while it does not read.
+  // Writes a message. Blocks while the receiver does not read. False when the receiver has gone.
   bool Write(const v1::DownloadResponse& message);
   bool Write(const ChunkFrame& frame);
 
@@ -51,8 +54,8 @@ class DownloadStream {
   Streamer* const streamer_;
 };
 
-// For grpc::Service::MarkMethodStreamed: calls `serve` for each Download. The service's own
-// Download is not called any more.
+// The arguments of grpc::Service::MarkMethodStreamed. The handler calls `serve` for each Download
+// instead of the service's own Download.
 int DownloadMethodIndex();
 grpc::internal::MethodHandler* NewDownloadHandler(
     std::function<grpc::Status(grpc::ServerContext*, DownloadStream*)> serve);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "arkshare/v1/file.grpc.pb.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/server.h"
 
@@ -20,7 +21,7 @@ std::string Filled(const ChunkFrame& frame, char with) {
   return {reinterpret_cast<const char*>(frame.encoded().begin()), frame.encoded().size()};
 }
 
-TEST(ChunkFrameTest, IsWhatProtobufMakes) {
+TEST(ChunkFrameTest, EncodesLikeProtobuf) {
   for (const uint64_t offset :
        {uint64_t{0}, uint64_t{1}, uint64_t{127}, uint64_t{128}, uint64_t{1} << 20,
         uint64_t{1} << 40, std::numeric_limits<uint64_t>::max()}) {
@@ -35,7 +36,7 @@ TEST(ChunkFrameTest, IsWhatProtobufMakes) {
   }
 }
 
-// Tells what it was asked for, then the offsets 0, 1, ... up to the limit, a byte each.
+// Sends the request back as a header, then the offsets 0, 1, ... up to the limit, a byte each.
 class Counting final : public v1::FileService::Service {
  public:
   Counting() {
@@ -91,7 +92,7 @@ TEST_F(DownloadStreamTest, AGeneratedStubReadsIt) {
   EXPECT_EQ(status.error_message(), "counted");
 }
 
-TEST_F(DownloadStreamTest, WhatIsNoRequestIsNotRead) {
+TEST_F(DownloadStreamTest, AMalformedRequestIsNotRead) {
   const grpc::internal::RpcMethod method("/arkshare.v1.FileService/Download", nullptr,
                                          grpc::internal::RpcMethod::SERVER_STREAMING);
   grpc::ClientContext context;
@@ -105,7 +106,7 @@ TEST_F(DownloadStreamTest, WhatIsNoRequestIsNotRead) {
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(DownloadStreamTest, AReceiverThatGoesEndsIt) {
+TEST_F(DownloadStreamTest, EndsWhenTheReceiverGoes) {
   grpc::ClientContext context;
   v1::DownloadRequest request;
   request.set_read_limit(std::numeric_limits<uint64_t>::max());

@@ -5,7 +5,7 @@
 namespace arkshare {
 namespace {
 
-// How late a cancel may come.
+// The longest delay of a cancel.
 constexpr absl::Duration kTick = absl::Milliseconds(250);
 
 }  // namespace
@@ -25,13 +25,13 @@ IdleWatchdog::Watch::Watch(IdleWatchdog* dog, absl::Duration limit, std::functio
     : dog_(dog), limit_(limit), cancel_(std::move(cancel)), last_ns_(dog->NowNanos()) {
   MutexLock lock(&dog_->mutex_);
   number_ = dog_->next_number_++;
-  // With others to watch it wakes every tick anyway.
+  // With other watches, the thread wakes every tick anyway.
   if (dog_->watches_.empty()) dog_->changed_.NotifyAll();
   dog_->watches_[number_] = this;
 }
 
 IdleWatchdog::Watch::~Watch() {
-  // Waits for a cancel that is being called: the context it cancels lives as long as this.
+  // Waits for a running cancel, because the context that it cancels need not outlive this watch.
   MutexLock lock(&dog_->mutex_);
   dog_->watches_.erase(number_);
 }

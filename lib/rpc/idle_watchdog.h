@@ -15,14 +15,14 @@
 
 namespace arkshare {
 
-// gRPC's blocking reads and writes have no time-out of their own; one thread here watches all of
-// them. Thread-safe.
+// Watches blocking reads and writes, which have no timeout in gRPC, with one thread. Thread-safe.
 class IdleWatchdog {
  public:
   explicit IdleWatchdog(const Clock* clock);
   ~IdleWatchdog();
 
-  // While it lives, `cancel` is called once if Progress was not for `limit`.
+  // Watches one call. Calls `cancel` once when Progress was not called for `limit`; at most 250 ms
+  // late. `cancel` must not block. The watchdog must outlive the watch.
   class Watch {
    public:
     Watch(IdleWatchdog* dog, absl::Duration limit, std::function<void()> cancel);

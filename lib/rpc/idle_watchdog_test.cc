@@ -11,7 +11,7 @@ namespace {
 
 using Watch = IdleWatchdog::Watch;
 
-TEST(IdleWatchdog, CancelsWhatMakesNoProgress) {
+TEST(IdleWatchdog, CancelsACallWithoutProgress) {
   IdleWatchdog dog(Clock::Real());
   std::promise<void> cancelled;
   const Watch watch(&dog, absl::Milliseconds(1), [&] { cancelled.set_value(); });
@@ -19,10 +19,10 @@ TEST(IdleWatchdog, CancelsWhatMakesNoProgress) {
   EXPECT_TRUE(watch.expired());
 }
 
-TEST(IdleWatchdog, LetsBeWhatMakesProgress) {
+TEST(IdleWatchdog, KeepsACallThatMakesProgress) {
   FakeClock clock;
   IdleWatchdog dog(&clock);
-  // In one look at all watches this one comes before the others, which tell when that was.
+  // The watchdog checks this watch before the others in each round; the others tell when.
   Watch watch(&dog, absl::Seconds(10), [] { FAIL() << "it has made progress"; });
   const auto look = [&] {
     std::promise<void> looked;
@@ -63,8 +63,8 @@ TEST(IdleWatchdog, AWatchThatHasEndedIsNotCancelled) {
   looked.get_future().wait();
 }
 
-// What a cancel touches lives at least as long as its watch.
-TEST(IdleWatchdog, AWatchEndsAfterACancelThatRuns) {
+// The objects that a cancel uses live at least as long as its watch.
+TEST(IdleWatchdog, TheEndOfAWatchWaitsForARunningCancel) {
   IdleWatchdog dog(Clock::Real());
   std::promise<void> begun, go_on;
   std::atomic<bool> cancel_ended{false};

@@ -1,4 +1,5 @@
-// The parts of server.h that concern the process rather than one server.
+#include "lib/rpc/process.h"
+
 #include <absl/synchronization/mutex.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -7,8 +8,6 @@
 
 #include <csignal>
 #include <cstdlib>
-
-#include "lib/rpc/server.h"
 
 namespace arkshare {
 namespace {
@@ -24,23 +23,23 @@ sigset_t StopSignals() {
 }  // namespace
 
 void TuneProcess() {
-  // By default every message of 1 MiB is mapped and unmapped anew, which costs up to half of the
+  // By default malloc maps and unmaps every message of 1 MiB, which costs up to half of the
   // throughput.
   mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
   mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
   mallopt(M_TOP_PAD, 4 * 1024 * 1024);
-  // Each arena keeps some messages' worth of memory for good; by default there are eight a core.
+  // Each arena keeps the memory of some messages forever; the default is eight arenas a core.
   mallopt(M_ARENA_MAX, 2);
-  // Debian builds Abseil with its search for deadlocks on: a tenth of an empty call.
+  // Debian's Abseil searches for deadlocks, which costs a tenth of an empty call.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  // Each connection is a file: take what the machine allows.
+  // Each connection needs a file descriptor.
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
   }
-  // gRPC's own log lines are not for people; what matters comes back as a status. Set it to get
-  // them.
+  // Turns gRPC's own log lines off, because errors are returned as statuses. Set the variable to
+  // get the lines.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
 }
 
@@ -56,7 +55,7 @@ void WaitForStopSignal() {
   }
 }
 
-// Blocked everywhere, the signal stays pending until WaitForStopSignal takes it: none is missed.
+// Never lost: every thread blocks the signal, so it stays pending until WaitForStopSignal takes it.
 void RequestStop() { kill(getpid(), SIGTERM); }
 
 }  // namespace arkshare

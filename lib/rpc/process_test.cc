@@ -1,24 +1,32 @@
+#include "lib/rpc/process.h"
+
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <thread>
-
-#include "lib/rpc/server.h"
 
 namespace arkshare {
 namespace {
 
-// A program of its own: signals concern every thread, also those that gRPC leaves behind.
-TEST(StopSignalTest, ARequestBeforeTheWaitIsNotMissed) {
-  BlockStopSignals();
-  RequestStop();
-  WaitForStopSignal();
-  std::thread stopper(&RequestStop);
-  WaitForStopSignal();
-  stopper.join();
+// Runs in a process of its own (and, as a death test, before the others): a thread that does not
+// block the signals, such as one that gRPC leaves behind, would end the program.
+TEST(StopSignalDeathTest, ARequestBeforeTheWaitIsNotMissed) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        BlockStopSignals();
+        RequestStop();
+        WaitForStopSignal();
+        std::thread stopper(&RequestStop);
+        WaitForStopSignal();
+        stopper.join();
+        _exit(0);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
-TEST(TuneProcessTest, TakesAllTheOpenFilesThatTheMachineAllows) {
+TEST(TuneProcessTest, RaisesTheLimitOfOpenFilesToTheMaximum) {
   TuneProcess();
   rlimit files{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);

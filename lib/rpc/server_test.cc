@@ -53,7 +53,8 @@ class PingOnly : public v1::FileService::WithCallbackMethod_Download<v1::FileSer
   }
 };
 
-// What grpc.health.v1.Health/Check says of a service; its messages look like these on the wire.
+// Returns the answer of grpc.health.v1.Health/Check for a service. On the wire, its messages are
+// the same as these wrappers.
 absl::StatusOr<int> CheckHealth(const std::string& target, const std::string& service) {
   grpc::TemplatedGenericStub<google::protobuf::StringValue, google::protobuf::Int32Value> stub(
       MakeChannel(target, grpc::InsecureChannelCredentials()));
@@ -148,7 +149,7 @@ TEST_F(RpcServerTest, RefusesBadAddresses) {
   EXPECT_THAT(Message(server.status()), HasSubstr("interface"));
 }
 
-TEST_F(RpcServerTest, PlaintextLeavesTheMachineOnlyWhenToldSo) {
+TEST_F(RpcServerTest, PlaintextOnANetworkNeedsInsecure) {
   const auto refused = Start("0.0.0.0:0");
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(refused.status()), HasSubstr("--insecure"));
@@ -157,7 +158,7 @@ TEST_F(RpcServerTest, PlaintextLeavesTheMachineOnlyWhenToldSo) {
   EXPECT_TRUE(Ping(absl::StrCat("127.0.0.1:", (*server)->port())).ok());
 }
 
-TEST_F(RpcServerTest, HealthSaysWhatItIsTold) {
+TEST_F(RpcServerTest, HealthFollowsSetServing) {
   const auto server = Start("127.0.0.1:0");
   ASSERT_TRUE(server.ok()) << server.status();
   for (const char* service : {"", "arkshare.v1.FileService"}) {
@@ -170,7 +171,7 @@ TEST_F(RpcServerTest, HealthSaysWhatItIsTold) {
             absl::StatusCode::kNotFound);
 }
 
-TEST_F(RpcServerTest, NothingIsHealthyBeforeItIsSaidSo) {
+TEST_F(RpcServerTest, IsNotHealthyBeforeSetServing) {
   const auto server = Start("127.0.0.1:0");
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_EQ(*CheckHealth((*server)->address(), ""), kHealthNotServing);
@@ -192,7 +193,7 @@ TEST_F(RpcServerTest, ShutdownEndsAStreamThatNeverEnds) {
   (*server)->Shutdown(absl::Milliseconds(10));
 }
 
-TEST_F(RpcServerTest, AUnixSocketIsTheOwnersAlone) {
+TEST_F(RpcServerTest, OnlyTheOwnerCanUseAUnixSocket) {
   const std::string path = folder_ + "/new/control.sock";
   {
     const mode_t before = umask(0);
@@ -221,7 +222,7 @@ TEST_F(RpcServerTest, ASecondServerOnAUnixSocketIsRefused) {
 
 TEST_F(RpcServerTest, TheSocketOfAKilledServerIsReplaced) {
   const std::string path = folder_ + "/s";
-  // What SIGKILL leaves: a socket that nobody listens on, and a lock file that nobody holds.
+  // SIGKILL leaves a socket without a listener, and a lock file without a lock.
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -258,7 +259,7 @@ TEST_F(RpcServerTest, RefusesUnixPathsThatCannotWork) {
   EXPECT_THAT(Message(open.status()), HasSubstr("chmod 700"));
 }
 
-TEST_F(RpcServerTest, TlsTalksOnlyToThoseWithACertificateOfTheCa) {
+TEST_F(RpcServerTest, TlsRequiresACertificateOfTheCa) {
   const auto ca = TestCa::Make(folder_, "ca");
   const auto other_ca = TestCa::Make(folder_, "other");
   if (!ca.has_value() || !other_ca.has_value()) GTEST_SKIP() << "SKIP: needs the openssl command";
@@ -283,7 +284,7 @@ TEST_F(RpcServerTest, TlsTalksOnlyToThoseWithACertificateOfTheCa) {
   EXPECT_THAT(Message(status), HasSubstr("TLS"));
 }
 
-TEST_F(RpcServerTest, TlsFilesAreCheckedBeforeAnythingServes) {
+TEST_F(RpcServerTest, TlsFilesAreCheckedBeforeServing) {
   const auto ca = TestCa::Make(folder_, "ca");
   if (!ca.has_value()) GTEST_SKIP() << "SKIP: needs the openssl command";
   const TlsOptions good = ca->Issue("one").value();
@@ -306,22 +307,6 @@ TEST_F(RpcServerTest, TlsFilesAreCheckedBeforeAnythingServes) {
   EXPECT_THAT(refused({good.cert_file, folder_, good.ca_file}), HasSubstr(folder_));
   EXPECT_THAT(refused({good.cert_file, other.key_file, good.ca_file}),
               HasSubstr("not the private key"));
-}
-
-TEST(HostPortTest, SplitsAndJoins) {
-  EXPECT_EQ(ParseHostPort("[::1]:5")->host, "::1");
-  EXPECT_EQ(ParseHostPort("[::1]:5")->ToString(), "[::1]:5");
-  EXPECT_EQ(ParseHostPort("books.example:65535")->ToString(), "books.example:65535");
-  EXPECT_EQ(ParseHostPort("127.0.0.1:0")->port, 0);
-}
-
-TEST(HostPortTest, KnowsLoopback) {
-  for (const char* host : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"}) {
-    EXPECT_TRUE(IsLoopbackHost(host)) << host;
-  }
-  for (const char* host : {"0.0.0.0", "::", "128.0.0.1", "10.0.0.1", "::ffff:10.0.0.1", "host"}) {
-    EXPECT_FALSE(IsLoopbackHost(host)) << host;
-  }
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ absl::Status SystemError(absl::string_view what, const std::string& path, int er
 }
 
 absl::Status PrepareFolder(const std::string& folder) {
-  std::error_code parents_error;  // Shows in the mkdir below.
+  std::error_code parents_error;  // Ignored: the mkdir below fails then.
   std::filesystem::create_directories(std::filesystem::path(folder).parent_path(), parents_error);
   if (mkdir(folder.c_str(), 0700) == 0) return absl::OkStatus();
   if (errno != EEXIST) return SystemError("make the folder", folder, errno);
@@ -37,7 +37,7 @@ absl::Status PrepareFolder(const std::string& folder) {
   if (!S_ISDIR(info.st_mode)) return SystemError("use as a folder", folder, ENOTDIR);
   if (info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
     return absl::PermissionDeniedError(
-        absl::StrCat("others can enter the folder of the control socket, ", folder,
+        absl::StrCat("other users can enter the folder of the control socket, ", folder,
                      ": use a folder of your own and `chmod 700` it"));
   }
   return absl::OkStatus();
@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<SocketLock>> SocketLock::Acquire(const std::strin
   return lock;
 }
 
-// The lock file stays: removing it would let two servers lock two files of one name.
+// Keeps the lock file: if it were removed, two servers could lock two files of the same name.
 SocketLock::~SocketLock() { close(fd_); }
 
 }  // namespace arkshare

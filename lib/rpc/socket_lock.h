@@ -1,4 +1,4 @@
-// The right to serve on the path of a unix socket.
+// A lock on the path of a unix socket.
 #ifndef ARKSHARE_LIB_RPC_SOCKET_LOCK_H_
 #define ARKSHARE_LIB_RPC_SOCKET_LOCK_H_
 
@@ -9,13 +9,15 @@
 
 namespace arkshare {
 
-// Holds PATH.lock (flock), so that a second server is refused instead of silently taking over.
-// The lock ends with the process, however it ends.
+// Locks PATH.lock (flock), so that a second server is refused instead of silently taking over. The
+// lock ends with the process, also after a crash.
 class SocketLock {
  public:
-  // Makes the folder (0700) when it is missing, takes the lock and removes the socket of a killed
-  // server. Errors: InvalidArgument (a path over 107 bytes, or something else in its place),
-  // PermissionDenied (a folder that others can enter), AlreadyExists (another server).
+  // Makes the missing folder (0700), takes the lock, and removes the socket of a killed server.
+  // Errors:
+  // - InvalidArgument: the path is longer than 107 bytes, or another kind of file has the path.
+  // - PermissionDenied: other users can enter the folder, or this user cannot.
+  // - AlreadyExists: another server holds the lock.
   static absl::StatusOr<std::unique_ptr<SocketLock>> Acquire(const std::string& path);
   ~SocketLock();
   SocketLock(const SocketLock&) = delete;

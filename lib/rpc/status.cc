@@ -9,13 +9,15 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "arkshare/v1/types.pb.h"
 namespace arkshare {
 namespace {
 
 constexpr char kDomain[] = "arkshare";
 
-// What a receiver needs to know of an error, in whatever form it travels.
+// The parts of an error that a grpc::Status and an ItemError share.
 struct WireError {
   absl::StatusCode code;
   std::string reason;
@@ -30,7 +32,7 @@ WireError Classify(const absl::Status& status) {
   return {status.code(), absl::StatusCodeToString(status.code())};
 }
 
-// A status with the reason when the name is one of ours, else with the code alone.
+// Returns a status with the reason when the name is in the table, otherwise with the code only.
 absl::Status FromWire(int code, const std::string& reason_name, const std::string& message,
                       ErrorMetadata metadata, std::optional<absl::Duration> retry_after) {
   const Reason reason = ReasonFromName(reason_name);
@@ -62,7 +64,7 @@ std::optional<absl::Status> FromDetails(const grpc::Status& status) {
                   ErrorMetadata(info->metadata().begin(), info->metadata().end()), retry_after);
 }
 
-// Why a connection failed, in words, from what gRPC says of it.
+// Explains a connection failure to people, from gRPC's own message.
 absl::string_view ExplainConnectionFailure(absl::string_view raw) {
   static constexpr struct {
     const char* symptom;
@@ -115,24 +117,25 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   return result;
 }
 
-absl::Status FromGrpcStatus(const grpc::Status& status, absl::string_view who, Reason unreachable) {
+absl::Status FromGrpcStatus(const grpc::Status& status, absl::string_view server,
+                            Reason unreachable) {
   if (status.ok()) return absl::OkStatus();
   if (std::optional<absl::Status> ours = FromDetails(status)) return *std::move(ours);
   const std::string& raw = status.error_message();
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
       return MakeError(unreachable,
-                       absl::StrCat("cannot reach ", who, ": ", ExplainConnectionFailure(raw)));
+                       absl::StrCat("cannot reach ", server, ": ", ExplainConnectionFailure(raw)));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return MakeError(unreachable, absl::StrCat(who, " did not answer in time"));
+      return MakeError(unreachable, absl::StrCat(server, " did not answer in time"));
     case grpc::StatusCode::CANCELLED:
-      return absl::CancelledError(absl::StrCat("the call to ", who, " was cancelled"));
+      return absl::CancelledError(absl::StrCat("the call to ", server, " was cancelled"));
     case grpc::StatusCode::UNIMPLEMENTED:
-      return absl::UnimplementedError(absl::StrCat(
-          who, " does not know this call: is it the right address, and as new as this program?"));
+      return absl::UnimplementedError(
+          absl::StrCat(server, " does not know this call; check its address and its version"));
     default:
       return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                          absl::StrCat(who, " failed: ", raw));
+                          absl::StrCat(server, " failed: ", raw));
   }
 }
 

@@ -8,6 +8,8 @@
 
 #include <string>
 
+#include "arkshare/v1/types.pb.h"
+
 namespace arkshare {
 namespace {
 
@@ -47,7 +49,7 @@ TEST(StatusTest, ReasonMetadataAndRetryTimeCrossTheWire) {
   EXPECT_EQ(Message(received), "64 others wait");
 }
 
-TEST(StatusTest, ItemErrorsSayTheSame) {
+TEST(StatusTest, ItemErrorsCarryTheSame) {
   const absl::Status sent =
       MakeError(Reason::kBookMoved, "it moved", {{"moved_to_public_key", "ab"}});
   const v1::ItemError item = ToItemError(sent);
@@ -87,7 +89,7 @@ TEST(StatusTest, AnUnknownReasonIsTreatedAsItsCodeSays) {
   EXPECT_EQ(Message(received), "from the future");
 }
 
-TEST(StatusTest, NobodyReadsARawGrpcString) {
+TEST(StatusTest, ConnectionFailuresAreExplained) {
   const struct {
     grpc::StatusCode code;
     const char* raw;

@@ -6,7 +6,7 @@
 
 #include "lib/core/book_name.h"
 #include "lib/core/errors.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/host_port.h"
 
 namespace arkshare {
 namespace {
@@ -19,7 +19,7 @@ absl::Status CheckTarget(absl::string_view option, const std::string& text) {
   const absl::StatusOr<HostPort> address = ParseHostPort(text);
   if (address.ok() && address->port != 0) return absl::OkStatus();
   return MakeError(Reason::kInvalidField,
-                   absl::StrCat(option, " is HOST:PORT, for example 127.0.0.1:50051; got \"",
+                   absl::StrCat(option, " must be HOST:PORT, for example 127.0.0.1:50051; got \"",
                                 EscapeForDisplay(text), "\""));
 }
 
@@ -40,7 +40,7 @@ absl::StatusOr<std::string> ParseControlSocket(absl::string_view option, const s
   if (absl::StartsWith(target, kUnix) && target.size() > kUnix.size()) return target;
   return MakeError(Reason::kInvalidField,
                    absl::StrCat(option,
-                                " is the control socket of a peer on this machine, unix:PATH; "
+                                " must be unix:PATH, a control socket on this machine; "
                                 "got \"",
                                 EscapeForDisplay(text), "\""));
 }

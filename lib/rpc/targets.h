@@ -1,4 +1,4 @@
-// Addresses to connect to, as people give them.
+// Checks of the addresses in options.
 #ifndef ARKSHARE_LIB_RPC_TARGETS_H_
 #define ARKSHARE_LIB_RPC_TARGETS_H_
 
@@ -12,16 +12,18 @@
 
 namespace arkshare {
 
-// The value of `option`: HOST:PORT with a port that can be connected to. INVALID_FIELD.
+// All functions return kInvalidField with a message that names `option`.
+
+// Checks that `text` is HOST:PORT with a port of 1 to 65535.
 absl::Status CheckTarget(absl::string_view option, const std::string& text);
-// The values of --index, at least one; empty ones are left out. INVALID_FIELD.
+// Parses the values of --index. Skips empty values; at least one must remain.
 absl::StatusOr<std::vector<std::string>> ParseIndexes(absl::Span<const std::string> texts);
-// The value of `option`, where a peer is driven from: unix:PATH, since whoever can connect to a
-// port could drive it; or only a PATH that begins with "/". INVALID_FIELD.
+// Parses unix:PATH, or an absolute PATH, into unix:PATH. A port is refused, because every user who
+// can connect to it could control the peer.
 absl::StatusOr<std::string> ParseControlSocket(absl::string_view option, const std::string& text);
 
-// Where a peer has its control socket unless it is told otherwise: arkshare/control.sock in
-// `runtime_dir`, which is the value of XDG_RUNTIME_DIR; in /run when that is null or empty.
+// Returns the default control socket of a peer: arkshare/control.sock in `runtime_dir`, which is
+// the value of XDG_RUNTIME_DIR; in /run when that is null or empty.
 std::string DefaultControlSocket(const char* runtime_dir);
 
 }  // namespace arkshare

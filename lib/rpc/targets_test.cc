@@ -19,7 +19,7 @@ TEST(TargetsTest, AnIndexIsHostAndPort) {
        {"", " ", "foo", "foo:", "foo:0", "http://127.0.0.1:50051", "1:-1"}) {
     const absl::Status status = ParseIndexes({wrong}).status();
     EXPECT_EQ(GetReason(status), Reason::kInvalidField) << wrong;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("--index is HOST:PORT, for example"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("--index must be HOST:PORT, for example"));
   }
   EXPECT_FALSE(ParseIndexes({"127.0.0.1:1", "foo"}).ok()) << "one wrong one is a mistake";
   EXPECT_FALSE(ParseIndexes({}).ok());
@@ -32,7 +32,7 @@ TEST(TargetsTest, AControlSocketIsNeverAPort) {
   for (const std::string wrong : {"", "unix:", "127.0.0.1:17777", "x.sock", "unix-abstract:x"}) {
     const absl::Status status = ParseControlSocket("--control", wrong).status();
     EXPECT_EQ(GetReason(status), Reason::kInvalidField) << wrong;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("--control is the control socket"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("--control must be unix:PATH"));
   }
 }
 

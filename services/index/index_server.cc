@@ -1,5 +1,6 @@
 #include "services/index/index_server.h"
 
+#include <grpcpp/server_builder.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "lib/core/log.h"
+#include "lib/rpc/credentials.h"
 #include "services/index/metrics/metrics_page.h"
 #include "services/index/sessions/peer_ids.h"
 

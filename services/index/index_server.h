@@ -12,8 +12,8 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
-#include "lib/rpc/credentials.h"
 #include "lib/rpc/server.h"
+#include "lib/rpc/tls_options.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/metrics/metrics_server.h"
 #include "services/index/service/index_service.h"

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "lib/options/options.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/process.h"
 #include "services/index/index_server.h"
 #include "services/index/store/huge_pages.h"
 

@@ -6,7 +6,7 @@
 
 #include "lib/core/log.h"
 #include "lib/options/options.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/process.h"
 #include "lib/rpc/targets.h"
 #include "services/peer/peer_node.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/core/log.h"
+#include "lib/rpc/credentials.h"
 #include "lib/rpc/targets.h"
 
 namespace arkshare {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "lib/core/rate_limiter.h"
-#include "lib/rpc/credentials.h"
 #include "lib/rpc/idle_watchdog.h"
 #include "lib/rpc/server.h"
+#include "lib/rpc/tls_options.h"
 #include "services/peer/disk/hash_cache.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/partial_books.h"

@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t kPageItems = 2;
 
-// The items of one page, and the token of the next one.
+// Returns the items of one page and the token of the next page.
 template <typename T>
 std::pair<std::vector<T>, std::string> Page(const std::vector<T>& all, const std::string& token) {
   size_t begin = 0;

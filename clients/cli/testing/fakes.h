@@ -1,5 +1,5 @@
-// A peer and an index that say what a test tells them to, on real sockets, and a session that talks
-// to them and writes into strings.
+// Test support: a fake peer, index and file service on real sockets, which answer as a test sets
+// them up, and a session that calls them and writes into strings.
 #ifndef ARKSHARE_CLIENTS_CLI_TESTING_FAKES_H_
 #define ARKSHARE_CLIENTS_CLI_TESTING_FAKES_H_
 
@@ -25,14 +25,14 @@
 
 namespace arkshare {
 
-// A content of which nothing but its root's first byte is of interest.
+// Returns a content whose root has this first byte; the rest is 0x11.
 v1::ContentId MakeContent(uint8_t first_byte, uint64_t size);
 v1::Holder MakeHolder(uint32_t peer_id, const std::string& address,
                       v1::SharePolicy policy = v1::SHARE_POLICY_MOVE);
 v1::SearchResponse::Result MakeResult(const std::string& name, const v1::ContentId& content,
                                       std::vector<v1::Holder> holders);
 
-// Thread-safe. Everything is answered in pages of two.
+// Answers lists in pages of two. Thread-safe.
 class FakePeer final : public v1::PeerService::Service {
  public:
   using FetchScript = std::function<grpc::Status(const v1::FetchRequest&, grpc::ServerContext*,
@@ -40,15 +40,15 @@ class FakePeer final : public v1::PeerService::Service {
 
   FakePeer();
 
-  // What GetStatus says: those of `first`, one a call, then `status` for ever.
+  // Sets the answers of GetStatus: each of `first` once, then `status` always.
   void SetStatus(v1::GetStatusResponse status, std::vector<v1::GetStatusResponse> first = {});
   v1::GetStatusResponse status() const;
-  // A shared book, the newest of the library.
+  // Adds a shared book, the newest of the library.
   void AddBook(const std::string& name, const v1::ContentId& content);
   void AddEntry(v1::LibraryEntry entry);
-  // Without a script, a fetch moves the book here from peer 1 in one piece.
+  // Replaces the default, which moves the book from peer 1 in one piece.
   void SetFetchScript(FetchScript script);
-  // Of many, these names are refused with these errors; the others move here as without a script.
+  // Makes FetchMany fail with `status` for this name. Other names move as without a script.
   void RefuseOfMany(const std::string& name, absl::Status status);
   using FetchManyScript =
       std::function<grpc::Status(const v1::FetchManyRequest&, grpc::ServerContext*,
@@ -56,13 +56,13 @@ class FakePeer final : public v1::PeerService::Service {
   void SetFetchManyScript(FetchManyScript script);
   void SetShutdownStatus(grpc::Status status);
   void AddTransfer(v1::Transfer transfer);
-  // What KeepTransfer says.
+  // Sets the answer of KeepTransfer.
   void SetKeepAnswer(absl::StatusOr<v1::KeepTransferResponse> answer);
   void AddLimbo(v1::LimboEntry entry);
 
-  // Also those of many.
+  // The wishes of all Fetch and FetchMany calls.
   std::vector<v1::FetchRequest> fetches() const;
-  // How many wishes each FetchMany had.
+  // The number of wishes of each FetchMany call.
   std::vector<int> many_sizes() const;
   std::vector<std::string> shared_paths() const;
   std::vector<v1::SetLimitsRequest> limit_changes() const;
@@ -78,7 +78,7 @@ class FakePeer final : public v1::PeerService::Service {
                      grpc::ServerWriter<v1::FetchResponse>* writer) override;
   grpc::Status FetchMany(grpc::ServerContext* context, const v1::FetchManyRequest* request,
                          grpc::ServerWriter<v1::FetchManyResponse>* writer) override;
-  // Refuses paths that hold "missing"; a path that holds "folder" has three files.
+  // Refuses a path that contains "missing". A path that contains "folder" has three files.
   grpc::Status Share(grpc::ServerContext*, const v1::ShareRequest* request,
                      v1::ShareResponse* response) override;
   // Knows the names of the library.
@@ -123,7 +123,7 @@ class FakePeer final : public v1::PeerService::Service {
   int shutdowns_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// Thread-safe. Counts every call that is made to it.
+// Counts its calls. Thread-safe.
 class FakeIndex final : public v1::IndexService::Service {
  public:
   using WatchScript = std::function<grpc::Status(const v1::WatchRequest&, grpc::ServerContext*,
@@ -137,7 +137,7 @@ class FakeIndex final : public v1::IndexService::Service {
   int calls() const;
   std::vector<v1::SearchRequest> searches() const;
 
-  // By exact name, or all names that contain the keywords, or by content.
+  // Finds results by exact name, by keywords that the name contains, or by content.
   grpc::Status Search(grpc::ServerContext*, const v1::SearchRequest* request,
                       v1::SearchResponse* response) override;
   grpc::Status ListPeers(grpc::ServerContext*, const v1::ListPeersRequest* request,
@@ -157,7 +157,7 @@ class FakeIndex final : public v1::IndexService::Service {
   WatchScript watch_script_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Answers pings, signed with its key, or with another one when told to lie.
+// Answers pings, signed with its key; with another key when `lies`. Thread-safe.
 class FakeFileService final : public v1::FileService::Service {
  public:
   explicit FakeFileService(bool lies = false) : lies_(lies) {}
@@ -176,7 +176,8 @@ class FakeFileService final : public v1::FileService::Service {
   int pings_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// The fakes, serving, and a session with them. The peer is number 5, online, and uses the index.
+// A fixture with the running fakes and a session. The peer has number 5, is online, and uses the
+// index.
 class CliTest : public testing::Test {
  protected:
   CliTest();
@@ -184,7 +185,7 @@ class CliTest : public testing::Test {
 
   void StopPeer() { peer_server_.reset(); }
   void StopIndex() { index_server_.reset(); }
-  // On the same port.
+  // Restarts the index on the same port.
   void RestartIndex();
 
   // Replaces the session's connection.

@@ -1,4 +1,4 @@
-// Certificates for tests, made by the openssl command.
+// Test support: certificates, made by the openssl command.
 #ifndef ARKSHARE_LIB_RPC_TESTING_TLS_FILES_H_
 #define ARKSHARE_LIB_RPC_TESTING_TLS_FILES_H_
 
@@ -9,13 +9,13 @@
 
 namespace arkshare {
 
-// A certificate authority of its own, in a folder.
+// A new certificate authority, with its files in a folder.
 class TestCa {
  public:
-  // Nothing when the openssl command is missing or fails: skip the test.
+  // Returns nothing when the openssl command is missing or fails. The test must then be skipped.
   static std::optional<TestCa> Make(const std::string& folder, const std::string& name);
 
-  // A certificate (for the host "arkshare-test"), its key, and this CA as the one to believe.
+  // Returns a certificate for the host "arkshare-test", its key, and this CA.
   std::optional<TlsOptions> Issue(const std::string& name) const;
   const std::string& ca_file() const { return ca_file_; }
 

@@ -5,7 +5,7 @@
 #include <exception>
 #include <utility>
 
-#include "lib/rpc/server.h"
+#include "lib/rpc/host_port.h"
 
 namespace arkshare {
 

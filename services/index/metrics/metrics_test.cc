@@ -16,6 +16,7 @@
 #include <string>
 
 #include "lib/core/errors.h"
+#include "lib/rpc/host_port.h"
 #include "services/index/index_server.h"
 #include "services/index/testing/fake_peer.h"
 #include "services/index/testing/sample_books.h"

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "lib/core/errors.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/host_port.h"
 
 namespace arkshare {
 namespace {

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/rpc/server.h"
+#include "lib/rpc/host_port.h"
 
 namespace arkshare {
 namespace {

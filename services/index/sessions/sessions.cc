@@ -9,7 +9,7 @@
 #include "lib/core/key.h"
 #include "lib/core/log.h"
 #include "lib/core/merkle.h"
-#include "lib/rpc/server.h"
+#include "lib/rpc/host_port.h"
 
 namespace arkshare {
 namespace {
