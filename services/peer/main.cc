@@ -1,7 +1,8 @@
-// arkshare-peer: shares a folder of books, and gets others.
+// arkshare-peer: shares a folder of books and gets books from other peers.
 #include <absl/strings/str_cat.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 
 #include "lib/core/log.h"
@@ -17,33 +18,38 @@ int main(int argc, char** argv) {
   options.control = DefaultControlSocket(std::getenv("XDG_RUNTIME_DIR"));
   const std::unique_ptr<CLI::App> app =
       MakeApp("arkshare-peer", "Shares a folder of books with other peers, and gets theirs.");
-  app->add_option("--index", options.index_addresses, "The index, HOST:PORT; several by commas")
+  app->add_option("--index", options.index_addresses,
+                  "The index, HOST:PORT; separate several with commas")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->capture_default_str();
-  app->add_option("--listen", options.listen, "Where other peers reach this one, IP:PORT (0: any)")
+  app->add_option("--listen", options.listen,
+                  "Listen for other peers on IP:PORT (port 0: any free one)")
       ->capture_default_str();
-  app->add_option("--advertise", options.advertise,
-                  "HOST:PORT to give to others; default: the IP that the index sees, and the port");
+  app->add_option(
+      "--advertise", options.advertise,
+      "HOST:PORT for other peers; default: the IP that the index sees, and the port of --listen");
   app->add_option("--number", options.number,
-                  "The peer's number, when it has none yet and nobody else has this one (0: any)")
+                  "Number to request at the first registration, if it is free (0: any)")
       ->capture_default_str();
-  app->add_option("--share", options.share, "The folder of books")->required();
+  app->add_option("--share", options.share, "Folder of books")->required();
   const std::map<std::string, SharePolicy> policies = {{"move", SharePolicy::kMove},
                                                        {"copy", SharePolicy::kCopy}};
   app->add_option_function<std::string>(
          "--policy", [&](const std::string& name) { options.policy = policies.at(name); },
-         "move: a download takes the book away; copy: this peer only lends")
+         "move: a download takes the book away; copy: this peer only lends it")
       ->check(CLI::IsMember(policies).description("move|copy"))
       ->default_str("move");
-  app->add_option("--control", options.control, "unix:PATH of the socket for arkshare-cli")
+  app->add_option("--control", options.control, "Socket for arkshare-cli, unix:PATH")
       ->capture_default_str();
-  app->add_option("--slots", options.slots, "Uploads at a time")
+  app->add_option("--slots", options.slots, "Uploads at the same time")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  AddByteSize(*app, "--upload-limit", options.upload_limit, "Bytes a second given away (0: any)");
-  AddByteSize(*app, "--download-limit", options.download_limit, "Bytes a second taken (0: any)");
-  app->add_option("--max-books", options.max_books, "Books listed at most")
+  AddByteSize(*app, "--upload-limit", options.upload_limit,
+              "Most bytes to upload a second (0: no limit)");
+  AddByteSize(*app, "--download-limit", options.download_limit,
+              "Most bytes to download a second (0: no limit)");
+  app->add_option("--max-books", options.max_books, "Most books to list")
       ->check(WholeNumber(1))
       ->capture_default_str();
   AddTlsOptions(*app, options.tls);

@@ -15,24 +15,26 @@ constexpr absl::Duration kDrain = absl::Seconds(1);
 
 }  // namespace
 
+absl::Status PeerOptions::Check() {
+  absl::StatusOr<std::vector<std::string>> indexes = ParseIndexes(index_addresses);
+  if (!indexes.ok()) return indexes.status();
+  index_addresses = *std::move(indexes);
+  absl::StatusOr<std::string> socket = ParseControlSocket("--control", control);
+  if (!socket.ok()) return socket.status();
+  control = *std::move(socket);
+  if (advertise.empty()) return absl::OkStatus();
+  return CheckTarget("--advertise", advertise);
+}
+
 absl::StatusOr<std::unique_ptr<PeerNode>> PeerNode::Start(PeerOptions options,
                                                           std::function<void()> request_stop) {
-  absl::StatusOr<std::vector<std::string>> indexes = ParseIndexes(options.index_addresses);
-  if (!indexes.ok()) return indexes.status();
-  options.index_addresses = *std::move(indexes);
-  absl::StatusOr<std::string> control = ParseControlSocket("--control", options.control);
-  if (!control.ok()) return control.status();
-  options.control = *std::move(control);
-  if (!options.advertise.empty()) {
-    if (absl::Status s = CheckTarget("--advertise", options.advertise); !s.ok()) return s;
-  }
+  if (absl::Status s = options.Check(); !s.ok()) return s;
   auto node = std::unique_ptr<PeerNode>(new PeerNode(std::move(options), std::move(request_stop)));
   if (absl::Status s = node->Open(); !s.ok()) return s;
   if (absl::Status s = node->Serve(); !s.ok()) return s;
   return node;
 }
 
-// The disk: recovered and known before anybody is answered.
 absl::Status PeerNode::Open() {
   const Clock* clock = Clock::Real();
   absl::StatusOr<std::unique_ptr<SharedFolder>> folder = SharedFolder::Open(options_.share);
@@ -96,7 +98,7 @@ absl::Status PeerNode::Serve() {
   announcer_ = std::make_unique<Announcer>(
       Announcer::Options{files_server_->port(), options_.advertise, options_.policy,
                          options_.number},
-      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), &gate_,
+      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), &gate_, Clock::Real(),
                        [this] {
                          return UploadLoad{queue_->slots(),
                                            std::max(0, queue_->slots() - queue_->running()),
@@ -123,7 +125,7 @@ absl::Status PeerNode::Serve() {
 }
 
 PeerNode::~PeerNode() {
-  // First the index forgets us, then nobody is let in any more, then what runs ends.
+  // First unregisters, then refuses new calls, then ends the running ones.
   if (announcer_) announcer_->Stop();
   if (files_server_) files_server_->SetServing(false);
   if (queue_) queue_->Close();

@@ -1,7 +1,8 @@
-// A whole peer: what it is made of, and the order in which that starts and stops.
+// A whole peer: its parts, and the order in which they start and stop.
 #ifndef ARKSHARE_SERVICES_PEER_PEER_NODE_H_
 #define ARKSHARE_SERVICES_PEER_PEER_NODE_H_
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include <functional>
@@ -33,11 +34,15 @@
 namespace arkshare {
 
 struct PeerOptions {
+  // Checks index_addresses, advertise and control, and brings them into the form below. main.cc
+  // checks the other options as it parses them. kInvalidField, for people, with the option's name.
+  absl::Status Check();
+
   std::vector<std::string> index_addresses = {
       "127.0.0.1:50051"};              // "HOST:PORT"; one is used at a time
   std::string listen = "127.0.0.1:0";  // of FileService
-  std::string advertise;               // "HOST:PORT"; empty: as the index sees us
-  uint32_t number = 0;                 // asked for at the first registration; 0: any
+  std::string advertise;               // "HOST:PORT"; empty: the address that the index sees
+  uint32_t number = 0;                 // requested at the first registration; 0: any
   std::string share;                   // the folder
   SharePolicy policy = SharePolicy::kMove;
   std::string control;          // "unix:PATH"
@@ -49,12 +54,12 @@ struct PeerOptions {
   bool insecure = false;  // allows a non-loopback address without TLS
 };
 
-// The members stand in the order of their lifetimes: who is declared later uses who is declared
-// earlier.
+// The members are in the order of their lifetimes: a later one uses earlier ones.
 class PeerNode {
  public:
-  // Recovers what a crash interrupted, scans the folder, then serves. `request_stop` is called,
-  // from any thread, when the owner or a newer peer with the same key ends this one.
+  // Checks the options, recovers what a crash interrupted, scans the folder, then serves. Calls
+  // `request_stop`, from any thread, when the owner stops the peer or another peer has registered
+  // with the same key. Errors are for people; InvalidArgument when an option is wrong.
   static absl::StatusOr<std::unique_ptr<PeerNode>> Start(PeerOptions options,
                                                          std::function<void()> request_stop);
   // Unregisters, lets running calls end for a second, and stops.
@@ -65,6 +70,7 @@ class PeerNode {
  private:
   PeerNode(PeerOptions options, std::function<void()> request_stop)
       : options_(std::move(options)), request_stop_(std::move(request_stop)) {}
+  // Opens and recovers the disk, before the peer answers any call.
   absl::Status Open();
   absl::Status Serve();
 

@@ -36,7 +36,7 @@ absl::StatusOr<UniqueFd> OpenPartByPart(int folder, const std::string& path, int
 }  // namespace
 
 absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int flags) {
-  // The system would stop reading there, and open something else.
+  // The system would stop reading at the NUL and open another path.
   if (path.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError("a path with a NUL character");
   }
@@ -47,8 +47,8 @@ absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int fl
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
     const long fd = ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how);
     if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    // EAGAIN: a rename raced with "..", which our paths do not have. EPERM or ENOSYS: refused;
-    // EPERM may also mean the file, and then going part by part says so again.
+    // EAGAIN: a rename raced with "..", which our paths do not have. EPERM or ENOSYS: the call is
+    // refused. EPERM may also be about the file; opening part by part then returns it again.
     if (errno != ENOSYS && errno != EPERM && errno != EAGAIN) return ErrnoStatus(errno, path);
     if (errno == ENOSYS) openat2_refused.store(true, std::memory_order_relaxed);
   }

@@ -1,4 +1,4 @@
-// Opening files beneath a folder without ever leaving it, and errno as a status.
+// Opens files beneath a folder without ever leaving it, and turns errno into a status.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_BENEATH_H_
 #define ARKSHARE_SERVICES_PEER_DISK_BENEATH_H_
 
@@ -12,17 +12,19 @@
 
 namespace arkshare {
 
-// openat(2) for an existing `path` below `folder`: no symlink is followed anywhere, ".." cannot
-// leave. Uses openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; where the kernel or a sandbox
-// refuses that call, opens part by part with O_NOFOLLOW. Flags get O_CLOEXEC and O_NOFOLLOW.
-// InvalidArgument for a symlink on the way or a way out.
+// Opens an existing `path` below `folder` as openat(2) does, but follows no symlink, and ".."
+// cannot leave the folder. Uses openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; where the
+// kernel or a sandbox refuses that call, opens part by part with O_NOFOLLOW. Adds O_CLOEXEC and
+// O_NOFOLLOW to `flags`. InvalidArgument when there is a symlink on the way or the path leaves the
+// folder.
 absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int flags);
 
-// Makes OpenBeneath go part by part from now on, for tests.
+// Makes OpenBeneath open part by part from now on; for tests.
 void DisableOpenat2ForTest(bool disabled);
 
-// NotFound, AlreadyExists, ResourceExhausted (ENOSPC, EDQUOT), PermissionDenied, InvalidArgument
-// (ELOOP, EXDEV, ENOTDIR, EISDIR, ENAMETOOLONG, ENXIO) or Internal, with the system's words.
+// Returns NotFound, AlreadyExists, ResourceExhausted (ENOSPC, EDQUOT), PermissionDenied,
+// InvalidArgument (ELOOP, EXDEV, ENOTDIR, EISDIR, ENAMETOOLONG, ENXIO) or Internal, with the
+// system's words.
 absl::Status ErrnoStatus(int error, absl::string_view what);
 
 }  // namespace arkshare

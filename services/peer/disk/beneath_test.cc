@@ -9,12 +9,13 @@
 
 #include <cerrno>
 
-#include "services/peer/testing/fakes.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
 
-// Once by openat2, once part by part.
+// Runs each test twice: through openat2, and part by part.
 class BeneathTest : public testing::TestWithParam<bool> {
  protected:
   BeneathTest() {
@@ -42,7 +43,7 @@ TEST_P(BeneathTest, OpensWhatIsThere) {
   char text[5] = {};
   ASSERT_EQ(::read(fd.get(), text, 4), 4);
   EXPECT_STREQ(text, "book");
-  // A program that is started later must not inherit it.
+  // A program that is started later must not inherit the descriptor.
   EXPECT_NE(::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC, 0);
   EXPECT_TRUE(Open(".", O_RDONLY | O_DIRECTORY).ok());
   EXPECT_TRUE(Open("a/b", O_RDONLY | O_DIRECTORY).ok());
@@ -76,7 +77,7 @@ TEST_P(BeneathTest, FollowsNoSymlink) {
   EXPECT_TRUE(absl::IsInvalidArgument(Open("end")));
   EXPECT_TRUE(absl::IsInvalidArgument(Open("way/secret")));
   EXPECT_TRUE(absl::IsInvalidArgument(Open("way", O_RDONLY | O_DIRECTORY)));
-  // Not even one that stays inside.
+  // Nor a symlink that stays inside.
   EXPECT_TRUE(absl::IsInvalidArgument(Open("inside")));
   EXPECT_TRUE(absl::IsInvalidArgument(Open("a/c/book")));
   EXPECT_TRUE(absl::IsInvalidArgument(Open("dangling")));

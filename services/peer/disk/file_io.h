@@ -1,5 +1,5 @@
-// What the system does with files, with our errors: NotFound, AlreadyExists, ResourceExhausted
-// (disk full), PermissionDenied, InvalidArgument, Internal.
+// File system calls that return our errors: NotFound, AlreadyExists, ResourceExhausted (disk full),
+// PermissionDenied, InvalidArgument, Internal.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_FILE_IO_H_
 #define ARKSHARE_SERVICES_PEER_DISK_FILE_IO_H_
 
@@ -14,7 +14,7 @@
 
 namespace arkshare {
 
-// What tells a file from another, or from itself after a change.
+// Tells a file from another file, and from itself after a change.
 struct FileIdentity {
   uint64_t inode = 0;
   uint64_t size = 0;     // bytes
@@ -32,20 +32,20 @@ struct FileStat {
 };
 
 FileStat FromStat(const struct stat& st);
-// Size, inode and times of an open file.
+// Returns the size, inode and times of an open file.
 absl::StatusOr<FileStat> StatFd(int fd);
 
-// Reads exactly `size` bytes at `offset`; FailedPrecondition when the file ends before.
+// Reads exactly `size` bytes at `offset`. FailedPrecondition when the file ends early.
 absl::Status ReadFully(int fd, uint64_t offset, uint8_t* out, size_t size);
-// ResourceExhausted when the disk is full.
+// Writes all of `data` at `offset`. ResourceExhausted when the disk is full.
 absl::Status WriteFully(int fd, uint64_t offset, const uint8_t* data, size_t size);
-// Ends the process when the disk lost what it was given: that cannot be asked for again, and the
-// restart recovers from what is on the disk. `what` is for the log.
+// Calls fsync(2), and ends the process when it fails: the kernel may have dropped the data for
+// good. The restart recovers from what is on the disk. `what` is for the log.
 void SyncOrDie(int fd, const char* what);
 
-// Of a name in an open folder; a symlink is not followed.
+// Returns the stat of a name in an open folder; does not follow a symlink.
 absl::StatusOr<FileStat> StatAt(int folder, const std::string& name);
-// The names in an open folder, without dot-files; none when it cannot be read.
+// Returns the names in an open folder, without dot-files; none when it cannot be read.
 std::vector<std::string> ListNames(int folder);
 
 }  // namespace arkshare

@@ -1,4 +1,4 @@
-// What was hashed already, so that a restart or a rename does not hash again. May be thrown away.
+// The hashes of files, kept so that a restart or a rename does not hash again. May be thrown away.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_HASH_CACHE_H_
 #define ARKSHARE_SERVICES_PEER_DISK_HASH_CACHE_H_
 
@@ -18,24 +18,27 @@
 namespace arkshare {
 
 // Thread-safe. Failures to read or write count as "not known" and are logged: a cache never stops a
-// peer.
+// peer. One mutex serialises the one database connection, so it is held during disk reads and
+// writes. That is an exception to the rule that no lock is held across I/O: call with no other lock
+// held.
 class HashCache {
  public:
-  // A damaged cache is removed and made anew; where none can be kept (a full disk), this run
-  // remembers in memory.
+  // Removes a damaged cache and begins a new one. When no file can be kept, as on a full disk, the
+  // cache is in memory for this run.
   static absl::StatusOr<std::unique_ptr<HashCache>> Open(const SharedFolder& folder);
 
   std::optional<ContentId> FindContent(const FileIdentity& identity);
-  // The piece hashes; not kept for books of one piece, whose only one is the root.
+  // Returns the hashes of the pieces. They are not kept for a book of one piece, whose hash is the
+  // root.
   std::optional<std::vector<Sha256Digest>> FindPieces(const ContentId& id);
   void Remember(const FileIdentity& identity, const ContentId& id,
                 absl::Span<const Sha256Digest> pieces);
-  // Many in one transaction.
   struct Entry {
     FileIdentity identity;
     ContentId id;
     std::vector<Sha256Digest> pieces;
   };
+  // Remembers all of them in one transaction.
   void RememberAll(absl::Span<const Entry> entries);
 
  private:
@@ -44,11 +47,11 @@ class HashCache {
   std::unique_ptr<SqlDatabase> db_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Hashes an open file of `stat.identity`. FailedPrecondition when it changed meanwhile.
 struct HashedFile {
   ContentId id;
   std::vector<Sha256Digest> pieces;
 };
+// Hashes an open file with this identity. FailedPrecondition when the file changed meanwhile.
 absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity);
 
 }  // namespace arkshare

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "services/peer/testing/fakes.h"
+#include "services/peer/testing/fake_book.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/small_disk.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
@@ -71,7 +74,7 @@ TEST_F(HashCacheTest, DoesNotBelieveAListOfPiecesOfTheWrongLength) {
   EXPECT_EQ(cache_->FindPieces(book.id), std::nullopt);
 }
 
-TEST_F(HashCacheTest, ADamagedCacheIsMadeAnew) {
+TEST_F(HashCacheTest, ADamagedCacheIsReplaced) {
   const FakeBook book = FakeBook::OfSize(100);
   cache_->Remember(kIdentity, book.id, book.pieces);
   cache_.reset();
@@ -83,7 +86,7 @@ TEST_F(HashCacheTest, ADamagedCacheIsMadeAnew) {
   EXPECT_EQ(cache_->FindContent(kIdentity), book.id);
 }
 
-TEST_F(HashCacheTest, WhereThereCanBeNoFileItRemembersInMemory) {
+TEST_F(HashCacheTest, WithoutAFileTheCacheIsInMemory) {
   cache_.reset();
   for (const char* suffix : {"", "-wal", "-shm"}) {
     ::unlink((folder_->StatePath("cache.db") + suffix).c_str());
@@ -95,7 +98,7 @@ TEST_F(HashCacheTest, WhereThereCanBeNoFileItRemembersInMemory) {
   EXPECT_EQ(cache_->FindContent(kIdentity), book.id);
 }
 
-TEST_F(HashCacheTest, AFullDiskCostsNothingThatWasKnown) {
+TEST_F(HashCacheTest, AFullDiskLosesNothingThatWasKnown) {
   absl::StatusOr<std::unique_ptr<SmallDisk>> disk = SmallDisk::Mount(2 << 20);
   if (!disk.ok()) GTEST_SKIP() << disk.status().message();
   cache_.reset();
@@ -106,7 +109,7 @@ TEST_F(HashCacheTest, AFullDiskCostsNothingThatWasKnown) {
   cache_->Remember(kIdentity, book.id, book.pieces);
   (*disk)->Fill();
   const std::vector<Sha256Digest> many(65'536);
-  for (uint64_t i = 0; i < 3; ++i) {  // more than fits; none of it stops anybody
+  for (uint64_t i = 0; i < 3; ++i) {  // more than fits; none of it fails
     cache_->Remember({.inode = 1000 + i, .size = 100}, {{}, i}, many);
   }
   EXPECT_EQ(cache_->FindContent(kIdentity), book.id);

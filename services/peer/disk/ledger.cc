@@ -1,20 +1,20 @@
 #include "services/peer/disk/ledger.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_split.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "lib/core/log.h"
-#include "services/peer/disk/ledger_row.h"
 
 namespace arkshare {
 namespace {
 
-// States are the numbers of the enums in ledger.h; keys, roots and transfer ids are raw bytes.
+// States are the numbers of the enums in ledger_records.h; keys, roots and transfer ids are raw
+// bytes.
 constexpr char kSchema[] = R"sql(
 CREATE TABLE IF NOT EXISTS listings(
-  number INTEGER PRIMARY KEY AUTOINCREMENT,   -- AUTOINCREMENT: never used twice, also after a delete
+  number INTEGER PRIMARY KEY AUTOINCREMENT,   -- AUTOINCREMENT: never used twice, even after a delete
   name TEXT NOT NULL, path BLOB NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL,
   inode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
   state INTEGER NOT NULL, unsettled INTEGER NOT NULL);
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS releases(
 CREATE UNIQUE INDEX IF NOT EXISTS releases_once ON releases(listing) WHERE state > 0;
 CREATE INDEX IF NOT EXISTS releases_content ON releases(root, size) WHERE state > 0;
 CREATE INDEX IF NOT EXISTS releases_hidden ON releases(state) WHERE state = 1;
--- move: 0 a copy, 1 a move, 2 kept as a copy by the owner, because the source did not answer.
+-- move: 0 a copy, 1 a move, 2 kept as a copy by the owner because the source did not answer.
 CREATE TABLE IF NOT EXISTS transfers(
   transfer_id BLOB PRIMARY KEY, move INTEGER NOT NULL, source BLOB NOT NULL,
   source_listing INTEGER NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL, name TEXT NOT NULL,
@@ -38,61 +38,32 @@ CREATE TABLE IF NOT EXISTS unshared(path BLOB PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL);
 )sql";
 
-constexpr char kListingColumns[] =
-    "number, name, path, root, size, inode, mtime_ns, state, unsettled FROM listings ";
-constexpr char kReleaseColumns[] =
-    "transfer_id, listing, root, size, receiver, state, ticket, reason, message, metadata, time "
-    "FROM releases ";
-
-ListingRecord ReadListing(const SqlStatement& row) {
-  return ListingRecord{
-      .number = static_cast<uint64_t>(row.Int(0)),
-      .name = OrDie(BookName::Parse(row.Bytes(1))),
-      .path = row.Bytes(2),
-      .content = ReadContent(row, 3),
-      .identity = {.inode = static_cast<uint64_t>(row.Int(5)),
-                   .size = static_cast<uint64_t>(row.Int(4)),
-                   .mtime_ns = row.Int(6)},
-      .state = static_cast<ListingRecord::State>(row.Int(7)),
-      .unsettled = row.Int(8) != 0,
-  };
-}
-
-// "key=value" a line; keys and values are ours and have neither.
-std::string EncodeMetadata(const ErrorMetadata& metadata) {
-  std::string out;
-  for (const auto& [key, value] : metadata) absl::StrAppend(&out, key, "=", value, "\n");
-  return out;
-}
-
-ErrorMetadata DecodeMetadata(const std::string& text) {
-  ErrorMetadata out;
-  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    const std::pair<std::string, std::string> entry = absl::StrSplit(line, absl::MaxSplits('=', 1));
-    out.insert(entry);
-  }
-  return out;
-}
-
 }  // namespace
+
+Ledger::Ledger(const SharedFolder* folder, const Clock* clock, std::unique_ptr<SqlDatabase> db)
+    : folder_(folder),
+      clock_(clock),
+      db_(std::move(db)),
+      listings_(db_.get()),
+      releases_(db_.get()),
+      transfers_(db_.get()) {}
 
 absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
                                                      const Clock* clock) {
-  auto ledger = std::unique_ptr<Ledger>(new Ledger(folder, clock));
-  absl::StatusOr<std::unique_ptr<SqlDatabase>> db =
-      SqlDatabase::Open(folder->StatePath("ledger.db"), /*durable=*/true);
+  const std::string path = folder->StatePath("ledger.db");
+  absl::StatusOr<std::unique_ptr<SqlDatabase>> db = SqlDatabase::Open(path, /*durable=*/true);
   if (!db.ok() && absl::IsResourceExhausted(db.status()) && folder->FreeReserve()) {
-    db = SqlDatabase::Open(folder->StatePath("ledger.db"), /*durable=*/true);
+    db = SqlDatabase::Open(path, /*durable=*/true);
   }
   if (!db.ok()) {
-    return absl::Status(db.status().code(),
-                        absl::StrCat("the ledger ", folder->StatePath("ledger.db"),
-                                     " cannot be opened: ", db.status().message(),
-                                     "; it holds what this peer has promised, so make room for it "
-                                     "or restore it from a backup, and do not remove it"));
+    return absl::Status(
+        db.status().code(),
+        absl::StrCat("the ledger ", path, " cannot be opened: ", db.status().message(),
+                     "; it holds what this peer has promised, so make room for it "
+                     "or restore it from a backup, and do not remove it"));
   }
+  auto ledger = std::unique_ptr<Ledger>(new Ledger(folder, clock, *std::move(db)));
   MutexLock lock(&ledger->mutex_);
-  ledger->db_ = *std::move(db);
   absl::Status made = ledger->Commit(
       [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return ledger->db_->Execute(kSchema); });
   if (!made.ok()) return made;
@@ -115,41 +86,16 @@ absl::Status Ledger::Commit(absl::FunctionRef<absl::Status()> body) {
   std::_Exit(70);
 }
 
+// --- Listings ---
+
 absl::StatusOr<std::vector<ListingRecord>> Ledger::PresentListings() {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(), absl::StrCat("SELECT ", kListingColumns, "WHERE state = 1"));
-  std::vector<ListingRecord> out;
-  while (true) {
-    absl::StatusOr<bool> row = rows.Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return out;
-    out.push_back(ReadListing(rows));
-  }
+  return listings_.Present();
 }
 
 absl::StatusOr<std::optional<ListingRecord>> Ledger::FindListing(uint64_t number) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(), absl::StrCat("SELECT ", kListingColumns, "WHERE number = ?"));
-  absl::StatusOr<bool> row = rows.Bind(static_cast<int64_t>(number)).Step();
-  if (!row.ok()) return row.status();
-  if (!*row) return std::nullopt;
-  return ReadListing(rows);
-}
-
-absl::StatusOr<uint64_t> Ledger::InsertListing(const ListingRecord& listing) {
-  SqlStatement insert(db_.get(),
-                      "INSERT INTO listings(name, path, root, size, inode, mtime_ns, state, "
-                      "unsettled) VALUES(?, ?, ?, ?, ?, ?, 1, ?)");
-  absl::Status status = insert.BindText(listing.name.value())
-                            .BindBlob(listing.path)
-                            .BindBlob(RootBytes(listing.content))
-                            .Bind(static_cast<int64_t>(listing.content.size))
-                            .Bind(static_cast<int64_t>(listing.identity.inode))
-                            .Bind(listing.identity.mtime_ns)
-                            .Bind(listing.unsettled ? 1 : 0)
-                            .Run();
-  if (!status.ok()) return status;
-  return static_cast<uint64_t>(sqlite3_last_insert_rowid(db_->handle()));
+  return listings_.Find(number);
 }
 
 absl::StatusOr<uint64_t> Ledger::ReplaceListing(uint64_t gone, ListingRecord::State gone_state,
@@ -158,12 +104,9 @@ absl::StatusOr<uint64_t> Ledger::ReplaceListing(uint64_t gone, ListingRecord::St
   uint64_t number = 0;
   absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (gone != 0) {
-      SqlStatement end(db_.get(), "UPDATE listings SET state = ? WHERE number = ?");
-      absl::Status s =
-          end.Bind(static_cast<int64_t>(gone_state)).Bind(static_cast<int64_t>(gone)).Run();
-      if (!s.ok()) return s;
+      if (absl::Status s = listings_.SetState({gone}, gone_state); !s.ok()) return s;
     }
-    absl::StatusOr<uint64_t> inserted = InsertListing(added);
+    absl::StatusOr<uint64_t> inserted = listings_.Insert(added);
     if (inserted.ok()) number = *inserted;
     return inserted.status();
   });
@@ -175,14 +118,9 @@ absl::StatusOr<uint64_t> Ledger::DrawListingNumber() {
   MutexLock lock(&mutex_);
   uint64_t number = 0;
   absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement insert(db_.get(),
-                        "INSERT INTO listings(name, path, root, size, inode, mtime_ns, state, "
-                        "unsettled) VALUES('', x'', x'', 0, 0, 0, 0, 0)");
-    if (absl::Status s = insert.Run(); !s.ok()) return s;
-    number = static_cast<uint64_t>(sqlite3_last_insert_rowid(db_->handle()));
-    // AUTOINCREMENT remembers it.
-    SqlStatement remove(db_.get(), "DELETE FROM listings WHERE number = ?");
-    return remove.Bind(static_cast<int64_t>(number)).Run();
+    absl::StatusOr<uint64_t> drawn = listings_.DrawNumber();
+    if (drawn.ok()) number = *drawn;
+    return drawn.status();
   });
   if (!status.ok()) return status;
   return number;
@@ -190,134 +128,114 @@ absl::StatusOr<uint64_t> Ledger::DrawListingNumber() {
 
 absl::Status Ledger::EndListing(uint64_t number, ListingRecord::State state) {
   MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement end(db_.get(), "UPDATE listings SET state = ? WHERE number = ?");
-    return end.Bind(static_cast<int64_t>(state)).Bind(static_cast<int64_t>(number)).Run();
-  });
+  return Commit([&]()
+                    ABSL_NO_THREAD_SAFETY_ANALYSIS { return listings_.SetState({number}, state); });
 }
 
 absl::Status Ledger::SettleListings(absl::Span<const uint64_t> numbers) {
   MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement settle(db_.get(), "UPDATE listings SET unsettled = 0 WHERE number = ?");
-    for (uint64_t number : numbers) {
-      if (absl::Status s = settle.Bind(static_cast<int64_t>(number)).Run(); !s.ok()) return s;
-    }
-    return absl::OkStatus();
-  });
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return listings_.Settle(numbers); });
 }
 
-absl::StatusOr<std::vector<ReleaseRecord>> Ledger::SelectReleases(SqlStatement& statement) {
-  std::vector<ReleaseRecord> out;
-  while (true) {
-    absl::StatusOr<bool> row = statement.Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return out;
-    ReleaseRecord record;
-    record.item.transfer_id = OrDie(TransferId::FromBytes(statement.Bytes(0)));
-    record.item.listing = static_cast<uint64_t>(statement.Int(1));
-    record.item.content = ReadContent(statement, 2);
-    record.receiver = OrDie(PublicKey::FromBytes(statement.Bytes(4)));
-    record.state = static_cast<ReleaseRecord::State>(statement.Int(5));
-    if (record.state == ReleaseRecord::State::kRefused) {
-      record.refusal = MakeError(ReasonFromName(statement.Bytes(7)), statement.Bytes(8),
-                                 DecodeMetadata(statement.Bytes(9)));
-    } else {
-      record.ticket = OrDie(DecodeTicket(statement.Bytes(6)));
-    }
-    record.time = absl::FromUnixMillis(statement.Int(10));
-    out.push_back(std::move(record));
-  }
-}
-
-namespace {
-absl::StatusOr<std::optional<ReleaseRecord>> FirstOf(
-    absl::StatusOr<std::vector<ReleaseRecord>> rows) {
-  if (!rows.ok()) return rows.status();
-  if (rows->empty()) return std::nullopt;
-  return std::move(rows->front());
-}
-}  // namespace
+// --- The source's half ---
 
 absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindRelease(const TransferId& id) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(), absl::StrCat("SELECT ", kReleaseColumns, "WHERE transfer_id = ?"));
-  rows.BindBlob(id.bytes());
-  return FirstOf(SelectReleases(rows));
+  return releases_.Find(id);
 }
 
 absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindReleaseOfListing(uint64_t listing) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(),
-                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE listing = ? AND state > 0"));
-  rows.Bind(static_cast<int64_t>(listing));
-  return FirstOf(SelectReleases(rows));
+  return releases_.FindOfListing(listing);
 }
 
 absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindReleaseOfContent(
     const ContentId& content) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(),
-                    absl::StrCat("SELECT ", kReleaseColumns,
-                                 "WHERE root = ? AND size = ? AND state > 0 ORDER BY rowid DESC "
-                                 "LIMIT 1"));
-  rows.BindBlob(RootBytes(content)).Bind(static_cast<int64_t>(content.size));
-  return FirstOf(SelectReleases(rows));
+  return releases_.FindOfContent(content);
 }
 
 absl::Status Ledger::RecordReleases(absl::Span<const ReleaseRecord> records) {
+  std::vector<uint64_t> released;
+  for (const ReleaseRecord& record : records) {
+    if (record.state != ReleaseRecord::State::kRefused) released.push_back(record.item.listing);
+  }
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement insert(db_.get(),
-                        "INSERT INTO releases(transfer_id, listing, root, size, receiver, state, "
-                        "ticket, reason, message, metadata, time) "
-                        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    SqlStatement end(db_.get(), "UPDATE listings SET state = ? WHERE number = ?");
-    for (const ReleaseRecord& record : records) {
-      const bool refused = record.state == ReleaseRecord::State::kRefused;
-      absl::Status s =
-          insert.BindBlob(record.item.transfer_id.bytes())
-              .Bind(static_cast<int64_t>(record.item.listing))
-              .BindBlob(RootBytes(record.item.content))
-              .Bind(static_cast<int64_t>(record.item.content.size))
-              .BindBlob(record.receiver.bytes())
-              .Bind(static_cast<int64_t>(record.state))
-              .BindBlob(refused ? std::string() : EncodeTicket(record.ticket))
-              .BindText(refused ? ReasonName(GetReason(record.refusal)) : "")
-              .BindText(refused ? record.refusal.message() : "")
-              .BindText(refused ? EncodeMetadata(GetErrorMetadata(record.refusal)) : "")
-              .Bind(absl::ToUnixMillis(clock_->Now()))
-              .Run();
-      if (!s.ok()) return s;
-      if (refused) continue;
-      s = end.Bind(static_cast<int64_t>(ListingRecord::State::kReleased))
-              .Bind(static_cast<int64_t>(record.item.listing))
-              .Run();
-      if (!s.ok()) return s;
-    }
-    return absl::OkStatus();
+    if (absl::Status s = releases_.Insert(records, clock_->Now()); !s.ok()) return s;
+    return listings_.SetState(released, ListingRecord::State::kReleased);
   });
 }
 
 absl::Status Ledger::RecordReleaseStates(absl::Span<const TransferId> ids,
                                          ReleaseRecord::State state) {
   MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_.get(), "UPDATE releases SET state = ? WHERE transfer_id = ?");
-    for (const TransferId& id : ids) {
-      absl::Status s = update.Bind(static_cast<int64_t>(state)).BindBlob(id.bytes()).Run();
-      if (!s.ok()) return s;
-    }
-    return absl::OkStatus();
-  });
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return releases_.SetState(ids, state); });
 }
 
 absl::StatusOr<std::vector<ReleaseRecord>> Ledger::HiddenReleases() {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(),
-                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 1 ORDER BY rowid"));
-  return SelectReleases(rows);
+  return releases_.Hidden();
 }
+
+// --- The receiver's half ---
+
+absl::Status Ledger::RecordIntents(absl::Span<const TransferRecord> records) {
+  MutexLock lock(&mutex_);
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return transfers_.InsertIntents(records); });
+}
+
+absl::Status Ledger::RecordPrepared(absl::Span<const TransferId> ids) {
+  MutexLock lock(&mutex_);
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return transfers_.SetState(ids, TransferRecord::State::kPrepared);
+  });
+}
+
+absl::Status Ledger::RecordDropped(const TransferId& id) {
+  MutexLock lock(&mutex_);
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return transfers_.SetState({id}, TransferRecord::State::kDropped);
+  });
+}
+
+absl::StatusOr<std::vector<uint64_t>> Ledger::RecordOwned(absl::Span<const Owned> books) {
+  MutexLock lock(&mutex_);
+  std::vector<uint64_t> numbers;
+  absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    numbers.clear();  // drops those of a first attempt on a full disk
+    for (const Owned& book : books) {
+      absl::StatusOr<uint64_t> number = listings_.Insert(*book.listing);
+      if (!number.ok()) return number.status();
+      numbers.push_back(*number);
+      absl::Status s = transfers_.SetOwned(*book.transfer, *number, book.listing->name);
+      if (!s.ok()) return s;
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return numbers;
+}
+
+absl::Status Ledger::RenameOwned(const TransferId& id, uint64_t listing, const BookName& name) {
+  MutexLock lock(&mutex_);
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (absl::Status s = listings_.Rename(listing, name); !s.ok()) return s;
+    return transfers_.Rename(id, name);
+  });
+}
+
+absl::Status Ledger::RecordProgress(absl::Span<const TransferRecord> records) {
+  MutexLock lock(&mutex_);
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return transfers_.SetProgress(records); });
+}
+
+absl::StatusOr<std::vector<TransferRecord>> Ledger::OpenTransfers() {
+  MutexLock lock(&mutex_);
+  return transfers_.Open();
+}
+
+// --- What the owner decided, and the peer's number ---
 
 absl::StatusOr<std::vector<std::string>> Ledger::UnsharedPaths() {
   MutexLock lock(&mutex_);

@@ -1,4 +1,5 @@
-// What the rows of all tables of the ledger have in common; for its sources only.
+// Reading and writing the columns that several tables of the ledger share; for the ledger's sources
+// only.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_LEDGER_ROW_H_
 #define ARKSHARE_SERVICES_PEER_DISK_LEDGER_ROW_H_
 
@@ -14,7 +15,8 @@
 
 namespace arkshare {
 
-// Ends the process when a row is not what was written: nothing can be promised then.
+// Returns the value, or ends the process when a row is not what was written: a peer whose ledger is
+// damaged can promise nothing.
 template <typename T>
 T OrDie(absl::StatusOr<T> value) {
   if (value.ok()) return *std::move(value);
@@ -24,6 +26,7 @@ T OrDie(absl::StatusOr<T> value) {
 
 inline std::string RootBytes(const ContentId& id) { return DigestBytes(id.root); }
 
+// Reads a root at `column` and a size after it.
 inline ContentId ReadContent(const SqlStatement& row, int column) {
   return ContentId{OrDie(DigestFromBytes(row.Bytes(column))),
                    static_cast<uint64_t>(row.Int(column + 1))};

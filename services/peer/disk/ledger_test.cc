@@ -3,9 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 
-#include "services/peer/testing/fakes.h"
+#include "lib/core/errors.h"
+#include "services/peer/testing/fake_book.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/small_disk.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
@@ -80,7 +85,7 @@ class LedgerTest : public testing::Test {
 
 TEST_F(LedgerTest, AListingComesBackAsItWas) {
   ListingRecord listing = Listing("caf\u00e9/book");
-  listing.path = "cafe\u0301/book";  // as it stands on the disk
+  listing.path = "cafe\u0301/book";  // as on the disk
   listing.unsettled = true;
   listing.content.size = listing.identity.size = uint64_t{1} << 62;
   listing.identity.inode = UINT64_MAX;
@@ -124,7 +129,7 @@ TEST_F(LedgerTest, ListingsThatEndedSayHow) {
   EXPECT_EQ(Must(ledger_->FindListing(99)), std::nullopt);
 }
 
-TEST_F(LedgerTest, SettlingLasts) {
+TEST_F(LedgerTest, ASettledListingStaysSettled) {
   ListingRecord listing = Listing("a");
   listing.unsettled = true;
   const uint64_t a = Add(listing);
@@ -197,7 +202,17 @@ TEST_F(LedgerTest, EveryFinalReasonIsKept) {
   }
 }
 
-// In a process of its own, which must die of it and leave nothing of the batch.
+// A ledger and its folder.
+struct OpenLedger {
+  explicit OpenLedger(const std::string& path)
+      : folder(Must(SharedFolder::Open(path))),
+        ledger(Must(Ledger::Open(folder.get(), Clock::Real()))) {}
+
+  const std::unique_ptr<SharedFolder> folder;
+  const std::unique_ptr<Ledger> ledger;
+};
+
+// Runs in another process, which must die and leave nothing of the batch.
 TEST_F(LedgerTest, TheDatabaseItselfRefusesASecondRelease) {
   TempFolder temp;
   const ListingRecord a = Listing("a");
@@ -206,14 +221,14 @@ TEST_F(LedgerTest, TheDatabaseItselfRefusesASecondRelease) {
   const ReleaseRecord batch[] = {Released(2, b.content), Released(1, a.content)};
   EXPECT_EXIT(
       {
-        PeerDisk disk(temp.path());
+        OpenLedger disk(temp.path());
         Must(disk.ledger->ReplaceListing(0, ListingState::kDeleted, a));
         Must(disk.ledger->ReplaceListing(0, ListingState::kDeleted, b));
         Must(disk.ledger->RecordReleases({first}));
         disk.ledger->RecordReleases(batch).IgnoreError();
       },
       ExitedWithCode(70), "");
-  PeerDisk disk(temp.path());
+  OpenLedger disk(temp.path());
   EXPECT_TRUE(Must(disk.ledger->FindRelease(first.item.transfer_id)).has_value());
   EXPECT_FALSE(Must(disk.ledger->FindRelease(batch[0].item.transfer_id)).has_value());
   EXPECT_EQ(Must(disk.ledger->FindListing(2))->state, ListingState::kPresent);
@@ -234,7 +249,7 @@ TEST_F(LedgerTest, HiddenReleasesAreThoseNeitherConfirmedNorRestored) {
     hidden.push_back(record.item.listing);
   }
   EXPECT_THAT(hidden, ElementsAre(records[0].item.listing, records[3].item.listing));
-  // Who has it is remembered all the same.
+  // The ledger still knows the receiver.
   EXPECT_EQ(Must(ledger_->FindReleaseOfListing(records[1].item.listing))->state,
             ReleaseState::kGone);
 }
@@ -282,7 +297,7 @@ TEST_F(LedgerTest, ATransferIsOpenUntilItIsDoneOrDropped) {
   EXPECT_FALSE(open[1].move);
 }
 
-TEST_F(LedgerTest, OwningIsOneStep) {
+TEST_F(LedgerTest, OwningABookAddsItsListing) {
   TransferRecord record = Transfer("book");
   Must(ledger_->RecordIntents({record}));
   Must(ledger_->RecordPrepared({record.id}));
@@ -311,7 +326,7 @@ TEST_F(LedgerTest, OwningIsOneStep) {
   EXPECT_FALSE(open[0].confirmed);
 }
 
-TEST_F(LedgerTest, ManyAreRecordedTogether) {
+TEST_F(LedgerTest, ManyTransfersAreRecordedTogether) {
   std::vector<TransferRecord> records;
   std::vector<ListingRecord> listings;
   std::vector<TransferId> ids;
@@ -413,10 +428,10 @@ class FullDiskTest : public LedgerTest {
   std::unique_ptr<SmallDisk> disk_;
 };
 
-TEST_F(FullDiskTest, TheReserveLetsTheLedgerGoOn) {
+TEST_F(FullDiskTest, TheLedgerWritesIntoTheReserve) {
   const uint64_t number = Add(Listing("a"));
   disk_->Fill();
-  // Enough for the moves that are under way, though not one block was free.
+  // The reserve is enough for the moves that are under way, although no block was free.
   std::vector<ReleaseRecord> released = {Released(number, Listing("a").content)};
   Must(ledger_->RecordReleases(released));
   EXPECT_FALSE(folder_->FreeReserve()) << "it should be gone by now";
@@ -424,11 +439,11 @@ TEST_F(FullDiskTest, TheReserveLetsTheLedgerGoOn) {
   Must(ledger_->RecordReleaseStates({released[0].item.transfer_id}, ReleaseState::kGone));
 }
 
-TEST_F(FullDiskTest, WithoutTheReserveNothingIsHalfDone) {
+TEST_F(FullDiskTest, WithoutTheReserveNoTransactionIsHalfWritten) {
   const uint64_t kept = Add(Listing("kept"));
   folder_->FreeReserve();
   disk_->Fill();
-  // A batch too large for what is left in the blocks that the database has already.
+  // This batch is too large for the free room in the blocks of the database.
   const std::string long_name(250, 'n');
   std::vector<ReleaseRecord> batch = {Released(kept, Listing("kept").content)};
   for (uint64_t i = 0; i < 500; ++i) {
@@ -439,7 +454,7 @@ TEST_F(FullDiskTest, WithoutTheReserveNothingIsHalfDone) {
   EXPECT_THAT(Present(), ElementsAre(kept));
   EXPECT_EQ(Must(ledger_->FindRelease(batch[0].item.transfer_id)), std::nullopt);
 
-  // An owned book is a listing and a transfer, or neither.
+  // An owned book has a listing and a transfer, or neither.
   std::vector<uint64_t> owned = {kept};
   absl::Status full;
   for (int i = 0; i < 1000 && full.ok(); ++i) {
@@ -478,7 +493,7 @@ TEST_F(FullDiskTest, ALedgerOpensOnAFullDisk) {
 }
 
 TEST_F(FullDiskTest, AfterACrashALedgerOpensOnAFullDisk) {
-  // As after SIGKILL: what was committed stands in the log, not yet in the database.
+  // As after SIGKILL, committed data is in the log and not yet in the database.
   TempFolder aside;
   const uint64_t number = Add(Listing("a"));
   const std::string db = ReadFileAt(folder_->StatePath("ledger.db"));
@@ -492,7 +507,7 @@ TEST_F(FullDiskTest, AfterACrashALedgerOpensOnAFullDisk) {
   EXPECT_THAT(Present(), ElementsAre(number));
 }
 
-TEST_F(FullDiskTest, TheReserveIsThereAgainForTheNextTime) {
+TEST_F(FullDiskTest, TheReserveIsMadeAgainWhenThereIsRoom) {
   Add(Listing("a"));
   disk_->Fill();
   Must(ledger_->SetLastPeerId(1));

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "lib/core/clock.h"
 #include "lib/core/merkle.h"
 
 namespace arkshare {
 
-PartialBook::PartialBook(const ContentId& content, UniqueFd fd)
-    : content_(content), fd_(std::move(fd)), has_(PieceCount(content.size)) {}
+PartialBook::PartialBook(const ContentId& content, UniqueFd fd, const Clock* clock)
+    : content_(content), fd_(std::move(fd)), clock_(clock), has_(PieceCount(content.size)) {}
 
 void PartialBook::SetManifest(std::vector<Sha256Digest> pieces) {
   MutexLock lock(&mutex_);
@@ -41,10 +40,10 @@ void PartialBook::Close() {
 }
 
 PartialBook::News PartialBook::Await(size_t seen, size_t enough, absl::Duration wait) const {
-  const absl::Time until = Clock::Real()->Monotonic() + wait;
+  const absl::Time until = clock_->Monotonic() + wait;
   MutexLock lock(&mutex_);
   while (order_.size() < std::min(seen + enough, has_.size()) && !closed_) {
-    const absl::Duration left = until - Clock::Real()->Monotonic();
+    const absl::Duration left = until - clock_->Monotonic();
     if (left <= absl::ZeroDuration()) break;
     changed_.WaitFor(&mutex_, left);
   }
@@ -56,7 +55,7 @@ PartialBook::News PartialBook::Await(size_t seen, size_t enough, absl::Duration 
 }
 
 std::shared_ptr<PartialBook> PartialBooks::Begin(const ContentId& content, UniqueFd fd) {
-  auto book = std::make_shared<PartialBook>(content, std::move(fd));
+  auto book = std::make_shared<PartialBook>(content, std::move(fd), clock_);
   MutexLock lock(&mutex_);
   std::shared_ptr<PartialBook>& place = books_[content];
   if (place != nullptr) place->Close();

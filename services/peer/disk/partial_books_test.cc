@@ -33,7 +33,7 @@ TEST(PartialBookTest, TellsEachPieceOnceInOrder) {
   EXPECT_TRUE(news.whole);
 }
 
-TEST(PartialBookTest, KnowsItsPiecesOnceTheyHaveCome) {
+TEST(PartialBookTest, HasNoManifestUntilItIsSet) {
   PartialBook book(OfPieces(3), UniqueFd());
   EXPECT_EQ(book.manifest(), std::nullopt);
   const std::vector<Sha256Digest> pieces(3, Sha256({}));
@@ -41,7 +41,7 @@ TEST(PartialBookTest, KnowsItsPiecesOnceTheyHaveCome) {
   EXPECT_EQ(book.manifest(), pieces);
 }
 
-TEST(PartialBookTest, WakesWhoWaits) {
+TEST(PartialBookTest, AWaitEndsWithAPieceOrWithTheBook) {
   PartialBook book(OfPieces(2), UniqueFd());
   std::thread later([&] { book.Add(1); });
   EXPECT_THAT(book.Await(0, 1, absl::Minutes(1)).pieces, ElementsAre(1));
@@ -53,7 +53,7 @@ TEST(PartialBookTest, WakesWhoWaits) {
   EXPECT_TRUE(news.closed);
 }
 
-TEST(PartialBooksTest, FindsWhatIsBeingReceived) {
+TEST(PartialBooksTest, FindsTheBooksThatAreBeingReceived) {
   PartialBooks books;
   EXPECT_EQ(books.Find(OfPieces(1)), nullptr);
   const std::shared_ptr<PartialBook> first = books.Begin(OfPieces(1), UniqueFd());
@@ -62,7 +62,7 @@ TEST(PartialBooksTest, FindsWhatIsBeingReceived) {
   const std::shared_ptr<PartialBook> second = books.Begin(OfPieces(1), UniqueFd());
   EXPECT_TRUE(first->Await(0, 1, absl::ZeroDuration()).closed);
   books.End(first);
-  EXPECT_EQ(books.Find(OfPieces(1)), second) << "somebody else's place now";
+  EXPECT_EQ(books.Find(OfPieces(1)), second) << "the second book has its place";
   books.End(second);
   EXPECT_EQ(books.Find(OfPieces(1)), nullptr);
   books.Stop();

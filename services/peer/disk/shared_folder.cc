@@ -1,14 +1,17 @@
 #include "services/peer/disk/shared_folder.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <cerrno>
 #include <cstdlib>
+#include <set>
 
 #include "lib/core/bytes.h"
 #include "services/peer/disk/beneath.h"
@@ -34,6 +37,10 @@ bool IsNetworkFileSystem(int fd) {
     default:
       return false;
   }
+}
+
+std::string HiddenName(const SharedFolder::HiddenFile& hidden) {
+  return absl::StrCat(hidden.transfer_id.hex(), "-", hidden.listing);
 }
 
 absl::StatusOr<UniqueFd> MakeFolder(int dir, const char* name) {
@@ -90,7 +97,7 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
   }
   absl::StatusOr<UniqueFd> staging = MakeFolder(folder->state_.get(), "staging");
   if (!staging.ok()) return staging.status();
-  folder->staging_ = *std::move(staging);
+  folder->staging_ = StagingArea(*std::move(staging));
   absl::StatusOr<UniqueFd> released = MakeFolder(folder->state_.get(), "released");
   if (!released.ok()) return released.status();
   folder->released_ = *std::move(released);
@@ -178,7 +185,7 @@ absl::StatusOr<FileStat> SharedFolder::Stat(const std::string& path) const {
 }
 
 absl::StatusOr<SharedFolder::OpenedFile> SharedFolder::OpenFile(const std::string& path) const {
-  // O_NONBLOCK: opening a FIFO that somebody put there must not hang.
+  // O_NONBLOCK: opening a FIFO must not hang.
   absl::StatusOr<UniqueFd> fd = OpenBeneath(root_.get(), path, O_RDONLY | O_NONBLOCK);
   if (!fd.ok()) return fd.status();
   absl::StatusOr<FileStat> stat = StatFd(fd->get());
@@ -211,11 +218,104 @@ void SharedFolder::Walk(
   }
 }
 
+// --- Receiving ---
+
+absl::Status SharedFolder::RenameInto(int from_dir, const std::string& from,
+                                      const std::string& path) const {
+  absl::StatusOr<Place> place = OpenParent(path, /*create=*/true);
+  if (!place.ok()) return place.status();
+  if (::renameat2(from_dir, from.c_str(), place->folder.get(), place->leaf.c_str(),
+                  RENAME_NOREPLACE) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  return absl::OkStatus();
+}
+
+void SharedFolder::SyncFoldersOf(absl::Span<const std::string> paths) const {
+  std::set<absl::string_view> parents;
+  for (absl::string_view path : paths) {
+    const size_t slash = path.rfind('/');
+    parents.insert(slash == absl::string_view::npos ? "" : path.substr(0, slash));
+  }
+  for (absl::string_view parent : parents) {
+    // A folder that is gone took its entries with it.
+    absl::StatusOr<UniqueFd> fd = OpenFolder(std::string(parent));
+    if (fd.ok()) SyncOrDie(fd->get(), "folder");
+  }
+}
+
+absl::Status SharedFolder::Admit(const TransferId& id, const std::string& path) const {
+  // A missing folder on the way is NotFound as well, but RenameInto makes that folder.
+  if (absl::StatusOr<FileStat> staged = staging_.Stat(id); !staged.ok()) return staged.status();
+  return RenameInto(staging_.fd(), id.hex(), path);
+}
+
+void SharedFolder::SyncAdmitted(absl::Span<const std::string> paths) const {
+  SyncFoldersOf(paths);
+  staging_.SyncNames();
+}
+
+// --- Giving away ---
+
+absl::StatusOr<FileStat> SharedFolder::Hide(const std::string& path,
+                                            const HiddenFile& hidden) const {
+  absl::StatusOr<Place> place = OpenParent(path, /*create=*/false);
+  if (!place.ok()) return place.status();
+  const std::string name = HiddenName(hidden);
+  if (::renameat2(place->folder.get(), place->leaf.c_str(), released_.get(), name.c_str(),
+                  RENAME_NOREPLACE) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  return StatAt(released_.get(), name);
+}
+
+void SharedFolder::SyncHidden(absl::Span<const std::string> paths) const {
+  SyncOrDie(released_.get(), "released");
+  SyncFoldersOf(paths);
+}
+
+absl::Status SharedFolder::Unhide(const HiddenFile& hidden, const std::string& path) const {
+  if (absl::Status s = RenameInto(released_.get(), HiddenName(hidden), path); !s.ok()) return s;
+  SyncFoldersOf({path});
+  SyncOrDie(released_.get(), "released");
+  return absl::OkStatus();
+}
+
+absl::Status SharedFolder::RemoveHidden(absl::Span<const HiddenFile> hidden) const {
+  for (const HiddenFile& file : hidden) {
+    if (::unlinkat(released_.get(), HiddenName(file).c_str(), 0) != 0 && errno != ENOENT) {
+      return ErrnoStatus(errno, HiddenName(file));
+    }
+  }
+  SyncOrDie(released_.get(), "released");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FileStat> SharedFolder::StatHidden(const HiddenFile& hidden) const {
+  return StatAt(released_.get(), HiddenName(hidden));
+}
+
+std::vector<SharedFolder::HiddenFile> SharedFolder::ListHidden() const {
+  std::vector<HiddenFile> out;
+  for (const std::string& name : ListNames(released_.get())) {
+    const std::vector<std::string> parts = absl::StrSplit(name, '-');
+    HiddenFile hidden;
+    if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &hidden.listing)) continue;
+    absl::StatusOr<TransferId> id = TransferIdFromHex(parts[0]);
+    if (!id.ok()) continue;
+    hidden.transfer_id = *id;
+    out.push_back(hidden);
+  }
+  return out;
+}
+
+// --- The reserve ---
+
 bool SharedFolder::FreeReserve() const { return ::unlinkat(state_.get(), "reserve", 0) == 0; }
 
 bool SharedFolder::RestoreReserve() const {
   UniqueFd fd(::openat(state_.get(), "reserve", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  // Does nothing to what is there already, and completes what a crash left half made.
+  // Keeps an existing reserve, and completes one that a crash left half made.
   if (fd.valid() && ::fallocate(fd.get(), 0, 0, kReserveBytes) == 0) return true;
   FreeReserve();
   return false;

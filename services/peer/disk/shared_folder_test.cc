@@ -13,7 +13,10 @@
 #include <map>
 
 #include "services/peer/disk/beneath.h"
-#include "services/peer/testing/fakes.h"
+#include "services/peer/testing/fake_book.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/small_disk.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
@@ -27,7 +30,7 @@ using testing::UnorderedElementsAre;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
-// Everything goes once through openat2, once part by part.
+// Runs each test twice: through openat2, and part by part.
 class SharedFolderTest : public testing::TestWithParam<bool> {
  protected:
   SharedFolderTest() {
@@ -64,11 +67,11 @@ INSTANTIATE_TEST_SUITE_P(Ways, SharedFolderTest, testing::Bool(), [](const auto&
 
 // --- Opening ---
 
-TEST_P(SharedFolderTest, OneAtATime) {
+TEST_P(SharedFolderTest, OnePeerAtATimeHasAFolder) {
   const absl::Status second = SharedFolder::Open(temp_.path()).status();
   EXPECT_TRUE(absl::IsAlreadyExists(second));
   EXPECT_THAT(Message(second), HasSubstr("another peer already shares"));
-  // By another name of the same folder neither.
+  // Nor by another name of the same folder.
   EXPECT_TRUE(absl::IsAlreadyExists(SharedFolder::Open(temp_.path() + "/.").status()));
   folder_.reset();
   EXPECT_TRUE(SharedFolder::Open(temp_.path()).ok());
@@ -107,7 +110,7 @@ TEST_P(SharedFolderTest, SaysWhatIsWrongWithAFolder) {
   WriteFileAt(temp_ / "file", "");
   EXPECT_TRUE(absl::IsInvalidArgument(SharedFolder::Open(temp_ / "file").status()));
 
-  // Its state cannot be led elsewhere.
+  // A symlink cannot lead its state elsewhere.
   TempFolder other;
   TempFolder elsewhere;
   ASSERT_EQ(::symlink(elsewhere.path().c_str(), (other / ".arkshare").c_str()), 0);
@@ -117,11 +120,11 @@ TEST_P(SharedFolderTest, SaysWhatIsWrongWithAFolder) {
   EXPECT_THAT(NamesIn(elsewhere.path()), IsEmpty());
 }
 
-// As root no folder is closed to us, so these cases are tried as a user who owns nothing.
-class Nobody {
+// Root may read every folder, so these cases run as a user that owns nothing.
+class UnprivilegedUser {
  public:
-  Nobody() : changed_(::geteuid() == 0 && ::seteuid(65534) == 0) {}
-  ~Nobody() {
+  UnprivilegedUser() : changed_(::geteuid() == 0 && ::seteuid(65534) == 0) {}
+  ~UnprivilegedUser() {
     if (changed_ && ::seteuid(0) != 0) ::abort();
   }
   bool powerless() const { return ::geteuid() != 0; }
@@ -130,13 +133,13 @@ class Nobody {
   const bool changed_;
 };
 
-TEST_P(SharedFolderTest, SaysWhatItIsNotAllowed) {
+TEST_P(SharedFolderTest, SaysWhichPermissionIsMissing) {
   TempFolder read_only;
   ASSERT_EQ(::chmod(read_only.path().c_str(), 0555), 0);
   TempFolder closed;
   ASSERT_EQ(::chmod(closed.path().c_str(), 0000), 0);
-  const Nobody nobody;
-  if (!nobody.powerless()) GTEST_SKIP() << "cannot stop being root";
+  const UnprivilegedUser user;
+  if (!user.powerless()) GTEST_SKIP() << "cannot stop being root";
   const absl::Status unwritable = SharedFolder::Open(read_only.path()).status();
   EXPECT_TRUE(absl::IsPermissionDenied(unwritable)) << unwritable;
   EXPECT_THAT(Message(unwritable), HasSubstr("must be allowed to write"));
@@ -162,7 +165,7 @@ TEST_P(SharedFolderTest, TheKeyIsDrawnOnce) {
   EXPECT_NE(Must(Must(SharedFolder::Open(other.path()))->LoadOrCreateKey()).seed(), key.seed());
 }
 
-TEST_P(SharedFolderTest, AKeyThatIsNoneIsNotReplaced) {
+TEST_P(SharedFolderTest, ADamagedKeyIsNotReplaced) {
   for (const std::string& bytes : {std::string(), std::string(31, 'k'), std::string(33, 'k')}) {
     WriteFileAt(State("key"), bytes);
     const absl::Status status = folder_->LoadOrCreateKey().status();
@@ -194,7 +197,7 @@ TEST_P(SharedFolderTest, StatTellsKindsApart) {
   EXPECT_TRUE(absl::IsNotFound(folder_->Stat("none").status()));
 }
 
-TEST_P(SharedFolderTest, NothingOutsideIsSeen) {
+TEST_P(SharedFolderTest, StatAndOpenDoNotLeaveTheFolder) {
   TempFolder outside;
   WriteFileAt(outside / "secret", "secret");
   Link(outside.path(), "way");
@@ -257,7 +260,7 @@ TEST_P(SharedFolderTest, OtherFileSystemsAreNotEntered) {
   folder_->Walk([&](const std::string& path, const FileStat& stat) { seen[path] = stat.kind; });
   EXPECT_THAT(seen, ElementsAre(Pair("mounted", FileKind::kOtherFileSystem)));
   EXPECT_EQ(Must(folder_->Stat("mounted/book")).kind, FileKind::kOtherFileSystem);
-  // A rename cannot take a book out of it, whatever somebody lists.
+  // A rename cannot take a book out of another file system.
   EXPECT_TRUE(
       absl::IsInvalidArgument(folder_->Hide("mounted/book", {TransferId::Random(), 1}).status()));
   ASSERT_EQ(::umount(inside.c_str()), 0);
@@ -311,10 +314,10 @@ TEST_P(SharedFolderTest, AdmitDoesNotLeaveByASymlink) {
   EXPECT_THAT(NamesIn(outside.path()), IsEmpty());
 }
 
-TEST_P(SharedFolderTest, StagingBeginsAnewForTheSameTransfer) {
+TEST_P(SharedFolderTest, CreateStagingReplacesALeftOver) {
   const TransferId id = Stage("left over from a crash");
   const UniqueFd fd = Must(folder_->CreateStaging(id, 4));
-  // With room made, or empty.
+  // The file is empty, or has room made for it.
   EXPECT_THAT(ReadFileAt(State("staging/" + id.hex())), AnyOf(std::string(4, '\0'), ""));
   Must(folder_->RemoveStaging(id));
   Must(folder_->RemoveStaging(id));
@@ -359,7 +362,7 @@ TEST_P(SharedFolderTest, AFullDiskLeavesNothingInStaging) {
   EXPECT_TRUE(
       absl::IsResourceExhausted(folder_->StageCopy(from.get(), TransferId::Random()).status()));
   EXPECT_THAT(folder_->ListStaging(), IsEmpty());
-  // What does fit is not in the way of it.
+  // A file that fits can still be made.
   EXPECT_TRUE(folder_->CreateStaging(TransferId::Random(), 1 << 20).ok());
 }
 
@@ -382,7 +385,7 @@ TEST_P(SharedFolderTest, HideAndUnhideKeepTheFile) {
   EXPECT_TRUE(absl::IsNotFound(folder_->Unhide(hidden, "sub/book")));
 }
 
-TEST_P(SharedFolderTest, NeitherDirectionReplaces) {
+TEST_P(SharedFolderTest, HideAndUnhideReplaceNothing) {
   WriteFileAt(temp_ / "book", "first");
   const SharedFolder::HiddenFile hidden = HideBook("book");
   WriteFileAt(temp_ / "book", "second");
@@ -393,7 +396,7 @@ TEST_P(SharedFolderTest, NeitherDirectionReplaces) {
   EXPECT_EQ(ReadFileAt(temp_ / "new/place/book"), "first");
 }
 
-TEST_P(SharedFolderTest, HideOutlivesItsFolder) {
+TEST_P(SharedFolderTest, AHiddenFileOutlivesItsFolder) {
   WriteFileAt(temp_ / "sub/book", "the book");
   const SharedFolder::HiddenFile hidden{TransferId::Random(), 1};
   Must(folder_->Hide("sub/book", hidden));
@@ -453,7 +456,7 @@ TEST_P(SharedFolderTest, TheReserveIsMadeWhenThereIsRoomForIt) {
 
 TEST_P(SharedFolderTest, HalfAReserveIsMadeWhole) {
   folder_.reset();
-  WriteFileAt(temp_ / ".arkshare/reserve", "");  // a crash between making and filling it
+  WriteFileAt(temp_ / ".arkshare/reserve", "");  // as after a crash between making and filling it
   folder_ = Must(SharedFolder::Open(temp_.path()));
   struct stat st;
   ASSERT_EQ(::stat(State("reserve").c_str(), &st), 0);

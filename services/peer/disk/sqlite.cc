@@ -13,8 +13,7 @@ absl::Status SqlError(sqlite3* db, absl::string_view what) {
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(message);
     case SQLITE_IOERR:
-      // The log's index in shared memory has no place on a full disk, which SQLite does not call
-      // so.
+      // SQLite does not report a full disk when there is no room for the shared memory of the log.
       if (const int error = sqlite3_system_errno(db); error == ENOSPC || error == EDQUOT) {
         return absl::ResourceExhaustedError(message);
       }
@@ -36,7 +35,7 @@ SqlStatement::SqlStatement(SqlDatabase* db, absl::string_view sql) : db_(db) {
     db->prepared_.erase(kept);
     return;
   }
-  // A failure shows in Step: the statement is then null.
+  // A failure leaves the statement null, and Step returns the error.
   sqlite3_prepare_v3(db->db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
                      &statement_, nullptr);
 }
@@ -44,7 +43,7 @@ SqlStatement::SqlStatement(SqlDatabase* db, absl::string_view sql) : db_(db) {
 SqlStatement::~SqlStatement() {
   if (statement_ == nullptr) return;
   Reset();
-  // Two of one text may have been in use at a time; one is enough to keep.
+  // Two statements with one text may have been in use at once; one is kept.
   if (!db_->prepared_.emplace(sqlite3_sql(statement_), statement_).second) {
     sqlite3_finalize(statement_);
   }

@@ -17,9 +17,9 @@ namespace arkshare {
 
 class SqlDatabase;
 
-// One prepared statement. Bind, Step until it returns false, Reset happens by itself at the end.
-// The database keeps it prepared for the next one with the same text: preparing costs more than
-// most statements do.
+// One prepared statement: call Bind, then Step until it returns false. The destructor returns the
+// statement to the database, which keeps it for the next one with the same text, because preparing
+// a statement costs more than running most of them.
 class SqlStatement {
  public:
   // `db` must outlive it.
@@ -28,15 +28,15 @@ class SqlStatement {
   SqlStatement(const SqlStatement&) = delete;
   SqlStatement& operator=(const SqlStatement&) = delete;
 
-  // Parameters count from 1, in order of the calls.
+  // Each call binds the next parameter.
   SqlStatement& Bind(int64_t value);
   SqlStatement& BindText(absl::string_view text);
   SqlStatement& BindBlob(absl::string_view bytes);
 
-  // True: a row is there. False: done. ResourceExhausted when the disk is full, DataLoss when the
-  // file is damaged, Internal otherwise.
+  // Returns true when there is a row, false when there are no more. Errors: ResourceExhausted when
+  // the disk is full, DataLoss when the file is damaged, Internal otherwise.
   absl::StatusOr<bool> Step();
-  // For statements without rows. Afterwards it is as new, to be bound and run again.
+  // Runs a statement without rows and resets it, so that it can be bound and run again.
   absl::Status Run();
 
   int64_t Int(int column) const;
@@ -57,7 +57,7 @@ class SqlDatabase {
   static absl::StatusOr<std::unique_ptr<SqlDatabase>> Open(const std::string& path, bool durable);
   ~SqlDatabase();
 
-  // Statements without parameters and rows.
+  // Runs statements without parameters and rows.
   absl::Status Execute(const char* sql);
   sqlite3* handle() { return db_; }
 
@@ -76,7 +76,7 @@ class SqlDatabase {
   explicit SqlDatabase(sqlite3* db) : db_(db) {}
 
   sqlite3* db_;
-  // By their text, those that nobody uses at the moment.
+  // The statements that are not in use, by their text.
   std::map<std::string, sqlite3_stmt*, std::less<>> prepared_;
 };
 

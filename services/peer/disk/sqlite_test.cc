@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "services/peer/testing/fakes.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/small_disk.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
@@ -62,7 +64,7 @@ TEST_F(SqliteTest, AFailedTransactionLeavesNothing) {
   });
   EXPECT_TRUE(absl::IsAborted(status));
   EXPECT_EQ(Count(), 0);
-  // And does not stand in the way of the next one.
+  // The next transaction works.
   Must(db_->Transaction([&] { return Insert(1, "one"); }));
   EXPECT_EQ(Count(), 1);
 }

@@ -21,8 +21,8 @@ namespace {
 
 constexpr absl::Duration kQuiet = absl::Seconds(1);
 constexpr absl::Duration kRescanEvery = absl::Seconds(60);
-// A file written within this time before it is looked at may be written again without a new mtime,
-// whose grain is the kernel's tick.
+// The grain of mtime, which is the kernel's tick. A file that was written more recently than this
+// may be written again without a new mtime.
 constexpr absl::Duration kTimeGrain = absl::Milliseconds(20);
 constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
                              IN_MODIFY | IN_ATTRIB | IN_ONLYDIR | IN_EXCL_UNLINK;
@@ -38,13 +38,13 @@ std::string UnsharedReason(FileKind kind) {
   }
 }
 
-// Nothing is there, or a symlink or a file is on the way: whatever the path led to, it is no book.
-// Any other error says nothing about the book.
+// Returns true when the path has no book: it has no file, or a symlink or a file is on the way. Any
+// other error says nothing about the book.
 bool IsNoBook(const absl::Status& stat) {
   return absl::IsNotFound(stat) || absl::IsInvalidArgument(stat);
 }
 
-// "" for what stands in the shared folder itself, else with the slash.
+// Returns the folder of a path with a slash at the end; "" for the shared folder itself.
 std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
 
 }  // namespace
@@ -112,14 +112,13 @@ void FolderScanner::ExamineNow(const std::string& path, Depth depth) {
   examined_.NotifyAll();
 }
 
-// The story of one path: what is there, is it ours already, what is its content, tell the library.
 void FolderScanner::Look(const std::string& path, Depth depth) {
-  if (library_->Claimed(path)) return;  // its holder asks again when it is done
+  if (library_->Claimed(path)) return;  // its holder requests another look at the end of the claim
   absl::StatusOr<FileStat> stat = folder_->Stat(path);
-  if (!stat.ok() && !IsNoBook(stat.status())) return Keep(path, stat.status());
+  if (!stat.ok() && !IsNoBook(stat.status())) return KeepUnreadable(path, stat.status());
   {
     MutexLock lock(&mutex_);
-    unseen_.erase(path);
+    unreadable_.erase(path);
   }
   if (!stat.ok() || stat->kind == FileKind::kFolder) {
     if (absl::Status s = library_->Vanish(path, ListingRecord::State::kDeleted); !s.ok()) {
@@ -127,14 +126,11 @@ void FolderScanner::Look(const std::string& path, Depth depth) {
     }
     return;
   }
-  const auto unshare = [&](const std::string& reason) {
-    library_->Vanish(path, ListingRecord::State::kDeleted).IgnoreError();
-    library_->NoteUnshared(path, stat->identity.size, reason);
-  };
-  if (stat->kind != FileKind::kRegular) return unshare(UnsharedReason(stat->kind));
+  const uint64_t size = stat->identity.size;
+  if (stat->kind != FileKind::kRegular) return Unshare(path, size, UnsharedReason(stat->kind));
   absl::StatusOr<BookName> name = BookName::Parse(path);
-  if (!name.ok()) return unshare(std::string(name.status().message()));
-  if (library_->UnsharedByOwner(path)) return unshare("unshared by its owner");
+  if (!name.ok()) return Unshare(path, size, std::string(name.status().message()));
+  if (library_->UnsharedByOwner(path)) return Unshare(path, size, "unshared by its owner");
 
   const std::optional<Book> known = library_->FindPath(path);
   if (known && known->record.identity == stat->identity) {
@@ -143,53 +139,81 @@ void FolderScanner::Look(const std::string& path, Depth depth) {
   }
   std::optional<ContentId> content = cache_->FindContent(stat->identity);
   if (!content) {
-    // The old listing is no longer true, whatever the new one will be.
+    // The old listing is wrong already, before the new content is known.
     if (known) library_->Vanish(path, ListingRecord::State::kChanged).IgnoreError();
-    library_->NotePending(path, stat->identity.size);
+    library_->NotePending(path, size);
     if (depth == Depth::kCacheOnly) return Schedule(path, absl::ZeroDuration());
-    const absl::Time written = absl::FromUnixNanos(stat->identity.mtime_ns);
-    const absl::Duration age = clock_->Now() - written;
-    if (age >= absl::ZeroDuration() && age < kTimeGrain) {
-      if (depth != Depth::kAtOnce) return Schedule(path, kTimeGrain);
-      absl::SleepFor(kTimeGrain - age);
-    }
-
-    absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(path);
-    if (!file.ok()) {
-      if (absl::IsNotFound(file.status())) return Schedule(path, absl::ZeroDuration());
-      return unshare(absl::StrCat("cannot be read: ", file.status().message()));
-    }
-    absl::StatusOr<HashedFile> hashed = HashFile(file->fd.get(), file->stat.identity);
-    if (!hashed.ok()) {
-      if (absl::IsFailedPrecondition(hashed.status())) return Schedule(path, kQuiet);
-      return unshare(absl::StrCat("cannot be read: ", hashed.status().message()));
-    }
-    stat = file->stat;
-    content = hashed->id;
-    cache_->Remember(stat->identity, hashed->id, hashed->pieces);
+    std::optional<Hashed> hashed = Hash(path, *stat, depth);
+    if (!hashed) return;
+    content = hashed->content;
+    stat = hashed->stat;
   }
-  absl::Status appeared = library_->Appear(
-      ListingRecord{.name = *name, .path = path, .content = *content, .identity = stat->identity},
-      stat->links > 1);
-  if (appeared.ok()) {
-    LogDebug("listed", {{"book", path}, {"bytes", content->size}});
-    return;
-  }
-  LogError("not_listed", {{"book", path}, {"why", appeared}});
-  Schedule(path, kRescanEvery);
+  List({.name = *name, .path = path, .content = *content, .identity = stat->identity},
+       stat->links > 1);
 }
 
-// A listing that is ended is gone for good: a pending move would be refused, and the file be listed
-// anew once it can be read, so that the book exists twice. The next rescan looks again.
-void FolderScanner::Keep(const std::string& path, const absl::Status& why) {
+std::optional<FolderScanner::Hashed> FolderScanner::Hash(const std::string& path,
+                                                         const FileStat& stat, Depth depth) {
+  const absl::Duration age = clock_->Now() - absl::FromUnixNanos(stat.identity.mtime_ns);
+  if (age >= absl::ZeroDuration() && age < kTimeGrain) {
+    if (depth != Depth::kAtOnce) {
+      Schedule(path, kTimeGrain);
+      return std::nullopt;
+    }
+    absl::SleepFor(kTimeGrain - age);
+  }
+  const auto unreadable = [&](const absl::Status& why) {
+    Unshare(path, stat.identity.size, absl::StrCat("cannot be read: ", why.message()));
+  };
+  absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(path);
+  if (!file.ok()) {
+    if (absl::IsNotFound(file.status())) {
+      Schedule(path, absl::ZeroDuration());
+    } else {
+      unreadable(file.status());
+    }
+    return std::nullopt;
+  }
+  absl::StatusOr<HashedFile> hashed = HashFile(file->fd.get(), file->stat.identity);
+  if (!hashed.ok()) {
+    if (absl::IsFailedPrecondition(hashed.status())) {
+      Schedule(path, kQuiet);
+    } else {
+      unreadable(hashed.status());
+    }
+    return std::nullopt;
+  }
+  cache_->Remember(file->stat.identity, hashed->id, hashed->pieces);
+  return Hashed{hashed->id, file->stat};
+}
+
+void FolderScanner::List(ListingRecord record, bool lend_only) {
+  const std::string path = record.path;
+  const uint64_t size = record.content.size;
+  if (absl::Status s = library_->Appear(std::move(record), lend_only); !s.ok()) {
+    LogError("not_listed", {{"book", path}, {"why", s}});
+    Schedule(path, kRescanEvery);
+    return;
+  }
+  LogDebug("listed", {{"book", path}, {"bytes", size}});
+}
+
+void FolderScanner::Unshare(const std::string& path, uint64_t size, const std::string& reason) {
+  library_->Vanish(path, ListingRecord::State::kDeleted).IgnoreError();
+  library_->NoteUnshared(path, size, reason);
+}
+
+// A listing that is ended is gone for good: a pending move would be refused, and the file would be
+// listed again once it can be read, so that the book exists twice. The next rescan looks again.
+void FolderScanner::KeepUnreadable(const std::string& path, const absl::Status& why) {
   const std::string folder = FolderOf(path);
   bool told = false;
   {
     MutexLock lock(&mutex_);
-    // Once a folder is enough: it may hold a million books.
-    const auto other = unseen_.lower_bound(folder);
-    told = other != unseen_.end() && absl::StartsWith(*other, folder);
-    unseen_.insert(path);
+    // Logs once a folder, which may hold a million books.
+    const auto other = unreadable_.lower_bound(folder);
+    told = other != unreadable_.end() && absl::StartsWith(*other, folder);
+    unreadable_.insert(path);
   }
   if (!told) {
     LogWarning("not_readable",
@@ -231,7 +255,7 @@ void FolderScanner::WatchFolder(const std::string& path) {
   if (!inotify_.valid()) return;
   absl::StatusOr<UniqueFd> fd = folder_->OpenFolder(path);
   if (!fd.ok()) return;
-  // By descriptor, so that no symlink can be slipped in on the way.
+  // By descriptor, so that no symlink can replace a folder on the way.
   const std::string link = absl::StrCat("/proc/self/fd/", fd->get());
   const int wd = ::inotify_add_watch(inotify_.get(), link.c_str(), kEvents);
   if (wd < 0) {
@@ -291,7 +315,7 @@ void FolderScanner::HandleEvents(const char* data, size_t size) {
     }
     if (name.empty() || name[0] == '.') continue;
     if (event.mask & IN_ISDIR) {
-      rescan_ = true;  // folders that come, go or are renamed change many paths at once
+      rescan_ = true;  // a folder that comes, goes or is renamed changes many paths at once
       continue;
     }
     const std::string path = folder->second.empty() ? name : folder->second + "/" + name;

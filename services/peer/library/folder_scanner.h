@@ -1,4 +1,4 @@
-// Notices what people do in the shared folder, hashes it, and tells the library.
+// Watches the shared folder, hashes new files, and tells the library what is there.
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_FOLDER_SCANNER_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_FOLDER_SCANNER_H_
 
@@ -6,13 +6,14 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
-#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "lib/core/clock.h"
+#include "lib/core/content_id.h"
 #include "lib/core/mutex.h"
 #include "services/peer/disk/hash_cache.h"
 #include "services/peer/disk/shared_folder.h"
@@ -20,36 +21,46 @@
 
 namespace arkshare {
 
-// Two threads: one listens to inotify(7) and keeps the list of paths to examine, with the time from
-// which each may be; the other examines them, one after another, hashing what is new. A path
-// becomes due at once after CLOSE_WRITE or a rename, after one second of quiet otherwise, and
-// everything every 60 s. What cannot be looked at (no permission, no descriptors, a broken disk)
-// stays as it was.
+// Has two threads. One reads inotify(7) and schedules paths; the other examines the paths that are
+// due, one after another, and hashes new files. A path is due at once after CLOSE_WRITE or a
+// rename, and after one second of quiet otherwise; all paths are due every 60 s. The listing of a
+// file that cannot be read (no permission, no descriptors, a broken disk) stays as it is.
 class FolderScanner {
  public:
   // All must outlive it.
   FolderScanner(const SharedFolder* folder, HashCache* cache, Library* library, const Clock* clock);
   ~FolderScanner();
 
-  // Compares folder and library once, taking over what the cache knows; what must be hashed is left
-  // for the threads. Then starts them.
+  // Compares the folder with the library once and lists the files that the cache knows. Then starts
+  // the threads, which hash the others.
   absl::Status Start();
   void Stop();
 
-  // Examine this path soon. Thread-safe.
+  // Schedules a path to be examined at once. Thread-safe.
   void Request(const std::string& path);
-  // Examines a path in this thread, hashing it when needed: what is whole and may be shared is
-  // listed on return. Thread-safe.
+  // Examines a path in the caller's thread, and hashes the file when needed: a whole file that may
+  // be shared is listed on return. Thread-safe.
   void Examine(const std::string& path);
 
  private:
-  // kAtOnce is kHash that waits for a file just written to settle, instead of coming back to it.
+  // kAtOnce is like kHash, but waits for a file that was just written instead of scheduling it.
   enum class Depth { kCacheOnly, kHash, kAtOnce };
-  // One thread a path at a time; who comes second sees what the first has made of it.
+  // Examines a path, and waits while another thread examines it.
   void ExamineNow(const std::string& path, Depth depth);
+  // Compares one path with the library and tells the library of the difference.
   void Look(const std::string& path, Depth depth);
-  // For a path that may be there and cannot be looked at now.
-  void Keep(const std::string& path, const absl::Status& why);
+  struct Hashed {
+    ContentId content;
+    FileStat stat;  // of the file that was hashed
+  };
+  // Hashes a file and remembers the result. Returns nullopt when the path is scheduled for later,
+  // or noted as unshared.
+  std::optional<Hashed> Hash(const std::string& path, const FileStat& stat, Depth depth);
+  void List(ListingRecord record, bool lend_only);
+  // Ends the listing of a file that is there and cannot be shared.
+  void Unshare(const std::string& path, uint64_t size, const std::string& reason);
+  // Keeps the listing of a path that may have a file and cannot be read now.
+  void KeepUnreadable(const std::string& path, const absl::Status& why);
   void Rescan(Depth depth);
   void Schedule(const std::string& path, absl::Duration quiet);
   void ScheduleAt(const std::string& path, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -70,13 +81,13 @@ class FolderScanner {
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool rescan_ ABSL_GUARDED_BY(mutex_) = false;
-  // Path -> when it may be examined; and the same in order of time.
+  // The time from which each path may be examined, by path and in order of time.
   absl::flat_hash_map<std::string, absl::Time> due_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<absl::Time, std::string>> queue_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> examining_ ABSL_GUARDED_BY(mutex_);
   CondVar examined_;
-  // Could not be looked at the last time.
-  std::set<std::string> unseen_ ABSL_GUARDED_BY(mutex_);
+  // Paths that could not be read the last time.
+  std::set<std::string> unreadable_ ABSL_GUARDED_BY(mutex_);
 
   std::thread watch_thread_;
   std::thread examine_thread_;

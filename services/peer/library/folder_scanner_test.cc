@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "services/peer/testing/fakes.h"
+#include "services/peer/testing/fake_book.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/peer_disk.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
@@ -18,10 +21,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// How long a change may take at most; only a failing test waits for it.
+// The longest time that a change may take; only a failing test waits for it.
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
-// While it lives, this process is not root, whom no permission stops, and owns the folder.
+// Makes this process a user that owns the folder, because root ignores permissions.
 class NotRoot {
  public:
   explicit NotRoot(const std::string& folder) : root_(::geteuid() == 0) {
@@ -57,7 +60,7 @@ class FolderScannerTest : public testing::Test {
   }
   Library& library() { return *disk_->library; }
 
-  // Waits, change by change, until it is so.
+  // Waits, change by change, until `so` returns true.
   [[nodiscard]] bool Await(absl::FunctionRef<bool()> so) {
     while (!so()) {
       if (library().NextChanges(kPatience, 100).empty()) return so();
@@ -73,8 +76,8 @@ class FolderScannerTest : public testing::Test {
   [[nodiscard]] bool AwaitGone(const std::string& path) {
     return Await([&] { return !library().FindPath(path).has_value(); });
   }
-  // Everything that happened in the folder so far has been looked at when this book is listed: it
-  // comes last into a queue in order of time, a second of quiet included.
+  // Waits until everything that happened in the folder so far has been examined: the queue is in
+  // order of time, a second of quiet included, and this book is the last one in it.
   [[nodiscard]] bool AwaitAllSeen() {
     const std::string name = absl::StrCat("marker ", ++markers_);
     const UniqueFd fd(::open((temp_ / name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -92,8 +95,8 @@ class FolderScannerTest : public testing::Test {
     const std::optional<LibraryItem> item = library().FindUnlisted(path);
     return item ? item->unshared_reason : "(not there)";
   }
-  // A content that nobody hashes to, under the identity of a file: who names it has asked the
-  // cache.
+  // Puts a content into the cache that is not the hash of the file at `path`. A listing with that
+  // content shows that the scanner used the cache.
   FakeBook PlantInCache(const std::string& path) {
     const FakeBook planted = FakeBook::OfSize(17, 4711);
     const FileStat stat = Must(disk_->folder->Stat(path));
@@ -110,7 +113,7 @@ class FolderScannerTest : public testing::Test {
   std::unique_ptr<PeerDisk> disk_;
 };
 
-// --- What people do by hand ---
+// --- Changes by hand ---
 
 TEST_F(FolderScannerTest, AFileIsAddedChangedAndDeleted) {
   Start();
@@ -166,7 +169,7 @@ TEST_F(FolderScannerTest, AnEmptyFileIsABook) {
   ASSERT_TRUE(AwaitBook("empty", FakeBook::Of("")));
 }
 
-TEST_F(FolderScannerTest, WhoKeepsAFileOpenIsWaitedForOneSecond) {
+TEST_F(FolderScannerTest, AnOpenFileIsListedAfterASecondOfQuiet) {
   Start();
   const UniqueFd fd(::open((temp_ / "book").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_EQ(::write(fd.get(), one_.bytes.data(), one_.bytes.size()),
@@ -180,7 +183,7 @@ TEST_F(FolderScannerTest, AFileThatIsBeingEditedIsNotServedUnderItsOldRoot) {
   Start();
   ASSERT_TRUE(AwaitBook("book", one_));
   EXPECT_TRUE(library().OpenForServing(one_.id).ok());
-  // Opened, one byte changed, not closed: nobody has told us yet.
+  // One byte changes and the file stays open, so the scanner has no event yet.
   const UniqueFd fd(::open((temp_ / "book").c_str(), O_RDWR | O_CLOEXEC));
   std::string bytes = one_.bytes;
   bytes[20'000] ^= 1;
@@ -196,7 +199,7 @@ TEST_F(FolderScannerTest, AFolderIsMadeAndFilled) {
   Start();
   WriteFileAt(temp_ / "a/b/c/book", one_.bytes);
   ASSERT_TRUE(AwaitBook("a/b/c/book", one_));
-  // It is watched from now on.
+  // The new folder is watched from now on.
   WriteFileAt(temp_ / "a/b/another", two_.bytes);
   ASSERT_TRUE(AwaitBook("a/b/another", two_));
 }
@@ -209,7 +212,7 @@ TEST_F(FolderScannerTest, AFolderIsRenamed) {
   ASSERT_EQ(::rename((temp_ / "old").c_str(), (temp_ / "new").c_str()), 0);
   ASSERT_TRUE(AwaitBook("new/deep/book", one_));
   ASSERT_TRUE(AwaitGone("old/deep/book"));
-  // Also what happens in it later has its new name.
+  // Later changes in the folder have its new name.
   WriteFileAt(temp_ / "new/deep/another", two_.bytes);
   ASSERT_TRUE(AwaitBook("new/deep/another", two_));
   ::unlink((temp_ / "new/deep/book").c_str());
@@ -225,7 +228,7 @@ TEST_F(FolderScannerTest, AFolderIsMovedInAndOut) {
   ASSERT_TRUE(AwaitBook("folder/deep/book", one_));
   ASSERT_EQ(::rename((temp_ / "folder").c_str(), (outside / "folder").c_str()), 0);
   ASSERT_TRUE(AwaitGone("folder/deep/book"));
-  // What happens in it out there is not ours.
+  // Changes outside the shared folder are not listed.
   WriteFileAt(outside / "folder/deep/another", two_.bytes);
   ASSERT_TRUE(AwaitAllSeen());
   EXPECT_FALSE(library().FindContent(two_.id).has_value());
@@ -265,9 +268,9 @@ TEST_F(FolderScannerTest, ASymlinkTakesThePlaceOfAFolder) {
   EXPECT_THAT(Books(), IsEmpty());
 }
 
-// --- What cannot be looked at ---
+// --- Files that cannot be read ---
 
-TEST_F(FolderScannerTest, WhatCannotBeLookedAtJustNowStaysListed) {
+TEST_F(FolderScannerTest, AFileThatCannotBeReadNowStaysListed) {
   const NotRoot not_root(temp_.path());
   WriteFileAt(temp_ / "folder/book", one_.bytes);
   WriteFileAt(temp_ / "folder/unshared", two_.bytes);
@@ -285,7 +288,7 @@ TEST_F(FolderScannerTest, WhatCannotBeLookedAtJustNowStaysListed) {
   EXPECT_EQ(number_now(), number);
   disk_->scanner->Examine("folder/unshared");
   EXPECT_THAT(WhyUnshared("folder/unshared"), HasSubstr("Permission denied"));
-  // When everything is looked at, twice: the first time is over for certain then.
+  // Two rescans: the first one has ended for certain when the second has begun.
   for (const char* name : {"a/new", "b/new"}) {
     WriteFileAt(temp_ / name, two_.bytes);
     ASSERT_TRUE(AwaitBook(name, two_));
@@ -321,14 +324,14 @@ TEST_F(FolderScannerTest, WithoutDescriptorsEverythingStaysListed) {
   EXPECT_EQ(library().FindPath("book")->record.number, number);
 }
 
-// --- What cannot be shared ---
+// --- Files that cannot be shared ---
 
 TEST_F(FolderScannerTest, SaysWhyAFileIsNotShared) {
   std::string deep;
   for (int i = 0; i < 6; ++i) deep += std::string(200, 'd') + "/";
   TempFolder outside;
   WriteFileAt(outside / "secret", one_.bytes);
-  // Part by part, because the whole path is longer than the system takes at a time.
+  // Part by part, because the whole path is longer than a system call takes.
   ASSERT_EQ(::chdir(temp_.path().c_str()), 0);
   for (int i = 0; i < 6; ++i) {
     const std::string part(200, 'd');
@@ -364,7 +367,7 @@ TEST_F(FolderScannerTest, SaysWhyAFileIsNotShared) {
   EXPECT_EQ(library().GetTotals().pending, 0U);
 }
 
-TEST_F(FolderScannerTest, NoticesWhatCannotBeSharedWhileItRuns) {
+TEST_F(FolderScannerTest, NoticesFilesThatCannotBeSharedWhileItRuns) {
   Start();
   WriteFileAt(temp_ / "target", one_.bytes);
   ASSERT_TRUE(AwaitBook("target", one_));
@@ -373,7 +376,7 @@ TEST_F(FolderScannerTest, NoticesWhatCannotBeSharedWhileItRuns) {
   ASSERT_TRUE(AwaitAllSeen());
   EXPECT_THAT(WhyUnshared("link"), HasSubstr("symbolic link"));
   EXPECT_THAT(WhyUnshared("fifo"), HasSubstr("not a regular file"));
-  // A book whose name is taken over by a symlink is a book no more.
+  // A book that a symlink replaces is no longer listed.
   ASSERT_EQ(::rename((temp_ / "link").c_str(), (temp_ / "target").c_str()), 0);
   ASSERT_TRUE(AwaitGone("target"));
   ASSERT_TRUE(AwaitAllSeen());
@@ -384,7 +387,7 @@ TEST_F(FolderScannerTest, NoticesWhatCannotBeSharedWhileItRuns) {
   EXPECT_EQ(WhyUnshared("fifo"), "(not there)");
 }
 
-TEST_F(FolderScannerTest, TwoFilesOfOneName) {
+TEST_F(FolderScannerTest, OnlyOneOfTwoFilesWithOneNameIsListed) {
   WriteFileAt(temp_ / "caf\u00e9", one_.bytes);
   WriteFileAt(temp_ / "cafe\u0301", two_.bytes);
   Start();
@@ -394,14 +397,14 @@ TEST_F(FolderScannerTest, TwoFilesOfOneName) {
   const std::string other = first ? "cafe\u0301" : "caf\u00e9";
   EXPECT_FALSE(library().FindPath(other).has_value());
   EXPECT_THAT(WhyUnshared(other), HasSubstr("Unicode NFC"));
-  // When the one has gone, the other has its turn, as soon as everything is looked at again.
+  // When the first is gone, the next rescan lists the second.
   ::unlink((temp_ / listed).c_str());
   ASSERT_TRUE(AwaitGone(listed));
   ASSERT_EQ(::mkdir((temp_ / "folder").c_str(), 0700), 0);
   EXPECT_TRUE(AwaitBook(other, first ? two_ : one_));
 }
 
-TEST_F(FolderScannerTest, WhatTheOwnerUnsharedStaysUnshared) {
+TEST_F(FolderScannerTest, ABookThatTheOwnerUnsharedStaysUnshared) {
   Start();
   WriteFileAt(temp_ / "book", one_.bytes);
   ASSERT_TRUE(AwaitBook("book", one_));
@@ -425,7 +428,7 @@ TEST_F(FolderScannerTest, AFileWithTwoLinksIsOnlyLent) {
   ASSERT_EQ(::link((temp_ / "book").c_str(), (temp_ / "same book").c_str()), 0);
   ASSERT_TRUE(AwaitBook("same book", one_));
   EXPECT_TRUE(library().FindPath("same book")->lend_only);
-  // The other name is told apart with the next look at everything, which a new folder brings about.
+  // The next rescan, which a new folder causes, notices the other name.
   WriteFileAt(temp_ / "folder/inside", two_.bytes);
   ASSERT_TRUE(AwaitBook("folder/inside", two_));
   EXPECT_TRUE(library().FindPath("book")->lend_only);
@@ -457,7 +460,7 @@ TEST_F(FolderScannerTest, ARestartHashesNothingAgain) {
   EXPECT_TRUE(library().NextChanges(absl::ZeroDuration(), 100).empty());
 }
 
-TEST_F(FolderScannerTest, WhatTheCacheKnowsIsListedBeforeStartReturns) {
+TEST_F(FolderScannerTest, FilesInTheCacheAreListedBeforeStartReturns) {
   WriteFileAt(temp_ / "book", one_.bytes);
   MakeOld(temp_ / "book");
   disk_ = std::make_unique<PeerDisk>(temp_.path());
@@ -468,7 +471,7 @@ TEST_F(FolderScannerTest, WhatTheCacheKnowsIsListedBeforeStartReturns) {
   EXPECT_EQ(library().FindPath("book")->record.content, planted.id) << "it was hashed";
 }
 
-TEST_F(FolderScannerTest, SeesWhatHappenedWhileNobodyLooked) {
+TEST_F(FolderScannerTest, NoticesChangesFromBeforeItsStart) {
   for (const char* name : {"kept", "changed", "deleted", "renamed"}) {
     WriteFileAt(temp_ / name, FakeBook::OfSize(100, name[0]).bytes);
   }
@@ -482,7 +485,7 @@ TEST_F(FolderScannerTest, SeesWhatHappenedWhileNobodyLooked) {
   ASSERT_EQ(::rename((temp_ / "renamed").c_str(), (temp_ / "renamed since").c_str()), 0);
   WriteFileAt(temp_ / "new", one_.bytes);
   Start();
-  // Nothing that is no longer true is announced, not even before it is hashed.
+  // Old listings are not announced, even before the new content is hashed.
   for (const BookListing& listing : library().StartFeed()) {
     EXPECT_THAT(listing.name.value(), testing::AnyOf("kept", "renamed since", "changed", "new"));
     EXPECT_TRUE(listing.name.value() != "changed" || listing.content == two_.id);

@@ -8,7 +8,11 @@
 #include <future>
 #include <thread>
 
-#include "services/peer/testing/fakes.h"
+#include "lib/core/errors.h"
+#include "services/peer/testing/fake_book.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/peer_disk.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
@@ -40,14 +44,14 @@ class LibraryTest : public testing::Test {
   const FakeBook& book(uint32_t seed) {
     return books_.try_emplace(seed, FakeBook::OfSize(100 + seed, seed)).first->second;
   }
-  // A record of a file that is not there: what only the library's memory is asked about.
+  // Makes a record of a file that does not exist, for tests of the tables.
   ListingRecord Record(const std::string& path, uint32_t seed) {
     return {.name = Name(path),
             .path = path,
             .content = book(seed).id,
             .identity = {.inode = 1'000'000 + seed, .size = book(seed).id.size, .mtime_ns = 1}};
   }
-  // "+name" and "-number", in order, without waiting.
+  // Returns "+name" and "-number", in order, without waiting.
   std::vector<std::string> Changes() {
     std::vector<std::string> out;
     for (const Library::Change& change : library().NextChanges(absl::ZeroDuration(), 1000)) {
@@ -68,7 +72,7 @@ class LibraryTest : public testing::Test {
     const std::optional<LibraryItem> item = library().FindUnlisted(path);
     return item ? item->unshared_reason : "(not there)";
   }
-  // Hands a listing over; its receiver says nothing after that.
+  // Hands a listing over to a receiver that stays silent afterwards.
   void Release(const Book& given) {
     Must(disk_->handover->Release(receiver_, {PeerDisk::Wish(given)})[0].status());
   }
@@ -81,9 +85,9 @@ class LibraryTest : public testing::Test {
   std::unique_ptr<PeerDisk> disk_;
 };
 
-// --- What the folder shows ---
+// --- What the scanner finds in the folder ---
 
-TEST_F(LibraryTest, WhatAppearsIsFoundInEveryWay) {
+TEST_F(LibraryTest, ABookThatAppearsIsFoundByEachKey) {
   const Book a = disk_->List("a", book(1));
   const Book b = disk_->List("sub/b", book(2));
   EXPECT_LT(a.record.number, b.record.number);
@@ -127,7 +131,7 @@ TEST_F(LibraryTest, AnotherFileInItsPlaceIsAnotherListing) {
   EXPECT_EQ(Must(disk_->ledger->FindListing(old))->state, ListingRecord::State::kChanged);
 }
 
-TEST_F(LibraryTest, WhatVanishesIsGone) {
+TEST_F(LibraryTest, ABookThatVanishesIsGone) {
   const Book a = disk_->List("a", book(1));
   const ServedBook served = Must(library().OpenForServing(book(1).id));
   Changes();
@@ -165,7 +169,7 @@ TEST_F(LibraryTest, TwoPathsOfOneNameAreOneBook) {
   EXPECT_EQ(library().FindPath(kDecomposed)->record.name.value(), kComposed);
   EXPECT_THAT(WhyUnshared(kComposed), HasSubstr("rename one of them"));
   EXPECT_THAT(Changes(), IsEmpty());
-  // The first may change; the second has its turn when the first is gone.
+  // The first file may change; the second is listed when the first is gone.
   Must(library().Appear(Record(kDecomposed, 3), false));
   EXPECT_EQ(library().Find(Name(kComposed))->record.content, book(3).id);
   Must(library().Vanish(kDecomposed, ListingRecord::State::kDeleted));
@@ -174,14 +178,14 @@ TEST_F(LibraryTest, TwoPathsOfOneNameAreOneBook) {
   EXPECT_EQ(WhyUnshared(kComposed), "(not there)");
 }
 
-TEST_F(LibraryTest, BeyondTheLimitNothingIsListed) {
+TEST_F(LibraryTest, AFileBeyondTheLimitIsNotListed) {
   Restart({.max_books = 2});
   Must(library().Appear(Record("a", 1), false));
   Must(library().Appear(Record("b", 2), false));
   Must(library().Appear(Record("c", 3), false));
   EXPECT_EQ(library().GetTotals().books, 2U);
   EXPECT_THAT(WhyUnshared("c"), HasSubstr("the limit of 2 books"));
-  // One for another is no more than before.
+  // A file in place of another does not raise the count.
   Must(library().Appear(Record("a", 4), false));
   EXPECT_EQ(library().FindPath("a")->record.content, book(4).id);
   Must(library().Vanish("b", ListingRecord::State::kDeleted));
@@ -232,7 +236,7 @@ TEST_F(LibraryTest, ItemsComeInOrderPageByPage) {
   }
 }
 
-TEST_F(LibraryTest, TheOwnersWordOnSharingLasts) {
+TEST_F(LibraryTest, AnUnsharedPathStaysUnsharedAfterARestart) {
   Must(library().SetUnsharedByOwner("a", true));
   Must(library().SetUnsharedByOwner("b", true));
   Must(library().SetUnsharedByOwner("b", false));
@@ -268,7 +272,7 @@ TEST_F(LibraryTest, AClaimedPathIsLeftAlone) {
   library().UnclaimPath("a");
   library().UnclaimPath("b");
   EXPECT_FALSE(library().Claimed("a"));
-  // What was passed over meanwhile is looked at now.
+  // Both paths are examined now.
   EXPECT_THAT(examined_, ElementsAre("a", "b"));
 }
 
@@ -312,20 +316,20 @@ TEST_F(LibraryTest, AReceivedBookIsAnnouncedOnceTheIndexHasAnswered) {
   EXPECT_TRUE(library().BeginRelease(PeerDisk::Wish(*library().FindPath("a"))).ok());
 }
 
-TEST_F(LibraryTest, AReceivedBookThatWentBeforeItWasSettledIsSaidToBeGoneAfterIt) {
+TEST_F(LibraryTest, AReceivedBookThatVanishedBeforeItWasSettledIsAnnouncedAsGone) {
   ListingRecord record = Record("a", 1);
   record.unsettled = true;
   record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
   library().Receive({record});
   Must(library().Vanish("a", ListingRecord::State::kDeleted));
   Changes();
-  // The UpdateOwner that is answered now has made the index name it.
+  // The UpdateOwner that is answered now has listed the book at the index.
   Must(library().Settle({record.number}));
   EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", record.number)));
 }
 
 TEST_F(LibraryTest, AListingOfADeletedFileGivesWayToAReceivedBook) {
-  // Somebody put a file there and deleted it again; the scanner has not seen that yet.
+  // A file was there and is deleted again, which the scanner has not seen yet.
   Must(library().Appear(Record("a", 1), false));
   const uint64_t old = library().FindPath("a")->record.number;
   Changes();
@@ -343,8 +347,8 @@ TEST_F(LibraryTest, AListingOfADeletedFileGivesWayToAReceivedBook) {
   EXPECT_FALSE(library().FindContent(book(1).id).has_value());
 }
 
-TEST_F(LibraryTest, OfTwoListingsOfOnePathTheLaterOneIsLoaded) {
-  // A crash came between the new listing and the end of the old one.
+TEST_F(LibraryTest, LoadKeepsTheLaterOfTwoListingsOfOnePath) {
+  // As after a crash between the new listing and the end of the old one.
   const uint64_t old =
       Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, Record("a", 1)));
   const uint64_t now =
@@ -357,8 +361,8 @@ TEST_F(LibraryTest, OfTwoListingsOfOnePathTheLaterOneIsLoaded) {
 }
 
 TEST_F(LibraryTest, OneOfTwoBooksOfOneNameCanGoWithoutTheOther) {
-  // The receiver's name was free when it was reserved; since then a file came whose name is the
-  // same in NFC, under another path.
+  // The name was free when the transfer reserved it. Then a file came under another path, with a
+  // name that is the same in NFC.
   Must(library().ReserveName(Name(kComposed)));
   Must(library().Appear(Record(kDecomposed, 1), false));
   ListingRecord record = Record(kComposed, 2);
@@ -375,7 +379,7 @@ TEST_F(LibraryTest, TheFeedIsASnapshotAndWhatFollows) {
   Must(library().Appear(Record("b", 1), false));
   Must(library().Appear(Record("a", 2), false));
   EXPECT_THAT(Feed(), ElementsAre("a", "b"));
-  EXPECT_THAT(Changes(), IsEmpty()) << "the snapshot has said it";
+  EXPECT_THAT(Changes(), IsEmpty()) << "they are in the snapshot";
   Must(library().Appear(Record("c", 3), false));
   Must(library().Vanish("a", ListingRecord::State::kDeleted));
   Must(library().Appear(Record("d", 4), false));
@@ -393,16 +397,16 @@ TEST_F(LibraryTest, TheFeedWaitsForAChangeOrACall) {
   std::thread waker([&] { library().WakeFeed(); });
   EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 0U);
   waker.join();
-  // A call that came before is not lost, and counts once.
+  // A call before the wait is not lost, and counts once.
   library().WakeFeed();
   EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 0U);
   Must(library().Appear(Record("b", 2), false));
   EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 1U);
 }
 
-// --- Being received ---
+// --- Books that are being received ---
 
-TEST_F(LibraryTest, APartGoesBeforeTheWholeComes) {
+TEST_F(LibraryTest, APartialListingIsWithdrawnBeforeTheWholeBookIsAnnounced) {
   ListingRecord record = Record("a", 1);
   library().AnnouncePartial({100, Name("a"), record.content, /*partial=*/true});
   library().AnnouncePartial({101, Name("b"), book(2).id, /*partial=*/true});
@@ -411,15 +415,15 @@ TEST_F(LibraryTest, APartGoesBeforeTheWholeComes) {
   library().Receive({record});
   EXPECT_THAT(Changes(), ElementsAre("-100", "+a"));
   library().WithdrawPartial(100);
-  EXPECT_THAT(Changes(), IsEmpty()) << "it has been said";
-  // Also when somebody puts the file there by hand.
+  EXPECT_THAT(Changes(), IsEmpty()) << "it is withdrawn already";
+  // The same when the owner puts the file there by hand.
   Must(library().Appear(Record("c", 2), false));
   EXPECT_THAT(Changes(), ElementsAre("-101", "+c"));
   library().AnnouncePartial({102, Name("d"), book(2).id, /*partial=*/true});
   EXPECT_THAT(Changes(), IsEmpty()) << "the whole book is here";
 }
 
-TEST_F(LibraryTest, APartIsAnnouncedUntilItIsWithdrawn) {
+TEST_F(LibraryTest, APartialListingIsAnnouncedUntilItIsWithdrawn) {
   library().AnnouncePartial({100, Name("a"), book(1).id, /*partial=*/true});
   EXPECT_THAT(Changes(), ElementsAre("+a"));
   EXPECT_THAT(Feed(), ElementsAre("a"));
@@ -459,7 +463,7 @@ TEST_F(LibraryTest, ASnapshotLeavesReleasedListingsOut) {
 
 // --- Serving ---
 
-TEST_F(LibraryTest, ServesWhatWasHashed) {
+TEST_F(LibraryTest, ServesAHashedFile) {
   disk_->List("a", book(1));
   const ServedBook served = Must(library().OpenForServing(book(1).id));
   EXPECT_EQ(Must(StatFd(served.fd.get())).identity, served.book.record.identity);
@@ -469,7 +473,7 @@ TEST_F(LibraryTest, ServesWhatWasHashed) {
   EXPECT_EQ(ReasonOf(library().OpenForServing(longer).status()), "BOOK_GONE");
 }
 
-TEST_F(LibraryTest, DoesNotServeAFileThatIsNotWhatWasHashed) {
+TEST_F(LibraryTest, DoesNotServeAFileThatChangedSinceItWasHashed) {
   const std::string path = disk_->PathOf("a");
   const auto expect_changed = [&](const char* how) {
     SCOPED_TRACE(how);
@@ -498,7 +502,7 @@ TEST_F(LibraryTest, DoesNotServeAFileThatIsNotWhatWasHashed) {
   expect_changed("a symlink");
 }
 
-TEST_F(LibraryTest, AnotherListingOfTheContentServesInItsStead) {
+TEST_F(LibraryTest, AnotherListingOfTheContentIsServedInstead) {
   const Book a = disk_->List("a", book(1));
   const Book b = disk_->List("b", book(1));
   ::unlink(disk_->PathOf("a").c_str());
@@ -519,19 +523,19 @@ TEST_F(LibraryTest, SaysWhereABookWent) {
   EXPECT_EQ(GetErrorMetadata(status)["moved_to_public_key"], receiver_.hex());
   Restart();
   EXPECT_EQ(ReasonOf(library().OpenForServing(book(1).id).status()), "BOOK_MOVED");
-  // When it has come back, it is served again.
+  // A book that comes back is served again.
   disk_->List("a", book(1));
   EXPECT_TRUE(library().OpenForServing(book(1).id).ok());
 }
 
-TEST_F(LibraryTest, WhileItIsDecidedNobodyNewIsServed) {
+TEST_F(LibraryTest, NoNewReaderIsServedWhileAReleaseIsDecided) {
   const Book a = disk_->List("a", book(1));
   const ServedBook served = Must(library().OpenForServing(book(1).id));
   Must(library().BeginRelease(PeerDisk::Wish(a)));
   const absl::Status status = library().OpenForServing(book(1).id).status();
   EXPECT_EQ(ReasonOf(status), "BOOK_UNSETTLED");
   EXPECT_TRUE(GetRetryAfter(status).has_value());
-  EXPECT_FALSE(served.ended->load()) << "who reads already may read on";
+  EXPECT_FALSE(served.ended->load()) << "a reader that has begun may go on";
   library().CancelRelease(a.record.number);
   EXPECT_THAT(examined_, ElementsAre("a"));
   EXPECT_FALSE(served.ended->load());
@@ -540,7 +544,7 @@ TEST_F(LibraryTest, WhileItIsDecidedNobodyNewIsServed) {
 
 // --- Giving away ---
 
-TEST_F(LibraryTest, EveryReasonNotToRelease) {
+TEST_F(LibraryTest, ARefusedReleaseSaysWhy) {
   const Book a = disk_->List("a", book(1));
   const auto begin = [&](const Book& wanted) {
     return ReasonOf(library().BeginRelease(PeerDisk::Wish(wanted)).status());
@@ -604,7 +608,7 @@ TEST_F(LibraryTest, OneOfTwoRacersGetsTheListing) {
   }
 }
 
-TEST_F(LibraryTest, WhoWaitedGetsTheListingWhenTheFirstGivesUp) {
+TEST_F(LibraryTest, AWaitingReleaseGetsTheListingWhenTheFirstIsCancelled) {
   library().SetExamineRequest(nullptr);
   const Book a = disk_->List("a", book(1));
   Must(library().BeginRelease(PeerDisk::Wish(a)));
@@ -618,7 +622,7 @@ TEST_F(LibraryTest, WhoWaitedGetsTheListingWhenTheFirstGivesUp) {
   second.join();
 }
 
-TEST_F(LibraryTest, AReleaseWaitsForWhoeverHasThePath) {
+TEST_F(LibraryTest, AReleaseWaitsForTheClaimOfItsPath) {
   library().SetExamineRequest(nullptr);
   const Book a = disk_->List("a", book(1));
   library().ClaimPath("a");

@@ -31,8 +31,8 @@ absl::Status NoFiles(absl::string_view folder) {
                    absl::StrCat(EscapeForDisplay(folder), " holds no files to share"));
 }
 
-// Regular files below a folder, relative to it and in order, without dot-files; neither symlinks
-// nor the folder `except` are entered.
+// Returns the regular files below a folder, relative to it and in order, without dot-files. Enters
+// neither symlinks nor the folder `except`.
 std::vector<std::string> FilesIn(const fs::path& folder, const fs::path& except) {
   std::vector<std::string> files;
   std::error_code error, unknown;
@@ -99,7 +99,7 @@ absl::StatusOr<Sharing::Shared> Sharing::ShareAgain(const std::string& path) {
 absl::StatusOr<Sharing::Shared> Sharing::ShareFolderAgain(const std::string& folder) {
   std::string above;  // the shared folder itself
   if (folder != ".") {
-    // Such as .arkshare: nothing in it can be a book.
+    // Fails for .arkshare, which contains no books.
     if (absl::Status s = BookName::Parse(folder).status(); !s.ok()) return s;
     above = folder + "/";
   }
@@ -111,7 +111,7 @@ absl::StatusOr<Sharing::Shared> Sharing::ShareFolderAgain(const std::string& fol
     if (library_->FindPath(path)) {
       if (shared.file_count++ == 0) shared.first_name = path;
     } else if (library_->FindUnlisted(path)) {
-      ++refused;  // else it has just gone, or is on its way in or out
+      ++refused;  // else it has just gone, or a transfer is using the path
     }
   }
   if (refused > 0) {
@@ -137,7 +137,7 @@ absl::StatusOr<Sharing::Shared> Sharing::CopyFolderIn(const std::string& folder)
     if (!status.ok()) break;
     names.push_back(*std::move(copied));
   }
-  // After all have been copied: a file just written takes a moment to settle.
+  // After all are copied, because examining a file that was just written waits a moment.
   for (const std::string& copied : names) scanner_->Examine(copied);
   if (!status.ok()) {
     return MakeError(GetReason(status),

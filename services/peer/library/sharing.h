@@ -1,4 +1,4 @@
-// What the owner puts into the shared folder, and takes out of the listings.
+// Shares and unshares files for the owner.
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_SHARING_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_SHARING_H_
 
@@ -25,23 +25,23 @@ class Sharing {
     std::string first_name;
     uint64_t file_count = 0;
   };
-  // Copies a file, or a folder with all its files, into the shared folder and lists it; what stands
-  // in the shared folder already, also as a folder or all of it, is not copied: what was unshared
-  // of it is listed again. Of a folder above the shared one, the rest is copied. `path` is
-  // absolute. Errors: kFileNotFound, kInvalidName, kNameTaken, kDiskFull, kInvalidField (relative;
-  // not a file; in the shared folder, but cannot be shared).
+  // Copies a file, or a folder with all its files, into the shared folder and lists it. Files that
+  // are in the shared folder already are not copied; those that were unshared are listed again.
+  // From a folder that contains the shared folder, copies the other files. `path` is absolute.
+  // Errors: kFileNotFound, kInvalidName, kNameTaken, kDiskFull, kInvalidField (relative; not a
+  // file; in the shared folder, but cannot be shared).
   absl::StatusOr<Shared> Share(const std::string& path);
-  // Lists a book no more and remembers that; the file stays. kBookNotFound.
+  // Stops listing a book, for good; the file stays. kBookNotFound.
   absl::Status Unshare(const std::string& name);
 
  private:
-  // What stands in the shared folder already, at paths relative to it.
+  // For files that are in the shared folder already; the paths are relative to it.
   absl::StatusOr<Shared> ShareAgain(const std::string& path);
   absl::StatusOr<Shared> ShareFolderAgain(const std::string& folder);
-  // Lists what it can at this path.
+  // Lists the file at this path when it can be shared.
   absl::Status ListAgain(const std::string& path);
   absl::StatusOr<Shared> CopyFolderIn(const std::string& folder);
-  // Returns the name under which it is there now.
+  // Returns the name of the copy.
   absl::StatusOr<std::string> CopyIn(const std::string& path, const std::string& name);
 
   const SharedFolder* const folder_;

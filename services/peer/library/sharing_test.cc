@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "services/peer/testing/fakes.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/peer_disk.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
@@ -11,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// The shared folder is "books"; what else a person has stands beside it.
+// The shared folder is "books"; the owner's other files are beside it.
 class SharingTest : public testing::Test {
  protected:
   SharingTest() {
@@ -25,7 +27,7 @@ class SharingTest : public testing::Test {
   }
 
   Library& library() { return *disk_->library; }
-  // What is listed, and the rest with a "?".
+  // Returns the listed paths, and the others with a "?".
   std::vector<std::string> Listed() {
     std::vector<std::string> paths;
     for (const LibraryItem& item : library().Items("", 1000)) {
@@ -75,7 +77,7 @@ TEST_F(SharingTest, AFolderInsideIsSharedWithAllItsFiles) {
   EXPECT_THAT(Listed(), ElementsAre("195", "sub/197", "sub/deep/196"));
 }
 
-TEST_F(SharingTest, OfAFolderAboveOnlyTheRestIsCopied) {
+TEST_F(SharingTest, AFolderThatContainsTheSharedOneIsCopiedWithoutIt) {
   WriteFileAt(temp_ / "198", "a fourth");
   WriteFileAt(temp_ / "books of others/199", "a fifth");
   const std::string above = temp_.path().substr(temp_.path().rfind('/') + 1);
@@ -84,7 +86,7 @@ TEST_F(SharingTest, OfAFolderAboveOnlyTheRestIsCopied) {
   EXPECT_THAT(NamesIn(temp_ / "books/" + above), ElementsAre("198", "books of others"));
 }
 
-TEST_F(SharingTest, WhatCannotBeSharedInsideIsSaid) {
+TEST_F(SharingTest, ShareCountsTheFilesThatCannotBeShared) {
   WriteFileAt(temp_ / "books/sub/line\nbreak", "no book");
   Must(sharing_->Unshare("sub/197"));
   const absl::Status status = sharing_->Share(temp_ / "books/sub").status();
@@ -93,7 +95,7 @@ TEST_F(SharingTest, WhatCannotBeSharedInsideIsSaid) {
   EXPECT_THAT(Listed(), ElementsAre("195", "sub/197", "sub/deep/196", "sub/line\nbreak?"));
 }
 
-TEST_F(SharingTest, NothingOfThePeersOwnStateIsShared) {
+TEST_F(SharingTest, ThePeersOwnStateIsNotShared) {
   const std::vector<std::string> before = Listed();
   EXPECT_EQ(ReasonOf(sharing_->Share(temp_ / "books/.arkshare").status()), "INVALID_NAME");
   EXPECT_EQ(ReasonOf(sharing_->Share(temp_ / "books/.arkshare/staging").status()), "INVALID_NAME");

@@ -4,6 +4,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "lib/core/errors.h"
@@ -75,13 +76,13 @@ Announcer::State Announcer::GetState() const {
   return state_;
 }
 
-// Random, so that the peers of a restarted index do not all come at once.
+// At random, so that the peers of a restarted index do not all come at once.
 bool Announcer::WaitBeforeRetry(absl::Duration from, absl::Duration to) {
   const absl::Duration wait = from + (to - from) * absl::Uniform(random_, 0.0, 1.0);
-  const absl::Time until = Clock::Real()->Monotonic() + wait;
+  const absl::Time until = Now() + wait;
   MutexLock lock(&mutex_);
   while (!stopping_) {
-    const absl::Duration left = until - Clock::Real()->Monotonic();
+    const absl::Duration left = until - Now();
     if (left <= absl::ZeroDuration()) return true;
     changed_.WaitFor(&mutex_, left);
   }
@@ -91,51 +92,9 @@ bool Announcer::WaitBeforeRetry(absl::Duration from, absl::Duration to) {
 void Announcer::Run() {
   absl::Duration retry = kFirstRetry;
   while (!stopping()) {
-    if (absl::Status s = Register(); !s.ok()) {
-      {
-        MutexLock lock(&mutex_);
-        if (state_.trouble != s.message()) {
-          LogWarning("not_registered", {{"why", s}});
-        }
-        state_.trouble = std::string(s.message());
-        state_.address.clear();
-      }
-      parts_.index->UseNextAddress();
-      const RetryWindow wait = RetryAfter(s, retry);
-      if (!WaitBeforeRetry(wait.from, wait.to)) break;
-      retry = std::min(retry * 2, kLastRetry);
-      continue;
-    }
-    retry = kFirstRetry;
+    if (!RegisterOrWait(retry)) continue;
     on_registered_();
-    StreamEnd end = StreamEnd::kBroken;
-    absl::Duration again = kFirstRetry;
-    // A broken stream keeps its session for a lease: try to go on with it first.
-    absl::Time session_end = absl::InfiniteFuture();
-    while (end == StreamEnd::kBroken && Clock::Real()->Monotonic() < session_end) {
-      end = Announce();
-      bool was_online = false;
-      {
-        MutexLock lock(&mutex_);
-        was_online = std::exchange(state_.online, false);
-      }
-      if (was_online || session_end == absl::InfiniteFuture()) {
-        session_end = Clock::Real()->Monotonic() + lease_;
-        again = kFirstRetry;
-      }
-      if (end == StreamEnd::kRecheck) {
-        // If the index still cannot reach us (KEY_IN_USE), with the session that there is.
-        if (Register().ok()) {
-          on_registered_();
-        } else {
-          ScheduleRecheck();
-        }
-        end = StreamEnd::kBroken;
-        continue;
-      }
-      if (end != StreamEnd::kBroken || !WaitBeforeRetry(again / 2, again)) break;
-      again = std::min(again * 2, kLastRetry);
-    }
+    const StreamEnd end = RunSession();
     if (end == StreamEnd::kSuperseded) {
       {
         MutexLock lock(&mutex_);
@@ -153,8 +112,59 @@ void Announcer::Run() {
   }
 }
 
+bool Announcer::RegisterOrWait(absl::Duration& retry) {
+  const absl::Status status = Register();
+  if (status.ok()) {
+    retry = kFirstRetry;
+    return true;
+  }
+  {
+    MutexLock lock(&mutex_);
+    if (state_.trouble != status.message()) LogWarning("not_registered", {{"why", status}});
+    state_.trouble = std::string(status.message());
+    state_.address.clear();
+  }
+  parts_.index->UseNextAddress();
+  const RetryWindow wait = RetryAfter(status, retry);
+  WaitBeforeRetry(wait.from, wait.to);
+  retry = std::min(retry * 2, kLastRetry);
+  return false;
+}
+
+Announcer::StreamEnd Announcer::RunSession() {
+  StreamEnd end = StreamEnd::kBroken;
+  absl::Duration retry = kFirstRetry;
+  // The index keeps the session for a lease after a stream broke, so the next stream continues it.
+  absl::Time session_end = absl::InfiniteFuture();
+  while (end == StreamEnd::kBroken && Now() < session_end) {
+    end = Announce();
+    bool was_online = false;
+    {
+      MutexLock lock(&mutex_);
+      was_online = std::exchange(state_.online, false);
+    }
+    if (was_online || session_end == absl::InfiniteFuture()) {
+      session_end = Now() + lease_;
+      retry = kFirstRetry;
+    }
+    if (end == StreamEnd::kRecheck) {
+      // When the index still cannot reach this peer (KEY_IN_USE), the old session goes on.
+      if (Register().ok()) {
+        on_registered_();
+      } else {
+        ScheduleRecheck();
+      }
+      end = StreamEnd::kBroken;
+      continue;
+    }
+    if (end != StreamEnd::kBroken || !WaitBeforeRetry(retry / 2, retry)) break;
+    retry = std::min(retry * 2, kLastRetry);
+  }
+  return end;
+}
+
 void Announcer::ScheduleRecheck() {
-  recheck_at_ = Clock::Real()->Monotonic() + recheck_;
+  recheck_at_ = Now() + recheck_;
   recheck_ = std::min(recheck_ * 2, options_.recheck * kLongestRecheck);
 }
 
@@ -177,8 +187,8 @@ absl::Status Announcer::Register() {
 
   lease_ = absl::Milliseconds(
       google::protobuf::util::TimeUtil::DurationToMilliseconds(response->lease()));
-  // The feed begins before anybody can use the session: what a transfer tells the index with the
-  // token, and the library then says of it, must come after the snapshot.
+  // The feed begins before the session can be used. A transfer may then call UpdateOwner with the
+  // token, and what the library announces of that book must come after the snapshot.
   const size_t books = StartSnapshot();
   parts_.index->SetToken(response->session_token());
   uint32_t last_id = 0;
@@ -229,8 +239,7 @@ void Announcer::TakeAcknowledgement(uint64_t sequence) {
   }
 }
 
-bool Announcer::Send(grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>& stream,
-                     bool snapshot_complete, bool at_least_one) {
+bool Announcer::Send(Stream& stream, bool snapshot_complete, bool at_least_one) {
   while (true) {
     v1::AnnounceRequest request;
     bool last = false;
@@ -263,59 +272,20 @@ Announcer::StreamEnd Announcer::Announce() {
     if (stopping_) return StreamEnd::kStopped;
     stream_context_ = &context;
   }
-  auto stream = parts_.index->stub()->Announce(&context);
-  std::atomic<bool> ended{false};
+  const std::unique_ptr<Stream> stream = parts_.index->stub()->Announce(&context);
   bool recheck = false;
-  v1::AnnounceResponse response;
-  // The first answer says what the index has of this session.
-  if (stream->Read(&response)) {
-    bool has_less = false;
-    {
-      MutexLock lock(&mutex_);
-      has_less = response.acknowledged_sequence() + 1 < first_;
-      next_to_send_ = response.acknowledged_sequence() + 1;
-    }
-    if (has_less) {
-      LogInfo("index_restarted", {{"books", StartSnapshot()}});
-    } else {
-      TakeAcknowledgement(response.acknowledged_sequence());
-    }
+  if (OpenStream(*stream)) {
+    std::atomic<bool> ended{false};
     std::thread reader([&] {
-      v1::AnnounceResponse acknowledgement;
-      while (stream->Read(&acknowledgement)) {
-        TakeAcknowledgement(acknowledgement.acknowledged_sequence());
-        MutexLock lock(&mutex_);
-        state_.online = true;
-        state_.trouble = unreachable_;
-      }
+      ReadAcknowledgements(*stream);
       ended.store(true);
       parts_.library->WakeFeed();
     });
-    const absl::Duration beat = lease_ / 3;
-    bool sent = Send(*stream, /*snapshot_complete=*/true, /*at_least_one=*/true);
-    absl::Time next_beat = Clock::Real()->Monotonic() + beat;
-    while (sent && !ended.load() && !stopping()) {
-      recheck = Clock::Real()->Monotonic() >= recheck_at_;
-      if (recheck) break;
-      std::vector<Library::Change> changes =
-          parts_.library->NextChanges(next_beat - Clock::Real()->Monotonic(), kMaxItems);
-      {
-        MutexLock lock(&mutex_);
-        for (const Library::Change& change : changes) {
-          unacknowledged_.push_back(ToStatement(change));
-        }
-      }
-      const bool beat_due = Clock::Real()->Monotonic() >= next_beat;
-      if (changes.empty() && !beat_due) continue;
-      sent = Send(*stream, /*snapshot_complete=*/false, beat_due);
-      next_beat = Clock::Real()->Monotonic() + beat;
-    }
-    if (stopping()) {
-      stream->WritesDone();
-      context.TryCancel();
-    }
-    // Its acknowledgements must not be taken for those of the next session.
-    if (recheck) context.TryCancel();
+    recheck = Beat(*stream, ended);
+    const bool stop = stopping();
+    if (stop) stream->WritesDone();
+    // After a recheck, acknowledgements of this stream must not count for the next session.
+    if (stop || recheck) context.TryCancel();
     reader.join();
   }
   const grpc::Status status = stream->Finish();
@@ -324,7 +294,59 @@ Announcer::StreamEnd Announcer::Announce() {
     stream_context_ = nullptr;
     if (stopping_) return StreamEnd::kStopped;
   }
-  if (recheck) return StreamEnd::kRecheck;
+  return recheck ? StreamEnd::kRecheck : Classify(status);
+}
+
+bool Announcer::OpenStream(Stream& stream) {
+  v1::AnnounceResponse response;
+  if (!stream.Read(&response)) return false;
+  bool has_less = false;
+  {
+    MutexLock lock(&mutex_);
+    has_less = response.acknowledged_sequence() + 1 < first_;
+    next_to_send_ = response.acknowledged_sequence() + 1;
+  }
+  if (has_less) {
+    LogInfo("index_restarted", {{"books", StartSnapshot()}});
+  } else {
+    TakeAcknowledgement(response.acknowledged_sequence());
+  }
+  return true;
+}
+
+void Announcer::ReadAcknowledgements(Stream& stream) {
+  v1::AnnounceResponse acknowledgement;
+  while (stream.Read(&acknowledgement)) {
+    TakeAcknowledgement(acknowledgement.acknowledged_sequence());
+    MutexLock lock(&mutex_);
+    state_.online = true;
+    state_.trouble = unreachable_;
+  }
+}
+
+bool Announcer::Beat(Stream& stream, const std::atomic<bool>& ended) {
+  const absl::Duration beat = lease_ / 3;
+  bool sent = Send(stream, /*snapshot_complete=*/true, /*at_least_one=*/true);
+  absl::Time next_beat = Now() + beat;
+  while (sent && !ended.load() && !stopping()) {
+    if (Now() >= recheck_at_) return true;
+    std::vector<Library::Change> changes =
+        parts_.library->NextChanges(next_beat - Now(), kMaxItems);
+    {
+      MutexLock lock(&mutex_);
+      for (const Library::Change& change : changes) {
+        unacknowledged_.push_back(ToStatement(change));
+      }
+    }
+    const bool beat_due = Now() >= next_beat;
+    if (changes.empty() && !beat_due) continue;
+    sent = Send(stream, /*snapshot_complete=*/false, beat_due);
+    next_beat = Now() + beat;
+  }
+  return false;
+}
+
+Announcer::StreamEnd Announcer::Classify(const grpc::Status& status) {
   const absl::Status why = FromGrpcStatus(
       status, absl::StrCat("the index at ", parts_.index->address()), Reason::kIndexUnreachable);
   {
@@ -336,11 +358,11 @@ Announcer::StreamEnd Announcer::Announce() {
     case Reason::kSessionSuperseded:
       return StreamEnd::kSuperseded;
     case Reason::kIndexUnreachable:
-    case Reason::kShuttingDown:  // for a restart, perhaps, which the session outlives
+    case Reason::kShuttingDown:  // perhaps for a restart, which the session survives
     case Reason::kStreamReplaced:
       return StreamEnd::kBroken;
     default:
-      return StreamEnd::kSessionLost;  // also after errors: a new session states everything anew
+      return StreamEnd::kSessionLost;  // for errors too: a new session announces everything again
   }
 }
 

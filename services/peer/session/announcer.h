@@ -1,5 +1,5 @@
-// Keeps a session with the index: registers, states the library, beats, and comes back after every
-// break.
+// Keeps this peer's session with the index: registers, announces the library, sends heartbeats, and
+// begins again after every failure.
 #ifndef ARKSHARE_SERVICES_PEER_SESSION_ANNOUNCER_H_
 #define ARKSHARE_SERVICES_PEER_SESSION_ANNOUNCER_H_
 
@@ -8,14 +8,15 @@
 #include <absl/time/time.h>
 #include <grpcpp/client_context.h>
 
+#include <atomic>
 #include <deque>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 
 #include "arkshare/v1/index.grpc.pb.h"
+#include "lib/core/clock.h"
+#include "lib/core/key.h"
 #include "lib/core/mutex.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/library/library.h"
@@ -24,34 +25,34 @@
 
 namespace arkshare {
 
-// How long to wait after a failed call, at random between the two.
+// The wait after a failed call is at random between the two.
 struct RetryWindow {
   absl::Duration from;
   absl::Duration to;
 };
-// Whom the index sends away it tells when to come (RetryInfo); others wait for `retry` at most.
+// Returns the window that the index asks for (RetryInfo); without that, up to `retry`.
 RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry);
 
-// What this peer can upload, as the index tells it to others.
+// This peer's upload capacity, as the index tells other peers.
 struct UploadLoad {
   int slots = 0;       // uploads at a time
-  int free_slots = 0;  // of them
+  int free_slots = 0;  // slots without an upload
   uint64_t limit = 0;  // bytes a second; 0: no limit
 };
 
-// One thread registers and writes statements; while a stream stands, a second reads
-// acknowledgements. Statements that were not acknowledged are kept and repeated on the next stream
-// of the session; a new session begins with a new snapshot, and so does one that a restarted index
-// has kept. Thread-safe.
+// Thread-safe. One thread registers and writes statements; while a stream is open, a second one
+// reads acknowledgements. Statements that the index has not acknowledged are kept, and repeated on
+// the next stream of the session. A new session begins with a new snapshot, and so does a session
+// that a restarted index has kept.
 class Announcer {
  public:
   struct Options {
     int port = 0;                    // of FileService
-    std::string advertised_address;  // "HOST:PORT", or empty: as the index sees us
+    std::string advertised_address;  // "HOST:PORT"; empty: the address that the index sees
     SharePolicy policy = SharePolicy::kMove;
-    uint32_t first_peer_id = 0;  // asked for by a peer that never had a number; 0: any
-    // A peer that the index could not reach asks it to try again, after this and then after twice
-    // as long each time, up to 16 times this.
+    uint32_t first_peer_id = 0;  // requested when the peer never had a number; 0: any
+    // The index is asked again to dial a peer that it could not reach: after this, and then after
+    // twice the last wait, up to 16 times this.
     absl::Duration recheck = absl::Minutes(1);
   };
   struct Parts {  // all must outlive it
@@ -59,23 +60,24 @@ class Announcer {
     Library* library;
     Ledger* ledger;
     RegistrationGate* gate;
+    const Clock* clock;
     // Called from the announcer's thread, without locks.
     std::function<UploadLoad()> upload_load;
   };
 
-  // `on_registered` is called after every registration, `on_superseded` once when another peer with
-  // our key has taken our place; both from the announcer's thread.
+  // Calls `on_registered` after every registration, and `on_superseded` once when another peer has
+  // registered with the same key. Both run in the announcer's thread.
   Announcer(Options options, Parts parts, PublicKey key, std::function<void()> on_registered,
             std::function<void()> on_superseded);
   ~Announcer();
 
   void Start();
-  // Unregisters, and ends.
+  // Unregisters and ends the threads.
   void Stop();
 
   struct State {
-    uint32_t peer_id = 0;  // of the last registration, also of an earlier run; 0 for none
-    std::string address;   // by which others reach us; empty without a session
+    uint32_t peer_id = 0;  // from the last registration, even of an earlier run; 0 for none
+    std::string address;   // where other peers reach this one; empty without a session
     bool online = false;
     std::string trouble;  // for people; empty when all is well
   };
@@ -83,20 +85,39 @@ class Announcer {
 
  private:
   enum class StreamEnd { kBroken, kSessionLost, kSuperseded, kRecheck, kStopped };
+  using Stream = grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>;
   void Run();
-  // Replaces the session, but keeps it when it fails.
+  // Registers. When that fails, notes the trouble, waits, doubles `retry` and returns false.
+  bool RegisterOrWait(absl::Duration& retry);
+  // Replaces the session, but keeps it when the call fails.
   absl::Status Register();
   void ScheduleRecheck();
-  // What the session begins with, at its start and after the index was restarted; how many books.
+  // Queues the whole library as the first statements of a session, or again after a restart of the
+  // index. Returns the number of books.
   size_t StartSnapshot();
+
+  // Announces on one stream after the other until the session ends.
+  StreamEnd RunSession();
+  // Announces on one stream until it ends.
   StreamEnd Announce();
-  // Sends what is in unacknowledged_ from `next` on, as full messages.
-  bool Send(grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>& stream,
-            bool snapshot_complete, bool at_least_one);
+  // Reads what the index has of this session and sets where to continue. False: the stream ended.
+  bool OpenStream(Stream& stream);
+  // Reads acknowledgements until the stream ends.
+  void ReadAcknowledgements(Stream& stream);
+  // Sends the snapshot, then changes and heartbeats until the stream ends, the announcer stops or
+  // it is time for a recheck. Returns true for the recheck.
+  bool Beat(Stream& stream, const std::atomic<bool>& ended);
+  // Says what the end of a stream means for the session, and notes it as the trouble.
+  StreamEnd Classify(const grpc::Status& status);
+  // Sends the statements from `next_to_send_` on as full messages, or an empty message when there
+  // are none and `at_least_one` is set. False: the stream is broken.
+  bool Send(Stream& stream, bool snapshot_complete, bool at_least_one);
   void TakeAcknowledgement(uint64_t sequence);
-  // False when stopping. `from` to `to`, at random.
+
+  // Waits at random between the two; false when stopping.
   bool WaitBeforeRetry(absl::Duration from, absl::Duration to);
   bool stopping() const;
+  absl::Time Now() const { return parts_.clock->Monotonic(); }
 
   const Options options_;
   const Parts parts_;
@@ -105,7 +126,7 @@ class Announcer {
   const std::function<void()> on_superseded_;
   absl::BitGen random_;  // announcer thread only
   absl::Duration lease_ = absl::Seconds(10);
-  // When the index is asked to dial back once more, and how long after the time before.
+  // When the index is asked to dial back again, and the wait until the time after that.
   absl::Time recheck_at_ = absl::InfiniteFuture();
   absl::Duration recheck_;
 
@@ -113,9 +134,10 @@ class Announcer {
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   State state_ ABSL_GUARDED_BY(mutex_);
-  std::string unreachable_ ABSL_GUARDED_BY(mutex_);  // the index's word of the last registration
+  std::string unreachable_ ABSL_GUARDED_BY(mutex_);  // what the index said at the last registration
   grpc::ClientContext* stream_context_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  // Statements of this session that the index has not acknowledged; the first has number `first_`.
+  // The statements of this session that the index has not acknowledged; the first is number
+  // `first_`.
   std::deque<v1::Statement> unacknowledged_ ABSL_GUARDED_BY(mutex_);
   uint64_t first_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t next_to_send_ ABSL_GUARDED_BY(mutex_) = 1;

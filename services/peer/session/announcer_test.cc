@@ -13,20 +13,24 @@
 #include "lib/core/errors.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/status.h"
-#include "services/peer/testing/fakes.h"
+#include "services/peer/testing/fake_book.h"
+#include "services/peer/testing/grpc_runtime.h"
+#include "services/peer/testing/must.h"
+#include "services/peer/testing/peer_disk.h"
+#include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Minutes(1);
 
-// An index that answers each Register with the next line of a script, and its last one for ever.
+// An index that answers each Register with the next answer of a script; repeats the last one.
 class FakeIndex : public v1::IndexService::Service {
  public:
   struct Answer {
     absl::Status status;
     bool reachable = true;
-    // How the stream ends after the snapshot; then the session is there still, but nothing stated.
+    // How the stream ends after the snapshot. The index then has the session, but no statements.
     grpc::Status restart = grpc::Status::OK;
   };
   explicit FakeIndex(std::vector<Answer> script, absl::Duration lease)
@@ -37,14 +41,14 @@ class FakeIndex : public v1::IndexService::Service {
   }
 
   const std::string& address() const { return server_->address(); }
-  // False when there are not so many within a minute.
+  // False when there are fewer after a minute.
   bool AwaitRegistrations(size_t count) {
     return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return registered_ >= count; });
   }
   bool AwaitSnapshot(const std::string& token) {
     return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return snapshot_of_ == token; });
   }
-  // How often the library was stated whole, as this index sees it.
+  // Counts the complete snapshots.
   bool AwaitSnapshots(size_t count) {
     return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return snapshots_ >= count; });
   }
@@ -141,42 +145,46 @@ class AnnouncerTest : public testing::Test {
     index_ = std::make_unique<IndexClient>(std::vector<std::string>{fake_->address()},
                                            grpc::InsecureChannelCredentials());
     Announcer::Options options;
-    options.recheck = absl::Milliseconds(1);
+    options.recheck = recheck_;
     announcer_ = std::make_unique<Announcer>(
         options,
-        Announcer::Parts{index_.get(), disk_.library.get(), disk_.ledger.get(), &queue_, &gate_},
+        Announcer::Parts{index_.get(), disk_.library.get(), disk_.ledger.get(), &gate_, clock_,
+                         [] {
+                           return UploadLoad{8, 8, 0};
+                         }},
         disk_.key.public_key(), [] {}, [this] { superseded_ = true; });
     announcer_->Start();
   }
 
   TempFolder folder_;
   PeerDisk disk_{folder_.path()};
-  UploadQueue queue_{{}, Clock::Real()};
   RegistrationGate gate_;
+  const Clock* clock_ = Clock::Real();
+  absl::Duration recheck_ = absl::Milliseconds(1);
   std::atomic<bool> superseded_ = false;
   std::unique_ptr<FakeIndex> fake_;
   std::unique_ptr<IndexClient> index_;
   std::unique_ptr<Announcer> announcer_;
 };
 
-TEST(RetryAfterTest, WhoIsSentAwayComesWhenHeIsTold) {
+TEST(RetryAfterTest, WaitsAsLongAsTheIndexAsks) {
   const absl::Status busy =
       MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Seconds(7));
   const RetryWindow told = RetryAfter(busy, absl::Milliseconds(200));
   EXPECT_EQ(told.from, absl::Seconds(7)) << "not sooner";
   EXPECT_GT(told.to, absl::Seconds(7)) << "not all at once";
   EXPECT_LE(told.to, absl::Seconds(8));
-  // Who was told of a very short time still keeps his own pace.
+  // The index asks for a very short wait: the peer may still wait for its own.
   const absl::Status soon =
       MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Milliseconds(1));
   EXPECT_EQ(RetryAfter(soon, absl::Seconds(3)).to, absl::Seconds(3));
 
-  const RetryWindow untold = RetryAfter(absl::UnavailableError("nobody"), absl::Seconds(3));
+  const RetryWindow untold = RetryAfter(absl::UnavailableError("no answer"), absl::Seconds(3));
   EXPECT_EQ(untold.from, absl::Seconds(1.5));
   EXPECT_EQ(untold.to, absl::Seconds(3));
 }
 
-TEST_F(AnnouncerTest, RegistersAfterItWasSentAway) {
+TEST_F(AnnouncerTest, RegistersAgainWhenTheIndexIsBusy) {
   const absl::Status busy =
       MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Milliseconds(1));
   Start({{busy}, {busy}, {}});
@@ -185,20 +193,35 @@ TEST_F(AnnouncerTest, RegistersAfterItWasSentAway) {
   EXPECT_EQ(announcer_->GetState().trouble, "");
 }
 
-TEST_F(AnnouncerTest, AsksAgainUntilItIsReachable) {
+TEST_F(AnnouncerTest, RegistersAgainUntilTheIndexCanReachIt) {
   const absl::Status key_in_use = MakeError(Reason::kKeyInUse, "a peer with this key is here");
   Start({{absl::OkStatus(), false}, {key_in_use}, {key_in_use}, {absl::OkStatus(), true}});
   EXPECT_TRUE(fake_->AwaitRegistrations(4));
-  // The session that it got at last, with everything it has.
+  // The last session has the whole library.
   EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 4"));
   EXPECT_EQ(announcer_->GetState().trouble, "");
   EXPECT_FALSE(superseded_) << "by itself";
 }
 
-TEST_F(AnnouncerTest, AnIndexThatHasKeptTheSessionIsToldEverythingAnew) {
+TEST_F(AnnouncerTest, WaitsTwiceAsLongForTheNextRecheck) {
+  FakeClock clock;
+  clock_ = &clock;
+  recheck_ = absl::Hours(1);
+  Start({{absl::OkStatus(), /*reachable=*/false}});
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 1"));
+  clock.Advance(absl::Hours(1));
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 2"));
+  clock.Advance(absl::Hours(1));
+  EXPECT_EQ(fake_->registered(), 2u);
+  clock.Advance(absl::Hours(1));
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 3"));
+  announcer_.reset();
+}
+
+TEST_F(AnnouncerTest, ARestartedIndexThatKeptTheSessionGetsANewSnapshot) {
   disk_.List("one", FakeBook::OfSize(10, 1));
   disk_.List("two", FakeBook::OfSize(10, 2));
-  // So long that the stream comes back within it.
+  // The lease is long enough for the stream to come back.
   const grpc::Status killed(grpc::StatusCode::UNAVAILABLE, "the connection broke");
   const grpc::Status stopped = ToGrpcStatus(MakeError(Reason::kShuttingDown, "back soon"));
   for (const grpc::Status& restart : {killed, stopped}) {

@@ -12,7 +12,7 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(5);
-// A restarted index has all its peers to dial back: who asks twice only makes that longer.
+// A restarted index must dial back all its peers, and a second request only makes that longer.
 constexpr absl::Duration kRegisterTimeout = absl::Seconds(15);
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What a peer asks the index, with the session it has.
+// Calls of the index, with the token of this peer's session.
 #ifndef ARKSHARE_SERVICES_PEER_SESSION_INDEX_CLIENT_H_
 #define ARKSHARE_SERVICES_PEER_SESSION_INDEX_CLIENT_H_
 
@@ -20,33 +20,33 @@
 
 namespace arkshare {
 
-// Thread-safe. Every call has a deadline; failures are for people, kIndexUnreachable when nobody
-// answers.
+// Thread-safe. Every call has a deadline. Errors have messages for people; kIndexUnreachable when
+// the index does not answer.
 class IndexClient {
  public:
-  // At least one address, "HOST:PORT" each; one is used at a time.
+  // Requires at least one address, "HOST:PORT" each; one is used at a time.
   IndexClient(std::vector<std::string> addresses,
               std::shared_ptr<grpc::ChannelCredentials> credentials);
 
   std::string address() const;
-  // Turns to the next address, after the one in use has failed.
+  // Uses the next address from now on, because the one in use has failed. Forgets the token.
   void UseNextAddress();
   std::shared_ptr<v1::IndexService::Stub> stub() const;
 
-  // The token goes with UpdateOwner, Unregister and what AddToken is called for; "" for none.
+  // Sets the token for UpdateOwner, Unregister and AddToken; "" for none.
   void SetToken(const std::string& token);
   void AddToken(grpc::ClientContext& context) const;
 
   absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request);
   absl::StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request);
-  // The live peer with this key or number; nullopt when there is none.
+  // Returns the live peer with this key or number; nullopt when there is none.
   absl::StatusOr<std::optional<v1::Peer>> FindPeer(const PublicKey& key);
   absl::StatusOr<std::optional<v1::Peer>> FindPeer(uint32_t peer_id);
   struct Update {
     MoveTicket ticket;
     BookListing listing;
   };
-  // A status an item. kIndexUnreachable without a session.
+  // Returns one status an update. kIndexUnreachable without a session.
   absl::StatusOr<std::vector<absl::Status>> UpdateOwner(absl::Span<const Update> updates);
   absl::Status Unregister();
 

@@ -1,9 +1,10 @@
-#include <grpc/grpc.h>
+#include "services/peer/testing/fake_holder.h"
 
 #include <algorithm>
 #include <functional>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/core/merkle.h"
@@ -13,7 +14,8 @@
 #include "lib/rpc/server.h"
 #include "lib/rpc/status.h"
 #include "services/peer/fetch/holders.h"
-#include "services/peer/testing/fakes.h"
+#include "services/peer/testing/grpc_runtime.h"
+#include "services/peer/testing/must.h"
 
 namespace arkshare {
 
@@ -36,7 +38,7 @@ struct FakeHolder::State final : v1::FileService::Service {
     bool empty_chunks = false;
     uint64_t chunk_bytes = 1024 * 1024;
     bool manifest_late = false;
-    // Of a book that it is still receiving, in the order in which they came.
+    // The pieces of a book that it is still receiving, in the order in which they came.
     std::optional<std::vector<uint64_t>> pieces{};
     bool gave_up = false;
     bool no_manifest = false;
@@ -47,7 +49,7 @@ struct FakeHolder::State final : v1::FileService::Service {
   grpc::Status Ping(grpc::ServerContext* context, const v1::PingRequest* request,
                     v1::PingResponse* response) override {
     const Manners now = Begin();
-    if (now.silent) return StandStill(context);
+    if (now.silent) return Stall(context);
     const PrivateKey& signer = now.another_key ? other_key : key;
     response->set_nonce(request->nonce());
     response->set_boot_id("0123456789abcdef");
@@ -67,7 +69,7 @@ struct FakeHolder::State final : v1::FileService::Service {
         changed.WaitFor(&mutex, absl::Milliseconds(100));
       }
     }
-    if (now.silent) return StandStill(context);
+    if (now.silent) return Stall(context);
     if (now.moved_to) return Moved(*now.moved_to);
     if (now.no_manifest) return ToGrpcStatus(MakeError(Reason::kPieceNotHere, "not yet"));
     *response->mutable_content() = request->content();
@@ -103,7 +105,7 @@ struct FakeHolder::State final : v1::FileService::Service {
       bites.push_back(request->max_chunk_bytes());
       if (manners.queue_full > 0) --manners.queue_full;
     }
-    if (now.silent) return StandStill(context);
+    if (now.silent) return Stall(context);
     if (now.moved_to) return Moved(*now.moved_to);
     if (now.break_off) return grpc::Status::CANCELLED;
     if (now.queue_full > 0) {
@@ -132,7 +134,7 @@ struct FakeHolder::State final : v1::FileService::Service {
       uint64_t n = std::min(now.chunk_bytes, end - offset);
       if (now.stop_after) n = std::min(n, *now.stop_after - std::min(*now.stop_after, sent));
       if (now.end_after) n = std::min(n, *now.end_after - std::min(*now.end_after, sent));
-      if (n == 0) return now.end_after ? grpc::Status::OK : StandStill(context);
+      if (n == 0) return now.end_after ? grpc::Status::OK : Stall(context);
       if (now.pieces && !HasPieces(*now.pieces, offset, n)) {
         return ToGrpcStatus(MakeError(Reason::kPieceNotHere, "that piece is not here"));
       }
@@ -198,7 +200,7 @@ struct FakeHolder::State final : v1::FileService::Service {
     return manners;
   }
 
-  // The last byte of each corrupt piece that `data`, which stands at `offset`, reaches.
+  // Changes the last byte of each corrupt piece in `data`, which begins at `offset` of the book.
   void Corrupt(const Manners& now, uint64_t offset, std::string& data) const {
     for (uint64_t piece : now.corrupt) {
       const uint64_t at = piece * PieceLength(book.id.size) + PieceBytes(book.id.size, piece) - 1;
@@ -213,10 +215,10 @@ struct FakeHolder::State final : v1::FileService::Service {
         MakeError(Reason::kBookMoved, "it has moved", {{"moved_to_public_key", to.hex()}}));
   }
 
-  // gRPC's blocking calls are not told when they are cancelled, so this looks now and then.
-  grpc::Status StandStill(grpc::ServerContext* context) {
+  // Waits until the call is cancelled. gRPC does not tell a blocking call, so this polls.
+  grpc::Status Stall(grpc::ServerContext* context) {
     MutexLock lock(&mutex);
-    ++standing_still;
+    ++stalled;
     changed.NotifyAll();
     while (!stopping && !context->IsCancelled()) changed.WaitFor(&mutex, absl::Milliseconds(10));
     return grpc::Status::CANCELLED;
@@ -229,7 +231,7 @@ struct FakeHolder::State final : v1::FileService::Service {
   CondVar changed;
   Manners manners ABSL_GUARDED_BY(mutex);
   bool stopping ABSL_GUARDED_BY(mutex) = false;
-  int standing_still ABSL_GUARDED_BY(mutex) = 0;
+  int stalled ABSL_GUARDED_BY(mutex) = 0;
   int manifests ABSL_GUARDED_BY(mutex) = 0;
   int downloads ABSL_GUARDED_BY(mutex) = 0;
   int releases ABSL_GUARDED_BY(mutex) = 0;
@@ -239,8 +241,6 @@ struct FakeHolder::State final : v1::FileService::Service {
   std::vector<uint64_t> bites ABSL_GUARDED_BY(mutex);
   std::unique_ptr<RpcServer> server;
 };
-
-void KeepGrpcRunning() { [[maybe_unused]] static const bool kept = (grpc_init(), true); }
 
 FakeHolder::FakeHolder(FakeBook book) : state_(std::make_unique<State>(std::move(book))) {
   KeepGrpcRunning();
@@ -317,7 +317,7 @@ void FakeHolder::StopAnswering(uint64_t after_bytes) {
 
 bool FakeHolder::AwaitSilence() {
   MutexLock lock(&state_->mutex);
-  for (int seconds = 0; state_->standing_still == 0; ++seconds) {
+  for (int seconds = 0; state_->stalled == 0; ++seconds) {
     if (seconds == 60) return false;
     state_->changed.WaitFor(&state_->mutex, absl::Seconds(1));
   }

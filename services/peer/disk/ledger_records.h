@@ -1,0 +1,72 @@
+// The records of a peer's ledger: listings, releases and transfers.
+#ifndef ARKSHARE_SERVICES_PEER_DISK_LEDGER_RECORDS_H_
+#define ARKSHARE_SERVICES_PEER_DISK_LEDGER_RECORDS_H_
+
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "lib/core/book_name.h"
+#include "lib/core/content_id.h"
+#include "lib/core/key.h"
+#include "lib/core/ticket.h"
+#include "services/peer/disk/file_io.h"
+
+namespace arkshare {
+
+// One appearance of a book in this folder.
+struct ListingRecord {
+  enum class State { kPresent = 1, kReleased = 2, kDeleted = 3, kChanged = 4 };
+
+  uint64_t number = 0;  // from 1, never used twice
+  BookName name;
+  std::string path;  // as on the disk; differs from the name only before NFC
+  ContentId content;
+  FileIdentity identity;  // of the file when it was hashed
+  State state = State::kPresent;
+  // Received by a move whose UpdateOwner the index has not answered: not to be released again yet.
+  bool unsettled = false;
+};
+
+// The source's half of a move: its answer to a Release, kept for ever.
+struct ReleaseRecord {
+  enum class State { kRefused = 0, kHidden = 1, kGone = 2, kRestored = 3 };
+
+  ReleaseItem item;
+  PublicKey receiver;
+  State state = State::kRefused;
+  MoveTicket ticket{};     // unless refused
+  absl::Status refusal{};  // when refused; carries its Reason and metadata
+  absl::Time time{};
+};
+
+// The receiver's half of a transfer, of a move or a copy.
+struct TransferRecord {
+  enum class State {
+    kIntent = 1,    // may be forgotten
+    kPrepared = 2,  // verified and durable in staging
+    kOwned = 3,     // belongs to this peer and has its own listing
+    kDone = 4,
+    kDropped = 5,  // given up before it was owned
+  };
+
+  TransferId id;
+  bool move = false;  // will be, or was, released by the source
+  bool kept = false;  // a copy because the owner decided so when the source did not answer
+  PublicKey source;
+  uint64_t source_listing = 0;
+  ContentId content;
+  BookName name;  // here
+  State state = State::kIntent;
+  uint64_t listing = 0;                // here; 0 until kOwned
+  std::optional<MoveTicket> ticket{};  // once released
+  bool index_told = false;             // UpdateOwner was answered
+  bool confirmed = false;              // Confirm was answered
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_DISK_LEDGER_RECORDS_H_

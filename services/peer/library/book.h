@@ -1,0 +1,46 @@
+// A book as the library describes it.
+#ifndef ARKSHARE_SERVICES_PEER_LIBRARY_BOOK_H_
+#define ARKSHARE_SERVICES_PEER_LIBRARY_BOOK_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lib/core/book_listing.h"
+#include "services/peer/disk/ledger_records.h"
+#include "services/peer/disk/unique_fd.h"
+
+namespace arkshare {
+
+// Says whether a download moves this peer's books or copies them.
+enum class SharePolicy { kMove, kCopy };
+
+// A listing of this folder, as it is now.
+struct Book {
+  ListingRecord record;
+  bool lend_only = false;  // has more than one hard link: a move could not take the others away
+
+  BookListing listing() const { return {record.number, record.name, record.content}; }
+};
+
+// A file in the folder, shared or not.
+struct LibraryItem {
+  std::string path;
+  uint64_t size = 0;            // bytes
+  std::optional<Book> book;     // unset while being hashed, and when not shared
+  std::string unshared_reason;  // for people; empty when shared or still being hashed
+};
+
+// A book opened for one reader.
+struct ServedBook {
+  UniqueFd fd;
+  Book book;
+  // Turns true when the listing was given away or ended: stop reading.
+  std::shared_ptr<const std::atomic<bool>> ended;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_LIBRARY_BOOK_H_

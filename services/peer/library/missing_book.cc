@@ -1,0 +1,40 @@
+#include "services/peer/library/missing_book.h"
+
+#include <absl/status/statusor.h>
+
+#include <optional>
+
+#include "lib/core/errors.h"
+
+namespace arkshare {
+namespace {
+
+absl::Status MovedTo(const PublicKey& receiver) {
+  return MakeError(Reason::kBookMoved, "the book has moved to another peer; search again",
+                   {{"moved_to_public_key", receiver.hex()}});
+}
+
+}  // namespace
+
+absl::Status WhyNotServed(Ledger& ledger, const ContentId& content) {
+  absl::StatusOr<std::optional<ReleaseRecord>> release = ledger.FindReleaseOfContent(content);
+  if (!release.ok()) return release.status();
+  if (release->has_value()) return MovedTo((*release)->receiver);
+  return MakeError(Reason::kBookGone, "this peer does not have the book; search again");
+}
+
+absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item) {
+  absl::StatusOr<std::optional<ReleaseRecord>> release = ledger.FindReleaseOfListing(item.listing);
+  if (!release.ok()) return release.status();
+  if (release->has_value()) return MovedTo((*release)->receiver);
+  absl::StatusOr<std::optional<ListingRecord>> listing = ledger.FindListing(item.listing);
+  if (!listing.ok()) return listing.status();
+  if (listing->has_value() && ((*listing)->state == ListingRecord::State::kChanged ||
+                               (*listing)->content != item.content)) {
+    return MakeError(Reason::kBookChanged,
+                     "the file is no longer what this peer listed; keep the copy");
+  }
+  return MakeError(Reason::kBookGone, "this peer no longer has the book; keep the copy");
+}
+
+}  // namespace arkshare

@@ -1,0 +1,24 @@
+// Why a book that a peer asks for is not here.
+#ifndef ARKSHARE_SERVICES_PEER_LIBRARY_MISSING_BOOK_H_
+#define ARKSHARE_SERVICES_PEER_LIBRARY_MISSING_BOOK_H_
+
+#include <absl/status/status.h>
+
+#include "lib/core/content_id.h"
+#include "lib/core/ticket.h"
+#include "services/peer/disk/ledger.h"
+
+namespace arkshare {
+
+// Returns the error for a download of a content that has no listing: kBookMoved with the public key
+// of its receiver, or kBookGone. Reads the ledger; returns its error when that fails.
+absl::Status WhyNotServed(Ledger& ledger, const ContentId& content);
+
+// Returns the error for the release of a listing that is no longer there with this content:
+// kBookMoved with the public key of its receiver, kBookChanged or kBookGone. Reads the ledger;
+// returns its error when that fails.
+absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item);
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_LIBRARY_MISSING_BOOK_H_
