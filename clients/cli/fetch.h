@@ -17,8 +17,8 @@ namespace arkshare {
 absl::StatusOr<v1::Transfer> FetchWithProgress(Session& session, const v1::FetchRequest& request,
                                                const std::string& label, bool line_begun);
 
-// Returns a note on a finished transfer, safe to print: the source keeps its copy (a copy was
-// requested, or the source only lends), or the name has changed. Empty for a plain move.
+// Returns a note on a finished transfer, safe to print; empty for a plain move. The note says that
+// the source keeps its copy, or that the name has changed.
 std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked);
 
 // Returns the number of the peer that had a moved book, or of the peers that send a copy, the

@@ -22,8 +22,8 @@ int DisplayWidth(absl::string_view text);
 // Returns `text`, cut to at most `width` columns and then ending in "…".
 std::string FitToWidth(absl::string_view text, int width);
 
-// Writes rows in aligned columns. It writes 1,000 rows at a time, so that a folder of a million
-// books needs little memory; a column can grow from one batch to the next, but never shrinks.
+// Writes rows in aligned columns, 1,000 rows at a time, so that a million books need little memory.
+// A column can grow from one batch to the next, but never shrinks.
 class Table {
  public:
   struct Column {

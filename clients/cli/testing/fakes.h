@@ -1,5 +1,5 @@
-// Test support: a fake peer, index and file service on real sockets, which answer as a test sets
-// them up, and a session that calls them and writes into strings.
+// Test support: a fake peer, index and file service on real sockets, which answer as the test says.
+// A session calls them and writes into strings.
 #ifndef ARKSHARE_CLIENTS_CLI_TESTING_FAKES_H_
 #define ARKSHARE_CLIENTS_CLI_TESTING_FAKES_H_
 
