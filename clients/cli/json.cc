@@ -19,7 +19,6 @@ namespace {
 
 using google::protobuf::EnumValueDescriptor;
 using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 // Control, bidirectional and line-separating characters.
@@ -46,7 +45,7 @@ std::string DurationJson(const google::protobuf::Duration& duration) {
   return JsonString(google::protobuf::util::TimeUtil::ToString(duration));
 }
 
-std::string MessageJson(const Message& message) {
+std::string MessageJson(const google::protobuf::Message& message) {
   if (message.GetDescriptor() == google::protobuf::Duration::descriptor()) {
     return DurationJson(static_cast<const google::protobuf::Duration&>(message));
   }
@@ -57,7 +56,8 @@ std::string MessageJson(const Message& message) {
 }
 
 // `index` is -1 for a field that is not repeated.
-std::string ValueJson(const Message& message, const FieldDescriptor& field, int index) {
+std::string ValueJson(const google::protobuf::Message& message, const FieldDescriptor& field,
+                      int index) {
   const Reflection& reflection = *message.GetReflection();
   const bool one = index < 0;
   switch (field.cpp_type()) {
@@ -95,20 +95,20 @@ std::string ValueJson(const Message& message, const FieldDescriptor& field, int 
   }
 }
 
-std::string MapJson(const Message& message, const FieldDescriptor& field) {
+std::string MapJson(const google::protobuf::Message& message, const FieldDescriptor& field) {
   const FieldDescriptor& key = *field.message_type()->map_key();
   const FieldDescriptor& value = *field.message_type()->map_value();
   const Reflection& reflection = *message.GetReflection();
   std::string members;
   for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
-    const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
+    const google::protobuf::Message& entry = reflection.GetRepeatedMessage(message, &field, i);
     absl::StrAppend(&members, i == 0 ? "" : ",", ValueJson(entry, key, -1), ":",
                     ValueJson(entry, value, -1));
   }
   return absl::StrCat("{", members, "}");
 }
 
-std::string ListJson(const Message& message, const FieldDescriptor& field) {
+std::string ListJson(const google::protobuf::Message& message, const FieldDescriptor& field) {
   std::string items;
   for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
     absl::StrAppend(&items, i == 0 ? "" : ",", ValueJson(message, field, i));
@@ -143,7 +143,7 @@ std::string JsonString(absl::string_view text) {
   return out;
 }
 
-std::string ToJson(const Message& message) {
+std::string ToJson(const google::protobuf::Message& message) {
   std::string members;
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& field = *message.GetDescriptor()->field(i);

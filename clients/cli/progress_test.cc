@@ -7,14 +7,13 @@
 
 #include "clients/cli/render.h"
 #include "clients/cli/testing/fakes.h"
+#include "lib/core/byte_size.h"
 
 namespace arkshare {
 namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-
-constexpr uint64_t kMiB = 1024 * 1024;
 
 v1::Transfer At(uint64_t done, v1::TransferState state = v1::TRANSFER_STATE_FETCHING) {
   v1::Transfer transfer;

@@ -11,6 +11,10 @@
 
 namespace arkshare {
 
+inline constexpr uint64_t kKiB = 1024;
+inline constexpr uint64_t kMiB = 1024 * kKiB;
+inline constexpr uint64_t kGiB = 1024 * kMiB;
+
 // Parses a number of bytes: "0", "1048576", "20MiB", "20M" (= MiB), "1.5GiB", "100kB" (= 100,000),
 // "2MB/s". The suffix "/s" is allowed and ignored. InvalidArgument says what is expected.
 absl::StatusOr<uint64_t> ParseByteSize(absl::string_view text);

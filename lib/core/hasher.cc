@@ -6,14 +6,10 @@
 #include <utility>
 
 #include "lib/core/merkle.h"
+#include "lib/core/openssl_check.h"
 
 namespace arkshare {
 namespace {
-
-// Aborts: only a lack of memory or a broken OpenSSL fails here, and no wrong hash may be returned.
-void Require(bool done) {
-  if (!done) std::abort();
-}
 
 // Fetches the algorithm once, because a lookup costs more than hashing a tree node.
 const EVP_MD* FetchedSha256() {
@@ -24,8 +20,8 @@ const EVP_MD* FetchedSha256() {
 }  // namespace
 
 Hasher::Hasher() : context_(EVP_MD_CTX_new()) {
-  Require(context_ != nullptr);
-  Require(EVP_DigestInit_ex2(context_.get(), FetchedSha256(), nullptr) == 1);
+  RequireOpenSsl(context_ != nullptr);
+  RequireOpenSsl(EVP_DigestInit_ex2(context_.get(), FetchedSha256(), nullptr) == 1);
 }
 
 Hasher& Hasher::ForThisThread() {
@@ -35,9 +31,9 @@ Hasher& Hasher::ForThisThread() {
 
 void Hasher::HashInto(const uint8_t* data, size_t size, uint8_t* digest) {
   // Without an algorithm, OpenSSL uses the one that the context already has.
-  Require(EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1 &&
-          EVP_DigestUpdate(context_.get(), data, size) == 1 &&
-          EVP_DigestFinal_ex(context_.get(), digest, nullptr) == 1);
+  RequireOpenSsl(EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1 &&
+                 EVP_DigestUpdate(context_.get(), data, size) == 1 &&
+                 EVP_DigestFinal_ex(context_.get(), digest, nullptr) == 1);
 }
 
 Sha256Digest Hasher::Hash(absl::Span<const uint8_t> data) {
@@ -59,7 +55,7 @@ void Hasher::HashBlocks(absl::Span<const uint8_t> data, absl::Span<Sha256Digest>
   if (whole >= MultiHasher::kFewestBlocks) {
     if (!std::exchange(multi_tried_, true)) multi_ = MultiHasher::Create();
     if (multi_ != nullptr) {
-      Require(multi_->HashBlocks(data, kBlockBytes, leaves.subspan(0, whole)));
+      RequireOpenSsl(multi_->HashBlocks(data, kBlockBytes, leaves.subspan(0, whole)));
       done = whole;
     }
   }

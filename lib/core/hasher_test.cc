@@ -10,7 +10,7 @@
 namespace arkshare {
 namespace {
 
-std::vector<uint8_t> Bytes(size_t size) {
+std::vector<uint8_t> VariedBytes(size_t size) {
   std::vector<uint8_t> bytes(size);
   for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(i * 131 + i / 251);
   return bytes;
@@ -33,7 +33,7 @@ std::vector<Sha256Digest> Together(absl::Span<const uint8_t> data) {
 
 TEST(HasherTest, HashesManyBlocksLikeSingleBlocks) {
   for (size_t blocks = 1; blocks <= kHashBatch; ++blocks) {
-    const std::vector<uint8_t> data = Bytes(blocks * kBlockBytes);
+    const std::vector<uint8_t> data = VariedBytes(blocks * kBlockBytes);
     EXPECT_EQ(Together(data), OneByOne(data)) << blocks;
   }
 }
@@ -41,13 +41,13 @@ TEST(HasherTest, HashesManyBlocksLikeSingleBlocks) {
 TEST(HasherTest, TheLastBlockMayBeShort) {
   for (const size_t size :
        {size_t{1}, kBlockBytes - 1, 9 * kBlockBytes + 1, kHashBatch * kBlockBytes - 1}) {
-    const std::vector<uint8_t> data = Bytes(size);
+    const std::vector<uint8_t> data = VariedBytes(size);
     EXPECT_EQ(Together(data), OneByOne(data)) << size;
   }
 }
 
 TEST(HasherTest, EveryThreadHasAHasher) {
-  const std::vector<uint8_t> data = Bytes(kHashBatch * kBlockBytes);
+  const std::vector<uint8_t> data = VariedBytes(kHashBatch * kBlockBytes);
   const std::vector<Sha256Digest> expected = OneByOne(data);
   for (int round = 0; round < 3; ++round) {  // later threads reuse the managers of earlier ones
     std::vector<std::thread> threads;

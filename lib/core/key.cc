@@ -10,12 +10,12 @@
 #include <cstdlib>
 
 #include "lib/core/content_id.h"
+#include "lib/core/openssl_check.h"
 
 namespace arkshare {
 namespace {
 
 constexpr size_t kSeedBytes = 32;
-constexpr size_t kSignatureBytes = 64;
 
 struct FreeKey {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -28,12 +28,6 @@ using UniqueContext = std::unique_ptr<EVP_MD_CTX, FreeContext>;
 
 const uint8_t* Data(absl::string_view bytes) {
   return reinterpret_cast<const uint8_t*>(bytes.data());
-}
-
-// Checks a call that fails only without memory or with a broken OpenSSL. Aborts then, because
-// continuing would mean unsigned tickets, or keys that are not random.
-void Require(bool done) {
-  if (!done) std::abort();
 }
 
 }  // namespace
@@ -74,7 +68,7 @@ struct PrivateKey::State {
 
 PrivateKey PrivateKey::Generate() {
   absl::StatusOr<PrivateKey> key = FromSeed(RandomBytes(kSeedBytes));
-  Require(key.ok());
+  RequireOpenSsl(key.ok());
   return *std::move(key);
 }
 
@@ -87,13 +81,14 @@ absl::StatusOr<PrivateKey> PrivateKey::FromSeed(absl::string_view seed) {
   state->seed = std::string(seed);
   state->key.reset(
       EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, Data(seed), seed.size()));
-  Require(state->key != nullptr);
+  RequireOpenSsl(state->key != nullptr);
   std::string public_bytes(32, '\0');
   size_t size = public_bytes.size();
-  Require(EVP_PKEY_get_raw_public_key(state->key.get(),
-                                      reinterpret_cast<uint8_t*>(public_bytes.data()), &size) == 1);
+  RequireOpenSsl(EVP_PKEY_get_raw_public_key(state->key.get(),
+                                             reinterpret_cast<uint8_t*>(public_bytes.data()),
+                                             &size) == 1);
   absl::StatusOr<PublicKey> public_key = PublicKey::FromBytes(public_bytes);
-  Require(public_key.ok());
+  RequireOpenSsl(public_key.ok());
   state->public_key = *public_key;
   return PrivateKey(std::move(state));
 }
@@ -104,12 +99,13 @@ const PublicKey& PrivateKey::public_key() const { return state_->public_key; }
 
 std::string PrivateKey::Sign(absl::string_view message) const {
   const UniqueContext context(EVP_MD_CTX_new());
-  Require(context != nullptr);
+  RequireOpenSsl(context != nullptr);
   std::string signature(kSignatureBytes, '\0');
   size_t size = signature.size();
-  Require(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, state_->key.get()) == 1);
-  Require(EVP_DigestSign(context.get(), reinterpret_cast<uint8_t*>(signature.data()), &size,
-                         Data(message), message.size()) == 1);
+  RequireOpenSsl(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, state_->key.get()) ==
+                 1);
+  RequireOpenSsl(EVP_DigestSign(context.get(), reinterpret_cast<uint8_t*>(signature.data()), &size,
+                                Data(message), message.size()) == 1);
   return signature;
 }
 
@@ -118,7 +114,7 @@ std::string RandomBytes(size_t n) {
   size_t done = 0;
   while (done < n) {
     const ssize_t got = getrandom(bytes.data() + done, n - done, 0);
-    Require(got > 0 || errno == EINTR);
+    RequireOpenSsl(got > 0 || errno == EINTR);
     if (got > 0) done += static_cast<size_t>(got);
   }
   return bytes;

@@ -14,6 +14,9 @@
 
 namespace arkshare {
 
+// The length of an Ed25519 signature (RFC 8032).
+inline constexpr size_t kSignatureBytes = 64;
+
 // 32 raw bytes. Thread-safe, cheap to copy.
 class PublicKey {
  public:

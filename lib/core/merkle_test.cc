@@ -8,14 +8,11 @@
 #include <limits>
 #include <random>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/errors.h"
 
 namespace arkshare {
 namespace {
-
-constexpr uint64_t kKiB = 1024;
-constexpr uint64_t kMiB = 1024 * kKiB;
-constexpr uint64_t kGiB = 1024 * kMiB;
 
 std::vector<uint8_t> Bytes(uint64_t size) {
   std::mt19937_64 random(size);

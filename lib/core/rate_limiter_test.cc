@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "lib/core/byte_size.h"
+
 namespace arkshare {
 namespace {
-
-constexpr uint64_t kMiB = 1024 * 1024;
 
 // Returns the bytes that `callers` get through in `time`. Each of them takes `bytes`, waits for the
 // returned time, and takes again.

@@ -14,7 +14,6 @@
 namespace arkshare {
 namespace {
 
-constexpr size_t kSignatureBytes = 64;
 // The height of a tree of kMaxItems leaves.
 constexpr size_t kMaxPath = std::bit_width(uint32_t{kMaxItems} - 1);
 // The first byte of an encoded ticket: the version of the layout.

@@ -17,7 +17,6 @@ namespace {
 // The limit of google/protobuf/duration.proto.
 constexpr int64_t kMostDurationSeconds = 315'576'000'000;
 
-constexpr size_t kSignatureBytes = 64;
 // The largest possible file; below it, arithmetic on pieces cannot overflow.
 constexpr uint64_t kMaxBookBytes = std::numeric_limits<int64_t>::max();
 

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "lib/core/byte_size.h"
 #include "tests/chaos/scene.h"
 #include "tests/support/cluster.h"
 #include "tests/support/false_holder.h"
@@ -16,7 +17,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr uint64_t kMiB = 1 << 20;
 // Bytes that a relay counts besides the book: frames, pings, a manifest.
 constexpr uint64_t kOverhead = kMiB / 4;
 // Bytes that may come twice: those that were on their way when a run was cut. A busy machine makes

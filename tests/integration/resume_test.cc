@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/errors.h"
 #include "tests/chaos/scene.h"
 #include "tests/support/cluster.h"
@@ -15,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMiB = 1 << 20;
 // Bytes that may come twice: a piece that was not whole, bytes on their way, and frames. Much less
 // than the six pieces that are verified when the download is interrupted.
 constexpr uint64_t kLost = 4 * kMiB;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
@@ -18,8 +19,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr uint64_t kMiB = 1 << 20;
 
 class SwarmTest : public testing::Test {
  protected:

@@ -11,7 +11,7 @@
 namespace arkshare {
 namespace {
 
-constexpr char kSchema[] = R"sql(
+constexpr char kCacheSchema[] = R"sql(
 CREATE TABLE IF NOT EXISTS files(
   inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, root BLOB NOT NULL,
   PRIMARY KEY(inode, size, mtime_ns)) WITHOUT ROWID;
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS pieces(
 absl::StatusOr<std::unique_ptr<SqlDatabase>> OpenWithSchema(const std::string& path) {
   absl::StatusOr<std::unique_ptr<SqlDatabase>> db = SqlDatabase::Open(path, /*durable=*/false);
   if (!db.ok()) return db;
-  if (absl::Status s = (*db)->Execute(kSchema); !s.ok()) return s;
+  if (absl::Status s = (*db)->Execute(kCacheSchema); !s.ok()) return s;
   return db;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 // States are the numbers of the enums in ledger_records.h; keys, roots and transfer ids are raw
 // bytes.
-constexpr char kSchema[] = R"sql(
+constexpr char kLedgerSchema[] = R"sql(
 CREATE TABLE IF NOT EXISTS listings(
   number INTEGER PRIMARY KEY AUTOINCREMENT,   -- AUTOINCREMENT: never used twice, even after a delete
   name TEXT NOT NULL, path BLOB NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL,
@@ -65,7 +65,7 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
   auto ledger = std::unique_ptr<Ledger>(new Ledger(folder, clock, *std::move(db)));
   MutexLock lock(&ledger->mutex_);
   absl::Status made = ledger->Commit(
-      [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return ledger->db_->Execute(kSchema); });
+      [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return ledger->db_->Execute(kLedgerSchema); });
   if (!made.ok()) return made;
   return ledger;
 }

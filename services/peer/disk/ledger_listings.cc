@@ -7,7 +7,7 @@
 namespace arkshare {
 namespace {
 
-constexpr char kColumns[] =
+constexpr char kListingColumns[] =
     "number, name, path, root, size, inode, mtime_ns, state, unsettled FROM listings ";
 
 ListingRecord ReadListing(const SqlStatement& row) {
@@ -27,7 +27,7 @@ ListingRecord ReadListing(const SqlStatement& row) {
 }  // namespace
 
 absl::StatusOr<std::vector<ListingRecord>> LedgerListings::Present() const {
-  SqlStatement rows(db_, absl::StrCat("SELECT ", kColumns, "WHERE state = 1"));
+  SqlStatement rows(db_, absl::StrCat("SELECT ", kListingColumns, "WHERE state = 1"));
   std::vector<ListingRecord> out;
   while (true) {
     absl::StatusOr<bool> row = rows.Step();
@@ -38,7 +38,7 @@ absl::StatusOr<std::vector<ListingRecord>> LedgerListings::Present() const {
 }
 
 absl::StatusOr<std::optional<ListingRecord>> LedgerListings::Find(uint64_t number) const {
-  SqlStatement rows(db_, absl::StrCat("SELECT ", kColumns, "WHERE number = ?"));
+  SqlStatement rows(db_, absl::StrCat("SELECT ", kListingColumns, "WHERE number = ?"));
   absl::StatusOr<bool> row = rows.Bind(static_cast<int64_t>(number)).Step();
   if (!row.ok()) return row.status();
   if (!*row) return std::nullopt;

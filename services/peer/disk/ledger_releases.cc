@@ -12,7 +12,7 @@
 namespace arkshare {
 namespace {
 
-constexpr char kColumns[] =
+constexpr char kReleaseColumns[] =
     "transfer_id, listing, root, size, receiver, state, ticket, reason, message, metadata, time "
     "FROM releases ";
 
@@ -70,20 +70,21 @@ absl::StatusOr<std::optional<ReleaseRecord>> ReadFirst(SqlStatement& rows) {
 }  // namespace
 
 absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::Find(const TransferId& id) const {
-  SqlStatement rows(db_, absl::StrCat("SELECT ", kColumns, "WHERE transfer_id = ?"));
+  SqlStatement rows(db_, absl::StrCat("SELECT ", kReleaseColumns, "WHERE transfer_id = ?"));
   rows.BindBlob(id.bytes());
   return ReadFirst(rows);
 }
 
 absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::FindOfListing(uint64_t listing) const {
-  SqlStatement rows(db_, absl::StrCat("SELECT ", kColumns, "WHERE listing = ? AND state > 0"));
+  SqlStatement rows(db_,
+                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE listing = ? AND state > 0"));
   rows.Bind(static_cast<int64_t>(listing));
   return ReadFirst(rows);
 }
 
 absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::FindOfContent(
     const ContentId& content) const {
-  SqlStatement rows(db_, absl::StrCat("SELECT ", kColumns,
+  SqlStatement rows(db_, absl::StrCat("SELECT ", kReleaseColumns,
                                       "WHERE root = ? AND size = ? AND state > 0 "
                                       "ORDER BY rowid DESC LIMIT 1"));
   rows.BindBlob(RootBytes(content)).Bind(static_cast<int64_t>(content.size));
@@ -91,7 +92,8 @@ absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::FindOfContent(
 }
 
 absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Hidden() const {
-  SqlStatement rows(db_, absl::StrCat("SELECT ", kColumns, "WHERE state = 1 ORDER BY rowid"));
+  SqlStatement rows(db_,
+                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 1 ORDER BY rowid"));
   return ReadAll(rows);
 }
 

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <map>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/merkle.h"
 #include "services/peer/disk/partial_books.h"
 #include "services/peer/testing/fakes.h"
@@ -24,8 +25,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Not;
 using testing::UnorderedElementsAre;
-
-constexpr uint64_t kMiB = 1 << 20;
 
 class FetcherTest : public testing::Test {
  protected:

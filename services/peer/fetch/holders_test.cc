@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/limits.h"
 #include "services/peer/testing/fakes.h"
 
@@ -14,8 +15,6 @@ namespace arkshare {
 namespace {
 
 using testing::ElementsAre;
-
-constexpr uint64_t kMiB = 1024 * 1024;
 
 // --- The order ---
 

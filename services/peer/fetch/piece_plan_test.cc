@@ -7,12 +7,13 @@
 #include <set>
 #include <vector>
 
+#include "lib/core/byte_size.h"
+
 namespace arkshare {
 namespace {
 
 using Range = PiecePlan::Range;
 
-constexpr uint64_t kMiB = 1 << 20;
 constexpr PiecePlan::HolderId kA = 1, kB = 2, kC = 3;
 
 PiecePlan Plan(uint64_t pieces) { return PiecePlan(pieces, kMiB, /*seed=*/1); }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/merkle.h"
 #include "services/peer/disk/unique_fd.h"
 #include "services/peer/testing/fakes.h"
@@ -21,7 +22,6 @@ using testing::Pair;
 
 using Verdict = PieceWriter::Verdict;
 
-constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kSize = 3 * kMiB + 7;  // pieces 0 to 2, and a short one
 
 class PieceWriterTest : public testing::Test {

@@ -15,7 +15,7 @@
 namespace arkshare {
 namespace {
 
-constexpr absl::Duration kIdleLimit = absl::Seconds(5);
+constexpr absl::Duration kStreamIdleLimit = absl::Seconds(5);
 
 bool IsTheBook(const ContentId& content, const std::string& bytes) {
   if (bytes.size() != content.size) return false;
@@ -46,7 +46,7 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
     if (stopped_) return absl::CancelledError("the peer is stopping");
     running_.insert(&context);
   }
-  IdleWatchdog::Watch watch(watchdog_, kIdleLimit, [&context] { context.TryCancel(); });
+  IdleWatchdog::Watch watch(watchdog_, kStreamIdleLimit, [&context] { context.TryCancel(); });
   v1::DownloadManyRequest request;
   for (const ContentId& content : job.contents) *request.add_contents() = ToProto(content);
   const std::shared_ptr<v1::FileService::Stub> stub = holders_->Stub(job.address, limiter_->rate());

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/errors.h"
 #include "services/peer/testing/fakes.h"
 
@@ -16,10 +17,9 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr uint64_t kMiB = 1 << 20;
 constexpr PiecePlan::StreamId kStream = 1;
 
-BookHolder HolderOf(uint32_t peer_id, bool partial = false) {
+BookHolder MemberHolder(uint32_t peer_id, bool partial = false) {
   return {.peer_id = peer_id,
           .key = PrivateKey::Generate().public_key(),
           .address = "192.0.2.1:" + std::to_string(peer_id),
@@ -57,7 +57,7 @@ class SwarmTest : public testing::Test {
 };
 
 TEST_F(SwarmTest, EndsWellWhenAllPiecesAreVerified) {
-  Swarm::Member& member = *swarm_.Add(HolderOf(1), 1);
+  Swarm::Member& member = *swarm_.Add(MemberHolder(1), 1);
   const std::optional<PiecePlan::Range> run = Begin(member, kStream);
   ASSERT_EQ(run, (PiecePlan::Range{0, 4}));
   EXPECT_TRUE(swarm_.Received(member, kStream, 0, 4 * kMiB));
@@ -80,7 +80,7 @@ TEST_F(SwarmTest, EndsWellWhenAllPiecesAreVerified) {
 }
 
 TEST_F(SwarmTest, ARejectedPieceIsGivenAgain) {
-  Swarm::Member& liar = *swarm_.Add(HolderOf(1), 1);
+  Swarm::Member& liar = *swarm_.Add(MemberHolder(1), 1);
   ASSERT_EQ(Begin(liar, kStream), (PiecePlan::Range{0, 4}));
   EXPECT_TRUE(swarm_.Received(liar, kStream, 0, kMiB));
   swarm_.Fail(liar, MakeError(Reason::kContentMismatch, "a wrong piece"));
@@ -91,15 +91,15 @@ TEST_F(SwarmTest, ARejectedPieceIsGivenAgain) {
   EXPECT_FALSE(swarm_.HasLeft(liar));
   swarm_.EndStream(liar);
   EXPECT_TRUE(swarm_.HasLeft(liar));
-  Swarm::Member& good = *swarm_.Add(HolderOf(2), 1);
+  Swarm::Member& good = *swarm_.Add(MemberHolder(2), 1);
   EXPECT_EQ(Begin(good, kStream + 1), (PiecePlan::Range{0, 4}));
 }
 
 TEST_F(SwarmTest, SelectsNeitherMembersNorLiars) {
-  const BookHolder member = HolderOf(1);
-  const BookHolder liar = HolderOf(2);
-  const BookHolder lost = HolderOf(3);
-  const std::vector<BookHolder> found = {member, liar, lost, HolderOf(4), HolderOf(5)};
+  const BookHolder member = MemberHolder(1);
+  const BookHolder liar = MemberHolder(2);
+  const BookHolder lost = MemberHolder(3);
+  const std::vector<BookHolder> found = {member, liar, lost, MemberHolder(4), MemberHolder(5)};
   swarm_.Add(member, 1);
   swarm_.FailHolder(liar, MakeError(Reason::kContentMismatch, "a wrong manifest"));
   FailAndLeave(*swarm_.Add(lost, 1), MakeError(Reason::kPeerUnreachable, "gone"));
@@ -109,9 +109,9 @@ TEST_F(SwarmTest, SelectsNeitherMembersNorLiars) {
 }
 
 TEST_F(SwarmTest, EndsWithTheLastFailureOfAHolderOfTheWholeBook) {
-  FailAndLeave(*swarm_.Add(HolderOf(1), 1), MakeError(Reason::kPeerUnreachable, "gone"));
-  FailAndLeave(*swarm_.Add(HolderOf(2), 1), MakeError(Reason::kContentMismatch, "wrong"));
-  FailAndLeave(*swarm_.Add(HolderOf(3, /*partial=*/true), 1),
+  FailAndLeave(*swarm_.Add(MemberHolder(1), 1), MakeError(Reason::kPeerUnreachable, "gone"));
+  FailAndLeave(*swarm_.Add(MemberHolder(2), 1), MakeError(Reason::kContentMismatch, "wrong"));
+  FailAndLeave(*swarm_.Add(MemberHolder(3, /*partial=*/true), 1),
                MakeError(Reason::kPieceNotHere, "not here"));
   EXPECT_TRUE(swarm_.AwaitNoMembers(absl::InfiniteDuration()));
   swarm_.EndWithLastFailure(MakeError(Reason::kNoHolderReachable, "none"));
@@ -121,21 +121,22 @@ TEST_F(SwarmTest, EndsWithTheLastFailureOfAHolderOfTheWholeBook) {
 }
 
 TEST_F(SwarmTest, EndsWithTheFallbackWhenOnlyAHolderOfAPartFailed) {
-  swarm_.FailHolder(HolderOf(1, /*partial=*/true), MakeError(Reason::kPieceNotHere, "not here"));
+  swarm_.FailHolder(MemberHolder(1, /*partial=*/true),
+                    MakeError(Reason::kPieceNotHere, "not here"));
   swarm_.EndWithLastFailure(MakeError(Reason::kNoHolderReachable, "none"));
   EXPECT_EQ(EndReason(), "NO_HOLDER_REACHABLE");
 }
 
 TEST_F(SwarmTest, ACancelledCallOfAHolderDoesNotMeanThatThisPeerStops) {
-  swarm_.FailHolder(HolderOf(1), absl::CancelledError("by a proxy"));
+  swarm_.FailHolder(MemberHolder(1), absl::CancelledError("by a proxy"));
   swarm_.EndWithLastFailure(MakeError(Reason::kNoHolderReachable, "none"));
   EXPECT_EQ(EndReason(), "PEER_UNREACHABLE");
 }
 
 TEST_F(SwarmTest, OnlyTheSourceCanSayThatTheBookMoved) {
-  const BookHolder source = HolderOf(1);
+  const BookHolder source = MemberHolder(1);
   job_.source = source.key;
-  swarm_.FailHolder(HolderOf(2), MakeError(Reason::kBookMoved, "moved"));
+  swarm_.FailHolder(MemberHolder(2), MakeError(Reason::kBookMoved, "moved"));
   EXPECT_EQ(EndReason(), "(runs)");
   swarm_.FailHolder(source, MakeError(Reason::kBookMoved, "moved"));
   EXPECT_EQ(EndReason(), "BOOK_MOVED");
@@ -143,14 +144,14 @@ TEST_F(SwarmTest, OnlyTheSourceCanSayThatTheBookMoved) {
 
 TEST_F(SwarmTest, RemembersWhatABusyHolderAskedForOnce) {
   EXPECT_EQ(swarm_.TakeRetryAfter(), absl::ZeroDuration());
-  swarm_.FailHolder(HolderOf(1), MakeError(Reason::kQueueFull, "full", {}, absl::Seconds(7)));
+  swarm_.FailHolder(MemberHolder(1), MakeError(Reason::kQueueFull, "full", {}, absl::Seconds(7)));
   EXPECT_EQ(swarm_.TakeRetryAfter(), absl::Seconds(7));
   EXPECT_EQ(swarm_.TakeRetryAfter(), absl::ZeroDuration());
 }
 
 TEST_F(SwarmTest, FailuresAndTheEndCancelCalls) {
-  Swarm::Member& first = *swarm_.Add(HolderOf(1), 1);
-  Swarm::Member& second = *swarm_.Add(HolderOf(2), 1);
+  Swarm::Member& first = *swarm_.Add(MemberHolder(1), 1);
+  Swarm::Member& second = *swarm_.Add(MemberHolder(2), 1);
   grpc::ClientContext call;
   EXPECT_TRUE(swarm_.BeginCall(&first, &call));
   swarm_.EndCall(&first, &call);
@@ -166,7 +167,7 @@ TEST_F(SwarmTest, FailuresAndTheEndCancelCalls) {
 }
 
 TEST_F(SwarmTest, AHolderOfAPartGetsThePiecesOfItsNews) {
-  Swarm::Member& part = *swarm_.Add(HolderOf(1, /*partial=*/true), 1);
+  Swarm::Member& part = *swarm_.Add(MemberHolder(1, /*partial=*/true), 1);
   google::protobuf::RepeatedField<uint32_t> pieces;
   pieces.Add(2);
   swarm_.AddPieces(part, pieces, /*whole=*/false);
@@ -184,7 +185,7 @@ class OnePieceSwarmTest : public SwarmTest {
 };
 
 TEST_F(OnePieceSwarmTest, AStreamWithoutARunEndsAtOnce) {
-  Swarm::Member& member = *swarm_.Add(HolderOf(1), 1);
+  Swarm::Member& member = *swarm_.Add(MemberHolder(1), 1);
   ASSERT_EQ(Begin(member, kStream), (PiecePlan::Range{0, 1}));
   EXPECT_TRUE(swarm_.Received(member, kStream, 0, 600));
   EXPECT_TRUE(swarm_.Wanted(kStream, 600));

@@ -12,12 +12,12 @@ namespace {
 using testing::ElementsAre;
 using testing::Pair;
 
-BookName Name(const std::string& name) { return Must(BookName::Parse(name)); }
+BookName NameOf(const std::string& name) { return Must(BookName::Parse(name)); }
 
 Book MakeBook(uint64_t number, const std::string& path, const ContentId& content) {
   return {
       .record = {
-          .number = number, .name = Name(path), .path = path, .content = content, .identity = {}}};
+          .number = number, .name = NameOf(path), .path = path, .content = content, .identity = {}}};
 }
 
 TEST(ListingTableTest, FindsAListingByEachOfItsKeys) {
@@ -27,7 +27,7 @@ TEST(ListingTableTest, FindsAListingByEachOfItsKeys) {
   ASSERT_NE(table.Find(7), nullptr);
   EXPECT_EQ(table.Find(7)->book.record.path, "sub/a");
   EXPECT_FALSE(table.Find(7)->releasing);
-  EXPECT_EQ(table.FindName(Name("sub/a")), table.Find(7));
+  EXPECT_EQ(table.FindName(NameOf("sub/a")), table.Find(7));
   EXPECT_EQ(table.FindPath("sub/a"), table.Find(7));
   EXPECT_THAT(table.FindContent(content), ElementsAre(table.Find(7)));
   EXPECT_TRUE(table.HasContent(content));
@@ -35,7 +35,7 @@ TEST(ListingTableTest, FindsAListingByEachOfItsKeys) {
   EXPECT_EQ(table.bytes(), 100U);
 
   EXPECT_EQ(table.Find(8), nullptr);
-  EXPECT_EQ(table.FindName(Name("a")), nullptr);
+  EXPECT_EQ(table.FindName(NameOf("a")), nullptr);
   EXPECT_EQ(table.FindPath("a"), nullptr);
   EXPECT_FALSE(table.HasContent(FakeBook::OfSize(100, 2).id));
 }
@@ -49,7 +49,7 @@ TEST(ListingTableTest, AnErasedListingEndsItsReaders) {
   table.Erase(7);
   EXPECT_TRUE(ended->load());
   EXPECT_EQ(table.Find(7), nullptr);
-  EXPECT_EQ(table.FindName(Name("a")), nullptr);
+  EXPECT_EQ(table.FindName(NameOf("a")), nullptr);
   EXPECT_EQ(table.FindPath("a"), nullptr);
   EXPECT_TRUE(table.FindContent(content).empty());
   EXPECT_FALSE(table.HasContent(content));
@@ -75,12 +75,12 @@ TEST(ListingTableTest, ListingsOfOneContentAreInOrderOfNumber) {
 TEST(ListingTableTest, ErasingOneOfTwoListingsOfANameKeepsTheOther) {
   ListingTable table;
   Book decomposed = MakeBook(1, "cafe\u0301", FakeBook::OfSize(10, 1).id);
-  ASSERT_EQ(decomposed.record.name, Name("caf\u00e9"));
+  ASSERT_EQ(decomposed.record.name, NameOf("caf\u00e9"));
   table.Insert(decomposed);
   table.Insert(MakeBook(2, "caf\u00e9", FakeBook::OfSize(10, 2).id));
-  EXPECT_EQ(table.FindName(Name("caf\u00e9")), table.Find(2));
+  EXPECT_EQ(table.FindName(NameOf("caf\u00e9")), table.Find(2));
   table.Erase(1);
-  EXPECT_EQ(table.FindName(Name("caf\u00e9")), table.Find(2));
+  EXPECT_EQ(table.FindName(NameOf("caf\u00e9")), table.Find(2));
   EXPECT_EQ(table.FindPath("cafe\u0301"), nullptr);
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <thread>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/limits.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/channel.h"
@@ -25,7 +26,6 @@ using testing::IsEmpty;
 using testing::Le;
 using testing::SizeIs;
 
-constexpr uint64_t kMiB = 1 << 20;
 // More than gRPC buffers for a reader that reads nothing.
 constexpr uint64_t kMuch = 64 * kMiB;
 // Too much for a small slot.

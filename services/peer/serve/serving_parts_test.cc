@@ -6,6 +6,7 @@
 
 #include <list>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/convert.h"
@@ -18,8 +19,6 @@ namespace arkshare {
 namespace {
 
 using testing::ElementsAre;
-
-constexpr uint64_t kMiB = 1 << 20;
 
 class ServingPartsTest : public testing::Test {
  protected:

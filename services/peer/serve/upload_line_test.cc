@@ -17,13 +17,13 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-constexpr uint64_t kLarge = 100 << 20;
+constexpr uint64_t kLargeUpload = 100 << 20;
 constexpr uint64_t kSmall = kMaxSmallRangeBytes;
 
 class UploadLineTest : public testing::Test {
  protected:
   // The flow is the letter in front.
-  bool Arrive(const std::string& name, uint64_t bytes = kLarge) {
+  bool Arrive(const std::string& name, uint64_t bytes = kLargeUpload) {
     names_.push_back(name);
     const auto stream = static_cast<UploadLine::Stream>(names_.size());
     if (!line_.Arrive(stream, name.substr(0, 1), bytes)) return false;
@@ -137,9 +137,9 @@ TEST_F(UploadLineTest, ManySmallOnesDoNotStarveLargeOnes) {
 
 TEST_F(UploadLineTest, WithoutSmallSlotsAllAreAlike) {
   UploadLine line({.slots = 1, .small_slots = 0, .max_waiting = 6});
-  EXPECT_TRUE(line.Arrive(1, "a", kLarge));
+  EXPECT_TRUE(line.Arrive(1, "a", kLargeUpload));
   EXPECT_TRUE(line.Arrive(2, "b", 1));
-  EXPECT_TRUE(line.Arrive(3, "c", kLarge));
+  EXPECT_TRUE(line.Arrive(3, "c", kLargeUpload));
   EXPECT_EQ(line.Position(2), 0);
   EXPECT_EQ(line.Position(3), 1);
 }
@@ -202,7 +202,7 @@ TEST_F(UploadLineTest, EstimatesFromTheBytesThatAreLeft) {
 
 TEST_F(UploadLineTest, SmallOnesWaitForSmallOnes) {
   UploadLine line({.slots = 1, .small_slots = 1, .max_waiting = 6});
-  line.Arrive(1, "a", kLarge);
+  line.Arrive(1, "a", kLargeUpload);
   line.Arrive(2, "b", 100'000);
   line.Arrive(3, "c", 100'000);
   EXPECT_EQ(line.EstimatedWait(3, 1e5), absl::Seconds(2)) << "half of the bytes are a's";

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/limits.h"
 #include "services/peer/testing/fakes.h"
 
@@ -21,7 +22,6 @@ namespace {
 using testing::ElementsAre;
 
 constexpr uint64_t kLarge = 100 << 20;
-constexpr uint64_t kMiB = 1 << 20;
 
 bool Always() { return true; }
 

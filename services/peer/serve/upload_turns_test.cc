@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "lib/core/byte_size.h"
+
 namespace arkshare {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr uint64_t kMiB = 1024 * 1024;
 constexpr absl::Time kStart = absl::UnixEpoch();
 
 // A receiver with endless streams: each wants its next chunk `away` after the last one was granted.
