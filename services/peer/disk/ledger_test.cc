@@ -360,7 +360,7 @@ TEST_F(LedgerTest, ManyTransfersAreRecordedTogether) {
 TEST_F(LedgerTest, ACopyIsOwnedWithoutATicket) {
   TransferRecord record = Transfer("book");
   Must(ledger_->RecordIntents({record}));
-  record.move = false;  // the source would not part with it
+  record.move = false;  // the source refused
   const ListingRecord listing = Listing("book");
   Must(ledger_->RecordOwned({{&record, &listing}}));
   const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());

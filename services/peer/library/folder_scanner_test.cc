@@ -315,7 +315,7 @@ TEST_F(FolderScannerTest, WithoutDescriptorsEverythingStaysListed) {
   const uint64_t number = library().FindPath("book")->record.number;
   rlimit before;
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit none{3, before.rlim_max};  // not one more than these three
+  const rlimit none{3, before.rlim_max};  // no descriptor beyond these three
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   disk_->scanner->Examine("book");
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -522,7 +522,7 @@ TEST_F(FolderScannerTest, TwoThreadsThatExamineOneFileListItOnce) {
   Must(library().Load());
   const auto examine = [&] {
     disk_->scanner->Examine("book");
-    EXPECT_TRUE(library().FindPath("book").has_value()) << "who has examined finds it";
+    EXPECT_TRUE(library().FindPath("book").has_value()) << "listed when Examine returns";
   };
   std::thread a(examine);
   std::thread b(examine);

@@ -71,7 +71,7 @@ TEST(ListingTableTest, ListingsOfOneContentAreInOrderOfNumber) {
   EXPECT_EQ(table.bytes(), 100U);
 }
 
-// A file whose path is the same in NFC, and a received book that has the name.
+// One listing is a file whose path has this name only in NFC, the other a received book.
 TEST(ListingTableTest, ErasingOneOfTwoListingsOfANameKeepsTheOther) {
   ListingTable table;
   Book decomposed = MakeBook(1, "cafe\u0301", FakeBook::OfSize(10, 1).id);
