@@ -1,28 +1,34 @@
-// One transfer on its way; shared by the sources of class Transfers only.
+// One transfer on its way.
 #ifndef ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_H_
 #define ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_H_
 
+#include <absl/time/time.h>
+
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/partial_books.h"
+#include "services/peer/fetch/holders.h"
 #include "services/peer/transfer/transfers.h"
 
 namespace arkshare {
 
-struct Transfers::Transfer {
+struct Transfer {
   Transfer(TransferRecord r, absl::Time now)
       : record(std::move(r)), reserved(record.name), view{.record = record} {
     view.start = now;
   }
 
-  // Of the thread that has it; nobody else reads them.
+  // Of the thread that has it.
   TransferRecord record;
   const BookName reserved;  // the name it began with
-  // Who had the book when it was chosen; empty: ask the index.
+  // Found when the source was chosen; empty: ask the index.
   std::vector<BookHolder> holders;
   std::string source_address;  // empty: ask the index
   absl::Duration retry = absl::Milliseconds(200);
@@ -54,11 +60,11 @@ struct Transfers::Transfer {
   bool parked = false;     // was interrupted; waits for its time or its owner, and nobody has it
   bool receiving = false;  // a thread has it
   bool again = false;      // asked for again by the owner while that thread was giving up
-  std::vector<std::shared_ptr<Group>> groups;  // to be told of the end
+  std::vector<std::shared_ptr<TransferGroup>> groups;  // to be told of the end
 };
 
 // Those of one BeginMany.
-struct Transfers::Group {
+struct TransferGroup {
   struct Member {
     absl::Status refused;  // it never began; then there is no transfer
     TransferPtr transfer;

@@ -8,6 +8,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/failpoint.h"
 #include "lib/core/log.h"
+#include "services/peer/transfer/source_calls.h"
 #include "services/peer/transfer/transfer.h"
 #include "services/peer/transfer/transfers.h"
 
@@ -117,7 +118,7 @@ void Transfers::TakeOver(const Together& transfers) {
     }
   }
   if (asked.empty()) return Pass(go_on);
-  std::vector<absl::StatusOr<MoveTicket>> tickets = AskRelease(asked);
+  std::vector<absl::StatusOr<MoveTicket>> tickets = calls_->Release(asked);
   if (std::any_of(tickets.begin(), tickets.end(), [](const auto& t) { return t.ok(); })) {
     ARKSHARE_FAILPOINT("receiver.released");
   }
@@ -163,7 +164,7 @@ Transfers::Next Transfers::TakeAnswer(Transfer& transfer, absl::StatusOr<MoveTic
     return Next::kLater;
   }
   if (GetReason(ticket.status()) == Reason::kBookMoved) {
-    const std::string to = PeerName(GetErrorMetadata(ticket.status())["moved_to_public_key"]);
+    const std::string to = calls_->NameOf(GetErrorMetadata(ticket.status())["moved_to_public_key"]);
     return Drop(transfer,
                 MakeError(Reason::kBookMoved,
                           absl::StrCat(EscapeForDisplay(record.name.value()), " has just moved to ",
@@ -311,7 +312,7 @@ void Transfers::Tell(const Together& transfers) {
   const absl::Status index_said = untold.empty() ? absl::OkStatus() : TellIndex(untold);
   absl::Status source_said = absl::OkStatus();
   if (!unconfirmed.empty()) {
-    const std::vector<absl::Status> said = SendConfirm(unconfirmed);
+    const std::vector<absl::Status> said = calls_->Confirm(unconfirmed);
     for (size_t i = 0; i < said.size(); ++i) {
       unconfirmed[i]->record.confirmed = said[i].ok();
       if (!said[i].ok()) source_said = said[i];

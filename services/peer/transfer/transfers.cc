@@ -12,6 +12,7 @@
 #include "lib/core/failpoint.h"
 #include "lib/core/log.h"
 #include "lib/core/merkle.h"
+#include "services/peer/transfer/source_calls.h"
 #include "services/peer/transfer/transfer.h"
 
 namespace arkshare {
@@ -49,7 +50,10 @@ bool HasEnded(TransferView::State state) {
 }  // namespace
 
 Transfers::Transfers(Parts parts, PrivateKey key)
-    : parts_(parts), key_(std::move(key)), lanes_(kMostCalls) {}
+    : parts_(parts),
+      calls_(std::make_unique<SourceCalls>(parts.holders, parts.index, key)),
+      chooser_(parts.library, parts.index, parts.holders, key.public_key()),
+      lanes_(kMostCalls) {}
 
 Transfers::~Transfers() { Stop(); }
 
@@ -194,7 +198,15 @@ void Transfers::BeginSome(absl::Span<const FetchWish> wishes, Sources& sources,
   const size_t first = group->members.size();
   group->members.resize(first + wishes.size());
   const std::vector<TransferPtr> joined = Rejoin(wishes, group);
-  std::vector<absl::StatusOr<Choice>> choices = ChooseAll(wishes, sources, joined);
+  std::vector<FetchWish> others;
+  for (size_t i = 0; i < wishes.size(); ++i) {
+    if (joined[i] == nullptr) others.push_back(wishes[i]);
+  }
+  std::vector<absl::StatusOr<Choice>> chosen = chooser_.Choose(others, sources);
+  std::vector<absl::StatusOr<Choice>> choices(wishes.size(), absl::UnknownError("joined"));
+  for (size_t i = 0, n = 0; i < wishes.size(); ++i) {
+    if (joined[i] == nullptr) choices[i] = std::move(chosen[n++]);
+  }
   std::vector<TransferRecord> records;
   std::vector<size_t> places;  // of their wishes
   for (size_t i = 0; i < wishes.size(); ++i) {
@@ -410,7 +422,7 @@ Transfers::Next Transfers::Receive(Transfer& transfer) {
       .find_holders = [&]() -> absl::StatusOr<std::vector<BookHolder>> {
         // At first those whom the choice has found.
         if (!transfer.holders.empty()) return std::exchange(transfer.holders, {});
-        return FindHolders(record.content, /*also_partial=*/true);
+        return chooser_.FindHolders(record.content, /*also_partial=*/true);
       },
       .source = record.move ? std::optional<PublicKey>(record.source) : std::nullopt,
       .offer = transfer.offer.get(),

@@ -27,20 +27,18 @@
 #include "services/peer/fetch/small_fetcher.h"
 #include "services/peer/library/library.h"
 #include "services/peer/session/index_client.h"
+#include "services/peer/transfer/fetch_wish.h"
+#include "services/peer/transfer/source_chooser.h"
 #include "services/peer/transfer/transfer_lanes.h"
 
 namespace arkshare {
 
-// What the owner asks for. At least one of name and content is set.
-struct FetchWish {
-  std::optional<BookName> name{};
-  std::optional<ContentId> content{};
-  uint32_t from_peer_id = 0;  // 0: the best source
-  std::optional<BookName> save_as{};
-  bool copy_only = false;
-  // Of from_peer_id, with name and content: the index need not be asked. 0: whichever has it.
-  uint64_t listing = 0;
-};
+class SourceCalls;
+
+struct Transfer;
+struct TransferGroup;
+using TransferPtr = std::shared_ptr<Transfer>;
+using Batch = std::vector<TransferPtr>;
 
 // A transfer, as it looks from outside.
 struct TransferView {
@@ -106,7 +104,7 @@ class Transfers {
   // PeerService.KeepTransfer. kTransferUnknown, kTransferNotWaiting.
   absl::Status Keep(const TransferId& id);
   // The same for many, together; each for itself fails or begins.
-  struct Group;
+  using Group = TransferGroup;
   std::shared_ptr<Group> BeginMany(absl::Span<const FetchWish> wishes);
   // What changed since the last call; of a wish that never began, its error, once. Waits for
   // `wait`, or until all have ended. One caller a group at a time.
@@ -131,37 +129,19 @@ class Transfers {
   std::vector<TransferView> List();
 
  private:
-  struct Transfer;
-  using TransferPtr = std::shared_ptr<Transfer>;
   using Lanes = TransferLanes<TransferPtr>;
-  using Together = std::vector<TransferPtr>;
+  using Together = Batch;
   // What to do with a transfer after a step.
   enum class Next { kGoOn, kLater, kEnd };
 
-  // services/peer/transfer/transfer_wish.cc: which book, from whom.
-  struct Choice {
-    ContentId content;
-    BookHolder source;
-    std::vector<BookHolder> holders;  // who else was found; the source first
-    bool move = false;
-    BookName save_as;
-  };
   // For each wish the transfer that brings this book already, or was interrupted while it did; not
   // one that another wish of the group has begun.
   std::vector<TransferPtr> Rejoin(absl::Span<const FetchWish> wishes,
                                   const std::shared_ptr<Group>& group);
   // What was interrupted goes on at once.
   void GoOn(const TransferPtr& transfer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<Choice> Choose(const FetchWish& wish);
-  using Sources = std::map<uint32_t, absl::StatusOr<BookHolder>>;  // by the peer's number
-  std::vector<absl::StatusOr<Choice>> ChooseAll(absl::Span<const FetchWish> wishes,
-                                                Sources& sources,
-                                                absl::Span<const TransferPtr> joined);
-  absl::StatusOr<BookHolder> FindSource(const FetchWish& wish);
-  absl::StatusOr<Choice> ChooseListing(const FetchWish& wish, Sources& sources);
-  absl::StatusOr<std::vector<BookHolder>> FindHolders(const ContentId& content, bool also_partial);
-  absl::StatusOr<std::vector<BookHolder>> HoldersOf(const v1::SearchRequest& request,
-                                                    const FetchWish& wish, ContentId* content);
+  using Choice = SourceChooser::Choice;
+  using Sources = SourceChooser::SourceCache;
 
   // services/peer/transfer/transfers.cc: how they begin, are looked at, and receive.
   void BeginSome(absl::Span<const FetchWish> wishes, Sources& sources,
@@ -212,17 +192,9 @@ class Transfers {
   absl::StatusOr<FileStat> FindStaged(const TransferRecord& record) const;
   absl::Status Admit(TransferRecord& record, ListingRecord& listing);
 
-  // services/peer/transfer/transfer_calls.cc: what sources are asked, for all of one source
-  // together.
-  std::vector<absl::StatusOr<MoveTicket>> AskRelease(const Together& transfers);
-  std::vector<absl::Status> SendConfirm(const Together& transfers);
-  // Where the source of all of these is now; asks the index when the address known last does not
-  // answer.
-  absl::StatusOr<std::string> SourceAddress(const Together& transfers);
-  std::string PeerName(const std::string& key_hex);
-
   const Parts parts_;
-  const PrivateKey key_;
+  const std::unique_ptr<SourceCalls> calls_;
+  SourceChooser chooser_;
 
   Mutex mutex_;
   CondVar changed_;       // a view
