@@ -112,7 +112,7 @@ absl::Status PeerNode::Serve() {
   peer_service_ = std::make_unique<PeerService>(
       PeerService::Parts{folder_.get(), library_.get(), scanner_.get(), handover_.get(),
                          sharing_.get(), transfers_.get(), announcer_.get(), index_.get(),
-                         queue_.get(), download_limiter_.get()},
+                         queue_.get(), download_limiter_.get(), Clock::Real()},
       key->public_key(), files_server_->address(), request_stop_);
   absl::StatusOr<std::unique_ptr<RpcServer>> control =
       RpcServer::Start({.listen = options_.control}, {peer_service_.get()});

@@ -104,7 +104,7 @@ absl::StatusOr<FetchWish> ParseWish(const v1::FetchRequest& request) {
   return wish;
 }
 
-// Of a wish that never became a transfer.
+// Makes the update for a wish that never became a transfer.
 v1::Transfer Refused(const v1::FetchRequest& wish, const absl::Status& why) {
   v1::Transfer proto;
   proto.set_name(wish.save_as().empty() ? wish.name() : wish.save_as());
@@ -169,7 +169,7 @@ grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibrar
   }
   absl::StatusOr<int> page = PageSize(request->page_size(), kMaxItems, kMaxItems);
   if (!page.ok()) return ToGrpcStatus(page.status());
-  // The token is the hex of the last path: paths need not be UTF-8, tokens must.
+  // The token is the hex of the last path, since a token must be UTF-8 and a path need not be.
   absl::StatusOr<std::string> after = FromHex(request->page_token());
   if (!after.ok()) {
     return ToGrpcStatus(
@@ -183,31 +183,11 @@ grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibrar
   return grpc::Status::OK;
 }
 
-grpc::Status PeerService::Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
-                                grpc::ServerWriter<v1::FetchResponse>* writer) {
-  absl::StatusOr<FetchWish> wish = ParseWish(*request);
-  if (!wish.ok()) return ToGrpcStatus(wish.status());
-  absl::StatusOr<TransferId> id = parts_.transfers->Begin(*wish);
-  if (!id.ok()) return ToGrpcStatus(id.status());
-  uint64_t version = 0;
-  absl::Time last_sent = absl::InfinitePast();
-  TransferView::State last_state = TransferView::State::kFailed;
-  while (!context->IsCancelled()) {
-    absl::StatusOr<Transfers::Update> update =
-        parts_.transfers->Await(*id, version, kProgressEvery);
-    if (!update.ok()) return ToGrpcStatus(update.status());
-    version = update->version;
-    const TransferView& view = update->view;
-    if (view.state == TransferView::State::kFailed) return ToGrpcStatus(view.error);
-    const bool done = view.state == TransferView::State::kDone;
-    const absl::Time now = Clock::Real()->Monotonic();
-    if (done || view.state != last_state || now - last_sent >= kProgressEvery) {
-      v1::FetchResponse response;
-      *response.mutable_transfer() = ToProto(view);
-      if (!writer->Write(response) || done) return grpc::Status::OK;
-      last_sent = now;
-      last_state = view.state;
-    }
+grpc::Status PeerService::RepeatUntilEnd(
+    const grpc::ServerContext& context,
+    absl::FunctionRef<std::optional<grpc::Status>()> step) const {
+  while (!context.IsCancelled()) {
+    if (std::optional<grpc::Status> end = step()) return *std::move(end);
     if (parts_.transfers->stopping()) {
       return ToGrpcStatus(MakeError(Reason::kShuttingDown, "the peer is shutting down"));
     }
@@ -215,48 +195,73 @@ grpc::Status PeerService::Fetch(grpc::ServerContext* context, const v1::FetchReq
   return grpc::Status::CANCELLED;
 }
 
+grpc::Status PeerService::Follow(
+    const grpc::ServerContext& context, const TransferId& id,
+    absl::FunctionRef<std::optional<grpc::Status>(const TransferView&)> on_view) const {
+  uint64_t version = 0;
+  return RepeatUntilEnd(context, [&]() -> std::optional<grpc::Status> {
+    absl::StatusOr<Transfers::Change> change = parts_.transfers->Await(id, version, kProgressEvery);
+    if (!change.ok()) return ToGrpcStatus(change.status());
+    version = change->version;
+    if (change->view.state == TransferView::State::kFailed) return ToGrpcStatus(change->view.error);
+    return on_view(change->view);
+  });
+}
+
+grpc::Status PeerService::Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
+                                grpc::ServerWriter<v1::FetchResponse>* writer) {
+  absl::StatusOr<FetchWish> wish = ParseWish(*request);
+  if (!wish.ok()) return ToGrpcStatus(wish.status());
+  absl::StatusOr<TransferId> id = parts_.transfers->Begin(*wish);
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  absl::Time last_sent = absl::InfinitePast();
+  TransferView::State last_state = TransferView::State::kFailed;
+  return Follow(*context, *id, [&](const TransferView& view) -> std::optional<grpc::Status> {
+    const bool done = view.state == TransferView::State::kDone;
+    const absl::Time now = parts_.clock->Monotonic();
+    if (!done && view.state == last_state && now - last_sent < kProgressEvery) return std::nullopt;
+    v1::FetchResponse response;
+    *response.mutable_transfer() = ToProto(view);
+    if (!writer->Write(response) || done) return grpc::Status::OK;
+    last_sent = now;
+    last_state = view.state;
+    return std::nullopt;
+  });
+}
+
 grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
                                     const v1::FetchManyRequest* request,
                                     grpc::ServerWriter<v1::FetchManyResponse>* writer) {
   if (absl::Status s = CheckItemCount(request->wishes_size()); !s.ok()) return ToGrpcStatus(s);
   v1::FetchManyResponse response;
-  const auto refuse = [&](uint32_t index, const absl::Status& why) {
+  const auto add = [&](int index, const absl::StatusOr<TransferView>& view) {
     v1::FetchManyResponse::Update* update = response.add_updates();
-    update->set_index(index);
-    *update->mutable_transfer() = Refused(request->wishes(static_cast<int>(index)), why);
+    update->set_index(static_cast<uint32_t>(index));
+    *update->mutable_transfer() =
+        view.ok() ? ToProto(*view) : Refused(request->wishes(index), view.status());
   };
   std::vector<FetchWish> wishes;
-  std::vector<uint32_t> indexes;  // of theirs in the request
+  std::vector<int> indexes;  // of the wishes in the request
   for (int i = 0; i < request->wishes_size(); ++i) {
     absl::StatusOr<FetchWish> wish = ParseWish(request->wishes(i));
     if (wish.ok()) {
       wishes.push_back(*std::move(wish));
-      indexes.push_back(static_cast<uint32_t>(i));
+      indexes.push_back(i);
     } else {
-      refuse(static_cast<uint32_t>(i), wish.status());
+      add(i, wish.status());
     }
   }
-  const std::shared_ptr<Transfers::Group> group = parts_.transfers->BeginMany(wishes);
-  while (!context->IsCancelled()) {
-    const Transfers::GroupUpdates news = parts_.transfers->AwaitMany(*group, kProgressEvery);
-    for (const Transfers::GroupUpdate& news_of : news.updates) {
-      const uint32_t index = indexes[news_of.index];
-      if (news_of.view.ok()) {
-        v1::FetchManyResponse::Update* update = response.add_updates();
-        update->set_index(index);
-        *update->mutable_transfer() = ToProto(*news_of.view);
-      } else {
-        refuse(index, news_of.view.status());
-      }
+  const Transfers::GroupPtr group = parts_.transfers->BeginMany(wishes);
+  return RepeatUntilEnd(*context, [&]() -> std::optional<grpc::Status> {
+    const Transfers::GroupChanges news = parts_.transfers->AwaitMany(*group, kProgressEvery);
+    for (const Transfers::GroupChange& change : news.changes) {
+      add(indexes[change.wish], change.view);
     }
     if (response.updates_size() > 0 && !writer->Write(response)) return grpc::Status::CANCELLED;
     response.Clear();
     if (news.all_ended) return grpc::Status::OK;
-    if (parts_.transfers->stopping()) {
-      return ToGrpcStatus(MakeError(Reason::kShuttingDown, "the peer is shutting down"));
-    }
-  }
-  return grpc::Status::CANCELLED;
+    return std::nullopt;
+  });
 }
 
 grpc::Status PeerService::Share(grpc::ServerContext*, const v1::ShareRequest* request,
@@ -302,25 +307,13 @@ grpc::Status PeerService::KeepTransfer(grpc::ServerContext* context,
   absl::StatusOr<TransferId> id = TransferIdFromProto(request->transfer_id());
   if (!id.ok()) return ToGrpcStatus(id.status());
   if (absl::Status s = parts_.transfers->Keep(*id); !s.ok()) return ToGrpcStatus(s);
-  uint64_t version = 0;
-  while (!context->IsCancelled()) {
-    absl::StatusOr<Transfers::Update> update =
-        parts_.transfers->Await(*id, version, kProgressEvery);
-    if (!update.ok()) return ToGrpcStatus(update.status());
-    version = update->version;
-    const TransferView& view = update->view;
-    if (view.state == TransferView::State::kFailed) return ToGrpcStatus(view.error);
-    if (view.state == TransferView::State::kDone) {
-      *response->mutable_listing() =
-          ToProto(BookListing{view.record.listing, view.record.name, view.record.content});
-      response->set_moved(view.record.move);
-      return grpc::Status::OK;
-    }
-    if (parts_.transfers->stopping()) {
-      return ToGrpcStatus(MakeError(Reason::kShuttingDown, "the peer is shutting down"));
-    }
-  }
-  return grpc::Status::CANCELLED;
+  return Follow(*context, *id, [&](const TransferView& view) -> std::optional<grpc::Status> {
+    if (view.state != TransferView::State::kDone) return std::nullopt;
+    *response->mutable_listing() =
+        ToProto(BookListing{view.record.listing, view.record.name, view.record.content});
+    response->set_moved(view.record.move);
+    return grpc::Status::OK;
+  });
 }
 
 grpc::Status PeerService::SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,

@@ -1,11 +1,15 @@
-// PeerService on the wire: how its owner drives the peer. The contract is peer.proto.
+// PeerService: the calls by which the owner drives this peer. The contract is peer.proto.
 #ifndef ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_
 #define ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_
 
+#include <absl/functional/function_ref.h>
+
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "arkshare/v1/peer.grpc.pb.h"
+#include "lib/core/clock.h"
 #include "lib/core/rate_limiter.h"
 #include "services/peer/library/sharing.h"
 #include "services/peer/serve/handover.h"
@@ -28,9 +32,10 @@ class PeerService final : public v1::PeerService::Service {
     IndexClient* index;
     UploadQueue* queue;
     RateLimiter* download_limiter;
+    const Clock* clock;
   };
 
-  // `shut_down` must return at once.
+  // `key` is this peer's, `listen_address` that of FileService. `shut_down` must return at once.
   PeerService(Parts parts, PublicKey key, std::string listen_address,
               std::function<void()> shut_down);
 
@@ -60,6 +65,16 @@ class PeerService final : public v1::PeerService::Service {
                         v1::ShutdownResponse* response) override;
 
  private:
+  // Repeats `step` until it returns the end of the call, the caller has gone, or the peer stops.
+  // `step` waits for news, but not for long.
+  grpc::Status RepeatUntilEnd(const grpc::ServerContext& context,
+                              absl::FunctionRef<std::optional<grpc::Status>()> step) const;
+  // Calls `on_view` at every change of a transfer, and now and then, until it returns the end of
+  // the call. A transfer that fails ends the call with its error.
+  grpc::Status Follow(
+      const grpc::ServerContext& context, const TransferId& id,
+      absl::FunctionRef<std::optional<grpc::Status>(const TransferView&)> on_view) const;
+
   const Parts parts_;
   const PublicKey key_;
   const std::string listen_address_;

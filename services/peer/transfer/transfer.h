@@ -1,75 +1,89 @@
-// One transfer on its way; shared by the sources of class Transfers only.
+// One transfer on its way, and how one step passes it on to the next.
 #ifndef ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_H_
 #define ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_H_
 
+#include <absl/functional/function_ref.h>
+#include <absl/time/time.h>
+
+#include <atomic>
+#include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "services/peer/transfer/transfers.h"
+#include "lib/core/content_id.h"
+#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/unique_fd.h"
+#include "services/peer/fetch/holder_rank.h"
 
 namespace arkshare {
 
-struct Transfers::Transfer {
-  Transfer(TransferRecord r, absl::Time now)
-      : record(std::move(r)), reserved(record.name), view{.record = record} {
-    view.start = now;
-  }
+class PartialBook;
 
-  // Of the thread that has it; nobody else reads them.
-  TransferRecord record;
-  const BookName reserved;  // the name it began with
-  // Who had the book when it was chosen; empty: ask the index.
-  std::vector<BookHolder> holders;
-  std::string source_address;  // empty: ask the index
-  absl::Duration retry = absl::Milliseconds(200);
-  std::deque<std::pair<absl::Time, uint64_t>> samples;  // of verified bytes, over the last seconds
-  std::map<uint32_t, uint64_t> brought;                 // verified bytes, by the number of the peer
-  // All bytes are here and verified, and not yet durable.
+// Belongs to the worker that runs the transfer, except for `schedule` and `keep`. The owner sees a
+// TransferView, which TransferBoard keeps; TransferQueues decides when the transfer runs.
+struct Transfer {
+  explicit Transfer(TransferRecord r) : record(std::move(r)), reserved(record.name) {}
+
+  // The verified book, whose bytes are not durable yet.
   struct Received {
     Received(UniqueFd f, std::vector<Sha256Digest> p) : fd(std::move(f)), pieces(std::move(p)) {}
 
     UniqueFd fd;
     std::vector<Sha256Digest> pieces;
   };
-  std::optional<Received> received;
-  // Ours, and not yet in its place.
-  std::optional<ListingRecord> to_admit;
-  // Of a copy that others may read while it comes; and its listing.
-  std::shared_ptr<PartialBook> offer;
-  uint64_t offer_listing = 0;
-  // Was interrupted, and what had been verified is staged. Until when it tries again by itself.
+
+  TransferRecord record;
+  const BookName reserved;                // the name it began with
+  std::vector<BookHolder> holders;        // found by SourceChooser; empty: ask the index
+  std::string source_address;             // empty: ask the index
+  std::optional<Received> received;       // from the last byte until it is durable
+  std::optional<ListingRecord> to_admit;  // owned by this peer, and not in its place yet
+  std::string note;                       // for the owner, at the end
+  std::map<uint32_t, uint64_t> brought;   // verified bytes, by the number of the peer
+  std::shared_ptr<PartialBook> offer;     // what other peers may read while the book comes
+  uint64_t offer_listing = 0;             // its partial listing
+  std::deque<std::pair<absl::Time, uint64_t>> samples;  // verified bytes in the last seconds
+
+  // An interruption left verified bytes in staging. Until `try_until` the transfer tries again by
+  // itself; InfinitePast: the time counts from the next interruption.
   bool interrupted = false;
   absl::Time try_until = absl::InfinitePast();
-  uint64_t got_before = 0;  // verified bytes when it was last interrupted
-  std::string note;         // for the owner, when it has ended
+  uint64_t bytes_before = 0;  // verified bytes at the last interruption
 
-  // Guarded by Transfers::mutex_.
-  TransferView view;
-  uint64_t version = 1;
-  bool keep = false;       // asked for by the owner; taken up between two calls to the source
-  bool parked = false;     // was interrupted; waits for its time or its owner, and nobody has it
-  bool receiving = false;  // a thread has it
-  bool again = false;      // asked for again by the owner while that thread was giving up
-  std::vector<std::shared_ptr<Group>> groups;  // to be told of the end
-};
-
-// Those of one BeginMany.
-struct Transfers::Group {
-  struct Member {
-    absl::Status refused;  // it never began; then there is no transfer
-    TransferPtr transfer;
-    uint64_t seen = 0;  // the version that AwaitMany told last
+  // Belongs to TransferQueues.
+  struct Schedule {
+    absl::Duration delay = absl::Milliseconds(200);  // before the next retry
+    bool fetching = false;                           // a worker receives it
+    bool parked = false;                             // an interruption stopped it; no worker has it
+    bool resume = false;  // the owner asked for it again while a worker received it
   };
-  std::vector<Member> members;  // in the order of the wishes
+  Schedule schedule;
 
-  // Guarded by Transfers::mutex_.
-  size_t open = 0;
-  CondVar all_ended;
+  // The owner wants to keep the book as a copy. TransferBoard sets it; Settler takes it between two
+  // calls to the source.
+  std::atomic<bool> keep{false};
 };
+
+using TransferPtr = std::shared_ptr<Transfer>;
+using Batch = std::vector<TransferPtr>;
+
+// The result of a step. A transfer in neither list has ended, waits for its owner, or was handed on
+// during the step.
+struct Outcome {
+  Batch go_on{};  // take the step that their state calls for, now
+  Batch later{};  // the same after a delay
+};
+
+// Hands on a received book of a batch while the rest still comes. Blocks while too many received
+// books wait; returns false when the worker stops.
+using HandOnReceived = absl::FunctionRef<bool(const TransferPtr&)>;
+// Hands on transfers before their step has ended.
+using HandOn = absl::FunctionRef<void(const Batch&)>;
 
 }  // namespace arkshare
 

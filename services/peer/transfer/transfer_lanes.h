@@ -16,21 +16,23 @@
 namespace arkshare {
 
 // A lane is one step, of all transfers or of those from one source. One thread at a time works on
-// a lane and takes everything that waits in it: while it writes and syncs or calls, what comes
-// gathers for the next round. So nothing ever waits for company, and the more there is, the more
-// share one sync, one transaction, one signature. Not thread-safe; no I/O.
+// a lane and takes everything that waits in it. While it writes, syncs or calls, other transfers
+// gather for the next round. So no transfer waits when its lane is free, and the more there are,
+// the more share one sync, one transaction, one signature. Not thread-safe; no I/O.
 template <typename T>
 class TransferLanes {
  public:
-  // In the order of a transfer's life; what is further on is taken first, so that books end.
-  enum class Step { kPrepare, kTakeOver, kOwn, kTell };
+  // In the order of a transfer's life. Later steps are taken first, so that transfers end. kPrepare
+  // and kOwn need only this peer's disk; kRelease calls the source, kReport the index and the
+  // source.
+  enum class Step { kPrepare, kRelease, kOwn, kReport };
   struct Lane {
     Step step = Step::kPrepare;
-    // Whose books they are, where another program is called; else the same for all.
+    // The source of the books where the step calls it; unset for the others.
     PublicKey source{};
 
-    // Own disk only: never waits for another program.
-    bool calls() const { return step == Step::kTakeOver || step == Step::kTell; }
+    // Whether the step waits for other programs.
+    bool calls() const { return step == Step::kRelease || step == Step::kReport; }
     auto operator<=>(const Lane&) const = default;
   };
   struct Round {
@@ -38,21 +40,21 @@ class TransferLanes {
     std::vector<T> items;
   };
 
-  // `most_calls`: how many lanes that call other programs may be worked on at a time, so that
-  // programs that do not answer leave somebody for the rest.
-  explicit TransferLanes(int most_calls) : most_calls_(most_calls) {}
+  // At most `max_calls` lanes that call other programs are worked on at a time, so that programs
+  // that do not answer leave threads for the rest.
+  explicit TransferLanes(int max_calls) : max_calls_(max_calls) {}
 
   void Add(const Lane& lane, T item) { lanes_[lane].waiting.push_back(std::move(item)); }
 
-  // At most `most` of what waits longest in a lane that nobody works on; its lane is worked on
-  // until Done.
-  std::optional<Round> Take(size_t most) {
+  // Returns the first `max` items of a lane that no thread works on. The caller works on it until
+  // Done.
+  std::optional<Round> Take(size_t max) {
     const auto found = Ready();
     if (found == lanes_.rend()) return std::nullopt;
     auto& [lane, state] = *found;
     state.taken = true;
     calls_ += lane.calls() ? 1 : 0;
-    const auto n = static_cast<std::ptrdiff_t>(std::min(most, state.waiting.size()));
+    const auto n = static_cast<std::ptrdiff_t>(std::min(max, state.waiting.size()));
     Round round{lane,
                 {std::make_move_iterator(state.waiting.begin()),
                  std::make_move_iterator(state.waiting.begin() + n)}};
@@ -67,7 +69,7 @@ class TransferLanes {
     if (found->second.waiting.empty()) lanes_.erase(found);
   }
 
-  // Take would yield something.
+  // Whether Take returns something.
   bool ready() { return Ready() != lanes_.rend(); }
 
   size_t waiting(const Lane& lane) const {
@@ -85,13 +87,13 @@ class TransferLanes {
   typename Lanes::reverse_iterator Ready() {
     return std::find_if(lanes_.rbegin(), lanes_.rend(), [this](const auto& entry) {
       return !entry.second.taken && !entry.second.waiting.empty() &&
-             (!entry.first.calls() || calls_ < most_calls_);
+             (!entry.first.calls() || calls_ < max_calls_);
     });
   }
 
-  const int most_calls_;
+  const int max_calls_;
   int calls_ = 0;
-  Lanes lanes_;  // those with something in them, or taken
+  Lanes lanes_;  // with items, or taken
 };
 
 }  // namespace arkshare

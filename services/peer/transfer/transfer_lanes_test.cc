@@ -12,7 +12,7 @@ using testing::ElementsAre;
 
 PublicKey Key() { return PrivateKey::Generate().public_key(); }
 
-TEST(TransferLanesTest, WhatWaitsIsTakenTogetherInItsOrder) {
+TEST(TransferLanesTest, ALaneIsTakenAsAWholeInItsOrder) {
   Lanes lanes(8);
   EXPECT_FALSE(lanes.ready());
   EXPECT_EQ(lanes.Take(10), std::nullopt);
@@ -22,7 +22,7 @@ TEST(TransferLanesTest, WhatWaitsIsTakenTogetherInItsOrder) {
   EXPECT_EQ(lanes.waiting({Step::kPrepare}), 2U);
 }
 
-TEST(TransferLanesTest, OneWorksOnALaneAtATime) {
+TEST(TransferLanesTest, OneThreadWorksOnALaneAtATime) {
   Lanes lanes(8);
   lanes.Add({Step::kOwn}, 1);
   EXPECT_THAT(lanes.Take(10)->items, ElementsAre(1));
@@ -40,18 +40,18 @@ TEST(TransferLanesTest, SourcesDoNotWaitForEachOther) {
   Lanes lanes(8);
   const PublicKey a = Key();
   const PublicKey b = Key();
-  lanes.Add({Step::kTakeOver, a}, 1);
+  lanes.Add({Step::kRelease, a}, 1);
   const Lanes::Round first = *lanes.Take(10);
   EXPECT_EQ(first.lane.source, a);
-  lanes.Add({Step::kTakeOver, b}, 2);
-  lanes.Add({Step::kTakeOver, a}, 3);
+  lanes.Add({Step::kRelease, b}, 2);
+  lanes.Add({Step::kRelease, a}, 3);
   EXPECT_THAT(lanes.Take(10)->items, ElementsAre(2));
   EXPECT_FALSE(lanes.ready());
 }
 
-TEST(TransferLanesTest, CallsLeaveSomebodyForTheRest) {
+TEST(TransferLanesTest, LanesThatCallLeaveThreadsForTheRest) {
   Lanes lanes(2);
-  for (int i = 0; i < 3; ++i) lanes.Add({Step::kTell, Key()}, i);
+  for (int i = 0; i < 3; ++i) lanes.Add({Step::kReport, Key()}, i);
   const Lanes::Round first = *lanes.Take(10);
   ASSERT_TRUE(lanes.Take(10));
   EXPECT_FALSE(lanes.ready()) << "two are called already";
@@ -61,7 +61,7 @@ TEST(TransferLanesTest, CallsLeaveSomebodyForTheRest) {
   EXPECT_TRUE(lanes.Take(10));
 }
 
-TEST(TransferLanesTest, WhatIsFurtherOnGoesFirst) {
+TEST(TransferLanesTest, LaterStepsAreTakenFirst) {
   Lanes lanes(8);
   lanes.Add({Step::kPrepare}, 1);
   lanes.Add({Step::kOwn}, 2);

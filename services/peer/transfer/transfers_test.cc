@@ -1,5 +1,5 @@
-// The receiver's half on a disk, with an index and holders that do as they are told. Its clock
-// stands still unless a test says otherwise: what waits for a time, waits.
+// The receiver's half on a disk, with an index and holders that do as they are told. Its clock does
+// not move unless a test advances it, so a transfer that waits for a time goes on waiting.
 #include "services/peer/transfer/transfers.h"
 
 #include <absl/strings/str_cat.h>
@@ -30,7 +30,7 @@ using testing::Pair;
 constexpr uint64_t kMiB = 1 << 20;
 constexpr char kName[] = "book";
 
-// Finds what it is told to find.
+// Finds the books that a test sets.
 class FakeIndex final : public v1::IndexService::Service {
  public:
   FakeIndex() : server_(Must(RpcServer::Start({.listen = "127.0.0.1:0"}, {this}))) {}
@@ -79,7 +79,7 @@ class FakeIndex final : public v1::IndexService::Service {
   std::unique_ptr<RpcServer> server_;
 };
 
-// Does something at the moment, and on the thread, at which a line is logged.
+// Calls `act` when a line that begins with `line` is logged, on the thread that logs it.
 class AtLogLine final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   AtLogLine(std::string line, std::function<void()> act)
@@ -96,7 +96,7 @@ class AtLogLine final : public spdlog::sinks::base_sink<spdlog::details::null_mu
   const std::function<void()> act_;
 };
 
-// While it lives, `act` is called whenever such a line is logged.
+// Installs an AtLogLine while it lives.
 class LogHook {
  public:
   LogHook(const std::string& line, std::function<void()> act) : before_(spdlog::default_logger()) {
@@ -124,11 +124,11 @@ class TransfersTest : public testing::Test {
   ~TransfersTest() override { transfers_.Stop(); }
 
   static FetchWish Wish() { return {.name = Must(BookName::Parse(kName))}; }
-  // What the owner sees once `ready` says so; a failure when it never does.
+  // Returns the owner's view once `ready` is true of it; fails after a minute.
   TransferView AwaitView(const TransferId& id,
                          const std::function<bool(const TransferView&)>& ready) {
     std::future<TransferView> view = std::async(std::launch::async, [&] {
-      Transfers::Update update = Must(transfers_.Await(id, 0, absl::Hours(1)));
+      Transfers::Change update = Must(transfers_.Await(id, 0, absl::Hours(1)));
       while (!ready(update.view) && !transfers_.stopping()) {
         update = Must(transfers_.Await(id, update.version, absl::Hours(1)));
       }
@@ -143,10 +143,11 @@ class TransfersTest : public testing::Test {
   TransferView AwaitState(const TransferId& id, State state) {
     return AwaitView(id, [&](const TransferView& view) { return view.state == state; });
   }
-  // Nobody says when it stands in the queue of times: so step by step, with a moment after each.
+  // No change of a view tells that a transfer waits for a time, so the clock advances step by step,
+  // with a moment after each.
   void AdvanceUntil(const std::function<bool()>& done, absl::Duration step) {
     const absl::Time last = absl::Now() + absl::Seconds(60);
-    // Not for ever: what was interrupted is kept for a week only.
+    // At most 48 hours in all: an interrupted book is kept for a week only.
     for (absl::Duration left = absl::Hours(48); !done(); absl::SleepFor(absl::Milliseconds(10))) {
       ASSERT_LT(absl::Now(), last) << "it never happens";
       if (left < step) continue;
@@ -154,9 +155,10 @@ class TransfersTest : public testing::Test {
       left -= step;
     }
   }
-  // What no change of the transfer tells of.
+  // For conditions that no change of a view tells of.
   void AwaitTrue(const std::function<bool()>& done) { AdvanceUntil(done, absl::ZeroDuration()); }
-  // A holder that falls silent is given up, on each of its streams; there must be no other to ask.
+  // Lets the peer give up a holder that fell silent, on each of its streams. Requires that there is
+  // no other holder.
   TransferView LetTheSilentGo(const TransferId& id) {
     std::future<TransferView> failed =
         std::async(std::launch::async, [&] { return AwaitState(id, State::kFailed); });
@@ -165,7 +167,7 @@ class TransfersTest : public testing::Test {
     }
     return failed.get();
   }
-  // What the index is told: "+name", "+name part" and "-number", in order.
+  // Returns the changes for the index: "+name", "+name part" and "-number", in order.
   std::vector<std::string> Told() {
     std::vector<std::string> out;
     for (const Library::Change& change : disk_.library->NextChanges(absl::ZeroDuration(), 1000)) {
@@ -223,7 +225,7 @@ class InterruptedTest : public TransfersTest {
     EXPECT_EQ(good_.bytes_sent(), book_.bytes.size() - kHere) << "what was verified stays";
   }
 
-  // Too small to be offered, so it begins at its beginning.
+  // Too small to be offered, so its first piece is fetched first.
   const FakeBook book_ = FakeBook::OfSize(7 * kMiB);
   FakeHolder silent_{book_};
   FakeHolder good_{book_};
@@ -241,12 +243,12 @@ TEST_F(InterruptedTest, GoesOnAsOneOfMany) {
   Interrupt();
   FetchWish other = Wish();
   other.save_as = Must(BookName::Parse("other"));
-  const std::shared_ptr<Transfers::Group> group = transfers_.BeginMany({other, Wish()});
+  const Transfers::GroupPtr group = transfers_.BeginMany({other, Wish()});
   std::vector<State> ends(2, State::kFailed);
   for (bool all_ended = false; !all_ended;) {
-    const Transfers::GroupUpdates updates = transfers_.AwaitMany(*group, absl::Hours(1));
-    for (const auto& [index, view] : updates.updates) ends[index] = Must(view).state;
-    all_ended = updates.all_ended;
+    const Transfers::GroupChanges news = transfers_.AwaitMany(*group, absl::Hours(1));
+    for (const auto& [index, view] : news.changes) ends[index] = Must(view).state;
+    all_ended = news.all_ended;
   }
   EXPECT_THAT(ends, ElementsAre(State::kDone, State::kDone));
   EXPECT_TRUE(Received(book_));
@@ -301,7 +303,7 @@ TEST_F(InterruptedTest, AskedForAgainTriesAgainForAsLong) {
   ExpectGoneOn();
 }
 
-// The same, where its thread has given up for good and not said so yet.
+// The same when its worker has given up for good but has not reported that yet.
 TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItGivesUpTriesAgainForAsLong) {
   Interrupt();
   index_.Find(book_, v1::SHARE_POLICY_COPY, {});
@@ -320,7 +322,7 @@ TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItGivesUpTriesAgainForAsL
   transfers_.Stop();
 }
 
-// More of them than are received at a time: one waits for the others, and is received once.
+// One more transfer than are received at a time: it waits for the others, and is received once.
 TEST_F(TransfersTest, AskedForAgainWhileItWaitsForOthersItIsReceivedOnce) {
   constexpr size_t kBooks = 9;
   constexpr uint64_t kHere = kMiB;
@@ -352,7 +354,7 @@ TEST_F(TransfersTest, AskedForAgainWhileItWaitsForOthersItIsReceivedOnce) {
   index_.Find(book, v1::SHARE_POLICY_COPY, {&mute});
   transfers_.RetryNow();
   AwaitTrue([&] { return mute.downloads() == kBooks - 1; });
-  // Whichever of them waits; the others are on their way.
+  // One of them waits; the others are being received.
   for (size_t i = 0; i < kBooks; ++i) Must(transfers_.Begin(wish(i)));
   EXPECT_EQ(count(failed), 0U);
   FakeHolder good(book);
@@ -365,7 +367,7 @@ TEST_F(TransfersTest, AskedForAgainWhileItWaitsForOthersItIsReceivedOnce) {
   EXPECT_EQ(transfers_.List().size(), kBooks);
 }
 
-TEST_F(TransfersTest, WhoWantsACopyIsNotGivenTheMoveThatIsOnItsWay) {
+TEST_F(TransfersTest, AWishForACopyDoesNotJoinAMove) {
   const FakeBook book = FakeBook::OfSize(3 * kMiB);
   FakeHolder source(book);
   source.StopAnswering(kMiB);
@@ -379,8 +381,8 @@ TEST_F(TransfersTest, WhoWantsACopyIsNotGivenTheMoveThatIsOnItsWay) {
   EXPECT_NE(Must(transfers_.Begin(copy)), move);
 }
 
-// What has come is right, whoever sends something else afterwards.
-TEST_F(TransfersTest, WhatALiarHasBroughtIsKept) {
+// The pieces that a holder sent before it lied were verified.
+TEST_F(TransfersTest, VerifiedPiecesOfALiarAreKept) {
   const FakeBook book = FakeBook::OfSize(7 * kMiB);
   FakeHolder liar(book);
   liar.CorruptPiece(3);
@@ -398,7 +400,7 @@ TEST_F(TransfersTest, WhatALiarHasBroughtIsKept) {
   EXPECT_EQ(good.bytes_sent(), book.bytes.size() - 3 * kMiB);
 }
 
-// It has failed already, and its thread has not put it aside yet: it goes on once, not twice.
+// The transfer has failed already, but its worker still has it: it goes on once, not twice.
 TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItFails) {
   FakeHolder second(book_);
   second.StopAnswering(kMiB);
@@ -425,13 +427,13 @@ TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItFails) {
 
 // --- Offered ---
 
-TEST_F(TransfersTest, ACopyIsOfferedWhileItComes) {
+TEST_F(TransfersTest, ACopyIsOfferedWhileItIsReceived) {
   const FakeBook book = FakeBook::OfSize(8 * kMiB);
   FakeHolder silent(book);
   silent.StopAnswering(2 * kMiB);
   index_.Find(book, v1::SHARE_POLICY_COPY, {&silent});
   const TransferId id = Must(transfers_.Begin(Wish()));
-  // Where it begins is chance, and so is what comes before the silence.
+  // The first piece is random, and so are the bytes before the silence.
   ASSERT_TRUE(silent.AwaitSilence());
   AwaitTrue([&] { return transfers_.List().at(0).bytes_done == silent.bytes_sent(); });
   EXPECT_THAT(Told(), ElementsAre("+book part"));
@@ -444,7 +446,7 @@ TEST_F(TransfersTest, ACopyIsOfferedWhileItComes) {
 
   index_.Find(book, v1::SHARE_POLICY_COPY, {});
   LetTheSilentGo(id);
-  EXPECT_EQ(partials_.Find(book.id), nullptr) << "nobody receives it now";
+  EXPECT_EQ(partials_.Find(book.id), nullptr) << "it is not being received now";
   EXPECT_TRUE(offer->Await(0, 8, absl::ZeroDuration()).closed);
   EXPECT_THAT(Told(), ElementsAre("-1"));
 
@@ -456,7 +458,7 @@ TEST_F(TransfersTest, ACopyIsOfferedWhileItComes) {
   EXPECT_EQ(partials_.Find(book.id), nullptr);
 }
 
-TEST_F(TransfersTest, AMoveAndASmallBookAreNot) {
+TEST_F(TransfersTest, AMoveAndASmallBookAreNotOffered) {
   const FakeBook book = FakeBook::OfSize(8 * kMiB);
   FakeHolder source(book);
   source.StopAnswering(2 * kMiB);
@@ -514,7 +516,7 @@ TEST_F(KeptTest, AskedWhileTheSourceIsAsked) {
   ExpectKept();
 }
 
-// Neither is the call under way any more, nor does the transfer stand in the queue of times.
+// The call has ended, and the transfer does not wait for its next time yet.
 TEST_F(KeptTest, AskedBetweenTheAnswerAndTheWait) {
   std::atomic<int> asked = 0;
   const LogHook hook("release_not_answered", [&] {

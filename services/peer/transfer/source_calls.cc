@@ -1,35 +1,43 @@
-// What a receiver asks of the sources of its transfers, many in one call.
+#include "services/peer/transfer/source_calls.h"
+
 #include <absl/strings/str_cat.h>
 
 #include "lib/core/errors.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
-#include "services/peer/transfer/transfer.h"
-#include "services/peer/transfer/transfers.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(10);
 
+// Why a call to the source failed as a whole; OK when it brought a result for each of `transfers`.
+// Forgets the address after a failure, since the source may have another one by now.
+absl::Status CheckAnswer(const grpc::Status& status, int results, const std::string& address,
+                         const Batch& transfers) {
+  if (status.ok() && static_cast<size_t>(results) == transfers.size()) return absl::OkStatus();
+  for (const TransferPtr& transfer : transfers) transfer->source_address.clear();
+  if (status.ok()) return absl::InternalError("the source answered with other results");
+  return FromGrpcStatus(status, absl::StrCat("the source at ", address));
+}
+
 }  // namespace
 
-std::string Transfers::PeerName(const std::string& key_hex) {
+std::string SourceCalls::NameOf(const std::string& key_hex) {
   absl::StatusOr<std::string> bytes = FromHex(key_hex);
   absl::StatusOr<PublicKey> key =
       bytes.ok() ? PublicKey::FromBytes(*bytes) : absl::StatusOr<PublicKey>(bytes.status());
   if (!key.ok()) return "another peer";
-  absl::StatusOr<std::optional<v1::Peer>> peer = parts_.index->FindPeer(*key);
+  absl::StatusOr<std::optional<v1::Peer>> peer = index_->FindPeer(*key);
   if (!peer.ok() || !peer->has_value()) return "a peer that is not online now";
   return absl::StrCat("peer ", (*peer)->peer_id());
 }
 
-absl::StatusOr<std::string> Transfers::SourceAddress(const Together& transfers) {
+absl::StatusOr<std::string> SourceCalls::SourceAddress(const Batch& transfers) {
   for (const TransferPtr& transfer : transfers) {
     if (!transfer->source_address.empty()) return transfer->source_address;
   }
-  absl::StatusOr<std::optional<v1::Peer>> peer =
-      parts_.index->FindPeer(transfers[0]->record.source);
+  absl::StatusOr<std::optional<v1::Peer>> peer = index_->FindPeer(transfers[0]->record.source);
   if (!peer.ok()) return peer.status();
   if (!peer->has_value()) {
     return MakeError(Reason::kPeerUnreachable, "the source is not online now");
@@ -38,13 +46,11 @@ absl::StatusOr<std::string> Transfers::SourceAddress(const Together& transfers) 
   return (*peer)->address();
 }
 
-std::vector<absl::StatusOr<MoveTicket>> Transfers::AskRelease(const Together& transfers) {
+std::vector<absl::StatusOr<MoveTicket>> SourceCalls::Release(const Batch& transfers) {
+  using Tickets = std::vector<absl::StatusOr<MoveTicket>>;
   const PublicKey source = transfers[0]->record.source;
-  const auto all = [&](const absl::Status& status) {
-    return std::vector<absl::StatusOr<MoveTicket>>(transfers.size(), status);
-  };
   absl::StatusOr<std::string> address = SourceAddress(transfers);
-  if (!address.ok()) return all(address.status());
+  if (!address.ok()) return Tickets(transfers.size(), address.status());
   v1::ReleaseRequest request;
   request.set_source_public_key(source.bytes());
   request.set_receiver_public_key(key_.public_key().bytes());
@@ -58,14 +64,11 @@ std::vector<absl::StatusOr<MoveTicket>> Transfers::AskRelease(const Together& tr
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   v1::ReleaseResponse response;
-  const grpc::Status status = parts_.holders->Stub(*address)->Release(&context, request, &response);
-  if (!status.ok() || static_cast<size_t>(response.results_size()) != transfers.size()) {
-    // It may be elsewhere by now.
-    for (const TransferPtr& transfer : transfers) transfer->source_address.clear();
-    if (status.ok()) return all(absl::InternalError("the source answered with other results"));
-    return all(FromGrpcStatus(status, absl::StrCat("the source at ", *address)));
+  const grpc::Status status = holders_->Stub(*address)->Release(&context, request, &response);
+  if (absl::Status s = CheckAnswer(status, response.results_size(), *address, transfers); !s.ok()) {
+    return Tickets(transfers.size(), s);
   }
-  std::vector<absl::StatusOr<MoveTicket>> tickets;
+  Tickets tickets;
   TicketVerifier verifier;
   for (size_t i = 0; i < items.size(); ++i) {
     const v1::ReleaseResponse::Result& result = response.results(static_cast<int>(i));
@@ -86,13 +89,11 @@ std::vector<absl::StatusOr<MoveTicket>> Transfers::AskRelease(const Together& tr
   return tickets;
 }
 
-std::vector<absl::Status> Transfers::SendConfirm(const Together& transfers) {
+std::vector<absl::Status> SourceCalls::Confirm(const Batch& transfers) {
+  using Statuses = std::vector<absl::Status>;
   const PublicKey source = transfers[0]->record.source;
-  const auto all = [&](const absl::Status& status) {
-    return std::vector<absl::Status>(transfers.size(), status);
-  };
   absl::StatusOr<std::string> address = SourceAddress(transfers);
-  if (!address.ok()) return all(address.status());
+  if (!address.ok()) return Statuses(transfers.size(), address.status());
   v1::ConfirmRequest request;
   request.set_source_public_key(source.bytes());
   request.set_receiver_public_key(key_.public_key().bytes());
@@ -105,20 +106,18 @@ std::vector<absl::Status> Transfers::SendConfirm(const Together& transfers) {
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   v1::ConfirmResponse response;
-  const grpc::Status status = parts_.holders->Stub(*address)->Confirm(&context, request, &response);
-  if (!status.ok() || static_cast<size_t>(response.results_size()) != transfers.size()) {
-    for (const TransferPtr& transfer : transfers) transfer->source_address.clear();
-    if (status.ok()) return all(absl::InternalError("the source answered with other results"));
-    return all(FromGrpcStatus(status, absl::StrCat("the source at ", *address)));
+  const grpc::Status status = holders_->Stub(*address)->Confirm(&context, request, &response);
+  if (absl::Status s = CheckAnswer(status, response.results_size(), *address, transfers); !s.ok()) {
+    return Statuses(transfers.size(), s);
   }
-  std::vector<absl::Status> said;
+  Statuses confirmed;
   for (const v1::ConfirmResponse::Result& result : response.results()) {
-    absl::Status& last =
-        said.emplace_back(result.has_error() ? FromItemError(result.error()) : absl::OkStatus());
-    // Its ledger is not the one that released the book; nothing is left to be confirmed there.
+    absl::Status& last = confirmed.emplace_back(result.has_error() ? FromItemError(result.error())
+                                                                   : absl::OkStatus());
+    // The ledger there is not the one that released the book; nothing is left to confirm.
     if (GetReason(last) == Reason::kTransferUnknown) last = absl::OkStatus();
   }
-  return said;
+  return confirmed;
 }
 
 }  // namespace arkshare

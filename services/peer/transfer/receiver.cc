@@ -1,0 +1,170 @@
+#include "services/peer/transfer/receiver.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "lib/core/errors.h"
+#include "lib/core/failpoint.h"
+#include "lib/core/log.h"
+
+namespace arkshare {
+namespace {
+
+constexpr absl::Duration kRateWindow = absl::Seconds(3);
+
+// A holder or the index is away: the book may still be had.
+bool IsInterruption(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+// Whether the received bytes are of no more use: the disk does not take them, or the listing that
+// was to be taken belongs to another peer now.
+bool MakesReceivedUseless(const TransferRecord& record, const absl::Status& status) {
+  const Reason reason = GetReason(status);
+  return reason == Reason::kDiskFull || reason == Reason::kInternal ||
+         (record.move && reason == Reason::kBookMoved);
+}
+
+}  // namespace
+
+Outcome Receiver::Receive(const FetchTask& task, HandOnReceived hand_on) {
+  if (task.transfers.size() > 1) return ReceiveStream(task, hand_on);
+  return ReceiveOne(task.transfers[0]);
+}
+
+Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
+  Transfer& transfer = *shared;
+  const TransferRecord& record = transfer.record;
+  absl::StatusOr<UniqueFd> fd = parts_.store->OpenStaging(record);
+  if (!fd.ok()) {
+    parts_.dropper->Drop(transfer, fd.status());
+    return {};
+  }
+  parts_.offers->Begin(transfer, fd->get());
+  uint64_t got = 0;
+  const Fetcher::Job job{
+      .content = record.content,
+      .fd = fd->get(),
+      .find_holders = [&]() -> absl::StatusOr<std::vector<BookHolder>> {
+        // The first call returns the holders that were found when the source was chosen.
+        if (!transfer.holders.empty()) return std::exchange(transfer.holders, {});
+        return parts_.chooser->FindHolders(record.content, /*also_partial=*/true);
+      },
+      .source = record.move ? std::optional<PublicKey>(record.source) : std::nullopt,
+      .offer = transfer.offer.get(),
+      .on_progress =
+          [&](uint64_t bytes, std::optional<QueuePlace> place) {
+            got = bytes;
+            ShowProgress(transfer, bytes, place);
+          },
+      .on_piece = [&](uint32_t peer_id, uint64_t bytes) { transfer.brought[peer_id] += bytes; }};
+  absl::StatusOr<std::vector<Sha256Digest>> pieces = parts_.fetcher->Fetch(job);
+  if (pieces.ok()) {
+    ARKSHARE_FAILPOINT("receiver.fetched");
+    transfer.received.emplace(*std::move(fd), *std::move(pieces));
+    return {.go_on = {shared}};
+  }
+  parts_.offers->End(transfer);
+  if (absl::IsCancelled(pieces.status())) return {};  // stopping; the next start goes on
+  if (!MakesReceivedUseless(record, pieces.status()) && parts_.store->CanGoOn(record) &&
+      (got > 0 || transfer.interrupted)) {
+    return Interrupt(transfer, got, pieces.status()) ? Outcome{.later = {shared}} : Outcome{};
+  }
+  *fd = UniqueFd();
+  parts_.dropper->Drop(transfer, pieces.status());
+  return {};
+}
+
+// The verified bytes count when the download goes on: when the owner asks for the book again, when
+// the peer starts, and by itself for a while if a holder or the index is only away.
+bool Receiver::Interrupt(Transfer& transfer, uint64_t bytes, const absl::Status& why) {
+  const absl::Time now = parts_.clock->Monotonic();
+  if (bytes > transfer.bytes_before) transfer.try_until = absl::InfinitePast();
+  transfer.bytes_before = std::max(transfer.bytes_before, bytes);
+  transfer.interrupted = true;
+  if (transfer.try_until == absl::InfinitePast()) transfer.try_until = now + kTryAgainFor;
+  const bool again = IsInterruption(why) && now < transfer.try_until;
+  parts_.board->Fail(
+      transfer,
+      MakeError(
+          GetReason(why),
+          absl::StrCat(why.message(), "; the part received so far is kept. To resume now, get ",
+                       EscapeForDisplay(transfer.record.name.value()), " again",
+                       again ? "; otherwise it retries by itself for ten minutes" : ""),
+          GetErrorMetadata(why)));
+  LogInfo("interrupted",
+          {{"book", transfer.record.name}, {"transfer", transfer.record.id}, {"why", why}});
+  return again;
+}
+
+Outcome Receiver::ReceiveStream(const FetchTask& task, HandOnReceived hand_on) {
+  const Batch& transfers = task.transfers;
+  std::vector<ContentId> contents;
+  for (const TransferPtr& transfer : transfers) contents.push_back(transfer->record.content);
+  std::vector<bool> came(transfers.size());
+  bool queued = false;
+  const auto show = [&](std::optional<QueuePlace> place) {
+    for (size_t i = 0; i < transfers.size(); ++i) {
+      if (!came[i]) ShowProgress(*transfers[i], 0, place);
+    }
+    queued = place.has_value();
+  };
+  const absl::Status fetched =
+      parts_.small_fetcher->Fetch({.address = transfers[0]->holders[0].address,
+                                   .contents = contents,
+                                   .on_book =
+                                       [&](size_t index, const std::string& bytes) {
+                                         if (queued) show(std::nullopt);
+                                         if (came[index]) return true;
+                                         if (!StageSmall(*transfers[index], bytes)) return false;
+                                         came[index] = true;
+                                         return hand_on(transfers[index]);
+                                       },
+                                   .on_queued = show});
+  if (!fetched.ok()) {
+    LogInfo("stream_of_small_books_ended", {{"source", task.source}, {"why", fetched}});
+  }
+  Outcome outcome;
+  for (size_t i = 0; i < transfers.size(); ++i) {
+    if (came[i]) continue;
+    if (GetReason(fetched) == Reason::kQueueFull) {
+      outcome.later.push_back(transfers[i]);
+    } else {
+      transfers[i]->holders.clear();
+      outcome.go_on.push_back(transfers[i]);
+    }
+  }
+  return outcome;
+}
+
+bool Receiver::StageSmall(Transfer& transfer, const std::string& bytes) {
+  absl::StatusOr<UniqueFd> fd = parts_.store->StageSmall(transfer.record, bytes);
+  if (!fd.ok()) return false;
+  ARKSHARE_FAILPOINT("receiver.fetched");
+  transfer.received.emplace(*std::move(fd),
+                            std::vector<Sha256Digest>{transfer.record.content.root});
+  return true;
+}
+
+void Receiver::ShowProgress(Transfer& transfer, uint64_t bytes, std::optional<QueuePlace> place) {
+  const absl::Time now = parts_.clock->Monotonic();
+  auto& samples = transfer.samples;
+  samples.emplace_back(now, bytes);
+  while (samples.size() > 2 && now - samples[1].first > kRateWindow) samples.pop_front();
+  const double seconds = absl::ToDoubleSeconds(now - samples.front().first);
+  const double rate =
+      seconds > 0.05 ? static_cast<double>(bytes - samples.front().second) / seconds : 0;
+  parts_.board->Update(transfer, [&](TransferView& view) {
+    view.state = place ? TransferView::State::kQueued : TransferView::State::kFetching;
+    view.queue_position = place ? place->position : 0;
+    view.estimated_wait = place ? place->estimated_wait : std::nullopt;
+    view.bytes_done = bytes;
+    view.bytes_per_second = static_cast<uint64_t>(rate);
+    view.brought = transfer.brought;
+  });
+}
+
+}  // namespace arkshare

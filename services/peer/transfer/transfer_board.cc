@@ -1,0 +1,225 @@
+#include "services/peer/transfer/transfer_board.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/core/errors.h"
+
+namespace arkshare {
+namespace {
+
+constexpr size_t kMaxRemembered = 1000;
+
+bool HasEnded(TransferView::State state) {
+  return state == TransferView::State::kDone || state == TransferView::State::kFailed;
+}
+
+// Whether a transfer that is being received answers the wish.
+bool Answers(const TransferView& view, const FetchWish& wish) {
+  const std::optional<BookName>& name = wish.save_as ? wish.save_as : wish.name;
+  if (name && view.record.name != *name) return false;
+  if (wish.content && view.record.content != *wish.content) return false;
+  // The owner who asks for a copy does not want the source to lose its own.
+  if (wish.copy_only && view.record.move) return false;
+  // After a restart, the number of the peer that it comes from is not known.
+  const bool from_another = view.from_peer_id != 0 && view.from_peer_id != wish.from_peer_id;
+  if (wish.from_peer_id != 0 && from_another) return false;
+  return name || wish.content;
+}
+
+}  // namespace
+
+void TransferBoard::Remember(const EntryPtr& entry) {
+  by_id_[entry->view.record.id] = entry;
+  in_order_.push_back(entry);
+  if (in_order_.size() <= kMaxRemembered) return;
+  const auto over = std::find_if(in_order_.begin(), in_order_.end(), [](const EntryPtr& other) {
+    return other->view.record.state >= TransferRecord::State::kDone;
+  });
+  if (over == in_order_.end()) return;
+  by_id_.erase((*over)->view.record.id);
+  in_order_.erase(over);
+}
+
+void TransferBoard::Add(const TransferPtr& transfer, TransferView view, const GroupPtr& group,
+                        size_t wish) {
+  auto entry = std::make_shared<Entry>(Entry{transfer, std::move(view)});
+  entry->view.start = clock_->Now();
+  MutexLock lock(&mutex_);
+  Remember(entry);
+  if (group == nullptr) return;
+  entry->groups.push_back(group);
+  ++group->open_;
+  group->members_[wish].entry = std::move(entry);
+}
+
+void TransferBoard::Update(const Transfer& transfer,
+                           absl::FunctionRef<void(TransferView&)> change) {
+  MutexLock lock(&mutex_);
+  const auto found = by_id_.find(transfer.record.id);
+  if (found == by_id_.end()) return;  // over, and forgotten since
+  Entry& entry = *found->second;
+  const bool had_ended = HasEnded(entry.view.state);
+  entry.view.record = transfer.record;
+  change(entry.view);
+  ++entry.version;
+  changed_.NotifyAll();
+  if (had_ended || !HasEnded(entry.view.state)) return;
+  for (const std::weak_ptr<Group>& member_of : entry.groups) {
+    const GroupPtr group = member_of.lock();
+    if (group != nullptr && --group->open_ == 0) group->all_ended_.NotifyAll();
+  }
+  entry.groups.clear();
+}
+
+void TransferBoard::Fail(const Transfer& transfer, const absl::Status& why) {
+  Update(transfer, [&](TransferView& view) {
+    view.state = TransferView::State::kFailed;
+    view.error = why;
+    view.message = std::string(why.message());
+    view.bytes_per_second = 0;
+    view.end = clock_->Now();
+  });
+}
+
+TransferBoard::GroupPtr TransferBoard::NewGroup(size_t wishes) {
+  return std::make_shared<Group>(wishes);
+}
+
+TransferBoard::Joined TransferBoard::Join(absl::Span<const FetchWish> wishes, const GroupPtr& group,
+                                          size_t first) {
+  Joined joined;
+  MutexLock lock(&mutex_);
+  std::vector<EntryPtr> open;
+  for (const EntryPtr& entry : in_order_) {
+    if (entry->view.record.state != TransferRecord::State::kIntent) continue;
+    const bool in_group =
+        std::any_of(entry->groups.begin(), entry->groups.end(),
+                    [&](const std::weak_ptr<Group>& other) { return other.lock() == group; });
+    if (!in_group) open.push_back(entry);
+  }
+  for (size_t i = 0; i < wishes.size(); ++i) {
+    const auto found = std::find_if(open.begin(), open.end(), [&](const EntryPtr& entry) {
+      return Answers(entry->view, wishes[i]);
+    });
+    if (found == open.end()) {
+      joined.others.push_back(i);
+      continue;
+    }
+    Entry& entry = **found;
+    if (entry.view.state == TransferView::State::kFailed) {
+      entry.view.state = TransferView::State::kFetching;
+      entry.view.error = absl::OkStatus();
+      entry.view.message.clear();
+      ++entry.version;
+      joined.reopened.push_back(entry.transfer);
+    }
+    entry.groups.push_back(group);
+    ++group->open_;
+    group->members_[first + i].entry = *found;
+    open.erase(found);
+  }
+  return joined;
+}
+
+void TransferBoard::Refuse(Group& group, size_t wish, const absl::Status& why) {
+  MutexLock lock(&mutex_);
+  group.members_[wish].refused = why;
+}
+
+absl::StatusOr<TransferId> TransferBoard::TransferOf(const Group& group, size_t wish) const {
+  MutexLock lock(&mutex_);
+  const Group::Member& member = group.members_[wish];
+  if (member.entry == nullptr) return member.refused;
+  return member.entry->view.record.id;
+}
+
+absl::StatusOr<TransferPtr> TransferBoard::AskKeep(const TransferId& id) {
+  MutexLock lock(&mutex_);
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) {
+    return MakeError(Reason::kTransferUnknown, "there is no such transfer");
+  }
+  Entry& entry = *found->second;
+  const TransferRecord& record = entry.view.record;
+  const bool waits = record.state == TransferRecord::State::kPrepared && record.move;
+  if (!waits && !record.kept) {
+    return MakeError(Reason::kTransferNotWaiting,
+                     "this transfer does not wait for its source: it is still being received, or "
+                     "over; arkshare-cli transfers says which");
+  }
+  if (waits) {
+    entry.transfer->keep = true;
+    entry.view.message = "to be kept as a copy, unless the source answers just now";
+  }
+  ++entry.version;
+  changed_.NotifyAll();
+  return entry.transfer;
+}
+
+absl::StatusOr<TransferBoard::Change> TransferBoard::Await(const TransferId& id, uint64_t version,
+                                                           absl::Duration wait) const {
+  MutexLock lock(&mutex_);
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) {
+    return MakeError(Reason::kTransferUnknown, "there is no such transfer");
+  }
+  const EntryPtr entry = found->second;
+  const absl::Time until = clock_->Monotonic() + wait;
+  while (entry->version == version && !stopped_) {
+    const absl::Duration left = until - clock_->Monotonic();
+    if (left <= absl::ZeroDuration()) break;
+    changed_.WaitFor(&mutex_, left);
+  }
+  return Change{entry->view, entry->version};
+}
+
+TransferBoard::GroupChanges TransferBoard::AwaitGroup(Group& group, absl::Duration wait) const {
+  MutexLock lock(&mutex_);
+  const absl::Time until = clock_->Monotonic() + wait;
+  while (group.open_ > 0 && !stopped_) {
+    const absl::Duration left = until - clock_->Monotonic();
+    if (left <= absl::ZeroDuration()) break;
+    group.all_ended_.WaitFor(&mutex_, left);
+  }
+  GroupChanges out{{}, group.open_ == 0};
+  for (size_t i = 0; i < group.members_.size(); ++i) {
+    Group::Member& member = group.members_[i];
+    const uint64_t version = member.entry ? member.entry->version : 1;
+    if (std::exchange(member.seen, version) == version) continue;
+    if (member.entry) {
+      out.changes.push_back({i, member.entry->view});
+    } else {
+      out.changes.push_back({i, member.refused});
+    }
+  }
+  return out;
+}
+
+std::vector<TransferView> TransferBoard::List() const {
+  MutexLock lock(&mutex_);
+  std::vector<TransferView> views;
+  for (auto it = in_order_.rbegin(); it != in_order_.rend() && views.size() < kMaxRemembered;
+       ++it) {
+    views.push_back((*it)->view);
+  }
+  return views;
+}
+
+void TransferBoard::Stop() {
+  MutexLock lock(&mutex_);
+  stopped_ = true;
+  changed_.NotifyAll();
+  for (const EntryPtr& entry : in_order_) {
+    for (const std::weak_ptr<Group>& member_of : entry->groups) {
+      if (const GroupPtr group = member_of.lock()) group->all_ended_.NotifyAll();
+    }
+  }
+}
+
+bool TransferBoard::stopped() const {
+  MutexLock lock(&mutex_);
+  return stopped_;
+}
+
+}  // namespace arkshare

@@ -1,0 +1,146 @@
+// The owner's view of transfers.
+#ifndef ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_BOARD_H_
+#define ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_BOARD_H_
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/functional/function_ref.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/core/clock.h"
+#include "lib/core/mutex.h"
+#include "services/peer/transfer/fetch_wish.h"
+#include "services/peer/transfer/transfer.h"
+
+namespace arkshare {
+
+// A transfer as its owner sees it.
+struct TransferView {
+  enum class State { kQueued, kFetching, kHandingOver, kDone, kFailed };
+
+  TransferRecord record;
+  State state = State::kFetching;
+  uint64_t bytes_done = 0;
+  uint64_t bytes_per_second = 0;
+  int queue_position = 0;
+  std::optional<absl::Duration> estimated_wait{};  // while queued
+  uint32_t from_peer_id = 0;                       // 0 after a restart: not known
+  std::map<uint32_t, uint64_t> brought{};          // verified bytes, by the number of the peer
+  std::string message{};                           // for people
+  absl::Status error{};                            // when failed
+  absl::Time start{}, end{};
+};
+
+// Keeps the view of each transfer, and lets callers wait for changes. Remembers 1,000 transfers and
+// those that are open. Never calls out with its lock held. Thread-safe.
+class TransferBoard {
+ public:
+  class Group;
+  using GroupPtr = std::shared_ptr<Group>;
+
+  // `clock` must outlive it.
+  explicit TransferBoard(const Clock* clock) : clock_(clock) {}
+
+  // --- For the workers ---
+  // Shows a transfer that has begun or goes on after a restart. With a group, it answers the
+  // wish number `wish` there. Sets the view's start.
+  void Add(const TransferPtr& transfer, TransferView view, const GroupPtr& group = nullptr,
+           size_t wish = 0);
+  // Shows the transfer's record, then what `change` makes of the rest. `change` must not call back.
+  void Update(const Transfer& transfer, absl::FunctionRef<void(TransferView&)> change);
+  // Shows it as failed.
+  void Fail(const Transfer& transfer, const absl::Status& why);
+
+  // --- For the owner's calls ---
+  // Makes a group for this many wishes; each is answered by Add, Join or Refuse.
+  static GroupPtr NewGroup(size_t wishes);
+  // Finds a transfer that is being received, or was interrupted, for each wish and adds it to the
+  // group. One transfer answers one wish of a group. `first` is the number of wishes[0] there.
+  struct Joined {
+    std::vector<size_t> others;  // the wishes, from 0, that no transfer answers
+    Batch reopened;              // were shown as failed, and now as fetching: resume them
+  };
+  Joined Join(absl::Span<const FetchWish> wishes, const GroupPtr& group, size_t first);
+  // The wish never becomes a transfer.
+  void Refuse(Group& group, size_t wish, const absl::Status& why);
+  // Returns the transfer of a wish that was answered, or why there is none.
+  absl::StatusOr<TransferId> TransferOf(const Group& group, size_t wish) const;
+  // Notes that the owner wants to keep this received book as a copy; see PeerService.KeepTransfer.
+  // Errors: kTransferUnknown, kTransferNotWaiting.
+  absl::StatusOr<TransferPtr> AskKeep(const TransferId& id);
+
+  // --- Looking and waiting ---
+  struct Change {
+    TransferView view;
+    uint64_t version = 0;
+  };
+  // Waits until the view is not of this version (0: of any) any more, or for `wait`.
+  // Errors: kTransferUnknown.
+  absl::StatusOr<Change> Await(const TransferId& id, uint64_t version, absl::Duration wait) const;
+  struct GroupChange {
+    size_t wish = 0;
+    absl::StatusOr<TransferView> view;  // or why the wish never became a transfer
+  };
+  struct GroupChanges {
+    std::vector<GroupChange> changes;
+    bool all_ended = false;
+  };
+  // Waits until all transfers of the group have ended, or for `wait`. Returns what has changed
+  // since the last call. One caller a group at a time.
+  GroupChanges AwaitGroup(Group& group, absl::Duration wait) const;
+  // Newest first, at most 1,000.
+  std::vector<TransferView> List() const;
+
+  // Ends all waits; later ones end at once.
+  void Stop();
+  bool stopped() const;
+
+ private:
+  struct Entry {
+    TransferPtr transfer;
+    TransferView view;
+    uint64_t version = 1;
+    std::vector<std::weak_ptr<Group>> groups{};  // to be told of the end
+  };
+  using EntryPtr = std::shared_ptr<Entry>;
+
+  void Remember(const EntryPtr& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Clock* const clock_;
+  mutable Mutex mutex_;
+  mutable CondVar changed_;  // a view
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_map<TransferId, EntryPtr> by_id_ ABSL_GUARDED_BY(mutex_);
+  std::deque<EntryPtr> in_order_ ABSL_GUARDED_BY(mutex_);  // oldest first
+};
+
+// The results of the wishes of one call. The board guards all of it with its lock.
+class TransferBoard::Group {
+ public:
+  explicit Group(size_t wishes) : members_(wishes) {}
+
+ private:
+  friend class TransferBoard;
+  struct Member {
+    EntryPtr entry;
+    absl::Status refused;  // without an entry
+    uint64_t seen = 0;     // the version that AwaitGroup returned last
+  };
+  std::vector<Member> members_;  // in the order of the wishes
+  size_t open_ = 0;              // transfers that have not ended
+  CondVar all_ended_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_BOARD_H_

@@ -1,0 +1,95 @@
+// The durable parts of a transfer: its record, its staged file, its reserved name.
+#ifndef ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_STORE_H_
+#define ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_STORE_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/core/clock.h"
+#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/shared_folder.h"
+#include "services/peer/disk/unique_fd.h"
+#include "services/peer/library/library.h"
+
+namespace arkshare {
+
+// The steps on this peer's disk, in the order of a transfer's life. A call's writes are
+// durable when it returns, unless it says otherwise. Thread-safe.
+class TransferStore {
+ public:
+  // All must outlive it.
+  TransferStore(const SharedFolder* folder, Ledger* ledger, Library* library, const Clock* clock)
+      : folder_(folder), ledger_(ledger), library_(library), clock_(clock) {}
+
+  // Ends what a crash interrupted on the disk, and returns the transfers that go on. Call once,
+  // before the library is loaded.
+  absl::StatusOr<std::vector<TransferRecord>> Recover();
+
+  // --- To INTENT, and while it is received ---
+  // Errors: kNameTaken.
+  absl::Status ReserveName(const BookName& name);
+  // Records new transfers, whose names are reserved; after an error none of them is.
+  // Errors: kDiskFull.
+  absl::Status RecordIntents(absl::Span<const TransferRecord> records);
+  // Whether an interrupted download goes on with its staged bytes. A book of one piece comes again
+  // as fast, and after a week its owner no longer wants the book.
+  bool CanGoOn(const TransferRecord& record) const;
+  // Opens the staged file, with room for the whole book. Errors: kDiskFull, kInternal.
+  absl::StatusOr<UniqueFd> OpenStaging(const TransferRecord& record) const;
+  // Stages a whole small book; the bytes are not durable.
+  absl::StatusOr<UniqueFd> StageSmall(const TransferRecord& record, const std::string& bytes) const;
+
+  // --- To PREPARED ---
+  // Makes staged files durable, then records `moves`. ResourceExhausted: nothing was recorded.
+  absl::Status Prepare(absl::Span<const int> fds, absl::Span<const TransferId> moves);
+  // Finds the staged book before this peer asks for it or owns it. Errors: kInternal; then a person
+  // has removed the file.
+  absl::StatusOr<FileStat> FindStaged(const TransferRecord& record) const;
+
+  // --- To OWNED, and to its place ---
+  // Claims the path that the book will have, and shares it again if its owner unshared an earlier
+  // book there. Errors: Unavailable while the scanner or a release has it claimed,
+  // ResourceExhausted.
+  absl::Status ClaimPath(const std::string& path);
+  void UnclaimPath(const std::string& path) { library_->UnclaimPath(path); }
+  // Records books and their new listings, in one transaction; returns the numbers of the listings.
+  // ResourceExhausted: nothing was recorded.
+  absl::StatusOr<std::vector<uint64_t>> RecordOwned(absl::Span<const Ledger::Owned> books);
+  // Renames a staged file to the name of its listing, or to the next free one; not yet durable.
+  // Requires that the path of `listing` is claimed. The path that it leaves there is claimed.
+  absl::Status Admit(TransferRecord& record, ListingRecord& listing);
+  // Makes admitted books durable in their places, and shares them. Their paths are claimed no more.
+  void ShareAdmitted(absl::Span<const ListingRecord> listings);
+  void UnreserveName(const BookName& name) { library_->UnreserveName(name); }
+
+  // --- To DONE ---
+  // The index has answered for these listings: they may be moved again.
+  absl::Status SettleListings(absl::Span<const uint64_t> listings) {
+    return library_->Settle(listings);
+  }
+  // Stores index_told, confirmed and the state.
+  absl::Status RecordProgress(absl::Span<const TransferRecord> records) {
+    return ledger_->RecordProgress(records);
+  }
+
+  // Gives up a transfer before it is owned. Removes the file first, which makes room for the record
+  // on a full disk. If the record is not written, a restart drops the transfer again.
+  void Drop(const TransferRecord& record);
+
+ private:
+  absl::Status RecoverOwned(TransferRecord& record);
+
+  const SharedFolder* const folder_;
+  Ledger* const ledger_;
+  Library* const library_;
+  const Clock* const clock_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_STORE_H_
