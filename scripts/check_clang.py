@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 CLANG = os.environ.get("ARKSHARE_CLANG", "clang++-14")
-# What GCC knows and clang does not.
+# Flags that GCC knows and clang does not.
 GCC_ONLY = {"-Wno-restrict", "-Wno-maybe-uninitialized"}
 UNITY = re.compile(r'^#include "(.+)"', re.MULTILINE)
 

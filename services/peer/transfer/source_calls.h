@@ -1,4 +1,4 @@
-// What a receiver asks the source of its transfers, many transfers in one call.
+// The calls of a receiver to the source of its transfers: one call for many transfers.
 #ifndef ARKSHARE_SERVICES_PEER_TRANSFER_SOURCE_CALLS_H_
 #define ARKSHARE_SERVICES_PEER_TRANSFER_SOURCE_CALLS_H_
 

@@ -15,6 +15,7 @@
 #include <future>
 #include <thread>
 
+#include "lib/core/byte_size.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/server.h"
 #include "services/peer/testing/fakes.h"
@@ -27,7 +28,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
-constexpr uint64_t kMiB = 1 << 20;
 constexpr char kName[] = "book";
 
 // Finds the books that a test sets.
