@@ -15,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-using State = TransferView::State;
+using ViewState = TransferView::State;
 
 class TransferBoardTest : public testing::Test {
  protected:
@@ -36,7 +36,7 @@ class TransferBoardTest : public testing::Test {
   // The transfer is over, also in its record.
   void End(Transfer& transfer) {
     transfer.record.state = TransferRecord::State::kDone;
-    board_.Update(transfer, [](TransferView& view) { view.state = State::kDone; });
+    board_.Update(transfer, [](TransferView& view) { view.state = ViewState::kDone; });
   }
   TransferView View(const Transfer& transfer) {
     return Must(board_.Await(transfer.record.id, 0, absl::ZeroDuration())).view;
@@ -88,7 +88,7 @@ TEST_F(TransferBoardTest, AGroupIsToldEachChangeOnceAndEndsWithItsLastTransfer) 
   news = News(*group);
   ASSERT_THAT(news.changes, SizeIs(1));
   EXPECT_EQ(news.changes[0].wish, 2U);
-  EXPECT_EQ(Must(news.changes[0].view).state, State::kDone);
+  EXPECT_EQ(Must(news.changes[0].view).state, ViewState::kDone);
   EXPECT_FALSE(news.all_ended);
   std::future<TransferBoard::GroupChanges> last =
       std::async(std::launch::async, [&] { return board_.AwaitGroup(*group, absl::Hours(1)); });
@@ -131,7 +131,7 @@ TEST_F(TransferBoardTest, AFailedTransferIsReopenedOnceAndTellsTheNewGroup) {
   EXPECT_EQ(View(*transfer).message, "away");
   const TransferBoard::GroupPtr group = TransferBoard::NewGroup(1);
   EXPECT_THAT(board_.Join({Wish("a")}, group, 0).reopened, ElementsAre(transfer));
-  EXPECT_EQ(View(*transfer).state, State::kFetching);
+  EXPECT_EQ(View(*transfer).state, ViewState::kFetching);
   EXPECT_EQ(View(*transfer).message, "");
   EXPECT_FALSE(News(*group).all_ended);
   const TransferBoard::GroupPtr other = TransferBoard::NewGroup(1);
@@ -172,7 +172,7 @@ TEST_F(TransferBoardTest, RemembersOpenTransfersAndAThousandInAll) {
   EXPECT_EQ(ReasonOf(board_.AskKeep(ended->record.id).status()), "TRANSFER_UNKNOWN");
   board_.Update(*ended, [](TransferView&) { FAIL() << "it is forgotten"; });
   Add("one more");
-  EXPECT_EQ(View(*oldest).state, State::kFetching) << "the open ones are kept";
+  EXPECT_EQ(View(*oldest).state, ViewState::kFetching) << "the open ones are kept";
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace arkshare {
 namespace {
 
 using Lanes = TransferLanes<int>;
-using Step = Lanes::Step;
+using LaneStep = Lanes::Step;
 using testing::ElementsAre;
 
 PublicKey Key() { return PrivateKey::Generate().public_key(); }
@@ -16,23 +16,23 @@ TEST(TransferLanesTest, ALaneIsTakenAsAWholeInItsOrder) {
   Lanes lanes(8);
   EXPECT_FALSE(lanes.ready());
   EXPECT_EQ(lanes.Take(10), std::nullopt);
-  for (int i = 1; i <= 5; ++i) lanes.Add({Step::kPrepare}, i);
-  EXPECT_EQ(lanes.waiting({Step::kPrepare}), 5U);
+  for (int i = 1; i <= 5; ++i) lanes.Add({LaneStep::kPrepare}, i);
+  EXPECT_EQ(lanes.waiting({LaneStep::kPrepare}), 5U);
   EXPECT_THAT(lanes.Take(3)->items, ElementsAre(1, 2, 3));
-  EXPECT_EQ(lanes.waiting({Step::kPrepare}), 2U);
+  EXPECT_EQ(lanes.waiting({LaneStep::kPrepare}), 2U);
 }
 
 TEST(TransferLanesTest, OneThreadWorksOnALaneAtATime) {
   Lanes lanes(8);
-  lanes.Add({Step::kOwn}, 1);
+  lanes.Add({LaneStep::kOwn}, 1);
   EXPECT_THAT(lanes.Take(10)->items, ElementsAre(1));
-  lanes.Add({Step::kOwn}, 2);
-  lanes.Add({Step::kOwn}, 3);
+  lanes.Add({LaneStep::kOwn}, 2);
+  lanes.Add({LaneStep::kOwn}, 3);
   EXPECT_FALSE(lanes.ready());
   EXPECT_EQ(lanes.Take(10), std::nullopt);
-  lanes.Done({Step::kOwn});
+  lanes.Done({LaneStep::kOwn});
   EXPECT_THAT(lanes.Take(10)->items, ElementsAre(2, 3));
-  lanes.Done({Step::kOwn});
+  lanes.Done({LaneStep::kOwn});
   EXPECT_FALSE(lanes.ready());
 }
 
@@ -40,22 +40,22 @@ TEST(TransferLanesTest, SourcesDoNotWaitForEachOther) {
   Lanes lanes(8);
   const PublicKey a = Key();
   const PublicKey b = Key();
-  lanes.Add({Step::kRelease, a}, 1);
+  lanes.Add({LaneStep::kRelease, a}, 1);
   const Lanes::Round first = *lanes.Take(10);
   EXPECT_EQ(first.lane.source, a);
-  lanes.Add({Step::kRelease, b}, 2);
-  lanes.Add({Step::kRelease, a}, 3);
+  lanes.Add({LaneStep::kRelease, b}, 2);
+  lanes.Add({LaneStep::kRelease, a}, 3);
   EXPECT_THAT(lanes.Take(10)->items, ElementsAre(2));
   EXPECT_FALSE(lanes.ready());
 }
 
 TEST(TransferLanesTest, LanesThatCallLeaveThreadsForTheRest) {
   Lanes lanes(2);
-  for (int i = 0; i < 3; ++i) lanes.Add({Step::kReport, Key()}, i);
+  for (int i = 0; i < 3; ++i) lanes.Add({LaneStep::kReport, Key()}, i);
   const Lanes::Round first = *lanes.Take(10);
   ASSERT_TRUE(lanes.Take(10));
   EXPECT_FALSE(lanes.ready()) << "two are called already";
-  lanes.Add({Step::kOwn}, 7);
+  lanes.Add({LaneStep::kOwn}, 7);
   EXPECT_THAT(lanes.Take(10)->items, ElementsAre(7));
   lanes.Done(first.lane);
   EXPECT_TRUE(lanes.Take(10));
@@ -63,10 +63,10 @@ TEST(TransferLanesTest, LanesThatCallLeaveThreadsForTheRest) {
 
 TEST(TransferLanesTest, LaterStepsAreTakenFirst) {
   Lanes lanes(8);
-  lanes.Add({Step::kPrepare}, 1);
-  lanes.Add({Step::kOwn}, 2);
-  EXPECT_EQ(lanes.Take(10)->lane.step, Step::kOwn);
-  EXPECT_EQ(lanes.Take(10)->lane.step, Step::kPrepare);
+  lanes.Add({LaneStep::kPrepare}, 1);
+  lanes.Add({LaneStep::kOwn}, 2);
+  EXPECT_EQ(lanes.Take(10)->lane.step, LaneStep::kOwn);
+  EXPECT_EQ(lanes.Take(10)->lane.step, LaneStep::kPrepare);
 }
 
 }  // namespace
