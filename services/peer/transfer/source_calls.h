@@ -1,4 +1,4 @@
-// What a receiver asks the source of its transfers, many transfers in one call.
+// Calls to the source of transfers, many transfers in one call.
 #ifndef ARKSHARE_SERVICES_PEER_TRANSFER_SOURCE_CALLS_H_
 #define ARKSHARE_SERVICES_PEER_TRANSFER_SOURCE_CALLS_H_
 
