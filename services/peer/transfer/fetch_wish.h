@@ -1,4 +1,4 @@
-// A wish of the owner of a peer: which book to fetch, and how.
+// A book that the owner of a peer asks for.
 #ifndef ARKSHARE_SERVICES_PEER_TRANSFER_FETCH_WISH_H_
 #define ARKSHARE_SERVICES_PEER_TRANSFER_FETCH_WISH_H_
 

@@ -69,7 +69,7 @@ Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
   }
   parts_.offers->End(transfer);
   if (absl::IsCancelled(pieces.status())) return {};  // stopping; the next start goes on
-  if (!MakesReceivedUseless(record, pieces.status()) && parts_.store->CanGoOn(record) &&
+  if (!MakesReceivedUseless(record, pieces.status()) && parts_.store->CanResume(record) &&
       (got > 0 || transfer.interrupted)) {
     return Interrupt(transfer, got, pieces.status()) ? Outcome{.later = {shared}} : Outcome{};
   }

@@ -1,4 +1,4 @@
-// The calls of a receiver to the source of its transfers: one call for many transfers.
+// Calls to the source of transfers, many transfers in one call.
 #ifndef ARKSHARE_SERVICES_PEER_TRANSFER_SOURCE_CALLS_H_
 #define ARKSHARE_SERVICES_PEER_TRANSFER_SOURCE_CALLS_H_
 

@@ -52,13 +52,13 @@ class TransferBoard {
   explicit TransferBoard(const Clock* clock) : clock_(clock) {}
 
   // --- For the workers ---
-  // Shows a transfer that has begun or goes on after a restart. With a group, it answers the
-  // wish number `wish` there. Sets the view's start.
+  // Shows a transfer that has begun or goes on after a restart, and sets the view's start. With a
+  // group, the transfer answers the wish with the number `wish` there.
   void Add(const TransferPtr& transfer, TransferView view, const GroupPtr& group = nullptr,
            size_t wish = 0);
   // Shows the transfer's record, then what `change` makes of the rest. `change` must not call back.
   void Update(const Transfer& transfer, absl::FunctionRef<void(TransferView&)> change);
-  // Shows it as failed.
+  // Shows the transfer as failed.
   void Fail(const Transfer& transfer, const absl::Status& why);
 
   // --- For the owner's calls ---
@@ -71,7 +71,7 @@ class TransferBoard {
     Batch reopened;              // were shown as failed, and now as fetching: resume them
   };
   Joined Join(absl::Span<const FetchWish> wishes, const GroupPtr& group, size_t first);
-  // The wish never becomes a transfer.
+  // Notes that the wish never becomes a transfer.
   void Refuse(Group& group, size_t wish, const absl::Status& why);
   // Returns the transfer of a wish that was answered, or why there is none.
   absl::StatusOr<TransferId> TransferOf(const Group& group, size_t wish) const;
@@ -84,7 +84,7 @@ class TransferBoard {
     TransferView view;
     uint64_t version = 0;
   };
-  // Waits until the view is not of this version (0: of any) any more, or for `wait`.
+  // Waits until the view has another version than `version`, or for `wait`. Versions begin at 1.
   // Errors: kTransferUnknown.
   absl::StatusOr<Change> Await(const TransferId& id, uint64_t version, absl::Duration wait) const;
   struct GroupChange {

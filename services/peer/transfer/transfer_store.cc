@@ -27,7 +27,7 @@ absl::StatusOr<std::vector<TransferRecord>> TransferStore::Recover() {
   std::vector<TransferRecord> go_on;
   std::set<TransferId> kept;
   for (TransferRecord& record : *open) {
-    if (record.state == TransferRecord::State::kIntent && !CanGoOn(record)) {
+    if (record.state == TransferRecord::State::kIntent && !CanResume(record)) {
       // The file first: on a full disk it makes the room that the record needs.
       folder_->RemoveStaging(record.id).IgnoreError();
       if (absl::Status s = ledger_->RecordDropped(record.id); !s.ok()) return s;
@@ -83,7 +83,7 @@ absl::Status TransferStore::RecordIntents(absl::Span<const TransferRecord> recor
   return MakeError(Reason::kDiskFull, "the disk of this peer is full; make room and try again");
 }
 
-bool TransferStore::CanGoOn(const TransferRecord& record) const {
+bool TransferStore::CanResume(const TransferRecord& record) const {
   if (PieceCount(record.content.size) <= 1) return false;
   const absl::StatusOr<FileStat> staged = folder_->StatStaging(record.id);
   return staged.ok() && clock_->Now() - absl::FromUnixNanos(staged->identity.mtime_ns) < kKeepFor;

@@ -18,8 +18,8 @@
 
 namespace arkshare {
 
-// The steps on this peer's disk, in the order of a transfer's life. A call's writes are
-// durable when it returns, unless it says otherwise. Thread-safe.
+// The steps on this peer's disk, in the order of a transfer's life. A call's writes are durable
+// when it returns, unless it says otherwise. Thread-safe.
 class TransferStore {
  public:
   // All must outlive it.
@@ -38,7 +38,7 @@ class TransferStore {
   absl::Status RecordIntents(absl::Span<const TransferRecord> records);
   // Whether an interrupted download goes on with its staged bytes. A book of one piece comes again
   // as fast, and after a week its owner no longer wants the book.
-  bool CanGoOn(const TransferRecord& record) const;
+  bool CanResume(const TransferRecord& record) const;
   // Opens the staged file, with room for the whole book. Errors: kDiskFull, kInternal.
   absl::StatusOr<UniqueFd> OpenStaging(const TransferRecord& record) const;
   // Stages a whole small book; the bytes are not durable.

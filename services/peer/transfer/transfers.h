@@ -33,12 +33,12 @@ namespace arkshare {
 
 // Joins the classes of this folder:
 //
-//   SourceChooser    which content a wish means, and whose listing to take
-//   TransferBoard    what the owner sees (lock B)
-//   TransferWorkers  the threads (lock W), which run what TransferQueues decides:
+//   SourceChooser    finds the content that a wish means, and the listing to take
+//   TransferBoard    keeps the owner's view of transfers (lock B)
+//   TransferWorkers  has the threads (lock W), which run what TransferQueues decides:
 //     Receiver         INTENT -> all bytes are here, verified
-//     Settler          then the steps below, each for many transfers at once
-//   TransferStore    what is durable
+//     Settler          the steps after that, each for many transfers at once
+//   TransferStore    keeps what is durable
 //
 // B and W are never held together, nor during I/O. Receiver and Settler return what comes next;
 // they never call the workers back, except to hand on what need not wait.
