@@ -99,8 +99,7 @@ TEST_F(WatchTest, PrintsALineAnEvent) {
 }
 
 TEST_F(WatchTest, EventsThatCameTogetherArePrintedOneByOne) {
-  index_.SetWatchScript([](const v1::WatchRequest& request, grpc::ServerContext*, Writer* writer) {
-    EXPECT_TRUE(request.batched());
+  index_.SetWatchScript([](const v1::WatchRequest&, grpc::ServerContext*, Writer* writer) {
     v1::WatchResponse message = Event("boot");
     message.mutable_book_listed()->set_peer_id(1);
     *message.mutable_book_listed()->mutable_listing() = MakeListing("164");

@@ -1,4 +1,4 @@
-// A book that moves is somewhere at every moment.
+// A book that moves is found at every moment.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -16,8 +16,8 @@ namespace {
 constexpr uint64_t kMoves = 50'000;
 constexpr size_t kSearchers = 2;
 
-// Each peer has a name of its own for the book, which the other knows nothing of.
-TEST(NoGapTest, WhoeverSearchesFindsExactlyOneHolder) {
+// Each peer has its own name for the book.
+TEST(NoGapTest, EverySearchFindsExactlyOneHolder) {
   Catalog catalog{Catalog::Options()};
   std::vector<Catalog::ShelfPtr> shelves;
   for (uint8_t i = 0; i < 2; ++i) {
