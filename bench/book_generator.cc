@@ -20,7 +20,7 @@ namespace {
 constexpr uint32_t kVocabulary = 200'000;
 constexpr size_t kPage = 1'000;
 
-// std's distributions differ from library to library; this is the same everywhere.
+// The distributions of std differ between libraries; this one is the same everywhere.
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}
@@ -31,7 +31,7 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-// The n-th most frequent word; frequent ones are shorter.
+// Returns the n-th most frequent word. Frequent words are shorter.
 std::string Word(uint32_t n) {
   constexpr std::array<const char*, 20> kOnsets = {"b", "c", "d",  "f",  "g", "h", "l",
                                                    "m", "n", "p",  "r",  "s", "t", "v",
@@ -118,14 +118,14 @@ BookGenerator::BookGenerator(const Options& options) : books_of_(options.peers) 
   double weights = 0;
   for (uint32_t rank = 1; rank <= options.names; ++rank) weights += std::pow(rank, -0.6);
   const double wanted = static_cast<double>(options.names) * options.holders;
-  // Books at the top are held by everybody; the others hold what is left.
+  // All peers hold the most popular books; the rest of the holdings go to the other books.
   double carry = 0;
   for (uint32_t book = 0; book < options.names; ++book) {
     carry += options.holders == 1 ? 1 : wanted * std::pow(book + 1, -0.6) / weights;
     const auto holders = std::min(options.peers, static_cast<uint32_t>(carry));
     carry -= holders;
     uint32_t peer = random.Below(options.peers);
-    // A step that has no divisor in common with the number of peers, so that all are different.
+    // A step that has no divisor in common with the number of peers, so that all holders differ.
     uint32_t step = 1 + random.Below(options.peers);
     while (std::gcd(step, options.peers) != 1) ++step;
     for (uint32_t i = 0; i < holders; ++i) {

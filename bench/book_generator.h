@@ -1,4 +1,4 @@
-// Books as many peers may have them, the same ones on every machine.
+// Generates the books of many peers, the same ones on every machine.
 #ifndef ARKSHARE_BENCH_BOOK_GENERATOR_H_
 #define ARKSHARE_BENCH_BOOK_GENERATOR_H_
 
@@ -28,10 +28,10 @@ class BookGenerator {
   uint64_t holdings() const { return holdings_; }
   PeerInfo Peer(uint32_t peer) const;
   size_t BooksOf(uint32_t peer) const { return books_of_[peer].size(); }
-  // Some of what the peer has; listing numbers count from 1.
+  // Returns some of the peer's statements; listing numbers begin at 1.
   std::vector<StatementRecord> Page(uint32_t peer, size_t first, size_t count) const;
 
-  // Announces everything, the peers in turn with a page each; the shelves keep it there.
+  // Announces all books, a page of each peer in turn. They stay while the shelves are kept.
   std::vector<Catalog::ShelfPtr> Fill(Catalog& catalog) const;
 
  private:

@@ -5,7 +5,7 @@
 //
 //   arkshare-bench-delay-line NAMESPACE_A NAMESPACE_B MBIT_PER_SECOND ONE_WAY_MS QUEUE_BYTES
 //
-// Prints "up" when both devices exist; their addresses are the caller's to give. Runs until killed.
+// Prints "up" when both devices exist; the caller assigns their addresses. Runs until killed.
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -64,8 +64,8 @@ struct LineOptions {
   int64_t queue_bytes;
 };
 
-// One direction: packets come out in order, `delay` after the last of their bytes has passed the
-// rate limit. Knows no devices and no clock.
+// One direction: packets come out in order, `delay` after their last byte has passed the rate
+// limit. Pure: no devices, no clock.
 class Line {
  public:
   explicit Line(const LineOptions& options) : options_(options) {}
@@ -83,12 +83,12 @@ class Line {
     packets_.push_back({free_at_ + options_.delay, std::move(packet)});
   }
 
-  // When the next packet comes out.
+  // Returns when the next packet comes out.
   std::optional<Clock::time_point> next() const {
     return packets_.empty() ? std::nullopt : std::optional(packets_.front().due);
   }
 
-  // The next packet, when its time has come.
+  // Returns the next packet, if its time has come.
   std::optional<Packet> Take(Clock::time_point now) {
     if (packets_.empty() || packets_.front().due > now) return std::nullopt;
     Packet packet = std::move(packets_.front().bytes);
@@ -107,7 +107,7 @@ class Line {
   std::deque<Waiting> packets_;
 };
 
-// Moves what is ready from the device into the line, and from the line to the other device.
+// Moves packets from the device into the line, and packets whose time has come to the other device.
 void Carry(int from, Line& line, int to) {
   std::array<char, kMaxPacketBytes> buffer;
   for (int i = 0; i < kBurst; ++i) {
@@ -121,7 +121,7 @@ void Carry(int from, Line& line, int to) {
   }
 }
 
-// Until a device has a packet, or one comes out of a line.
+// Waits until a device has a packet, or one comes out of a line.
 void Wait(const std::array<int, 2>& tuns, const std::array<Line, 2>& lines) {
   Clock::time_point until = Clock::now() + std::chrono::milliseconds(100);
   for (const Line& line : lines) until = std::min(until, line.next().value_or(until));

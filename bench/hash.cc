@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kReadBytes = 1024 * 1024;
 
-// False, with the reason printed, when it cannot be read.
+// Prints the reason and returns false when the file cannot be read.
 bool HashFile(const char* path) {
   const int file = open(path, O_RDONLY | O_CLOEXEC);
   struct stat info {};

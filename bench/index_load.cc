@@ -38,8 +38,6 @@ int main(int argc, char** argv) {
   app.add_option("--state", options.state, "the index's state file");
   app.add_option("--watchers", options.watchers)->capture_default_str();
   app.add_option("--changes", options.changes, "a second, for the watchers")->capture_default_str();
-  app.add_option("--batched", options.batched, "several events in one message to a watcher")
-      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   modes.at(mode)(options);
   std::fflush(stdout);

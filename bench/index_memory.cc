@@ -1,4 +1,4 @@
-// The index's catalog in this process: what a holding costs, and how long keywords take.
+// A catalog in this process: the memory of a holding, and the time of searches.
 //
 //   arkshare-bench-index-memory NAMES HOLDERS PEERS   prints KEY=VALUE lines
 #include <absl/strings/numbers.h>
@@ -36,13 +36,13 @@ double ResidentBytes() {
   return 0;
 }
 
-// The bytes that malloc has given out.
+// Returns the bytes that malloc has given out.
 double AllocatedBytes() {
   const struct mallinfo2 info = mallinfo2();
   return static_cast<double>(info.uordblks + info.hblkhd);
 }
 
-// The CPU time of this thread: other programs do not count.
+// Returns the CPU time of this thread, which other programs on the machine hardly change.
 double CpuMicroseconds() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

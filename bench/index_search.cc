@@ -2,8 +2,8 @@
 //
 //   arkshare-bench-index-search NAMES HOLDERS PEERS   prints KEY=VALUE lines
 //
-// The same server answers an empty call as well, which is what gRPC alone costs; and one with an
-// answer that is ready, which is what a search costs that takes no time.
+// The same server also answers an empty call, which measures gRPC itself, and a call with a ready
+// answer, which measures a search that takes no time.
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
@@ -44,7 +44,7 @@ namespace {
 constexpr int kChannels = 2;
 constexpr int kOutstanding = 64;
 constexpr absl::Duration kRun = absl::Seconds(2);
-// In turn, because a shared machine is another one a second later.
+// Runs alternate, because the speed of a shared machine changes every second.
 constexpr absl::Duration kTurn = absl::Milliseconds(250);
 constexpr int kTurns = 24;
 constexpr uint64_t kAnnounced = 1'000'000;
@@ -57,7 +57,7 @@ constexpr double kQuietRate = 1'000;
 using PlainMethods = v1::FileService::WithCallbackMethod_Ping<
     v1::FileService::WithRawCallbackMethod_GetManifest<v1::FileService::Service>>;
 
-// Ping does nothing here, and GetManifest answers with the result of a search.
+// Ping answers at once, and GetManifest answers with the ready result of a search.
 class PlainService : public PlainMethods {
  public:
   explicit PlainService(const grpc::Slice& found) : found_(found) {}
@@ -77,7 +77,7 @@ class PlainService : public PlainMethods {
   const grpc::Slice found_;
 };
 
-// Searches for some of the names; returns the answer of median length.
+// Searches for some of the names and returns the answer of median length.
 grpc::Slice MedianAnswer(const Catalog& catalog, const std::vector<std::string>& names) {
   constexpr size_t kAnswers = 1'001;
   std::vector<std::string> answers;
@@ -121,7 +121,7 @@ int Serve(const BookGenerator::Options& options) {
   return 0;
 }
 
-// A child of this program; its first line of output. Ends when this ends.
+// A child process of this program, which ends when this program ends.
 struct Child {
   pid_t pid = 0;
   std::FILE* output = nullptr;
@@ -171,8 +171,8 @@ struct Figures {
   double p99_us = 0;
 };
 
-// Makes calls: either a number at a time, or a number a second whatever becomes of them. Then the
-// time of a call counts from when it was due.
+// Makes calls: either a constant number at a time, or a constant number a second; then the time of
+// a call counts from the moment when it was due.
 class Load {
  public:
   Load(const std::string& address, const std::vector<std::string>& names)
@@ -199,7 +199,7 @@ class Load {
     return End(time);
   }
 
-  // Until `stop` says so.
+  // Runs until `stop` returns true.
   Figures RunRate(What what, double rate, const std::function<bool(absl::Duration)>& stop) {
     Begin(what);
     again_ = false;
@@ -256,7 +256,7 @@ class Load {
         &slot.response, [this, &slot](const grpc::Status& status) { Done(slot, status); });
   }
   void Done(Slot& slot, const grpc::Status& status) {
-    // Replies are read into a message that is in the cache: sixty-four of them would not be.
+    // All replies are read into one message, because sixty-four messages would not fit the cache.
     thread_local v1::PingResponse pong;
     thread_local v1::SearchResponse found;
     const bool good =
@@ -307,7 +307,7 @@ class Load {
   std::vector<Slot*> free_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Writes messages one after the other, until all of them are acknowledged.
+// Writes messages one after the other until all statements are acknowledged.
 class Announcer : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   Announcer(const std::shared_ptr<grpc::Channel>& channel, const std::string& token,
@@ -318,7 +318,7 @@ class Announcer : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
                                    grpc::StubOptions(), this);
   }
 
-  // False when the stream has broken.
+  // Returns false when the stream has broken.
   bool Run() {
     StartRead(&response_);
     StartWrite(&messages_[0]);
@@ -359,9 +359,9 @@ class Announcer : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// A peer that states new books as fast as it can, in a process of its own: prints "ready", waits
-// for a line, prints how many books a second it were. What it says is made before, as bytes: a real
-// one reads its disk, and this is about the index.
+// A peer in its own process that states new books as fast as it can. Prints "ready", then how many
+// books a second the index took. The messages are encoded before the clock starts, because this
+// measures the index and not the peer.
 int Announce(const std::string& address) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const BookGenerator books({.names = static_cast<uint32_t>(kAnnounced), .holders = 1, .peers = 1});

@@ -1,4 +1,4 @@
-// The plans of a load generator: one thread does any number of them when they are due.
+// Runs the delayed work of a load generator: one thread, any number of plans.
 #ifndef ARKSHARE_BENCH_LOAD_AGENDA_H_
 #define ARKSHARE_BENCH_LOAD_AGENDA_H_
 
@@ -14,13 +14,13 @@
 
 namespace arkshare {
 
-// Runs what is due, in one thread. Thread-safe.
+// Runs plans when they are due, on one thread. Thread-safe.
 class Agenda {
  public:
   Agenda();
   ~Agenda();
   void After(absl::Duration delay, std::function<void()> action);
-  // Plans that are not done by now are dropped.
+  // Drops the plans that are not due yet.
   void Stop();
 
  private:

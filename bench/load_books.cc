@@ -26,7 +26,7 @@ std::vector<BookListing> LoadBooks::Of(size_t peer) const {
       listings.back().number = listings.size();
     }
   }
-  // The generator gives some peers a few less.
+  // The generator gives some peers a few books less.
   while (listings.size() < books_) listings.push_back(Own(peer, listings.size()));
   return listings;
 }

@@ -12,16 +12,17 @@
 
 namespace arkshare {
 
-// No other peer has the first book of a peer, so a search for it tells whether that peer is there.
-// The others are BookGenerator's, which `holders` peers have on the average; or all of them
-// different ones, when that is 1. Thread-safe.
+// No other peer has the first book of a peer, so that a search for it shows whether that peer is
+// there. The other books are those of BookGenerator, with `holders` holders on average; when that
+// is 1, all peers have different books. Thread-safe.
 class LoadBooks {
  public:
   LoadBooks(size_t peers, size_t books, size_t holders);
 
-  // `books` of them, numbered from 1.
+  // Returns `books` statements, numbered from 1.
   std::vector<BookListing> Of(size_t peer) const;
-  // The content of a book that no other peer has: the first one, or any when all are different.
+  // Returns the content of a book that no other peer has: the first one, or any if all are
+  // different.
   ContentId OwnContent(size_t peer, size_t book) const { return Own(peer, book).content; }
 
  private:

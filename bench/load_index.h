@@ -1,4 +1,4 @@
-// The index that a load is for: a process of our own, on loopback.
+// The index under load: a process on loopback.
 #ifndef ARKSHARE_BENCH_LOAD_INDEX_H_
 #define ARKSHARE_BENCH_LOAD_INDEX_H_
 
@@ -13,15 +13,16 @@ namespace arkshare {
 // Ends the whole program, with a message, when the index cannot be started.
 class LoadIndex {
  public:
-  // `command` is the program and its options but --listen.
+  // `command` is the program and its options, without --listen.
   explicit LoadIndex(std::vector<std::string> command);
   ~LoadIndex();
 
   const std::string& address() const { return address_; }
-  // SIGKILL, then the same again at the same address. Returns the seconds until it served.
+  // Kills the index and starts it again at the same address. Returns how long it took until it
+  // served.
   double KillAndRestart();
 
-  // Its use since it was started last.
+  // The resources that it has used since its last start.
   double CpuSeconds() const;
   uint64_t ResidentBytes() const;
   int Threads() const;

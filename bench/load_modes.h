@@ -1,4 +1,4 @@
-// The modes of index_load; each prints its figures as "NAME=VALUE" lines.
+// The modes of index_load. Each prints its figures as "NAME=VALUE" lines.
 #ifndef ARKSHARE_BENCH_LOAD_MODES_H_
 #define ARKSHARE_BENCH_LOAD_MODES_H_
 
@@ -17,18 +17,17 @@ struct LoadOptions {
   std::string program;  // arkshare-index
   size_t peers = 10'000;
   size_t books = 100;      // of each peer
-  size_t holders = 10;     // of a book, on the average; 1: all have different ones
-  size_t connections = 0;  // that the peers share; 0: each has its own
+  size_t holders = 10;     // of a book, on average; 1: all peers have different books
+  size_t connections = 0;  // shared by all peers; 0: each has its own
   absl::Duration lease = absl::Seconds(30);
-  absl::Duration time = absl::Seconds(60);  // of what is measured
-  double churn = 0.1;                       // of all peers leave and come back every minute
+  absl::Duration time = absl::Seconds(60);  // to measure
+  double churn = 0.1;                       // the share of peers that leave every minute
   std::string state;                        // the index's state file
   size_t watchers = 100;
   double changes = 2'000;  // a second
-  bool batched = true;     // WatchRequest.batched
 };
 
-// All peers with their beats, then 10 % of them leaving and coming back every minute.
+// All peers with their heartbeats; then 10 % of them leave and come back every minute.
 void RunPeers(const LoadOptions& options);
 // The index is killed under all peers, and started again.
 void RunRebirth(const LoadOptions& options);

@@ -29,7 +29,7 @@ struct Call {
   std::unique_ptr<grpc::ClientContext> context;
 };
 
-// The next peer receives these books of a peer, under one signature.
+// Moves books of a peer to the next peer, under one signature.
 std::unique_ptr<Call> MakeCall(Swarm& swarm, size_t source, size_t first, size_t count) {
   auto call = std::make_unique<Call>();
   call->peer = (source + 1) % kPeers;
@@ -50,7 +50,7 @@ std::unique_ptr<Call> MakeCall(Swarm& swarm, size_t source, size_t first, size_t
   return call;
 }
 
-// Some calls at a time, until all have been answered.
+// Makes some calls at a time until all have been answered.
 class Caller {
  public:
   Caller(Swarm* swarm, std::vector<std::unique_ptr<Call>> calls)
@@ -102,7 +102,7 @@ void Measure(const std::string& what, Swarm& swarm, const LoadIndex& index,
 
 void RunOwner(const LoadOptions& options) {
   LoadIndex index({options.program, "--lease", "60s"});
-  // Never destroyed: its streams would still call it.
+  // Never destroyed, because its streams would still call it.
   Swarm& swarm = *new Swarm(
       {.index = index.address(), .peers = kPeers, .books = kBooks, .holders = 1, .connections = 8});
   for (size_t i = 0; i < kPeers; ++i) swarm.peer(i).Join();

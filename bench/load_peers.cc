@@ -20,7 +20,7 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(120);
-// A silent peer is looked for from this long before its lease ends.
+// How long before the end of its lease the search for a silent peer begins.
 constexpr absl::Duration kLookAhead = absl::Milliseconds(300);
 
 absl::Time Now() { return Clock::Real()->Monotonic(); }
@@ -36,13 +36,13 @@ Swarm::Options SwarmOptions(const LoadOptions& options, const LoadIndex& index) 
   return {index.address(), options.peers, options.books, options.holders, options.connections};
 }
 
-// A client that asks the index.
+// A client that searches the index.
 class Asker {
  public:
   explicit Asker(const std::string& index)
       : stub_(v1::IndexService::NewStub(MakeChannel(index, grpc::InsecureChannelCredentials()))) {}
 
-  // Holders of a content; -1 when the index does not answer.
+  // Returns the number of holders of a content; -1 when the index does not answer.
   int Holders(const ContentId& content) {
     grpc::ClientContext context;
     SetTimeout(context, absl::Seconds(5));
@@ -55,7 +55,7 @@ class Asker {
     return holders;
   }
 
-  // The peers that are listed, and their books.
+  // Returns the number of listed peers and of their books.
   std::pair<size_t, uint64_t> Listed() {
     std::pair<size_t, uint64_t> listed;
     v1::ListPeersRequest request;
@@ -79,8 +79,8 @@ class Asker {
   const std::unique_ptr<v1::IndexService::Stub> stub_;
 };
 
-// Looks for the books of peers that have fallen silent: are they there until the lease is over, and
-// gone then?
+// Searches for the books of peers that have become silent: they must be there until the lease ends,
+// and then be gone.
 class LeaseJudge {
  public:
   LeaseJudge(const std::string& index, absl::Duration lease)
@@ -153,7 +153,7 @@ bool JoinAll(Swarm& swarm) {
   const absl::Time begin = Now();
   for (size_t i = 0; i < swarm.options().peers; ++i) {
     swarm.peer(i).Join();
-    // 2,000 a second, so that this is no stampede of its own.
+    // 2,000 a second, so that these searches are no load of their own.
     if (i % 20 == 19) absl::SleepFor(absl::Milliseconds(10));
   }
   const bool all = swarm.WaitOnline(swarm.options().peers, kPatience);
@@ -162,7 +162,7 @@ bool JoinAll(Swarm& swarm) {
   return all;
 }
 
-// Leaves and comes back, for `time`.
+// Makes peers leave and come back, for `time`.
 void Churn(Swarm& swarm, LeaseJudge& judge, Agenda& agenda, const LoadOptions& options,
            LoadIndex& index) {
   absl::BitGen random;
@@ -204,14 +204,14 @@ void Churn(Swarm& swarm, LeaseJudge& judge, Agenda& agenda, const LoadOptions& o
 void RunPeers(const LoadOptions& options) {
   LoadIndex index = StartIndex(options);
   Tell("index resident when empty, MiB", static_cast<double>(index.ResidentBytes()) / (1 << 20));
-  // Never destroyed: its streams would still call it.
+  // Never destroyed, because its streams would still call it.
   Swarm& swarm = *new Swarm(SwarmOptions(options, index));
   Agenda agenda;
   if (!JoinAll(swarm)) return TellCounts(swarm);
   Tell("index CPU to take them, s", index.CpuSeconds());
   Tell("index resident, MiB", static_cast<double>(index.ResidentBytes()) / (1 << 20));
 
-  // A lease for beats alone.
+  // Measures one lease in which peers only send heartbeats.
   absl::SleepFor(absl::Seconds(2));
   const double cpu = index.CpuSeconds();
   const absl::Time begin = Now();
@@ -235,7 +235,7 @@ void RunPeers(const LoadOptions& options) {
 
 void RunRebirth(const LoadOptions& options) {
   LoadIndex index = StartIndex(options);
-  // Never destroyed: its streams would still call it.
+  // Never destroyed, because its streams would still call it.
   Swarm& swarm = *new Swarm(SwarmOptions(options, index));
   if (!JoinAll(swarm)) return TellCounts(swarm);
   absl::SleepFor(absl::Seconds(2));
@@ -248,7 +248,7 @@ void RunRebirth(const LoadOptions& options) {
   std::pair<size_t, uint64_t> listed;
   while (listed.second < options.peers * options.books && Now() < begin + kPatience) {
     absl::SleepFor(absl::Milliseconds(100));
-    // Asking the index all the time would be a load of its own.
+    // Asking the index more often would be a load of its own.
     if (swarm.WaitOnline(options.peers, kPatience)) listed = asker.Listed();
   }
   Tell("searchable again after s", absl::ToDoubleSeconds(Now() - begin));

@@ -22,7 +22,7 @@
 namespace arkshare {
 namespace {
 
-// Those of services/peer's announcer and index_client.
+// The same as in services/peer/session.
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kLastRetry = absl::Seconds(3);
 constexpr absl::Duration kMostDelay = absl::Seconds(1);
@@ -46,8 +46,8 @@ grpc::ByteBuffer ToBytes(const v1::AnnounceRequest& request) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
-// A peer's own connection. Ten thousand of MakeChannel's would take a third of this machine for
-// what is, of real peers, done by ten thousand machines; the index sees no difference.
+// Makes the connection of one peer. Ten thousand channels of MakeChannel would take a third of the
+// machine; real peers are on machines of their own. The index sees no difference.
 std::shared_ptr<grpc::Channel> Connect(const std::string& index) {
   grpc::ChannelArguments args;
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
@@ -144,7 +144,7 @@ void Swarm::Count(const std::string& what) {
   ++counts_[what];
 }
 
-// One Announce stream. Deletes itself when it is done. Sends bytes, so that a snapshot is made
+// One Announce stream. Deletes itself when it is done. Sends bytes, so that a snapshot is encoded
 // once.
 class SwarmPeer::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, v1::AnnounceResponse> {
  public:
@@ -154,13 +154,14 @@ class SwarmPeer::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, v1::A
     context_.AddMetadata("authorization", absl::StrCat("Bearer ", token));
     grpc::TemplatedGenericStub<grpc::ByteBuffer, v1::AnnounceResponse>(std::move(channel))
         .PrepareBidiStreamingCall(&context_, "/arkshare.v1.IndexService/Announce", {}, this);
-    // Beats are written from outside.
+    // Heartbeats are written by another thread.
     AddHold();
     StartRead(&response_);
     StartCall();
   }
 
-  // Only while it is its peer's stream, under that one's lock. Drops what comes too fast.
+  // Requires that this is the peer's stream, and the peer's lock. Drops messages that come too
+  // fast.
   bool Write(grpc::ByteBuffer request) {
     if (writing_.exchange(true)) return false;
     request_.Swap(&request);
@@ -184,7 +185,7 @@ class SwarmPeer::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, v1::A
     delete this;
   }
 
-  bool welcomed = false;  // the index has said what it has of the session
+  bool welcomed = false;  // the index has acknowledged the session
 
  private:
   SwarmPeer& peer_;
@@ -361,7 +362,7 @@ void SwarmPeer::OnAcknowledged(Stream* stream, uint64_t number) {
   if (stream_ != stream) return;
   if (!stream->welcomed) {
     stream->welcomed = true;
-    // A stream that was broken goes on where it was.
+    // A new stream goes on where the broken one was.
     if (number == 0) {
       stream->Write(SnapshotLocked());
       stated_ = swarm_.options().books;

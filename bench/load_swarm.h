@@ -1,5 +1,5 @@
-// Thousands of peers in one process: they register, announce, beat, leave and come back as
-// services/peer's announcer does, with its delays, but have no disks.
+// Thousands of peers in one process. They register, announce, send heartbeats, leave and come back
+// with the delays of services/peer/session, but have no disks.
 #ifndef ARKSHARE_BENCH_LOAD_SWARM_H_
 #define ARKSHARE_BENCH_LOAD_SWARM_H_
 
@@ -35,9 +35,9 @@ class Swarm {
   struct Options {
     std::string index;  // "IP:PORT"
     size_t peers = 10'000;
-    size_t books = 100;      // of each
+    size_t books = 100;      // of each peer
     size_t holders = 10;     // of a book, see LoadBooks
-    size_t connections = 0;  // that they share; 0: each has its own
+    size_t connections = 0;  // shared by all; 0: each has its own
   };
   enum class Leaving { kUnregister, kKill, kSilence };
 
@@ -47,14 +47,14 @@ class Swarm {
   const Options& options() const { return options_; }
   SwarmPeer& peer(size_t number) { return *peers_[number]; }
 
-  // How many have their books listed, as far as they know.
+  // Returns how many peers have their books listed, as far as they know.
   size_t online() const { return online_; }
-  // False when fewer than `count` are online after `patience`.
+  // Returns false when fewer than `count` are online after `patience`.
   bool WaitOnline(size_t count, absl::Duration patience) const;
 
-  // How often what has happened: "Register", "Register LIMIT_EXCEEDED" …
+  // Returns how often each event has happened: "Register", "Register LIMIT_EXCEEDED" …
   std::map<std::string, uint64_t> Counts() const;
-  // Peers that got another number than they had before.
+  // Returns how many peers got another number than before.
   uint64_t confused() const { return confused_; }
 
  private:
@@ -78,23 +78,23 @@ class Swarm {
 // Thread-safe.
 class SwarmPeer {
  public:
-  // `channel` is null for a peer with a connection of its own.
+  // A null `channel`: the peer has its own connection.
   SwarmPeer(Swarm* swarm, size_t number, std::shared_ptr<grpc::Channel> channel);
 
-  // Comes, or comes back.
+  // Registers, at first or again.
   void Join();
   void Leave(Swarm::Leaving how);
-  // One more statement on the stream; false when it cannot take one now.
+  // Sends one more statement on the stream. Returns false when the stream cannot take one now.
   bool State(v1::Statement statement);
 
   const PrivateKey& key() const { return key_; }
   // See LoadBooks::OwnContent.
   ContentId content(size_t book) const;
   std::shared_ptr<v1::IndexService::Stub> stub() const;
-  // A call in this peer's session.
+  // Prepares a call in this peer's session.
   std::unique_ptr<grpc::ClientContext> NewCall() const;
   bool online() const;
-  // When the last beat was sent, and when it was acknowledged (InfiniteFuture: not yet).
+  // Returns when the last heartbeat was sent and acknowledged (InfiniteFuture: not yet).
   std::pair<absl::Time, absl::Time> LastBeat() const;
 
  private:
@@ -110,12 +110,12 @@ class SwarmPeer {
   void OnStreamDone(uint64_t life, const absl::Status& status);
   void BeatLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleBeatLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // After a random delay, if it is still wanted then.
+  // Registers after a random delay, unless the peer has left by then.
   void LaterLocked(absl::Duration from, absl::Duration to, void (SwarmPeer::*step)())
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Connects again where it must.
+  // Connects again if necessary.
   void ConnectLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The same once more after a failure: when the index says, or after twice the delay of before.
+  // Tries again after a failure: when the index says, or after twice the last delay.
   void RetryLocked(const absl::Status& status, void (SwarmPeer::*step)())
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetOnlineLocked(bool online) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -130,12 +130,12 @@ class SwarmPeer {
   mutable Mutex mutex_;
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
-  // Made once: ten thousand machines would each make their own.
+  // Encoded once, because of real peers each would do it on its own machine.
   grpc::ByteBuffer snapshot_ ABSL_GUARDED_BY(mutex_);
-  bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // its connection is
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // the connection
   bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
   bool online_ ABSL_GUARDED_BY(mutex_) = false;
-  uint64_t life_ ABSL_GUARDED_BY(mutex_) = 0;  // what was planned in an earlier one is dropped
+  uint64_t life_ ABSL_GUARDED_BY(mutex_) = 0;  // plans of an earlier life are dropped
   absl::Duration retry_ ABSL_GUARDED_BY(mutex_);
   absl::Duration lease_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(10);
   std::string token_ ABSL_GUARDED_BY(mutex_);

@@ -26,14 +26,14 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 
 absl::Time Now() { return Clock::Real()->Monotonic(); }
 
-// The changes of the peers: each lists a book, and takes it back with its next change. Remembers
+// The changes of the peers: each peer lists a book and removes it with its next change. Records
 // when each change was written.
 class Changes {
  public:
   explicit Changes(size_t count) : sent_(count) {}
 
   size_t count() const { return sent_.size(); }
-  // False when it cannot be written now.
+  // Returns false when the change cannot be written now.
   bool Send(Swarm& swarm, size_t change) {
     const size_t round = change / kPeers;
     const uint64_t number = kBooks + 1 + round / 2;
@@ -50,7 +50,7 @@ class Changes {
     sent_[change] = Now();
     return swarm.peer(change % kPeers).State(std::move(statement));
   }
-  // The age of an event that a watcher has read; nothing for books that the peers had before.
+  // Returns the age of an event that a watcher has read; nullopt for books from before.
   std::optional<absl::Duration> Age(const v1::WatchResponse& event) const {
     const bool gone = event.event_case() == v1::WatchResponse::kBookGone;
     if (!gone && event.event_case() != v1::WatchResponse::kBookListed) return std::nullopt;
@@ -63,12 +63,11 @@ class Changes {
   std::vector<absl::Time> sent_;
 };
 
-// One Watch stream, which reads on until it is told to pause. Never destroyed.
+// One Watch stream, which reads until it has to pause. Never destroyed.
 class Watcher : public grpc::ClientReadReactor<v1::WatchResponse> {
  public:
-  Watcher(v1::IndexService::Stub* stub, bool batched, bool pause, const Changes* changes)
+  Watcher(v1::IndexService::Stub* stub, bool pause, const Changes* changes)
       : changes_(*changes), pause_(pause) {
-    request_.set_batched(batched);
     stub->async()->Watch(&context_, &request_, this);
     AddHold();
     StartRead(&response_);
@@ -170,7 +169,7 @@ void TellAges(const std::vector<Watcher*>& watchers) {
 
 void RunWatch(const LoadOptions& options) {
   LoadIndex index({options.program, "--lease", absl::FormatDuration(options.lease)});
-  // Never destroyed, like all below: its streams would still call it.
+  // Never destroyed, like all objects below, because their streams would still call them.
   Swarm& swarm = *new Swarm(
       {.index = index.address(), .peers = kPeers, .books = kBooks, .holders = 1, .connections = 0});
   for (size_t i = 0; i < kPeers; ++i) swarm.peer(i).Join();
@@ -185,13 +184,12 @@ void RunWatch(const LoadOptions& options) {
   }
   std::vector<Watcher*> watchers;
   for (size_t i = 0; i < options.watchers; ++i) {
-    watchers.push_back(
-        new Watcher(stubs[i % kConnections], options.batched, /*pause=*/false, &changes));
+    watchers.push_back(new Watcher(stubs[i % kConnections], /*pause=*/false, &changes));
   }
   Watcher& idle = *new Watcher(
       v1::IndexService::NewStub(MakeChannel(index.address(), grpc::InsecureChannelCredentials()))
           .release(),
-      options.batched, /*pause=*/true, &changes);
+      /*pause=*/true, &changes);
   const bool watching = Await([&] {
     return idle.complete() &&
            std::all_of(watchers.begin(), watchers.end(), [](auto* w) { return w->complete(); });

@@ -1,7 +1,7 @@
 // The most that TCP gives on this machine: no framing, no protocol.
 //
 //   arkshare-bench-raw-tcp send FILE IP PORT
-//     listens; sendfile of what is asked for
+//     listens; sends the requested bytes with sendfile
 //   arkshare-bench-raw-tcp drop IP PORT
 //     receives all of it into memory
 //   arkshare-bench-raw-tcp file IP PORT PATH
@@ -32,7 +32,7 @@ namespace {
 
 constexpr size_t kChunkBytes = 1024 * 1024;
 
-// `result` when it is not negative; else ends the program with the reason.
+// Returns `result` if it is not negative; otherwise ends the program with the reason.
 template <typename Result>
 Result Need(Result result, const char* what) {
   if (result >= 0) return result;
@@ -50,7 +50,7 @@ sockaddr_in Address(const char* ip, const char* port) {
 
 int NewSocket() { return Need(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"); }
 
-// The range that a receiver asks for: the first bytes on a connection.
+// The request of a receiver, which is the first message on a connection.
 struct Range {
   int64_t begin = 0;
   int64_t end = 0;  // at most the end of the file
@@ -97,7 +97,7 @@ void Write(int file, const std::vector<uint8_t>& buffer, size_t bytes, off_t off
   }
 }
 
-// Writes what comes into `file`, unless that is negative.
+// Writes the received bytes to `file`, unless it is negative.
 void Receive(const sockaddr_in& address, int file) {
   const int source = Ask(address, {0, std::numeric_limits<int64_t>::max()});
   std::vector<uint8_t> buffer(kChunkBytes);
@@ -109,7 +109,7 @@ void Receive(const sockaddr_in& address, int file) {
   std::printf("%lld\n", static_cast<long long>(offset));
 }
 
-// Receives and hashes a book of `size` bytes: the least that a program that verifies must do.
+// Does only what any program must do that verifies a book of this size.
 void Verify(const sockaddr_in& address, int file, int64_t size) {
   const auto receive = [&](Range range) {
     const int source = Ask(address, range);
@@ -122,7 +122,7 @@ void Verify(const sockaddr_in& address, int file, int64_t size) {
       }
       const auto hash = arkshare::PieceHash(static_cast<uint64_t>(size),
                                             absl::MakeConstSpan(piece).subspan(0, whole));
-      // The hash is not compared with anything; it is used so that it is not optimised away.
+      // The expected hash is not known. It is used so that the compiler does not remove it.
       if (hash == arkshare::Sha256Digest()) std::exit(1);
       Write(file, piece, whole, at);
     }

@@ -1,7 +1,7 @@
-// The unverified wire alone: DownloadResponse messages of 1 MiB over the servers and channels that
-// the peer uses, without hashing and without writing.
+// The wire without verification: DownloadResponse messages of 1 MiB over the servers and channels
+// that the peer uses, without hashing and without writing.
 //
-//   arkshare-bench-wire send FILE IP:PORT   serves FILE to everybody who asks for any book
+//   arkshare-bench-wire send FILE IP:PORT   serves FILE for any requested book
 //   arkshare-bench-wire drop IP:PORT        takes it into memory and prints how many bytes came
 //
 // With --plain-malloc in front, without our settings for malloc.
@@ -26,7 +26,7 @@ using namespace arkshare;  // NOLINT(google-build-using-namespace): a program of
 
 constexpr uint64_t kChunkBytes = 1024 * 1024;
 
-// Reads and sends as the peer's FileService does, and leaves out everything else.
+// Reads and sends as the FileService of a peer does, and leaves out everything else.
 class Sender : public v1::FileService::Service {
  public:
   Sender(int file, uint64_t size) : file_(file), size_(size) {

@@ -98,9 +98,8 @@ TEST_F(WatchTest, PrintsALineAnEvent) {
             "- peer 1 with all its books\n");
 }
 
-TEST_F(WatchTest, EventsOfOneMessageArePrintedOneByOne) {
-  index_.SetWatchScript([](const v1::WatchRequest& request, grpc::ServerContext*, Writer* writer) {
-    EXPECT_TRUE(request.batched());
+TEST_F(WatchTest, EventsThatCameTogetherArePrintedOneByOne) {
+  index_.SetWatchScript([](const v1::WatchRequest&, grpc::ServerContext*, Writer* writer) {
     v1::WatchResponse message = Event("boot");
     message.mutable_book_listed()->set_peer_id(1);
     *message.mutable_book_listed()->mutable_listing() = MakeListing("164");

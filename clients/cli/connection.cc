@@ -107,7 +107,6 @@ absl::Status Connection::FetchMany(
 
 absl::Status Connection::Watch(v1::WatchRequest request,
                                const std::function<void(const v1::WatchResponse&)>& on_event) {
-  request.set_batched(true);
   for (size_t tried = 1;; ++tried) {
     absl::StatusOr<v1::IndexService::Stub*> stub = IndexStub();
     if (!stub.ok()) return stub.status();

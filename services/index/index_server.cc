@@ -17,23 +17,24 @@
 namespace arkshare {
 namespace {
 
-// For the streams to end, and then for the calls.
+// How long Stop waits for streams to end, and then for calls.
 constexpr absl::Duration kGrace = absl::Milliseconds(500);
-// Of a change it is at most what a watcher learns later; a hundred watchers cost a hundred writes.
+// Watchers learn of a change at most this much later. Each message costs one write for each
+// watcher.
 constexpr absl::Duration kWatchPause = absl::Milliseconds(10);
-// Lapsed leases are noticed when they are due; this is for the rest, and for clocks that jump.
+// Leases end when they are due; this is for the other work, and for clocks that jump.
 constexpr absl::Duration kHousekeeping = absl::Milliseconds(100);
-// Who registered later before a crash registers once more.
+// A registration made within this time before a crash is lost, and that peer registers again.
 constexpr absl::Duration kSavePause = absl::Seconds(1);
-// Those who come and go leave holes of some pages each, which malloc keeps; giving them back holds
-// it up for ten milliseconds at most.
+// Peers that come and go leave holes of some pages each, which malloc keeps. Giving them back to
+// the kernel holds malloc up for at most ten milliseconds.
 constexpr absl::Duration kTrim = absl::Seconds(30);
 
-// Ten thousand connections have little to say, each: small buffers, a fixed window instead of pings
+// Each of ten thousand connections carries little: small buffers, a fixed window instead of pings
 // that measure the line, no compression, no bookkeeping for channelz.
 void TuneForManyConnections(grpc::ServerBuilder& builder) {
   constexpr int kReadBytes = 1024;
-  constexpr int kWindowBytes = 256 * 1024;  // at 40 ms a page of a thousand books each 20 ms
+  constexpr int kWindowBytes = 256 * 1024;  // with a round trip of 40 ms, 1,000 books every 20 ms
   builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
   builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 2 * kReadBytes);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
@@ -50,7 +51,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
   if (!options.state_file.empty()) {
     absl::StatusOr<PeerIds> ids = PeerIds::Load(options.state_file);
     if (!ids.ok()) return ids.status();
-    // A folder that cannot be written to is better found out now.
+    // Find out now if the folder cannot be written to.
     const absl::Status saved = WriteFileAtomically(options.state_file, ids->Serialize());
     if (!saved.ok()) return saved;
     session_options.peer_ids = *std::move(ids);
@@ -78,7 +79,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
       RpcServer::Start(std::move(rpc_options), {&server->service_});
   if (!rpc.ok()) return rpc.status();
   server->rpc_ = *std::move(rpc);
-  server->housekeeper_ = std::thread([server = server.get()] { server->KeepHouse(); });
+  server->housekeeper_ = std::thread([server = server.get()] { server->RunHousekeeping(); });
   if (server->options_.print_table) server->printer_.Start(&server->catalog_);
   server->rpc_->SetServing(true);
   return server;
@@ -88,7 +89,7 @@ IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options
                          std::shared_ptr<grpc::ChannelCredentials> credentials)
     : options_(std::move(options)),
       printer_(stdout),
-      catalog_({options_.max_books, [this] { printer_.Changed(); }, kWatchPause}),
+      catalog_({options_.max_books, [this] { printer_.Changed(); }, kWatchPause, options_.clock}),
       sessions_(std::move(session_options), options_.clock, &catalog_),
       service_({options_.tls.enabled() ? std::move(credentials) : nullptr,
                 options_.dial_back_timeout, options_.clock},
@@ -108,14 +109,14 @@ void IndexServer::Stop() {
   printer_.Stop();
 }
 
-void IndexServer::KeepHouse() {
+void IndexServer::RunHousekeeping() {
   absl::Time next_save = absl::InfinitePast();
   absl::Time next_trim = absl::InfinitePast();
   while (true) {
     const absl::Duration next_lapse = sessions_.Expire();
     while (catalog_.Reclaim()) {
     }
-    const absl::Time now = Clock::Real()->Monotonic();
+    const absl::Time now = options_.clock->Monotonic();
     if (now >= next_save) {
       SaveIds();
       next_save = now + kSavePause;

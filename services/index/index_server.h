@@ -1,4 +1,4 @@
-// arkshare-index, put together.
+// The parts of arkshare-index, put together.
 #ifndef ARKSHARE_SERVICES_INDEX_INDEX_SERVER_H_
 #define ARKSHARE_SERVICES_INDEX_INDEX_SERVER_H_
 
@@ -26,11 +26,11 @@ struct IndexOptions {
   std::string listen = "127.0.0.1:50051";
   TlsOptions tls;                            // of the port, and for dialling peers back
   bool insecure = false;                     // plaintext on a non-loopback address
-  absl::Duration lease = absl::Seconds(10);  // a peer that is silent for so long is gone
-  std::string state_file;  // keeps numbers and sessions over restarts; empty: it does not
+  absl::Duration lease = absl::Seconds(10);  // a peer that is silent for this long is gone
+  std::string state_file;  // keeps numbers and sessions over restarts; empty: not kept
   bool print_table = false;
   uint64_t max_books = 1'000'000;  // of one peer
-  std::string metrics;             // where Prometheus reads them; empty: nowhere
+  std::string metrics;             // where Prometheus reads metrics; empty: nowhere
   bool metrics_public = false;     // metrics on a non-loopback address
   absl::Duration dial_back_timeout = absl::Seconds(2);
   const Clock* clock = Clock::Real();
@@ -39,23 +39,23 @@ struct IndexOptions {
 // Thread-safe.
 class IndexServer {
  public:
-  // Serves when it returns. Errors are those of RpcServer::Start, and InvalidArgument for a state
-  // file that cannot be read.
+  // Returns a server that serves. Errors: those of RpcServer::Start, and InvalidArgument for a
+  // state file that cannot be read.
   static absl::StatusOr<std::unique_ptr<IndexServer>> Start(IndexOptions options);
   ~IndexServer();
 
-  // "IP:PORT" with the port that was bound.
+  // Returns "IP:PORT" with the port that was bound.
   const std::string& address() const { return rpc_->address(); }
-  // The same of the metrics; empty without them.
+  // Returns the same for the metrics; empty without them.
   std::string metrics_address() const { return metrics_ == nullptr ? "" : metrics_->address(); }
-  // Ends all streams, lets calls end for a moment, keeps the state. Blocks. Idempotent.
+  // Ends all streams, gives calls a moment to end, and saves the state. Blocks. Idempotent.
   void Stop();
 
  private:
   IndexServer(IndexOptions options, Sessions::Options session_options,
               std::shared_ptr<grpc::ChannelCredentials> credentials);
-  // Lapsed leases, the memory of those who left, the state file.
-  void KeepHouse();
+  // Ends lapsed leases, frees the memory of peers that left, and saves the state file.
+  void RunHousekeeping();
   void SaveIds();
 
   const IndexOptions options_;

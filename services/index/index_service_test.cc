@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -59,13 +60,22 @@ class Watcher {
     if (!ended_) reader_->Finish();
   }
 
+  // Returns the next event; the stream's status once it has ended.
   absl::StatusOr<v1::WatchResponse> Next() {
-    v1::WatchResponse response;
-    if (reader_->Read(&response)) return response;
-    ended_ = true;
-    return FromGrpcStatus(reader_->Finish(), "the index");
+    if (events_.empty()) {
+      v1::WatchResponse message;
+      if (!reader_->Read(&message)) {
+        ended_ = true;
+        return FromGrpcStatus(reader_->Finish(), "the index");
+      }
+      events_.push_back(message);
+      events_.insert(events_.end(), message.more().begin(), message.more().end());
+    }
+    v1::WatchResponse event = std::move(events_.front());
+    events_.pop_front();
+    return event;
   }
-  // Reads on until an event of this kind comes, which must.
+  // Reads on until an event of this kind comes. Fails the test when the stream ends before.
   v1::WatchResponse Await(v1::WatchResponse::EventCase kind) {
     while (true) {
       absl::StatusOr<v1::WatchResponse> event = Next();
@@ -80,14 +90,15 @@ class Watcher {
  private:
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> reader_;
+  std::deque<v1::WatchResponse> events_;  // of the last message, not returned yet
   bool ended_ = false;
 };
 
 class IndexServiceTest : public testing::Test {
  protected:
   IndexServiceTest() {
-    // Keeps gRPC's own threads until the process ends: every test would otherwise stop them, which
-    // takes long and is where gRPC 1.51 may trip over itself.
+    // Keeps the threads of gRPC until the process ends. Otherwise every test would stop them, which
+    // takes long and can fail in gRPC 1.51.
     [[maybe_unused]] static const bool kept = (grpc_init(), true);
     std::string pattern = testing::TempDir() + "/indexXXXXXX";
     folder_ = mkdtemp(pattern.data());
@@ -251,7 +262,7 @@ TEST_F(IndexServiceTest, AnotherKeyOrAnotherRegistrationIsNoProof) {
   EXPECT_EQ(two->Register()->reachability().reason(), "KEY_MISMATCH");
 }
 
-TEST_F(IndexServiceTest, NobodyTakesALivePeersKey) {
+TEST_F(IndexServiceTest, AnUnprovenRegistrationCannotTakeALivePeersKey) {
   const auto victim = RegisteredPeer();
   const auto announce = Announce(*victim);
   ASSERT_TRUE(announce->Present(1, "a", TestContent(1)).ok());
@@ -259,7 +270,7 @@ TEST_F(IndexServiceTest, NobodyTakesALivePeersKey) {
   v1::RegisterRequest request = thief->MakeRegister();
   request.set_public_key(victim->key().public_key().bytes());
   EXPECT_EQ(WhyNot(thief->Register(request)), Reason::kKeyInUse);
-  // Not even by pointing at the victim, who did not begin this registration.
+  // Not even with the address of the victim, which did not begin this registration.
   request.set_port(static_cast<uint32_t>(victim->port()));
   EXPECT_EQ(WhyNot(thief->Register(request)), Reason::kKeyInUse);
   EXPECT_TRUE(announce->Beat(8).ok());
@@ -335,7 +346,7 @@ TEST_F(IndexServiceTest, SilenceEndsTheSessionWithinOneLease) {
   ASSERT_TRUE(announce->Present(1, "a", TestContent(1)).ok());
   clock_.Advance(options_.lease - absl::Milliseconds(1));
   EXPECT_THAT(HoldersOf("a"), ElementsAre(1));
-  // Without any call of the peer's, the index notices by itself.
+  // The index notices by itself, without any call of the peer.
   Watcher watcher(*stub_, {});
   watcher.Await(v1::WatchResponse::kSnapshotComplete);
   clock_.Advance(absl::Milliseconds(1));
@@ -345,7 +356,7 @@ TEST_F(IndexServiceTest, SilenceEndsTheSessionWithinOneLease) {
   EXPECT_EQ(WhyNot(one->Announce()), Reason::kSessionUnknown);
 }
 
-TEST_F(IndexServiceTest, WhoHasSaidMuchIsSilentAfterwardsAsOthersAre) {
+TEST_F(IndexServiceTest, APeerIsSilentAfterALongMessageToo) {
   const auto one = RegisteredPeer();
   const auto announce = Announce(*one);
   std::vector<v1::Statement> statements;
@@ -413,7 +424,7 @@ TEST_F(IndexServiceTest, UnregisterRemovesAtOnceAndTwiceIsOnce) {
 
 // --- Search, ListPeers, ListBooks
 
-TEST_F(IndexServiceTest, SearchSaysWhoHasABookAndHowToGetIt) {
+TEST_F(IndexServiceTest, SearchNamesTheHoldersOfABookAndTheirAddresses) {
   const auto one = RegisteredPeer();
   const auto announce = Announce(*one);
   ASSERT_TRUE(announce->Present(5, "Möby Dick.txt", TestContent(1)).ok());
@@ -439,7 +450,7 @@ TEST_F(IndexServiceTest, SearchSaysWhoHasABookAndHowToGetIt) {
   EXPECT_THAT(Search(request)->results(), IsEmpty());
 }
 
-TEST_F(IndexServiceTest, WhoHasAPartIsFoundByContentWhenAskedFor) {
+TEST_F(IndexServiceTest, HoldersOfAPartAreFoundByContentWhenAskedFor) {
   const auto whole = RegisteredPeer();
   const auto part = RegisteredPeer();
   const auto from_whole = Announce(*whole);
@@ -447,10 +458,10 @@ TEST_F(IndexServiceTest, WhoHasAPartIsFoundByContentWhenAskedFor) {
   ASSERT_TRUE(from_whole->Present(5, "a", TestContent(1)).ok());
   BookListing partial = TestListing(1, "a", 1);
   partial.partial = true;
-  BookListing alone = TestListing(2, "b", 2);
-  alone.partial = true;
+  BookListing only_partial = TestListing(2, "b", 2);
+  only_partial.partial = true;
   ASSERT_TRUE(from_part
-                  ->State({PresentStatement(partial), PresentStatement(alone)},
+                  ->State({PresentStatement(partial), PresentStatement(only_partial)},
                           /*snapshot_complete=*/true)
                   .ok());
   v1::SearchRequest request;
@@ -480,7 +491,7 @@ TEST_F(IndexServiceTest, WhoHasAPartIsFoundByContentWhenAskedFor) {
   EXPECT_THAT(response->results(0).holders(), SizeIs(1));
   request.set_name("b");
   EXPECT_THAT(Search(request)->results(), IsEmpty());
-  // Nothing else knows of them.
+  // No other call shows them.
   EXPECT_EQ(ListPeers({})->peers(1).book_count(), 0u);
   v1::ListBooksRequest browse;
   browse.set_peer_id(2);
@@ -536,7 +547,7 @@ TEST_F(IndexServiceTest, PagesOfASearchCoverEverythingOnce) {
     EXPECT_EQ(names.size(), 25u);
     EXPECT_EQ(pages, 3);
   }
-  // A token is for its own query.
+  // A page token belongs to its query.
   by_words.set_page_size(10);
   by_content.set_page_token(Search(by_words)->next_page_token());
   EXPECT_EQ(WhyNot(Search(by_content)), Reason::kPageTokenInvalid);
@@ -610,7 +621,7 @@ TEST_F(IndexServiceTest, AMoveShowsInOneStepAndAgainChangesNothing) {
     EXPECT_TRUE(receiver->UpdateOwner(ticket, TestListing(1, "a", 1)).ok());
     EXPECT_THAT(HoldersOf("a"), ElementsAre(2));
   }
-  // The source's own word comes late, in whatever order.
+  // The source's own statement comes late.
   ASSERT_TRUE(from->Present(7, "a", TestContent(1)).ok());
   EXPECT_THAT(HoldersOf("a"), ElementsAre(2));
   ASSERT_TRUE(from->Gone(7).ok());
@@ -830,23 +841,24 @@ TEST_F(IndexServiceTest, WithAStateFileASessionOutlivesARestart) {
   options_.listen = server_->address();
   server_.reset();
   Start();
-  // Nobody dials it back.
+  // The index does not dial it back.
   peer->CloseFilePort();
   auto stream = Announce(*peer);
   EXPECT_EQ(stream->acknowledged(), 0u);
   ASSERT_TRUE(stream->Present(1, "a book", TestContent(1)).ok());
   EXPECT_THAT(HoldersOf("a book"), ElementsAre(peer->peer_id()));
-  // Who did not wish so registers again.
+  // A peer that did not ask for it registers again.
   EXPECT_EQ(WhyNot(other->Announce()), Reason::kSessionUnknown);
 }
 
 TEST_F(IndexServiceTest, AStateFileThatCouldNotBeWrittenIsWrittenLater) {
   options_.state_file = folder_ + "/state";
   Start();
-  // What is written first goes into a pipe: it arrives here, but no fsync succeeds.
+  // The first write goes into a pipe: its bytes arrive here, but fsync fails.
   const std::string pipe = options_.state_file + ".new";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   const auto first = RegisteredPeer();
+  clock_.Advance(absl::Seconds(2));
   {
     std::ifstream written(pipe);
     const std::string text(std::istreambuf_iterator<char>(written), {});
@@ -859,7 +871,7 @@ TEST_F(IndexServiceTest, AStateFileThatCouldNotBeWrittenIsWrittenLater) {
   EXPECT_EQ(RegisteredPeer()->peer_id(), 2u) << "the first one may come back";
 }
 
-TEST_F(IndexServiceTest, ABadStateFileIsSaidAtTheStart) {
+TEST_F(IndexServiceTest, ABadStateFileIsReportedAtTheStart) {
   options_.state_file = folder_ + "/no/such/folder/state";
   EXPECT_FALSE(IndexServer::Start(options_).ok());
   options_.state_file = folder_;

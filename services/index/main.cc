@@ -1,4 +1,4 @@
-// arkshare-index: knows who has which book.
+// arkshare-index: the list of all peers and their books.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -13,27 +13,27 @@
 int main(int argc, char** argv) {
   arkshare::UseHugePages(argv);
   arkshare::TuneProcess();
-  // Otherwise each connection keeps 8 or 64 KiB to read into. gRPC ignores names it does not know.
+  // Otherwise each connection keeps a read buffer of 8 or 64 KiB. gRPC ignores unknown names.
   setenv("GRPC_EXPERIMENTS", "-tcp_read_chunks", /*overwrite=*/0);
   arkshare::BlockStopSignals();
 
   arkshare::IndexOptions options;
   const std::unique_ptr<CLI::App> app =
-      arkshare::MakeApp("arkshare-index", "arkshare-index: knows who has which book.");
+      arkshare::MakeApp("arkshare-index", "arkshare-index: knows which peer has which book.");
   app->add_option("--listen", options.listen, "IP:PORT to listen on; port 0 is any free one")
       ->type_name("ADDRESS")
       ->capture_default_str();
   arkshare::AddDuration(*app, "--lease", options.lease,
-                        "A peer that is silent for so long is gone");
+                        "A peer that is silent for this long is gone");
   app->add_option("--state", options.state_file,
                   "File that keeps the peers' numbers and sessions over restarts")
       ->type_name("FILE");
   app->add_flag("--print-table", options.print_table, "Print the table of peers on every change");
-  app->add_option("--max-books", options.max_books, "Books listed of one peer at most")
+  app->add_option("--max-books", options.max_books, "Most books listed for one peer")
       ->check(arkshare::WholeNumber(1))
       ->capture_default_str();
   app->add_option("--metrics", options.metrics,
-                  "IP:PORT where Prometheus may read metrics, without encryption")
+                  "IP:PORT where Prometheus can read metrics, without encryption")
       ->type_name("ADDRESS");
   app->add_flag("--metrics-public", options.metrics_public,
                 "Allow other machines to read the metrics");

@@ -1,4 +1,4 @@
-// The table of peers and their books, for people who watch the index's terminal.
+// The table of peers and their books on the terminal of the index.
 #ifndef ARKSHARE_SERVICES_INDEX_TABLE_PRINTER_H_
 #define ARKSHARE_SERVICES_INDEX_TABLE_PRINTER_H_
 
@@ -11,12 +11,12 @@
 
 namespace arkshare {
 
-// At most 50 peers with 10 books each, then how many more there are, then
+// Returns at most 50 peers with 10 books each, then how many more there are, then
 // "--- Active Connections : N ---".
 std::string FormatTable(const CatalogTable& table);
 
-// Prints after every change, on a thread of its own, so that a slow terminal never holds up a call;
-// changes that come while it prints are shown together. Thread-safe.
+// Prints after every change, on its own thread, so that a slow terminal never delays a call.
+// Changes that come while it prints are shown together. Thread-safe.
 class TablePrinter {
  public:
   // Prints nothing before Start.
@@ -25,7 +25,7 @@ class TablePrinter {
 
   void Start(const Catalog* catalog);
   void Changed();
-  // Prints what is still to be printed, and stops.
+  // Prints the last changes, and stops.
   void Stop();
 
  private:

@@ -51,7 +51,7 @@ TEST(TablePrinterTest, PrintsAfterAChangeAndNotWithoutOne) {
     printer.Start(&catalog);
     catalog.SetStreaming(catalog.Open(TestPeer(1, 1), true), true);
     printer.Stop();
-    catalog.Open(TestPeer(2, 2), true);  // Nobody prints any more.
+    catalog.Open(TestPeer(2, 2), true);  // The printer has stopped.
   }
   std::fclose(file);
   const std::string text(data, size);

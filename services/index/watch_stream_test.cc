@@ -65,21 +65,19 @@ class WatchStreamTest : public testing::Test {
   std::unique_ptr<v1::IndexService::Stub> stub_;
 };
 
-// One Watch stream, whose reader believes everything he is told.
+// One Watch stream, whose reader believes every event.
 class Reader {
  public:
-  Reader(v1::IndexService::Stub& stub, bool batched) {
+  explicit Reader(v1::IndexService::Stub& stub) {
     SetTimeout(context_, kTimeout);
-    v1::WatchRequest request;
-    request.set_batched(batched);
-    reader_ = stub.Watch(&context_, request);
+    reader_ = stub.Watch(&context_, v1::WatchRequest());
   }
   ~Reader() {
     context_.TryCancel();
     End().IgnoreError();
   }
 
-  // False when the stream has ended.
+  // Returns false when the stream has ended.
   bool ReadMessage() {
     if (!reader_->Read(&message_)) return false;
     EXPECT_EQ(message_.boot_id().size(), 16u);
@@ -160,67 +158,65 @@ std::vector<v1::Statement> ManyStatements(uint64_t first, uint64_t count) {
   return statements;
 }
 
-TEST_F(WatchStreamTest, ManyEventsComeInFewMessagesForWhoAskedForThem) {
+TEST_F(WatchStreamTest, ManyEventsComeInFewMessages) {
   const auto peer = NewPeer();
   const auto announce = peer->Announce().value();
   ASSERT_TRUE(announce->State(ManyStatements(1, 1'000)).ok());
-  Reader batched(*stub_, true);
-  Reader plain(*stub_, false);
+  Reader reader(*stub_);
+  Reader late(*stub_);
   int messages = 0;
   int most = 0;
-  while (!batched.complete() && batched.ReadMessage()) {
+  int events = 0;
+  while (!reader.complete() && reader.ReadMessage()) {
     ++messages;
-    most = std::max(most, batched.events_in_message());
+    events += reader.events_in_message();
+    most = std::max(most, reader.events_in_message());
   }
-  // A peer, its books, and the mark.
+  EXPECT_EQ(events, 1'002) << "a peer, its books, and the mark";
   EXPECT_LT(messages, 100);
   EXPECT_GT(most, 100);
   EXPECT_LE(most, 1'001);
-  for (int i = 0; i < 1'002; ++i) {
-    ASSERT_TRUE(plain.ReadMessage());
-    EXPECT_EQ(plain.events_in_message(), 1);
-  }
-  EXPECT_TRUE(plain.complete());
-  EXPECT_EQ(plain.books(), batched.books());
 
-  // Changes too, whoever has read what before.
+  // The same holds for changes, and for a reader that reads them right after the snapshot.
   ASSERT_TRUE(announce->State(ManyStatements(1'001, 500)).ok());
-  while (batched.books().size() < 1'500 && batched.ReadMessage()) {
+  for (messages = 0; reader.books().size() < 1'500 && reader.ReadMessage();) ++messages;
+  EXPECT_LT(messages, 100);
+  while (late.books().size() < 1'500 && late.ReadMessage()) {
   }
-  while (plain.books().size() < 1'500 && plain.ReadMessage()) {
-    EXPECT_EQ(plain.events_in_message(), 1);
-  }
-  EXPECT_EQ(batched.books(), BooksByListing(1));
-  EXPECT_EQ(plain.books(), batched.books());
+  EXPECT_EQ(reader.books(), BooksByListing(1));
+  EXPECT_EQ(late.books(), reader.books());
 }
 
-TEST_F(WatchStreamTest, AReaderThatStopsIsToldWhyAndHoldsNothing) {
+TEST_F(WatchStreamTest, AReaderThatStopsLearnsWhyAndHoldsNothing) {
   const auto peer = NewPeer();
   const auto announce = peer->Announce().value();
-  // Stops in the middle of the snapshot, and in the middle of the changes.
-  ASSERT_TRUE(announce->State(ManyStatements(1, 1'000)).ok());
-  Reader early(*stub_, false);
-  ASSERT_TRUE(early.ReadMessage());
-  Reader late(*stub_, true);
-  while (!late.complete()) ASSERT_TRUE(late.ReadMessage());
-  // Far more than the connections' buffers hold.
+  // Long names, so that the books are far more than the buffers of a connection hold.
   const std::string name(200, 'x');
-  for (uint64_t message = 1; message <= 60; ++message) {
-    std::vector<v1::Statement> statements;
-    for (uint64_t number = 1; number <= 1'000; ++number) {
-      statements.push_back(PresentStatement(
-          TestListing(message * 1'000 + number, name + std::to_string(number), 1)));
+  const auto state_thousands = [&](uint64_t first, uint64_t last) {
+    for (uint64_t thousand = first; thousand <= last; ++thousand) {
+      std::vector<v1::Statement> statements;
+      for (uint64_t number = 1; number <= 1'000; ++number) {
+        statements.push_back(PresentStatement(
+            TestListing(thousand * 1'000 + number, name + std::to_string(number), 1)));
+      }
+      ASSERT_TRUE(announce->State(statements).ok());
     }
-    ASSERT_TRUE(announce->State(statements).ok());
-  }
+  };
+  // One reader stops in the middle of the snapshot, another one in the middle of the changes.
+  state_thousands(1, 20);
+  Reader early(*stub_);
+  ASSERT_TRUE(early.ReadMessage());
+  Reader late(*stub_);
+  while (!late.complete()) ASSERT_TRUE(late.ReadMessage());
+  state_thousands(21, 60);
   EXPECT_EQ(GetReason(early.End()), Reason::kWatchLagged);
   EXPECT_EQ(GetReason(late.End()), Reason::kWatchLagged);
-  Reader again(*stub_, true);
+  Reader again(*stub_);
   while (!again.complete()) ASSERT_TRUE(again.ReadMessage());
-  EXPECT_EQ(again.books().size(), 61'000u);
+  EXPECT_EQ(again.books().size(), 60'000u);
 }
 
-TEST_F(WatchStreamTest, WhoComesAgainUnderChangesEndsWithTheCatalog) {
+TEST_F(WatchStreamTest, AReaderThatComesAgainDuringChangesEndsWithTheCatalog) {
   constexpr uint32_t kPeers = 3;
   std::vector<std::unique_ptr<FakePeer>> peers;
   std::vector<std::unique_ptr<FakeAnnounce>> streams;
@@ -236,7 +232,7 @@ TEST_F(WatchStreamTest, WhoComesAgainUnderChangesEndsWithTheCatalog) {
       std::mt19937 random(i);
       uint64_t number = 500;
       while (!enough) {
-        // A third goes again; what has gone before may.
+        // A third of the statements remove a book, which may be gone already.
         const v1::Statement statement = random() % 3 == 0 ? GoneStatement(1 + random() % number)
                                                           : ManyStatements(++number, 1)[0];
         if (!streams[i]->State({statement}).ok()) {
@@ -246,15 +242,16 @@ TEST_F(WatchStreamTest, WhoComesAgainUnderChangesEndsWithTheCatalog) {
       }
     });
   }
-  // Some go away in their snapshot, some in the changes, and all come again.
+  // Some readers leave during their snapshot, some during the changes, and come again.
   std::mt19937 random(7);
   for (int visit = 0; visit < 12; ++visit) {
-    Reader reader(*stub_, visit % 2 == 0);
-    for (uint32_t left = random() % 100; left > 0; --left) ASSERT_TRUE(reader.ReadMessage());
+    Reader reader(*stub_);
+    const uint32_t most = visit % 2 == 0 ? 100 : 3;
+    for (uint32_t left = random() % most; left > 0; --left) ASSERT_TRUE(reader.ReadMessage());
   }
-  Reader batched(*stub_, true);
-  Reader plain(*stub_, false);
-  for (int i = 0; i < 50; ++i) ASSERT_TRUE(batched.ReadMessage());
+  Reader early(*stub_);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(early.ReadMessage());
+  Reader late(*stub_);
   enough = true;
   for (std::thread& thread : changing) thread.join();
 
@@ -265,12 +262,12 @@ TEST_F(WatchStreamTest, WhoComesAgainUnderChangesEndsWithTheCatalog) {
       ASSERT_TRUE(reader.ReadMessage());
     }
   };
-  read_all(batched);
-  read_all(plain);
+  read_all(early);
+  read_all(late);
   const Books listed = BooksByListing(kPeers);
   EXPECT_GT(listed.size(), 500u);
-  EXPECT_EQ(batched.books(), listed);
-  EXPECT_EQ(plain.books(), listed);
+  EXPECT_EQ(early.books(), listed);
+  EXPECT_EQ(late.books(), listed);
 }
 
 }  // namespace

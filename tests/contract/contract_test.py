@@ -447,9 +447,16 @@ class ContractTest(unittest.TestCase):
         self.assert_fails(Code.NOT_FOUND, "BOOK_NOT_FOUND", lambda: list(self.control.Fetch(
             peer_pb2.FetchRequest(name="no peer has it"))))
 
+    def watch(self, **query):
+        """The events of a watch, one by one; it ends with the test."""
+        messages = self.index.Watch(index_pb2.WatchRequest(**query))
+        self.addCleanup(messages.cancel)
+        for message in messages:
+            yield message
+            yield from message.more
+
     def test_watch(self):
-        watch = self.index.Watch(index_pb2.WatchRequest(keywords="watched"))
-        self.addCleanup(watch.cancel)
+        watch = self.watch(keywords="watched")
         seen = []
         for event in watch:
             seen.append(event.WhichOneof("event"))
@@ -476,10 +483,10 @@ class ContractTest(unittest.TestCase):
         self.assertEqual([e for e in events if e.startswith("book")],
                          ["book_listed", "book_gone"])
 
-    def test_watch_batched(self):
+    def test_a_message_of_a_watch_has_many_events(self):
         books = [(f"together {i}", f"book {i}".encode()) for i in range(300)]
         self.join(books)
-        watch = self.index.Watch(index_pb2.WatchRequest(keywords="together", batched=True))
+        watch = self.index.Watch(index_pb2.WatchRequest(keywords="together"))
         self.addCleanup(watch.cancel)
         sizes, names, complete = [], [], False
         while not complete:
@@ -640,8 +647,7 @@ class ContractTest(unittest.TestCase):
         self.assert_fails(Code.INVALID_ARGUMENT, "INVALID_FIELD", lambda: self.index.UpdateOwner(
             index_pb2.UpdateOwnerRequest(), metadata=self.bearer(token)))
 
-        watch = self.index.Watch(index_pb2.WatchRequest(name="from cpp"))
-        self.addCleanup(watch.cancel)
+        watch = self.watch(name="from cpp")
         for event in watch:
             if event.HasField("snapshot_complete"):
                 break
@@ -670,8 +676,7 @@ class ContractTest(unittest.TestCase):
         source, _, said = self.join([("Schöne Bücher/Erstes", book)])
         receiver, token, _ = self.join()
         (source_id,) = self.holders(book)
-        watch = self.index.Watch(index_pb2.WatchRequest(content=self.content(book)))
-        self.addCleanup(watch.cancel)
+        watch = self.watch(content=self.content(book))
         for event in watch:
             if event.HasField("snapshot_complete"):
                 break

@@ -73,10 +73,11 @@ class Watch:
     def __init__(self, index):
         self.books, self.peers = set(), set()  # (peer id, name); peer id
         self.call = index.Watch(index_pb2.WatchRequest(), timeout=WAIT * 3)
+        self.events = (event for message in self.call for event in [message, *message.more])
 
     def until(self, wanted):
         while not wanted(self):
-            event = next(self.call)  # ends with DEADLINE_EXCEEDED when it never comes
+            event = next(self.events)  # ends with DEADLINE_EXCEEDED when it never comes
             kind = event.WhichOneof("event")
             what = getattr(event, kind)
             if kind == "book_listed":

@@ -9,7 +9,7 @@ namespace {
 
 using Kind = IndexCall::Kind;
 
-// How much of the order before a violation is shown.
+// Operations that are shown before a violation.
 constexpr size_t kMostShown = 25;
 
 void Insert(std::vector<uint64_t>& sorted, uint64_t number) {

@@ -1,4 +1,4 @@
-// The answers that the index must give about one book, if it is asked one thing at a time.
+// A sequential model of the index for one book: the answers to calls that do not overlap.
 #ifndef ARKSHARE_TESTS_LINEARIZABLE_BOOK_MODEL_H_
 #define ARKSHARE_TESTS_LINEARIZABLE_BOOK_MODEL_H_
 
@@ -21,8 +21,8 @@ struct IndexCall {
   enum class Kind {
     kRegister,     // session begins, an older one of the peer ends
     kUnregister,   // session ends
-    kShow,         // an Announce stream of the session is open
-    kHide,         // it has ended
+    kShow,         // an Announce stream of the session opens
+    kHide,         // that stream ends
     kState,        // items, on that stream
     kUpdateOwner,  // items, in the session
     kSearch,       // found
@@ -35,24 +35,24 @@ struct IndexCall {
 
   Kind kind = Kind::kSearch;
   size_t peer = 0;
-  uint64_t session = 0;  // from 1; never the same twice
+  uint64_t session = 0;  // from 1; never used twice
   std::vector<Item> items = {};
   bool refused = false;             // the index did not know the session
-  size_t book = 0;                  // that was searched
+  size_t book = 0;                  // the book that was searched
   std::vector<Holding> found = {};  // sorted
 
   std::string ToString() const;
 };
 
-// Sessions end and begin for all books; beyond that only what concerns `book`.
+// Returns the calls that concern `book`; sessions begin and end for all books.
 std::vector<Timed<IndexCall>> ForBook(const std::vector<Timed<IndexCall>>& history, size_t book);
 
-// The peers as far as one book is concerned. Gone is final, whenever it is said.
+// The peers, as far as one book is concerned. Gone is final, whenever it is stated.
 class BookState {
  public:
   explicit BookState(size_t peers) : peers_(peers) {}
 
-  // The state after `call`; nothing when its answer is wrong here.
+  // Returns the state after `call`; nullopt when its answer is wrong in this state.
   std::optional<BookState> After(const IndexCall& call) const;
 
   bool operator==(const BookState&) const = default;
@@ -81,7 +81,7 @@ class BookState {
   std::vector<Peer> peers_;
 };
 
-// Checks book after book; what is wrong, for people, or nothing.
+// Checks each book. Returns a description of the first violation, or nullopt.
 std::optional<std::string> FindViolation(const std::vector<Timed<IndexCall>>& history, size_t peers,
                                          size_t books);
 

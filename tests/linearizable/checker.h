@@ -1,4 +1,4 @@
-// Is a concurrent history one that a sequential object could have given?
+// Checks whether a sequential object could have given a concurrent history.
 //
 // The algorithm of Wing and Gong (1993) with Lowe's cache of configurations (2017): it looks for an
 // order of the operations that agrees with real time (what ended before another began comes first)
@@ -17,7 +17,7 @@
 
 namespace arkshare {
 
-// An operation between its call and its answer. Times only have an order, and are all different.
+// An operation between its call and its answer. Times are all different; only their order matters.
 template <typename Operation>
 struct Timed {
   uint64_t begin = 0;
@@ -27,14 +27,14 @@ struct Timed {
 
 struct Verdict {
   bool linearizable = false;
-  // Places in the history: as many operations as could be put in order, and, of a history that is
-  // not linearizable, the one that had to come next but could not.
+  // Places in the history: the longest order that was found, and, if the history is not
+  // linearizable, the operation that had to come next but could not.
   std::vector<size_t> order;
   size_t culprit = 0;
 };
 
-// The calls and answers of a history in order of time, of which operations can be taken out and put
-// back in reverse order.
+// The calls and answers of a history in order of time. Operations can be taken out, and put back in
+// reverse order.
 class EventList {
  public:
   // An event of operation `i` is 2i + 1 for its call, 2i + 2 for its answer; 0 is the end.

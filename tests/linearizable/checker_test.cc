@@ -15,7 +15,7 @@ namespace {
 using Kind = IndexCall::Kind;
 using ::testing::HasSubstr;
 
-// A register that is written and read.
+// A model of a register that is written and read.
 struct Access {
   bool write = false;
   int value = 0;
@@ -31,7 +31,7 @@ Verdict Check(const std::vector<Timed<Access>>& history) {
 Access Write(int value) { return {true, value}; }
 Access Read(int value) { return {false, value}; }
 
-TEST(CheckerTest, WhatComesOneAfterTheOtherHasOneOrder) {
+TEST(CheckerTest, OperationsThatDoNotOverlapHaveOneOrder) {
   EXPECT_TRUE(Check({}).linearizable);
   EXPECT_TRUE(Check({{1, 2, Write(1)}, {3, 4, Read(1)}}).linearizable);
   const Verdict stale = Check({{1, 2, Write(1)}, {3, 4, Read(0)}});
@@ -40,7 +40,7 @@ TEST(CheckerTest, WhatComesOneAfterTheOtherHasOneOrder) {
   EXPECT_EQ(stale.culprit, 1u);
 }
 
-TEST(CheckerTest, WhatOverlapsMayTakeEffectInAnyOrder) {
+TEST(CheckerTest, OperationsThatOverlapMayTakeEffectInAnyOrder) {
   EXPECT_TRUE(Check({{1, 6, Write(1)}, {2, 3, Read(0)}, {4, 5, Read(1)}}).linearizable);
   EXPECT_FALSE(Check({{1, 6, Write(1)}, {2, 3, Read(1)}, {4, 5, Read(0)}}).linearizable);
   // Only the order in which the later call came first explains the reads.
@@ -70,12 +70,12 @@ class BookModelTest : public testing::Test {
     Then({.kind = Kind::kState, .peer = 0, .session = 1, .items = {{0, 7, {}}}});
   }
 
-  // After everything so far.
+  // Adds a call after all others so far.
   void Then(IndexCall call) {
     now_ += 2;
     history_.push_back({now_ - 1, now_, std::move(call)});
   }
-  // While p1 takes the book, which then is its listing 3.
+  // Adds a call while p1 receives the book as its listing 3.
   void DuringMove(std::vector<IndexCall> calls) {
     const uint64_t begin = ++now_;
     for (IndexCall& call : calls) Then(std::move(call));
@@ -106,7 +106,7 @@ TEST_F(BookModelTest, AMoveIsOneStep) {
   EXPECT_TRUE(Linearizable());
 }
 
-TEST_F(BookModelTest, NoSearchFindsNoHolderOrBoth) {
+TEST_F(BookModelTest, AtNoMomentHasNeitherOrBothTheBook) {
   for (const std::vector<Holding>& found : {std::vector<Holding>{}, {kOld, kNew}}) {
     const auto before = history_;
     DuringMove({Found(found)});
@@ -115,7 +115,7 @@ TEST_F(BookModelTest, NoSearchFindsNoHolderOrBoth) {
   }
 }
 
-TEST_F(BookModelTest, NoWayBackFromAMove) {
+TEST_F(BookModelTest, AMoveIsNotUndone) {
   DuringMove({Found({kNew}), Found({kOld})});
   EXPECT_FALSE(Linearizable());
 }

@@ -43,7 +43,7 @@ bool IsRefusal(const absl::Status& status) {
 
 ContentId ContentOfBook(size_t book) { return TestContent(1 + book); }
 
-// Everybody has a name of his own for a book, so that a move changes it.
+// Each peer has its own name for a book, so that a move changes the name.
 BookListing ListingOf(size_t peer, uint64_t number, size_t book) {
   const std::string name = absl::StrCat("book ", book, " of ", peer);
   return {number, BookName::Parse(name).value(), ContentOfBook(book)};
@@ -77,7 +77,7 @@ class Peer {
 
   std::string key() const { return peer_.key().public_key().bytes(); }
 
-  // Comes and goes, states and deletes. The last session stays.
+  // Begins and ends sessions, states and deletes books. The last session stays.
   void Live() {
     Random random(workload_.seed * 1'000 + number_);
     Join();
@@ -108,7 +108,7 @@ class Peer {
     }
   }
 
-  // Takes books from the others until no peer `lives` any more.
+  // Receives books from the other peers until no peer `lives` any more.
   void Receive(const std::vector<std::unique_ptr<Peer>>& all, const std::atomic<int>& lives) {
     Random random(workload_.seed * 1'000 + 500 + number_);
     while (lives > 0) {
@@ -207,13 +207,13 @@ class Peer {
       items.push_back({book, received, Holding(source.number_, listing)});
     }
     if (items.empty()) return;
-    // The owner of a book repeats this until the index knows it.
+    // A peer that owns a book repeats the call until the index knows it.
     while (!UpdateOwner(request, items)) {
     }
     for (const IndexCall::Item& item : items) library_.Settle(*item.present);
   }
 
-  // False when the index did not know the session.
+  // Returns false when the index did not know the session.
   bool UpdateOwner(const v1::UpdateOwnerRequest& request,
                    const std::vector<IndexCall::Item>& items) {
     const Session now = session();

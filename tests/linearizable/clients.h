@@ -1,4 +1,4 @@
-// Concurrent clients of an index that write down what they called and what they were told.
+// Concurrent clients of an index that record their calls and the answers.
 #ifndef ARKSHARE_TESTS_LINEARIZABLE_CLIENTS_H_
 #define ARKSHARE_TESTS_LINEARIZABLE_CLIENTS_H_
 
@@ -15,12 +15,12 @@ struct Workload {
   size_t peers = 4;
   size_t books = 3;
   size_t searchers = 2;
-  int steps = 40;  // of each peer: states, leaves, comes back …
+  int steps = 40;  // of each peer: it states, leaves, comes back …
   uint64_t seed = 1;
 };
 
-// Returns what all clients saw. Each peer lives by one thread and receives books by another.
-// Anything that the index may not answer at all ends the process.
+// Runs the clients and returns their history. Each peer has one thread for its sessions and one
+// that receives books. An answer that the index must never give ends the process.
 std::vector<Timed<IndexCall>> RunClients(const std::string& index_address,
                                          const Workload& workload);
 

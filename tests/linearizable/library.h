@@ -13,8 +13,8 @@
 
 namespace arkshare {
 
-// As a real peer's: numbers are never used twice, a listing leaves once, and one that was received
-// leaves only after the index has heard of the move. Thread-safe.
+// Follows the rules of a real peer: a number is never used twice, a listing leaves once, and a
+// received one leaves only after the index has learnt of the move. Thread-safe.
 class FakeLibrary {
  public:
   struct Entry {
@@ -22,7 +22,7 @@ class FakeLibrary {
     bool settled = false;  // may be given away or deleted
   };
 
-  // It takes few, so that often no peer has a book by a name; and searches tell of 20 holders only.
+  // Few, so that often no peer has a book by a name, and because a search names only 20 holders.
   bool full() const {
     MutexLock lock(&mutex_);
     return entries_.size() >= 3;
@@ -36,7 +36,7 @@ class FakeLibrary {
     MutexLock lock(&mutex_);
     entries_.at(number).settled = true;
   }
-  // Some settled listing, which leaves: its number and book.
+  // Removes a settled listing and returns its number and book.
   std::optional<std::pair<uint64_t, size_t>> TakeSome(size_t skip) {
     MutexLock lock(&mutex_);
     if (entries_.empty()) return std::nullopt;

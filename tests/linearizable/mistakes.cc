@@ -19,9 +19,9 @@
 namespace arkshare {
 namespace {
 
-// One of this many calls is answered wrongly.
+// One in this many calls is handled wrongly.
 constexpr uint64_t kSome = 5;
-// How long a search is waited for that might see the mistake.
+// How long to wait for a search that can see the mistake.
 constexpr absl::Duration kPatience = absl::Milliseconds(20);
 
 v1::UpdateOwnerResponse AllDone(const v1::UpdateOwnerRequest& request) {
@@ -81,7 +81,7 @@ class MistakenIndex::Service : public IndexService {
         if (!known || ++calls_ % kSome != 0) break;
         *response = AllDone(*request);
         return Answer(context, absl::OkStatus());
-      case Mistake::kTakesFromAnybody:
+      case Mistake::kAcceptsEndedSessions:
         if (known) break;
         *response = AllDone(*request);
         return Answer(context, absl::OkStatus());
@@ -120,7 +120,7 @@ class MistakenIndex::Service : public IndexService {
   grpc::ServerUnaryReactor* Unregister(grpc::CallbackServerContext* context,
                                        const v1::UnregisterRequest* request,
                                        v1::UnregisterResponse* response) override {
-    if (mistake_ == Mistake::kLetsNobodyGo) return Answer(context, absl::OkStatus());
+    if (mistake_ == Mistake::kIgnoresUnregister) return Answer(context, absl::OkStatus());
     return IndexService::Unregister(context, request, response);
   }
 
@@ -151,7 +151,7 @@ class MistakenIndex::Service : public IndexService {
   const Mistake mistake_;
   Catalog& catalog_;
   Sessions& sessions_;
-  const Catalog::ShelfPtr nowhere_;  // hidden: what comes to it is nowhere
+  const Catalog::ShelfPtr nowhere_;  // hidden: a book on it is not found
   std::atomic<uint64_t> moved_to_nowhere_ = 0;
   std::atomic<uint64_t> calls_ = 0;
   Mutex mutex_;

@@ -1,4 +1,4 @@
-// Indexes with a mistake, which the checker has to find.
+// Indexes with a mistake that the checker has to find.
 #ifndef ARKSHARE_TESTS_LINEARIZABLE_MISTAKES_H_
 #define ARKSHARE_TESTS_LINEARIZABLE_MISTAKES_H_
 
@@ -13,16 +13,16 @@
 namespace arkshare {
 
 enum class Mistake {
-  kAnswersEarly,       // a move is answered first and made later
-  kTwoSteps,           // a move is gone at the source before it is there at the receiver
-  kKeepsSource,        // a move leaves the source's listing where it is
-  kLosesSome,          // some moves are answered and not made
-  kTakesFromAnybody,   // a session that has ended is told that its move was made
-  kSearchesStaleCopy,  // some searches are answered as the one before
-  kLetsNobodyGo,       // Unregister is answered and does nothing
+  kAnswersEarly,          // a move is answered first and made later
+  kTwoSteps,              // a move is gone at the source before it is there at the receiver
+  kKeepsSource,           // a move leaves the source's listing where it is
+  kLosesSome,             // some moves are answered and not made
+  kAcceptsEndedSessions,  // a session that has ended gets the answer that its move was made
+  kSearchesStaleCopy,     // some searches are answered as the one before
+  kIgnoresUnregister,     // Unregister is answered and does nothing
 };
 
-// Serves on loopback like the real index, but for its mistake.
+// Serves on loopback like the real index, except for its mistake.
 class MistakenIndex {
  public:
   explicit MistakenIndex(Mistake mistake);

@@ -1,4 +1,4 @@
-// A book that moves is somewhere at every moment.
+// A book that moves is found at every moment.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kMoves = 50'000;
 constexpr size_t kSearchers = 2;
 
-// Each peer has a name of its own for the book, which the other knows nothing of.
+// Each peer has its own name for the book.
 TEST(NoGapTest, EverySearchFindsExactlyOneHolder) {
   Catalog catalog{Catalog::Options()};
   std::vector<Catalog::ShelfPtr> shelves;

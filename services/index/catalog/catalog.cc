@@ -7,23 +7,18 @@
 #include <thread>
 
 #include "lib/core/errors.h"
-#include "services/index/catalog/watch.h"
 #include "services/index/store/touch_ahead.h"
 
 namespace arkshare {
 namespace {
 
-// How much of a closed shelf is freed under one lock.
+// Books of a closed shelf that are freed under one lock.
 constexpr size_t kReclaimSlice = 1'000;
-// Ranges of tombstones kept for peers that are not there: tickets can name any number of them.
-constexpr size_t kMostBuriedRanges = 100'000;
-// Of one peer; whoever leaves more is forgotten himself, instead of all the others.
-constexpr size_t kMostRangesOfAGrave = kMostBuriedRanges / 10;
-
-// How many statements are made before those go first who wait.
+// Statements after which the writer gives way to the threads that wait for the lock.
 constexpr size_t kStatementSlice = 32;
-// And before the processor is left to others: who wakes up to search would otherwise wait for the
-// rest of a time slice. On a busy machine that costs a time slice of everybody who wants to run.
+// Statements after which the writer also yields the processor: a thread that wakes up to search
+// would otherwise wait for the rest of the writer's time slice. Rarer, because on a busy machine a
+// yield costs a time slice of every thread that wants to run.
 constexpr size_t kStatementTurn = 4 * kStatementSlice;
 
 BookToAdd BookOf(const StatementRecord& present) {
@@ -32,24 +27,27 @@ BookToAdd BookOf(const StatementRecord& present) {
 
 }  // namespace
 
-// Holds the lock; its end tells everybody of the change, after the lock is given back.
+// Holds the lock. Its end gives the lock back, then tells watchers and `on_change` of the change.
 class ABSL_SCOPED_LOCKABLE Catalog::Change {
  public:
-  explicit Change(Catalog* catalog) ABSL_EXCLUSIVE_LOCK_FUNCTION(catalog->mutex_)
+  explicit Change(Catalog* catalog) ABSL_EXCLUSIVE_LOCK_FUNCTION(catalog->tables_.mutex)
       : catalog_(catalog) {
-    catalog_->mutex_.Lock();
+    catalog_->tables_.mutex.Lock();
   }
   ~Change() ABSL_UNLOCK_FUNCTION() {
-    catalog_->mutex_.Unlock();
+    catalog_->tables_.mutex.Unlock();
     catalog_->events_.WakeReaders();
-    if (catalog_->options_.on_change) catalog_->options_.on_change();
+    if (catalog_->on_change_) catalog_->on_change_();
   }
 
  private:
   Catalog* const catalog_;
 };
 
-Catalog::Catalog(Options options) : options_(std::move(options)), events_(options_.watch_pause) {}
+Catalog::Catalog(Options options)
+    : on_change_(std::move(options.on_change)),
+      tables_(options.max_books_per_peer),
+      events_(options.clock, options.watch_pause) {}
 
 Catalog::~Catalog() = default;
 
@@ -59,8 +57,8 @@ Catalog::ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
     CloseLocked(ShelfPtr(earlier->second));
   }
   auto shelf = std::make_shared<Shelf>(std::move(peer), reachable);
-  shelf->gone_earlier = ExhumeLocked(shelf->info.key);
-  slots_.Add(*shelf);
+  shelf->gone_earlier = graveyard_.Exhume(shelf->info.key);
+  tables_.slots.Add(*shelf);
   by_id_[shelf->info.peer_id] = shelf;
   by_key_[shelf->info.key] = shelf;
   return shelf;
@@ -69,31 +67,26 @@ Catalog::ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
 void Catalog::SetStreaming(const ShelfPtr& shelf, bool streaming) {
   Change change(this);
   if (shelf->closed || shelf->streaming == streaming) return;
-  if (streaming) {
-    shelf->streaming = true;
-    if (shelf->visible()) ShowLocked(shelf);
-  } else {
-    if (shelf->visible()) HideLocked(shelf);
-    shelf->streaming = false;
+  if (shelf->visible()) PublishPeerGoneLocked(*shelf);
+  shelf->streaming = streaming;
+  if (shelf->visible()) {
+    PublishPeerListedLocked(*shelf);
+    PublishBooksOfLocked(*shelf);
   }
-  slots_.Update(*shelf);
+  tables_.slots.Update(*shelf);
 }
 
 void Catalog::SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t upload_limit) {
   {
-    // Most heartbeats say nothing new.
-    ReaderLock lock(&mutex_);
+    // Most heartbeats change nothing.
+    ReaderLock lock(&tables_.mutex);
     if (shelf->info.free_slots == free_slots && shelf->info.upload_limit == upload_limit) return;
   }
   Change change(this);
   shelf->info.free_slots = free_slots;
   shelf->info.upload_limit = upload_limit;
-  if (!shelf->closed) slots_.Update(*shelf);
-  if (!shelf->visible()) return;
-  CatalogEvent event;
-  event.kind = CatalogEvent::Kind::kPeerListed;
-  event.peer = shelf->Summary();
-  PublishLocked(std::move(event));
+  if (!shelf->closed) tables_.slots.Update(*shelf);
+  if (shelf->visible()) PublishPeerListedLocked(*shelf);
 }
 
 void Catalog::Close(const ShelfPtr& shelf) {
@@ -101,12 +94,33 @@ void Catalog::Close(const ShelfPtr& shelf) {
   CloseLocked(shelf);
 }
 
+void Catalog::CloseLocked(const ShelfPtr& shelf) {
+  if (shelf->closed) return;
+  if (shelf->visible()) PublishPeerGoneLocked(*shelf);
+  shelf->closed = true;
+  tables_.slots.Update(*shelf);
+  // The id may belong to another session already.
+  if (const auto place = by_id_.find(shelf->info.peer_id);
+      place != by_id_.end() && place->second == shelf) {
+    by_id_.erase(place);
+  }
+  by_key_.erase(shelf->info.key);
+  NumberSet gone = std::move(shelf->gone);
+  // A session that has not proven its key may have invented its tombstones, so they are not kept.
+  if (!shelf->reachable) gone.Clear();
+  if (gone.range_count() < shelf->gone_earlier.range_count()) std::swap(gone, shelf->gone_earlier);
+  gone.Merge(shelf->gone_earlier);
+  shelf->gone_earlier.Clear();
+  graveyard_.Bury(shelf->info.key, std::move(gone));
+  closed_.push_back(shelf);
+}
+
 Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
                                 absl::Span<const StatementRecord> statements) {
   if (statements.size() > kStatementSlice) TouchAhead();
   Change change(this);
   Applied applied = ApplyLocked(shelf, statements);
-  books_.AddWords();
+  tables_.holdings.AddWords();
   return applied;
 }
 
@@ -116,16 +130,16 @@ Catalog::Applied Catalog::ApplyLocked(const ShelfPtr& shelf,
   while (applied.count < statements.size()) {
     if (applied.count > 0) GiveWayLocked();
     if (applied.count % kStatementTurn == kStatementSlice) {
-      mutex_.Unlock();
+      tables_.mutex.Unlock();
       std::this_thread::yield();
-      mutex_.Lock();
+      tables_.mutex.Lock();
     }
     const auto slice = statements.subspan(applied.count, kStatementSlice);
     absl::InlinedVector<BookToAdd, kStatementSlice> books;
     for (const StatementRecord& statement : slice) {
       if (statement.present.has_value()) books.push_back(BookOf(statement));
     }
-    books_.Prefetch(books);
+    tables_.holdings.Prefetch(books);
     const BookToAdd* next = books.data();
     for (const StatementRecord& statement : slice) {
       applied.status = statement.present.has_value()
@@ -140,8 +154,8 @@ Catalog::Applied Catalog::ApplyLocked(const ShelfPtr& shelf,
 
 absl::Status Catalog::StatePresentLocked(Shelf& shelf, const StatementRecord& statement,
                                          const BookToAdd& book) {
-  absl::Status status = CheckRoomLocked(shelf, statement);
-  if (status.ok()) status = CheckLocked(shelf, statement);
+  absl::Status status = tables_.holdings.CheckRoom(shelf, statement);
+  if (status.ok()) status = tables_.holdings.CheckNumber(shelf, statement);
   if (!status.ok()) return status;
   if (PresentLocked(shelf, statement, book) && shelf.visible()) {
     PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf.info.peer_id, *statement.present);
@@ -149,28 +163,28 @@ absl::Status Catalog::StatePresentLocked(Shelf& shelf, const StatementRecord& st
   return absl::OkStatus();
 }
 
-absl::Status Catalog::CheckRoomLocked(const Shelf& shelf, const StatementRecord& statement) const {
-  if (shelf.by_number.size() < options_.max_books_per_peer || statement.present->partial ||
-      shelf.Has(statement.number) || shelf.IsGone(statement.number)) {
-    return absl::OkStatus();
-  }
-  return MakeError(Reason::kLimitExceeded,
-                   absl::StrCat("this index lists at most ", options_.max_books_per_peer,
-                                " books of one peer: share fewer, or ask its operator for more"));
-}
-
 absl::Status Catalog::StateGoneLocked(Shelf& shelf, uint64_t number) {
   const std::optional<BookListing> removed = GoneLocked(shelf, number);
   if (removed.has_value() && shelf.visible()) {
     PublishBookLocked(CatalogEvent::Kind::kBookGone, shelf.info.peer_id, *removed);
   }
-  if (shelf.gone.range_count() <= options_.max_books_per_peer) return absl::OkStatus();
-  return MakeError(Reason::kLimitExceeded,
-                   "too many listing numbers are gone that never were in sequence");
+  return tables_.holdings.CheckGone(shelf);
+}
+
+bool Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book) {
+  const bool added = tables_.holdings.Present(shelf, statement, book);
+  if (added) scans_.Added(shelf, statement.number);
+  return added;
+}
+
+std::optional<BookListing> Catalog::GoneLocked(Shelf& shelf, uint64_t number) {
+  std::optional<BookListing> removed = tables_.holdings.Gone(shelf, number);
+  if (removed.has_value()) scans_.Removed(shelf, *removed);
+  return removed;
 }
 
 void Catalog::CompleteSnapshot(const ShelfPtr& shelf) {
-  WriterLock lock(&mutex_);
+  WriterLock lock(&tables_.mutex);
   if (shelf->reachable) shelf->gone_earlier.Clear();
 }
 
@@ -182,26 +196,11 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
   for (const OwnerChange& item : changes) {
     if (statuses.size() % kStatementSlice == kStatementSlice - 1) GiveWayLocked();
     if (receiver->closed) break;
-    statuses.push_back(CheckLocked(*receiver, item.receiver));
+    statuses.push_back(tables_.holdings.CheckNumber(*receiver, item.receiver));
     if (!statuses.back().ok()) continue;
-
-    std::optional<BookEvent> old_book;
-    if (const auto source = by_key_.find(item.source); source != by_key_.end()) {
-      Shelf& shelf = *source->second;
-      std::optional<BookListing> removed = GoneLocked(shelf, item.source_listing);
-      // The key's owner has signed it, whoever is there under the key.
-      if (!shelf.reachable) shelf.gone_earlier.Insert(item.source_listing);
-      if (removed.has_value() && shelf.visible()) {
-        old_book = BookEvent{shelf.info.peer_id, *std::move(removed)};
-      }
-    } else {
-      NumberSet gone;
-      gone.Insert(item.source_listing);
-      BuryLocked(item.source, std::move(gone));
-    }
-
-    // The source has given the book away, whatever becomes of it here.
-    statuses.back() = CheckRoomLocked(*receiver, item.receiver);
+    // The source has given the book away, whether or not the receiver can list it.
+    std::optional<BookEvent> old_book = TakeFromSourceLocked(item);
+    statuses.back() = tables_.holdings.CheckRoom(*receiver, item.receiver);
     const bool shown = statuses.back().ok() &&
                        PresentLocked(*receiver, item.receiver, BookOf(item.receiver)) &&
                        receiver->visible();
@@ -218,180 +217,49 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
     }
     PublishLocked(std::move(event));
   }
-  books_.AddWords();
+  tables_.holdings.AddWords();
   return statuses;
 }
 
-// The words of a slice are added together.
-void Catalog::GiveWayLocked() {
-  books_.AddWords();
-  mutex_.GiveWay();
-}
-
-bool Catalog::Reclaim() {
-  WriterLock lock(&mutex_);
-  for (size_t tries = closed_.size(); tries > 0; --tries) {
-    const ShelfPtr shelf = closed_.front();
-    closed_.pop_front();
-    if (shelf->pins > 0) {
-      closed_.push_back(shelf);
-      continue;
-    }
-    shelf->by_name.reset();
-    for (size_t i = 0; i < kReclaimSlice && shelf->size() > 0; ++i) {
-      if (i % kStatementSlice == kStatementSlice - 1) GiveWayLocked();
-      RemoveLocked(*shelf, shelf->by_number.empty() ? shelf->parts.begin()->first
-                                                    : shelf->by_number.begin()->first);
-    }
-    if (shelf->size() > 0) {
-      closed_.push_front(shelf);
-    } else {
-      slots_.Remove(*shelf);
-    }
-    return !closed_.empty();
-  }
-  return false;
-}
-
-void Catalog::CloseLocked(const ShelfPtr& shelf) {
-  if (shelf->closed) return;
-  if (shelf->visible()) HideLocked(shelf);
-  shelf->closed = true;
-  slots_.Update(*shelf);
-  // The id may already be another session's.
-  if (const auto place = by_id_.find(shelf->info.peer_id);
-      place != by_id_.end() && place->second == shelf) {
-    by_id_.erase(place);
-  }
-  by_key_.erase(shelf->info.key);
-  NumberSet gone = std::move(shelf->gone);
-  // Who has not proven the key may have made up what he said.
-  if (!shelf->reachable) gone.Clear();
-  if (gone.range_count() < shelf->gone_earlier.range_count()) std::swap(gone, shelf->gone_earlier);
-  gone.Merge(shelf->gone_earlier);
-  shelf->gone_earlier.Clear();
-  BuryLocked(shelf->info.key, std::move(gone));
-  closed_.push_back(shelf);
-}
-
-void Catalog::ShowLocked(const ShelfPtr& shelf) {
-  CatalogEvent event;
-  event.kind = CatalogEvent::Kind::kPeerListed;
-  event.peer = shelf->Summary();
-  PublishLocked(std::move(event));
-  if (events_.empty()) return;
-  if (shelf->by_number.size() > kMostEventsBehind) {
-    events_.CutOffAll();
-    return;
-  }
-  for (const auto& [number, edition] : shelf->by_number) {
-    PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf->info.peer_id,
-                      ListingOfLocked(edition, number));
-  }
-}
-
-void Catalog::HideLocked(const ShelfPtr& shelf) {
-  CatalogEvent event;
-  event.kind = CatalogEvent::Kind::kPeerGone;
-  event.peer_id = shelf->info.peer_id;
-  PublishLocked(std::move(event));
-}
-
-absl::Status Catalog::CheckLocked(const Shelf& shelf, const StatementRecord& statement) const {
-  if (!shelf.Has(statement.number)) return absl::OkStatus();
-  if (FindListingLocked(shelf, statement.number) == statement.present) return absl::OkStatus();
-  return MakeError(Reason::kInvalidField,
-                   absl::StrCat("listing_number ", statement.number,
-                                " already stands for another book: a number is never used twice"));
-}
-
-bool Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book) {
-  const uint64_t number = statement.number;
-  if (shelf.closed || shelf.IsGone(number) || shelf.Has(number)) return false;
-  if (statement.present->partial) {
-    // It only helps others; a peer must not be lost to them because of it.
-    if (shelf.size() >= options_.max_books_per_peer) return false;
-    BookToAdd part = book;
-    part.by_words = false;
-    shelf.parts[number] = parts_.Add(part, {shelf.slot, number});
-    return false;
-  }
-  const EditionId edition = books_.Add(book, {shelf.slot, number});
-  shelf.by_number.insert(shelf.by_number.end(), {number, edition});
-  if (shelf.by_name.has_value() && number <= shelf.by_name->through()) {
-    shelf.by_name->Insert(edition, number);
-  }
-  HideFromScansLocked(shelf, number);
-  return true;
-}
-
-std::optional<BookListing> Catalog::GoneLocked(Shelf& shelf, uint64_t number) {
-  if (shelf.closed) return std::nullopt;
-  shelf.gone.Insert(number);
-  const auto known = shelf.by_number.find(number);
-  if (known == shelf.by_number.end()) {
-    if (shelf.parts.contains(number)) RemoveLocked(shelf, number);
+std::optional<BookEvent> Catalog::TakeFromSourceLocked(const OwnerChange& change) {
+  const auto source = by_key_.find(change.source);
+  if (source == by_key_.end()) {
+    NumberSet gone;
+    gone.Insert(change.source_listing);
+    graveyard_.Bury(change.source, std::move(gone));
     return std::nullopt;
   }
-  BookListing listing = ListingOfLocked(known->second, number);
-  KeepForScansLocked(shelf, listing);
-  RemoveLocked(shelf, number);
-  return listing;
+  Shelf& shelf = *source->second;
+  std::optional<BookListing> removed = GoneLocked(shelf, change.source_listing);
+  // The owner of the key has signed the move, even if this session has not proven the key.
+  if (!shelf.reachable) shelf.gone_earlier.Insert(change.source_listing);
+  if (!removed.has_value() || !shelf.visible()) return std::nullopt;
+  return BookEvent{shelf.info.peer_id, *std::move(removed)};
 }
 
-void Catalog::RemoveLocked(Shelf& shelf, uint64_t number) {
-  if (const auto part = shelf.parts.find(number); part != shelf.parts.end()) {
-    parts_.Remove(part->second, {shelf.slot, number});
-    shelf.parts.erase(part);
-    return;
-  }
-  const auto known = shelf.by_number.find(number);
-  const EditionId edition = known->second;
-  if (shelf.by_name.has_value() && number <= shelf.by_name->through()) {
-    shelf.by_name->Erase(edition, number);
-  }
-  shelf.by_number.erase(known);
-  books_.Remove(edition, {shelf.slot, number});
-}
-
-BookListing Catalog::ListingOfLocked(EditionId edition, uint64_t number) const {
-  // What was a name when it came is one now.
-  return {number, BookName::Parse(books_.NameOf(edition)).value(), books_.ContentOf(edition)};
-}
-
-std::optional<BookListing> Catalog::FindListingLocked(const Shelf& shelf, uint64_t number) const {
-  if (const auto whole = shelf.by_number.find(number); whole != shelf.by_number.end()) {
-    return ListingOfLocked(whole->second, number);
-  }
-  const auto part = shelf.parts.find(number);
-  if (part == shelf.parts.end()) return std::nullopt;
-  return BookListing{number, BookName::Parse(parts_.NameOf(part->second)).value(),
-                     parts_.ContentOf(part->second), /*partial=*/true};
-}
-
-void Catalog::BuryLocked(const PublicKey& key, NumberSet gone) {
-  gone.Merge(ExhumeLocked(key));
-  if (gone.empty() || gone.range_count() > kMostRangesOfAGrave) return;
-  const uint64_t order = next_burial_++;
-  buried_ranges_ += gone.range_count();
-  buried_[key] = {std::move(gone), order};
-  burials_[order] = key;
-  while (buried_ranges_ > kMostBuriedRanges) ExhumeLocked(PublicKey(burials_.begin()->second));
-}
-
-NumberSet Catalog::ExhumeLocked(const PublicKey& key) {
-  const auto grave = buried_.find(key);
-  if (grave == buried_.end()) return {};
-  NumberSet gone = std::move(grave->second.gone);
-  buried_ranges_ -= gone.range_count();
-  burials_.erase(grave->second.order);
-  buried_.erase(grave);
-  return gone;
+void Catalog::GiveWayLocked() {
+  // The words of a slice are added together, while their keys are there.
+  tables_.holdings.AddWords();
+  tables_.mutex.GiveWay();
 }
 
 void Catalog::PublishLocked(CatalogEvent event) {
   event.revision = ++revision_;
   events_.Publish(std::move(event));
+}
+
+void Catalog::PublishPeerListedLocked(const Shelf& shelf) {
+  CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kPeerListed;
+  event.peer = shelf.Summary();
+  PublishLocked(std::move(event));
+}
+
+void Catalog::PublishPeerGoneLocked(const Shelf& shelf) {
+  CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kPeerGone;
+  event.peer_id = shelf.info.peer_id;
+  PublishLocked(std::move(event));
 }
 
 void Catalog::PublishBookLocked(CatalogEvent::Kind kind, uint32_t peer_id,
@@ -404,6 +272,144 @@ void Catalog::PublishBookLocked(CatalogEvent::Kind kind, uint32_t peer_id,
   event.kind = kind;
   event.book = BookEvent{peer_id, listing};
   PublishLocked(std::move(event));
+}
+
+void Catalog::PublishBooksOfLocked(const Shelf& shelf) {
+  if (events_.empty()) return;
+  if (shelf.by_number.size() > kMostEventsBehind) {
+    events_.CutOffAll();
+    return;
+  }
+  for (const auto& [number, edition] : shelf.by_number) {
+    PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf.info.peer_id,
+                      tables_.holdings.ListingOf(edition, number));
+  }
+}
+
+std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, size_t page_size,
+                                         const std::optional<SearchKey>& after,
+                                         std::optional<uint64_t> partial_seed,
+                                         SearchWriter& writer) const {
+  return search_.Search(query, loopback, page_size, after, partial_seed, writer);
+}
+
+std::vector<PeerSummary> Catalog::ListPeers(uint32_t after, size_t most) const {
+  ReaderLock lock(&tables_.mutex);
+  std::vector<PeerSummary> peers;
+  for (auto place = by_id_.upper_bound(after); place != by_id_.end() && peers.size() < most;
+       ++place) {
+    peers.push_back(place->second->Summary());
+  }
+  return peers;
+}
+
+std::optional<PeerSummary> Catalog::FindPeer(uint32_t peer_id) const {
+  ReaderLock lock(&tables_.mutex);
+  const auto place = by_id_.find(peer_id);
+  if (place == by_id_.end()) return std::nullopt;
+  return place->second->Summary();
+}
+
+std::optional<PeerSummary> Catalog::FindPeer(const PublicKey& key) const {
+  ReaderLock lock(&tables_.mutex);
+  const auto place = by_key_.find(key);
+  if (place == by_key_.end()) return std::nullopt;
+  return place->second->Summary();
+}
+
+absl::StatusOr<std::vector<BookListing>> Catalog::ListBooks(
+    uint32_t peer_id, const std::pair<std::string, uint64_t>& after, size_t most) const {
+  while (true) {
+    {
+      ReaderLock lock(&tables_.mutex);
+      const auto place = by_id_.find(peer_id);
+      if (place == by_id_.end()) {
+        return MakeError(Reason::kPeerUnknown,
+                         absl::StrCat("no peer ", peer_id, " is here now: list the peers"));
+      }
+      const Shelf& shelf = *place->second;
+      std::vector<BookListing> books;
+      if (!shelf.visible()) return books;
+      if (shelf.by_name.has_value() && shelf.by_name->complete()) {
+        const auto visit = [&](EditionId edition, uint64_t number)
+                               ABSL_SHARED_LOCKS_REQUIRED(tables_.mutex) {
+                                 if (books.size() >= most) return false;
+                                 books.push_back(tables_.holdings.ListingOf(edition, number));
+                                 return true;
+                               };
+        shelf.by_name->VisitAfter({after.first, after.second}, visit);
+        return books;
+      }
+    }
+    OrderSome(peer_id);
+  }
+}
+
+// A cache in the shelf, hence const.
+void Catalog::OrderSome(uint32_t peer_id) const {
+  WriterLock lock(&tables_.mutex);
+  const auto place = by_id_.find(peer_id);
+  if (place != by_id_.end()) tables_.holdings.OrderSome(*place->second);
+}
+
+CatalogTable Catalog::Table(size_t most_peers, size_t most_books) const {
+  ReaderLock lock(&tables_.mutex);
+  CatalogTable table;
+  table.peer_count = by_id_.size();
+  for (const auto& [peer_id, shelf] : by_id_) {
+    if (shelf->streaming) ++table.connection_count;
+    if (table.rows.size() >= most_peers) continue;
+    CatalogTable::Row row{shelf->Summary(), {}};
+    for (const auto& [number, edition] : shelf->by_number) {
+      if (row.first_books.size() >= most_books) break;
+      row.first_books.emplace_back(tables_.holdings.books().NameOf(edition));
+    }
+    std::sort(row.first_books.begin(), row.first_books.end());
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> queue) {
+  WriterLock lock(&tables_.mutex);
+  // The events after the revision go to the queue, because none comes while the lock is held.
+  events_.Add(queue);
+  return scans_.Start(std::move(queue), revision_, by_id_);
+}
+
+std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) {
+  WriterLock lock(&tables_.mutex);
+  return scans_.Continue(scan, tables_.holdings);
+}
+
+void Catalog::EndScan(SnapshotScan& scan) {
+  events_.Remove(scan.queue.get());
+  WriterLock lock(&tables_.mutex);
+  scans_.End(scan);
+}
+
+bool Catalog::Reclaim() {
+  WriterLock lock(&tables_.mutex);
+  for (size_t tries = closed_.size(); tries > 0; --tries) {
+    const ShelfPtr shelf = closed_.front();
+    closed_.pop_front();
+    if (shelf->pins > 0) {
+      closed_.push_back(shelf);
+      continue;
+    }
+    shelf->by_name.reset();
+    for (size_t i = 0; i < kReclaimSlice && shelf->size() > 0; ++i) {
+      if (i % kStatementSlice == kStatementSlice - 1) GiveWayLocked();
+      tables_.holdings.RemoveOne(*shelf);
+    }
+    if (shelf->size() > 0) {
+      closed_.push_front(shelf);
+    } else {
+      tables_.slots.Remove(*shelf);
+    }
+    return !closed_.empty();
+  }
+  return false;
 }
 
 }  // namespace arkshare

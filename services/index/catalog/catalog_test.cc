@@ -34,7 +34,7 @@ class CatalogTest : public testing::Test {
  protected:
   explicit CatalogTest(Catalog::Options options = {}) : catalog_(std::move(options)) {}
 
-  // A peer whose stream stands.
+  // A peer with an open stream.
   Catalog::ShelfPtr Join(uint32_t id, bool reachable = true) {
     return JoinAs(TestPeer(id, static_cast<uint8_t>(id)), reachable);
   }
@@ -63,7 +63,7 @@ class CatalogTest : public testing::Test {
     }
     return names;
   }
-  // Who has the content or a part of it, as "name peer" or "name peer partial", in order.
+  // The holders of the content or a part of it, as "name peer" or "name peer partial", in order.
   std::vector<std::string> ContentHolders(uint64_t content, bool include_partial,
                                           bool loopback = true) {
     std::optional<uint64_t> seed;
@@ -176,7 +176,7 @@ TEST_F(CatalogTest, ANewSessionBeginsWithNothingListed) {
   State(new_session, {Present(1, "a", 1)});
   catalog_.CompleteSnapshot(new_session);
   EXPECT_THAT(BooksOf(1), ElementsAre("a"));
-  // The old session's late words mean nothing.
+  // Late statements of the old session mean nothing.
   catalog_.SetStreaming(old_session, true);
   catalog_.Close(old_session);
   EXPECT_THAT(BooksOf(1), ElementsAre("a"));
@@ -229,7 +229,7 @@ TEST_F(CatalogTest, ATombstoneWaitsForASourceThatIsNotThere) {
   EXPECT_THAT(BooksOf(1), ElementsAre("b"));
 }
 
-TEST_F(CatalogTest, WhatAnUnprovenSessionSaysIsGoneEndsWithIt) {
+TEST_F(CatalogTest, TombstonesOfAnUnprovenSessionEndWithIt) {
   const auto replaced = Join(1, /*reachable=*/false);
   State(replaced, {StatementRecord::Gone(7)});
   const auto closed = Join(1, /*reachable=*/false);
@@ -299,7 +299,7 @@ TEST_F(CatalogTest, TombstonesOfStrangersAreBounded) {
   EXPECT_THAT(BooksOf(4), IsEmpty());
 }
 
-TEST_F(CatalogTest, NobodysTombstonesAreForgottenForTheManyOfOnePeer) {
+TEST_F(CatalogTest, TheManyTombstonesOfOnePeerPushOutNoOthers) {
   const auto receiver = Join(2);
   EXPECT_TRUE(Move(receiver, TestKey(1), 7, Present(1, "a", 1)).ok());
   // Every second number is gone, so each costs a range.
@@ -339,7 +339,7 @@ class SmallCatalogTest : public CatalogTest {
   SmallCatalogTest() : CatalogTest({.max_books_per_peer = 3, .on_change = nullptr}) {}
 };
 
-TEST_F(SmallCatalogTest, APeerListsAtMostSoManyBooks) {
+TEST_F(SmallCatalogTest, APeerListsAtMostItsLimitOfBooks) {
   const auto one = Join(1);
   const Catalog::Applied applied =
       catalog_.Apply(one, {Present(1, "a", 1), Present(2, "b", 2), Present(3, "c", 3),
@@ -350,7 +350,7 @@ TEST_F(SmallCatalogTest, APeerListsAtMostSoManyBooks) {
   EXPECT_THAT(BooksOf(1), ElementsAre("b", "c", "d"));
 }
 
-// Otherwise its next session would have more than it may have.
+// Otherwise the next session of the peer would have more books than its limit.
 TEST_F(SmallCatalogTest, AMoveIsNotOneBookMore) {
   const auto one = Join(1);
   const auto two = Join(2);
@@ -450,7 +450,7 @@ TEST_F(CatalogTest, PartialListingsAreSeenWhenTheirPeerIs) {
 
 TEST_F(CatalogTest, AClosedShelfFreesItsPartialListingsToo) {
   const auto one = Join(1);
-  // One slice of whole books, so that the parts are another's.
+  // One slice of whole books, so that the parts are in another slice.
   std::vector<StatementRecord> statements;
   for (uint64_t n = 1; n <= 1000; ++n) statements.push_back(Present(n, std::to_string(n), n + 10));
   State(one, statements);
@@ -470,9 +470,10 @@ TEST_F(SmallCatalogTest, PartialListingsGetTheRoomThatIsLeft) {
   State(one, {PresentPart(1, "a", 1), Present(2, "b", 2), PresentPart(3, "c", 3),
               PresentPart(3, "c", 3), PresentPart(4, "d", 4)});
   EXPECT_THAT(ContentHolders(3, true), ElementsAre("c 1 partial"));
-  EXPECT_THAT(ContentHolders(4, true), IsEmpty()) << "left out, and nobody's mistake";
+  EXPECT_THAT(ContentHolders(4, true), IsEmpty()) << "left out, without an error";
   State(one, {Present(5, "e", 5), Present(6, "f", 6)});
-  EXPECT_THAT(BooksOf(1), ElementsAre("b", "e", "f")) << "they are in no book's way";
+  EXPECT_THAT(BooksOf(1), ElementsAre("b", "e", "f"))
+      << "partial books take no room from whole ones";
   EXPECT_EQ(GetReason(catalog_.Apply(one, {Present(7, "g", 7)}).status), Reason::kLimitExceeded);
   State(one, {StatementRecord::Gone(1), StatementRecord::Gone(3), StatementRecord::Gone(4),
               StatementRecord::Gone(2), PresentPart(8, "h", 8)});
@@ -512,7 +513,7 @@ TEST_F(CatalogTest, OfManyPartialHoldersEachSearchGetsAnotherThirty) {
     EXPECT_NE(ids, choose(seed + 1));
     chosen.insert(ids.begin(), ids.end());
   }
-  EXPECT_THAT(chosen, SizeIs(kPeers / 2)) << "everybody's turn comes";
+  EXPECT_THAT(chosen, SizeIs(kPeers / 2)) << "each peer is chosen by some search";
 }
 
 TEST_F(CatalogTest, MovesToAPeerThatHasLeftAreNotMade) {
@@ -560,9 +561,9 @@ TEST_F(CatalogTest, KeywordSearchRanksByFitThenHoldersThenName) {
   EXPECT_THAT(NamesFor(ByWords("peace nothing")), IsEmpty());
 }
 
-// Against looking at everything: long names and short ones, popular ones and others, shown and
-// hidden peers, whole words and beginnings, all pages.
-TEST_F(CatalogTest, KeywordSearchFindsWhatLookingAtEverythingFinds) {
+// Compares with a scan of all books: long and short names, popular and other ones, shown and hidden
+// peers, whole words and prefixes, all pages.
+TEST_F(CatalogTest, KeywordSearchFindsTheSameAsAScanOfAllBooks) {
   std::mt19937 random(11);
   const std::vector<std::string> vocabulary = {"a",   "an",  "and", "ant",  "b", "be",
                                                "bee", "one", "two", "twos", "x", "xy"};
@@ -609,7 +610,7 @@ TEST_F(CatalogTest, KeywordSearchFindsWhatLookingAtEverythingFinds) {
     }
     std::sort(expected.begin(), expected.end());
     const size_t page_size = 1 + random() % 60;
-    // Each page has the next ones of that order, those that are equally good in order of name.
+    // Each page has the next results of that order; equally good ones are in order of name.
     for (size_t first = 0; first < expected.size(); first += page_size) {
       const auto begin = expected.begin() + static_cast<ptrdiff_t>(first);
       const auto page_results =
@@ -668,7 +669,7 @@ TEST_F(CatalogTest, PagesOfEveryKindCoverEverythingOnce) {
   for (uint64_t n = 1; n <= 50; ++n) {
     statements.push_back(Present(n, "same", n));
     statements.push_back(Present(100 + n, "book " + std::to_string(n), 1000));
-    // By a name that others have the whole book by, or not; none that keywords find.
+    // Under a name under which another peer has the whole book, or not; keywords find none of them.
     statements.push_back(n % 2 == 0 ? Present(200 + n, "x " + std::to_string(n), 2000)
                                     : PresentPart(200 + n, "x " + std::to_string(n), 2000));
     if (n % 3 == 0) statements.push_back(PresentPart(300 + n, "x " + std::to_string(n), 2000));
@@ -752,8 +753,8 @@ TEST_F(CatalogTest, TheTableIsBounded) {
 
 // --- the fold
 
-// The same statements in any order give the same catalog, as long as gone is final: replicas that
-// hear them in different orders agree.
+// The same statements in any order give the same catalog, because gone is final: replicas that
+// receive them in different orders agree.
 TEST(CatalogFoldTest, TheOrderOfArrivalDoesNotMatter) {
   constexpr int kPeers = 4;
   std::mt19937 random(2024);
@@ -770,7 +771,7 @@ TEST(CatalogFoldTest, TheOrderOfArrivalDoesNotMatter) {
     std::set<Listed> stated;
     std::set<Listed> stated_parts;
     std::set<std::pair<int, uint64_t>> gone;
-    // Every fourth number is of a part.
+    // Every fourth number belongs to a partial book.
     const auto present = [&](int peer, uint64_t number) {
       const std::string name = "book " + std::to_string((static_cast<uint64_t>(peer) + number) % 7);
       const bool partial = number % 4 == 0;
@@ -855,7 +856,7 @@ TEST(CatalogFoldTest, TheOrderOfArrivalDoesNotMatter) {
         }
       }
       ASSERT_EQ(actual_parts, expected_parts);
-      // Search sees the same world.
+      // Search finds the same books.
       for (const auto& [name, count] : holder_counts) {
         uint32_t found = 0;
         for (const SearchResult& result :
@@ -868,8 +869,7 @@ TEST(CatalogFoldTest, TheOrderOfArrivalDoesNotMatter) {
   }
 }
 
-// Searches run while peers announce, leave and move books; under TSan this is the test of the
-// locks.
+// Searches run while peers announce, leave and move books. Under TSan this tests the locks.
 TEST(CatalogThreadsTest, ReadersAndWritersAgree) {
   Catalog catalog({});
   constexpr uint64_t kBooks = 300;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "lib/core/book_name.h"
-#include "lib/core/clock.h"
 #include "lib/core/errors.h"
 
 namespace arkshare {
@@ -88,13 +87,14 @@ void EventQueue::Close() {
   wake_ = nullptr;
 }
 
-Events::Events(absl::Duration pause) : pause_(pause) {}
+Events::Events(const Clock* clock, absl::Duration pause) : clock_(clock), pause_(pause) {}
 
 Events::~Events() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
     pulse_cv_.NotifyAll();
+    stop_cv_.NotifyAll();
   }
   if (pulse_.joinable()) pulse_.join();
 }
@@ -120,7 +120,7 @@ bool Events::empty() const {
 void Events::Publish(CatalogEvent event) {
   MutexLock lock(&mutex_);
   if (queues_.empty()) return;
-  event.since = Clock::Real()->Monotonic();
+  event.since = clock_->Monotonic();
   event.wire = std::make_unique<std::array<CatalogEvent::Wire, 2>>();
   const EventPtr shared = std::make_shared<const CatalogEvent>(std::move(event));
   for (const std::shared_ptr<EventQueue>& queue : queues_) {
@@ -159,14 +159,10 @@ void Events::RunPulse() {
       wake_wanted_ = false;
     }
     WakeAll();
-    // The first change after a pause is told at once, others wait for each other.
-    const absl::Time next = Clock::Real()->Monotonic() + pause_;
+    // Watchers learn of the first change after a pause at once, and of those within it together. A
+    // spurious wakeup only makes one pause shorter.
     MutexLock lock(&mutex_);
-    while (!stopping_) {
-      const absl::Duration left = next - Clock::Real()->Monotonic();
-      if (left <= absl::ZeroDuration()) break;
-      pulse_cv_.WaitFor(&mutex_, left);
-    }
+    if (!stopping_) stop_cv_.WaitFor(&mutex_, pause_);
   }
 }
 

@@ -1,4 +1,4 @@
-// What happens in the catalog, for those who watch it.
+// The changes of the catalog, on their way to watchers.
 #ifndef ARKSHARE_SERVICES_INDEX_CATALOG_EVENTS_H_
 #define ARKSHARE_SERVICES_INDEX_CATALOG_EVENTS_H_
 
@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 #include "services/index/catalog/records.h"
 #include "services/index/search/query.h"
@@ -41,14 +42,14 @@ struct CatalogEvent {
   };
   Kind kind = Kind::kSnapshotComplete;
   uint64_t revision = 0;  // of the catalog after this event
-  // When it happened, by Clock::Monotonic; nothing for what a snapshot tells.
+  // When it happened, by Clock::Monotonic; nothing for an event of a snapshot.
   std::optional<absl::Time> since;
   std::optional<BookEvent> book;
   std::optional<BookEvent> old_book;
   std::optional<PeerSummary> peer;
   uint32_t peer_id = 0;
-  // What is sent of it, made once for all watchers: [1] for those on loopback. Nothing for what a
-  // snapshot tells, which has one reader.
+  // Its bytes on the wire, encoded once for all watchers: [1] for those on loopback. Null for an
+  // event of a snapshot, which has one reader.
   struct Wire {
     std::once_flag made;
     std::string bytes;
@@ -61,25 +62,25 @@ using EventPtr = std::shared_ptr<const CatalogEvent>;
 // The events that wait for one watcher. Thread-safe.
 class EventQueue {
  public:
-  // Only books that match `filter`, when there is one; peers always. `wake` is called, from any
-  // thread, after something was queued for a reader that had found nothing, and when the reader is
-  // cut off.
+  // Takes only books that match `filter`, when there is one, and all events of peers. `wake` is
+  // called, from any thread, after an event was queued for a reader that had found none, and when
+  // the reader is cut off.
   EventQueue(std::optional<BookQuery> filter, std::function<void()> wake);
 
   const std::optional<BookQuery>& filter() const { return filter_; }
-  // True when the filter lets `event` through.
+  // Returns whether `event` passes the filter.
   bool Wants(const CatalogEvent& event) const;
   void Push(EventPtr event);
-  // The reader has fallen behind for good.
+  // Ends the queue: its reader has fallen too far behind.
   void CutOff();
   // WATCH_LAGGED once the reader has fallen too far behind.
   absl::Status status() const;
-  // The next event, or null when there is none now; then `wake` will be called.
+  // Returns the next event. Returns null when there is none now; `wake` will be called then.
   absl::StatusOr<EventPtr> Pop();
 
-  // Calls `wake` if it is due. Not under a lock that `wake` takes too.
+  // Calls `wake` if it is due. Requires that the caller holds no lock that `wake` takes.
   void WakeReader();
-  // After this `wake` is never called again; waits for a call that runs now.
+  // `wake` is never called again. Waits for a call that runs now.
   void Close();
 
  private:
@@ -94,36 +95,40 @@ class EventQueue {
   std::function<void()> wake_ ABSL_GUARDED_BY(wake_mutex_);
 };
 
-// Fans events out. Thread-safe; the order of Publish calls is every watcher's order.
+// Hands each event to all queues, in the order of the Publish calls. Thread-safe. Its lock is taken
+// under the catalog's, and EventQueue::mutex_ under its lock. `wake` of a queue runs with
+// EventQueue::wake_mutex_ held and may take the catalog's lock.
 class Events {
  public:
-  // Readers are woken at most once in `pause`, by a thread of its own, so that what happens
-  // meanwhile reaches them together; at once by who calls WakeReaders when it is zero.
-  explicit Events(absl::Duration pause = absl::ZeroDuration());
-  // Waits for who has just removed itself.
+  // With a `pause`, a thread wakes the readers at most once in it, so that they learn of several
+  // changes together. Without one, WakeReaders wakes them itself. `clock` says when events happen.
+  explicit Events(const Clock* clock, absl::Duration pause = absl::ZeroDuration());
   ~Events();
 
   void Add(std::shared_ptr<EventQueue> queue);
   void Remove(const EventQueue* queue);
-  // Nobody watches: events need not even be made.
+  // Returns whether there is no watcher, so that events need not be made.
   bool empty() const;
   void Publish(CatalogEvent event);
-  // More happened at once than any watcher may be behind.
+  // Cuts off all watchers, because more has happened at once than a watcher may be behind.
   void CutOffAll();
-  // Wakes the readers of what was published. Call without any lock.
+  // Wakes the readers of what was published. Without a pause, the caller must not hold a lock that
+  // a `wake` takes.
   void WakeReaders();
 
  private:
   void WakeAll();
   void RunPulse();
 
+  const Clock* const clock_;
   const absl::Duration pause_;
   mutable Mutex mutex_;
   std::vector<std::shared_ptr<EventQueue>> queues_ ABSL_GUARDED_BY(mutex_);
   CondVar pulse_cv_;
+  CondVar stop_cv_;
   bool wake_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread pulse_;  // from the first watcher on
+  std::thread pulse_;  // started for the first watcher
 };
 
 }  // namespace arkshare

@@ -28,7 +28,7 @@ CatalogEvent PeerGone(uint32_t peer_id) {
 }
 
 TEST(EventsTest, EveryWatcherGetsEverythingInOrder) {
-  Events events;
+  Events events(Clock::Real());
   EXPECT_TRUE(events.empty());
   const auto one = std::make_shared<EventQueue>(std::nullopt, nullptr);
   const auto two = std::make_shared<EventQueue>(std::nullopt, nullptr);
@@ -56,8 +56,8 @@ TEST(EventsTest, AFilterKeepsMatchingBooksAndAllPeers) {
   EXPECT_TRUE(queue.Wants(moved));
 }
 
-TEST(EventsTest, WhoIsTooFarBehindIsCutOff) {
-  Events events;
+TEST(EventsTest, AWatcherTooFarBehindIsCutOff) {
+  Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, nullptr);
   events.Add(queue);
   for (size_t i = 0; i < kMostEventsBehind; ++i) events.Publish(PeerGone(1));
@@ -71,12 +71,12 @@ TEST(EventsTest, WhoIsTooFarBehindIsCutOff) {
 
 TEST(EventsTest, AReaderIsWokenOnceAndOnlyWhenItWaits) {
   int wakes = 0;
-  Events events;
+  Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, [&] { ++wakes; });
   events.Add(queue);
   events.Publish(PeerGone(1));
   events.WakeReaders();
-  EXPECT_EQ(wakes, 0) << "the reader has not come by yet";
+  EXPECT_EQ(wakes, 0) << "the reader has not read yet";
   EXPECT_NE(*queue->Pop(), nullptr);
   EXPECT_EQ(*queue->Pop(), nullptr);
   events.WakeReaders();
@@ -91,24 +91,24 @@ TEST(EventsTest, AReaderIsWokenOnceAndOnlyWhenItWaits) {
   EXPECT_EQ(*queue->Pop(), nullptr);
   events.CutOffAll();
   events.WakeReaders();
-  EXPECT_EQ(wakes, 2) << "being cut off is news too";
+  EXPECT_EQ(wakes, 2) << "the reader learns that it was cut off";
 }
 
-TEST(EventsTest, WhoIsCutOffIsToldEvenWhenHeDoesNotWait) {
+TEST(EventsTest, AWatcherThatIsCutOffIsWokenEvenWhenItDoesNotWait) {
   int wakes = 0;
-  Events events;
+  Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, [&] { ++wakes; });
   events.Add(queue);
   for (size_t i = 0; i <= kMostEventsBehind; ++i) events.Publish(PeerGone(1));
   events.WakeReaders();
   events.WakeReaders();
-  EXPECT_EQ(wakes, 1) << "his last write may never be through";
+  EXPECT_EQ(wakes, 1) << "its last write may never end";
 }
 
 TEST(EventsTest, WithAPauseAThreadWakesReaders) {
   std::atomic<int> wakes = 0;
   std::atomic<int> seen = 0;
-  Events events(absl::Milliseconds(1));
+  Events events(Clock::Real(), absl::Milliseconds(1));
   std::shared_ptr<EventQueue> queue;
   const auto read_all = [&] {
     while (*queue->Pop() != nullptr) ++seen;
@@ -133,9 +133,9 @@ TEST(EventsTest, WithAPauseAThreadWakesReaders) {
   queue->Close();
 }
 
-TEST(EventsTest, NobodyIsWokenAfterClose) {
+TEST(EventsTest, NoReaderIsWokenAfterClose) {
   auto woken = std::make_unique<int>(0);
-  Events events;
+  Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, [&] { ++*woken; });
   events.Add(queue);
   std::thread publisher([&] {

@@ -1,4 +1,4 @@
-// A lock for many short readers and a writer with much to do.
+// A lock for many short readers and a writer with long work.
 #ifndef ARKSHARE_SERVICES_INDEX_CATALOG_FAIR_SHARED_MUTEX_H_
 #define ARKSHARE_SERVICES_INDEX_CATALOG_FAIR_SHARED_MUTEX_H_
 
@@ -9,9 +9,9 @@
 
 namespace arkshare {
 
-// Readers share. One that comes while a writer writes waits for that writer alone; a writer waits
-// for at most kMostPassing readers that came after it. Writers are served in the order in which
-// they come. std::shared_mutex promises none of this.
+// Readers share. A reader that comes while a writer writes waits only for that writer. A writer
+// waits for at most kMostPassing readers that came after it. Writers are served in the order in
+// which they come. std::shared_mutex and absl::Mutex promise none of this.
 class ABSL_LOCKABLE FairSharedMutex {
  public:
   static constexpr int kMostPassing = 64;
@@ -36,9 +36,9 @@ class ABSL_LOCKABLE FairSharedMutex {
       writer_turn_.NotifyAll();
     }
   }
-  // For a writer in the midst of its work: lets those go first who wait now, and sleeps until they
-  // have. The processor it keeps: whoever yields on a busy machine waits for a time slice of
-  // everybody else.
+  // For a writer in the middle of its work: lets the threads that wait now go first, and sleeps
+  // until they are done. Does not yield the processor, because on a busy machine that costs a time
+  // slice of every thread that wants to run.
   void GiveWay() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     Unlock();
     Lock();
@@ -52,7 +52,7 @@ class ABSL_LOCKABLE FairSharedMutex {
       ++readers_;
       return;
     }
-    // The writer that ends the round lets everybody in who waits.
+    // The writer that ends the round lets all waiting readers in.
     ++waiting_readers_;
     const uint64_t round = round_;
     while (round_ == round) reader_turn_.Wait(&mutex_);
@@ -62,7 +62,7 @@ class ABSL_LOCKABLE FairSharedMutex {
     if (--readers_ == 0 && next_writer_ != serving_) writer_turn_.NotifyAll();
   }
 
-  // How many threads wait now.
+  // Returns how many threads wait now.
   size_t waiting() const {
     MutexLock lock(&mutex_);
     return waiting_readers_ + static_cast<size_t>(next_writer_ - serving_) - (writing_ ? 1 : 0);
@@ -76,9 +76,9 @@ class ABSL_LOCKABLE FairSharedMutex {
   size_t readers_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t waiting_readers_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t round_ ABSL_GUARDED_BY(mutex_) = 0;
-  int passed_ ABSL_GUARDED_BY(mutex_) = 0;  // readers, since the first writer waits
+  int passed_ ABSL_GUARDED_BY(mutex_) = 0;  // readers since the first writer began to wait
   uint64_t next_writer_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t serving_ ABSL_GUARDED_BY(mutex_) = 0;  // the writer that writes, or is next
+  uint64_t serving_ ABSL_GUARDED_BY(mutex_) = 0;  // ticket of the writer that writes, or is next
 };
 
 class ABSL_SCOPED_LOCKABLE WriterLock {

@@ -13,7 +13,7 @@ void AwaitWaiting(const FairSharedMutex& mutex, size_t count) {
   while (mutex.waiting() != count) std::this_thread::yield();
 }
 
-TEST(FairSharedMutexTest, WritersAreAlone) {
+TEST(FairSharedMutexTest, WritersExcludeEachOther) {
   FairSharedMutex mutex;
   int value = 0;  // TSan watches it too.
   std::vector<std::thread> threads;
@@ -70,7 +70,7 @@ TEST(FairSharedMutexTest, AReaderWaitsForOneWriterOnly) {
   EXPECT_EQ(order, "ab");
 }
 
-TEST(FairSharedMutexTest, AWriterGivesWayToThoseWhoWait) {
+TEST(FairSharedMutexTest, AWriterGivesWayToWaitingThreads) {
   FairSharedMutex mutex;
   std::string order;
   mutex.Lock();
@@ -92,7 +92,7 @@ TEST(FairSharedMutexTest, ReadersCannotKeepAWriterWaiting) {
   mutex.LockShared();
   std::thread writer([&] { WriterLock lock(&mutex); });
   AwaitWaiting(mutex, 1);
-  // So many may pass; another one would wait for the writer, which waits for us.
+  // This many readers may pass. One more would wait for the writer, which waits for this thread.
   for (int i = 0; i < FairSharedMutex::kMostPassing; ++i) {
     std::thread passing([&] { ReaderLock another(&mutex); });
     passing.join();

@@ -1,4 +1,4 @@
-// The plain values that the index's parts hand to each other.
+// The plain values that the parts of the index pass to each other.
 #ifndef ARKSHARE_SERVICES_INDEX_CATALOG_RECORDS_H_
 #define ARKSHARE_SERVICES_INDEX_CATALOG_RECORDS_H_
 
@@ -14,12 +14,12 @@
 
 namespace arkshare {
 
-// A live peer as others may see it.
+// A live peer, as clients see it.
 struct PeerInfo {
   uint32_t peer_id = 0;
   PublicKey key;
   std::string address;    // "HOST:PORT"
-  bool loopback = false;  // the address means this peer on the index's own machine only
+  bool loopback = false;  // the address is valid on the index's own machine only
   v1::SharePolicy policy = v1::SHARE_POLICY_UNSPECIFIED;
   uint32_t free_slots = 0;
   uint64_t upload_limit = 0;  // bytes a second; 0 means no limit
@@ -31,11 +31,11 @@ struct PeerSummary {
   bool listed = false;      // its books are visible
 };
 
-// What a peer says of one of its listings: present, or gone.
+// A statement of a peer about one of its listings: present, or gone.
 struct StatementRecord {
   uint64_t number = 0;
   std::optional<BookListing> present;  // its number is `number`
-  BookKeys keys;                       // of what is present
+  BookKeys keys;                       // of the listing that is present
 
   static StatementRecord Present(BookListing listing) {
     const uint64_t number = listing.number;
@@ -45,7 +45,7 @@ struct StatementRecord {
   static StatementRecord Gone(uint64_t number) { return {number, std::nullopt, {}}; }
 };
 
-// A move: the source's listing is gone, the receiver's is there.
+// A move: the source's listing is gone, the receiver's is present.
 struct OwnerChange {
   PublicKey source;
   uint64_t source_listing = 0;

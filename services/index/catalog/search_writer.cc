@@ -12,13 +12,13 @@ namespace {
 using Response = v1::SearchResponse;
 using Result = v1::SearchResponse::Result;
 
-// Memory that is kept for the next answer.
+// The most memory that is kept for the next answer.
 constexpr size_t kMostKept = size_t{64} * 1024;
 
 // https://protobuf.dev/programming-guides/encoding
 enum WireType : uint32_t { kVarint = 0, kLengthDelimited = 2 };
 
-// Of fields up to number 15.
+// The tags of fields up to number 15 take one byte.
 constexpr char Tag(int field, WireType type) { return static_cast<char>(field << 3 | type); }
 
 constexpr size_t VarintBytes(uint64_t value) {
@@ -56,7 +56,7 @@ size_t BytesOf(const ContentId& content) {
   return TextBytes(content.root.size()) + NumberBytes(content.size);
 }
 
-// Without its head. Numbers that are 0 may be written or not: they mean the same.
+// Returns the size of a holder without its tag and length. A number that is 0 may be left out.
 size_t BytesOf(const SearchWriter::Holder& holder) {
   return holder.peer.size() + NumberBytes(holder.listing_number) +
          (holder.partial ? NumberBytes(1) : 0);

@@ -15,11 +15,11 @@
 
 namespace arkshare {
 
-// Writes the bytes of a v1::SearchResponse. A message of ten holders is seventy strings: to make
-// them, and the bytes of them then, takes several times as long as the search. Not thread-safe.
+// Writes the bytes of a v1::SearchResponse. A message of ten holders has seventy strings; building
+// and encoding it would take several times as long as the search. Not thread-safe.
 class SearchWriter {
  public:
-  // What a v1::Holder says of its peer, made once for many answers.
+  // Encodes the fields of a v1::Holder that describe its peer, once for many answers.
   static std::string EncodePeer(const PeerInfo& peer);
 
   struct Holder {
@@ -27,27 +27,28 @@ class SearchWriter {
     uint64_t listing_number = 0;
     bool partial = false;  // it has a part of the book
   };
-  // One content under one name, and who has it; `holder_count` have the whole book.
+  // Adds a result: one content under one name, and its holders. `holder_count` peers have the whole
+  // book.
   void AddResult(absl::string_view name, const ContentId& content, absl::Span<const Holder> holders,
                  uint32_t holder_count);
-  // Puts the results in another order: of their numbers, which are 0, 1 ... as they were added.
+  // Puts the results in another order. Results are numbered 0, 1 ... as they were added.
   void Arrange(absl::Span<const size_t> order);
-  // Last.
+  // Requires that all results have been added.
   void SetNextPageToken(absl::string_view token);
-  // For another answer, in the same memory.
+  // Starts another answer in the same memory.
   void Clear();
 
   size_t result_count() const { return ends_.size(); }
   absl::string_view bytes() const { return {bytes_.data(), size_}; }
 
  private:
-  // Room for so many bytes more.
+  // Makes room for `more` bytes.
   char* Reserve(size_t more);
 
-  std::string bytes_;     // as much memory as there is
-  std::string arranged_;  // and for Arrange
+  std::string bytes_;     // the first size_ bytes are used
+  std::string arranged_;  // for Arrange
   size_t size_ = 0;
-  std::vector<size_t> ends_;  // of results, in bytes_
+  std::vector<size_t> ends_;  // of the results in bytes_
 };
 
 }  // namespace arkshare

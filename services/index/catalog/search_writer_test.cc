@@ -21,7 +21,7 @@ PeerInfo FullPeer(uint32_t peer_id) {
   return peer;
 }
 
-// As protobuf itself would make it.
+// Returns the message that protobuf itself would make.
 void Add(const std::string& name, const ContentId& content, const std::vector<PeerInfo>& peers,
          uint64_t listing_number, bool partial, v1::SearchResponse& response) {
   v1::SearchResponse::Result& result = *response.add_results();

@@ -1,5 +1,4 @@
-// What the catalog keeps of one session: a peer, and the books that it has stated. Only Catalog
-// uses it.
+// One session in the catalog: a peer, and the books that it has stated. Guarded by Tables::mutex.
 #ifndef ARKSHARE_SERVICES_INDEX_CATALOG_SHELF_H_
 #define ARKSHARE_SERVICES_INDEX_CATALOG_SHELF_H_
 
@@ -25,22 +24,22 @@
 
 namespace arkshare {
 
-// A shelf's books in order of name, then of number. Made when somebody browses it first, little by
-// little: most shelves are never browsed, and comparing names is dear.
+// A shelf's books in order of name, then of number. Built in steps when a client first lists the
+// peer's books, because most shelves are never listed and comparing names is expensive.
 class NameOrder {
  public:
   using Place = std::pair<absl::string_view, uint64_t>;
 
   explicit NameOrder(const BookTable* books) : order_(Less{books}) {}
 
-  // Numbers up to here are in it.
+  // Returns the number up to which all books are in it.
   uint64_t through() const { return through_; }
   void set_through(uint64_t number) { through_ = number; }
   bool complete() const { return through_ == std::numeric_limits<uint64_t>::max(); }
 
   void Insert(EditionId edition, uint64_t number) { order_.insert({edition, number}); }
   void Erase(EditionId edition, uint64_t number) { order_.erase(Key{edition, number}); }
-  // Calls visit(edition, number) for those behind `after`, in order, until it returns false.
+  // Calls visit(edition, number) for the books after `after`, in order, until it returns false.
   void VisitAfter(const Place& after, absl::FunctionRef<bool(EditionId, uint64_t)> visit) const {
     auto key = order_.upper_bound(after);
     while (key != order_.end() && visit(key->edition, key->number)) ++key;
@@ -69,43 +68,44 @@ class Shelf {
   Shelf(PeerInfo peer_info, bool is_reachable)
       : info(std::move(peer_info)), reachable(is_reachable) {}
 
-  // Everything on a shelf is shown or hidden at once, without a look at its books.
+  // Everything on a shelf is shown or hidden at once, without visiting its books.
   bool visible() const { return streaming && reachable && !closed; }
   bool IsGone(uint64_t number) const {
     return gone.Contains(number) || gone_earlier.Contains(number);
   }
   bool Has(uint64_t number) const {
-    // Most that are asked for are new, and larger than all others.
+    // Most numbers are new, and larger than all others.
     const bool old = !by_number.empty() && number <= by_number.rbegin()->first;
     return (old && by_number.contains(number)) || parts.contains(number);
   }
-  // What it occupies: whole books and parts of books.
+  // Returns how many books there are, whole and partial.
   size_t size() const { return by_number.size() + parts.size(); }
   PeerSummary Summary() const { return {info, by_number.size(), visible()}; }
 
   PeerInfo info;
   const bool reachable;
-  uint32_t slot = 0;  // by which copies name it
+  uint32_t slot = 0;  // Copy::shelf
   bool streaming = false;
   bool closed = false;
   absl::btree_map<uint64_t, EditionId> by_number;
   std::optional<NameOrder> by_name;
-  // What the peer is still receiving, by number. Kept apart, so that whole books pay nothing for
-  // it.
+  // The partial books, which the peer is still receiving. Kept apart, so that whole books take no
+  // memory for the difference.
   absl::btree_map<uint64_t, EditionId> parts;
-  // What is gone for good: in this session, and as known from before it began. Of a shelf that is
-  // not reachable, `gone_earlier` has the signed moves of this session too, and alone outlives it.
+  // The numbers that are gone for good: in this session, and from before it began. On a shelf that
+  // is not reachable, `gone_earlier` also has the signed moves of this session, and only
+  // `gone_earlier` outlives it.
   NumberSet gone;
   NumberSet gone_earlier;
-  // How many snapshots still have to read it; it is not reclaimed before.
+  // How many snapshots still have to read the shelf. It is not reclaimed before they have.
   int pins = 0;
 };
 
-// The shelves by the numbers that copies name them by, and what a search must know of each one of
-// many holders, close together.
+// The shelves by their slots: what a search reads of each of many holders, close together in
+// memory. Not thread-safe.
 class ShelfSlots {
  public:
-  // Of a holder that is not shown; larger than every rank.
+  // The rank of a holder that is not shown; larger than every other.
   static constexpr uint64_t kHidden = ~uint64_t{0};
 
   // Gives the shelf a slot.
@@ -120,13 +120,13 @@ class ShelfSlots {
     free_.pop_back();
     Update(shelf);
   }
-  // No copy names it any more.
+  // Requires that no copy names the slot any more.
   void Remove(const Shelf& shelf) {
     to_others_[shelf.slot] = to_loopback_[shelf.slot] = kHidden;
     peers_[shelf.slot] = std::string();
     free_.push_back(shelf.slot);
   }
-  // Call after every change of the shelf itself.
+  // To be called after every change of the shelf itself.
   void Update(const Shelf& shelf) {
     const uint64_t busy = kMostFree - std::min(shelf.info.free_slots, kMostFree);
     const uint64_t rank = busy << 32 | shelf.info.peer_id;
@@ -135,18 +135,18 @@ class ShelfSlots {
     peers_[shelf.slot] = SearchWriter::EncodePeer(shelf.info);
   }
 
-  // By slot: the more free ones, the smaller; then by peer. Holders with loopback addresses are
-  // shown only when `loopback`.
+  // Returns the ranks by slot. A peer with more free slots has a smaller rank; then the peer id
+  // decides. Peers with loopback addresses are shown only when `loopback`.
   absl::Span<const uint64_t> Ranks(bool loopback) const {
     return loopback ? to_loopback_ : to_others_;
   }
   static bool HasFreeSlots(uint64_t rank) { return rank >> 32 < kMostFree; }
   static uint32_t PeerId(uint64_t rank) { return static_cast<uint32_t>(rank); }
-  // As SearchWriter needs it.
+  // Returns the result of SearchWriter::EncodePeer.
   const std::string& Encoded(uint32_t slot) const { return peers_[slot]; }
 
  private:
-  static constexpr uint32_t kMostFree = 0x7FFFFFFF;  // beyond that, all are the same
+  static constexpr uint32_t kMostFree = 0x7FFFFFFF;  // larger numbers count as this one
 
   std::vector<uint64_t> to_others_;
   std::vector<uint64_t> to_loopback_;

@@ -19,7 +19,7 @@ namespace {
 
 using Kind = CatalogEvent::Kind;
 
-// What a client knows that believes everything it is told.
+// A client that applies every event and checks that it makes sense.
 class Replica {
  public:
   using Books = std::map<std::pair<uint32_t, uint64_t>, std::string>;
@@ -67,7 +67,7 @@ class Replica {
   Books books_;
 };
 
-// The same from the catalog itself.
+// Returns the same from the catalog itself.
 Replica::Books BooksIn(const Catalog& catalog) {
   Replica::Books books;
   for (const PeerSummary& peer : catalog.ListPeers(0, 1000)) {
@@ -79,7 +79,7 @@ Replica::Books BooksIn(const Catalog& catalog) {
   return books;
 }
 
-// Everything that waits; the last status.
+// Applies all events that wait; returns the last status.
 absl::Status Drain(Watch& watch, Replica& replica) {
   while (true) {
     const absl::StatusOr<EventPtr> event = watch.Next();
@@ -160,7 +160,7 @@ TEST(WatchTest, PartialListingsAreNoEvents) {
   };
   apply(PresentPart(1, "a", 1));
   Watch watch(&catalog, std::nullopt, nullptr);
-  // Gone before the snapshot comes by, and what comes after it.
+  // A book that goes before the snapshot reads it, and the events after the snapshot.
   apply(PresentPart(2, "b", 2));
   apply(StatementRecord::Gone(1));
   apply(PresentPart(3, "c", 3));
@@ -239,7 +239,7 @@ TEST(WatchTest, AnEndedWatchHoldsNothingUp) {
   }
 }
 
-TEST(WatchTest, WhoIsCutOffInHisSnapshotHoldsNothingUp) {
+TEST(WatchTest, AWatcherThatIsCutOffInItsSnapshotHoldsNothingUp) {
   Catalog catalog({});
   const auto one = Join(catalog, 1);
   StateMany(catalog, one, 1, 5000);
@@ -250,7 +250,7 @@ TEST(WatchTest, WhoIsCutOffInHisSnapshotHoldsNothingUp) {
   catalog.Close(one);
   for (uint32_t i = 0; i <= kMostEventsBehind; ++i) catalog.SetLoad(two, i + 100, 0);
   StateMany(catalog, two, 1, 1);
-  EXPECT_TRUE(catalog.Reclaim()) << "nobody reads it any more";
+  EXPECT_TRUE(catalog.Reclaim()) << "no snapshot reads the shelf any more";
   EXPECT_EQ(GetReason(watch.status()), Reason::kWatchLagged);
   EXPECT_EQ(GetReason(Drain(watch, replica)), Reason::kWatchLagged);
 }

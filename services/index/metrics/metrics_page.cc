@@ -16,7 +16,7 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
 
-// How many peers are looked at under one lock.
+// Peers that are read under one lock.
 constexpr size_t kSlice = 1'000;
 
 MetricFamily NewFamily(std::string name, std::string help, MetricType type) {
@@ -65,17 +65,17 @@ MetricFamily Gauge(std::string name, std::string help, double value) {
   return family;
 }
 
-// Calls by how they ended, and how long they took.
+// Adds the calls by how they ended, and how long they took.
 void AddCalls(const CallStats& calls, std::vector<MetricFamily>& families) {
   MetricFamily ends =
       NewFamily("arkshare_index_calls_total",
-                "Calls by method and by how they ended: OK, or the reason of the error. Of an "
-                "Announce stream each message counts, of a Watch its end.",
+                "Calls by method and by how they ended: OK, or the reason of the error. Each "
+                "message of an Announce stream counts, and the end of a Watch.",
                 MetricType::Counter);
   MetricFamily durations =
       NewFamily("arkshare_index_call_seconds",
-                "How long calls, and messages of Announce streams, took in the index. Register "
-                "waits for the peer to be dialled back.",
+                "How long calls and messages of Announce streams took in the index. Register "
+                "includes dialling the peer back.",
                 MetricType::Histogram);
   for (size_t i = 0; i < kIndexMethods; ++i) {
     const auto method = static_cast<IndexMethod>(i);
@@ -92,14 +92,13 @@ void AddCalls(const CallStats& calls, std::vector<MetricFamily>& families) {
 }
 
 void AddStreams(const CallStats& calls, std::vector<MetricFamily>& families) {
-  MetricFamily streams =
-      NewFamily("arkshare_index_streams", "Streams that stand now.", MetricType::Gauge);
+  MetricFamily streams = NewFamily("arkshare_index_streams", "Open streams.", MetricType::Gauge);
   AddGauge(streams, {{"method", "Announce"}}, static_cast<double>(calls.announce_streams));
   AddGauge(streams, {{"method", "Watch"}}, static_cast<double>(calls.watch_streams));
   families.push_back(std::move(streams));
 
   MetricFamily lag = NewFamily("arkshare_index_watch_lag_seconds",
-                               "From a change until it was handed to a watcher's connection.",
+                               "Time from a change until it was passed to a watcher's connection.",
                                MetricType::Histogram);
   AddHistogram(lag, {}, calls.watch_lag.Read());
   families.push_back(std::move(lag));
@@ -157,8 +156,8 @@ double CpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// Under the names that every program has for them. Memory per holding is the first of these divided
-// by arkshare_index_holdings.
+// Adds metrics under the names that Prometheus uses for every program. Memory per holding is the
+// first of these divided by arkshare_index_holdings.
 void AddProcess(std::vector<MetricFamily>& families) {
   families.push_back(
       Gauge("process_resident_memory_bytes", "Resident memory in bytes.", ResidentBytes()));

@@ -1,4 +1,4 @@
-// What the index tells Prometheus of itself.
+// The metrics of the index for Prometheus.
 #ifndef ARKSHARE_SERVICES_INDEX_METRICS_METRICS_PAGE_H_
 #define ARKSHARE_SERVICES_INDEX_METRICS_METRICS_PAGE_H_
 
@@ -13,7 +13,7 @@
 
 namespace arkshare {
 
-// Everything is counted elsewhere and read when somebody asks. Thread-safe.
+// Reads the counters of other classes when Prometheus asks. Thread-safe.
 class MetricsPage : public prometheus::Collectable {
  public:
   MetricsPage(const CallStats* calls, const Catalog* catalog, const Sessions* sessions)

@@ -17,7 +17,7 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
   if (!is_public && !IsLoopbackHost(address->host)) {
     return absl::InvalidArgumentError(
         absl::StrCat("will not show metrics on ", listen,
-                     ": give --metrics-public if everybody in that network may read them"));
+                     ": give --metrics-public if all machines in that network may read them"));
   }
   std::unique_ptr<prometheus::Exposer> exposer;
   try {

@@ -11,22 +11,23 @@
 
 namespace arkshare {
 
-// Serves http://ADDRESS/metrics, without encryption. Two threads of its own.
+// Serves http://ADDRESS/metrics, without encryption, on two threads of its own.
 class MetricsServer {
  public:
-  // `listen` is "IP:PORT" (port 0: any free one). Errors, for people: InvalidArgument (address, or
-  // one that others can reach without `is_public`), AlreadyExists (port in use), PermissionDenied.
+  // `listen` is "IP:PORT" (port 0: any free one). Errors, for people: InvalidArgument (an invalid
+  // address, or one that other machines can reach without `is_public`), AlreadyExists (port in
+  // use), PermissionDenied.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
       const std::string& listen, bool is_public, std::shared_ptr<prometheus::Collectable> page);
 
-  // "IP:PORT" with the port that was bound.
+  // Returns "IP:PORT" with the port that was bound.
   const std::string& address() const { return address_; }
 
  private:
   MetricsServer(std::shared_ptr<prometheus::Collectable> page,
                 std::unique_ptr<prometheus::Exposer> exposer, std::string address);
 
-  // The exposer does not keep it.
+  // Kept here, because the exposer only has a weak pointer.
   const std::shared_ptr<prometheus::Collectable> page_;
   const std::unique_ptr<prometheus::Exposer> exposer_;
   const std::string address_;

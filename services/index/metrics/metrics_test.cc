@@ -1,4 +1,4 @@
-// What Prometheus reads from a running index.
+// Reads the metrics of a running index, as Prometheus does.
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
@@ -28,7 +28,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// Everything that a server on this machine answers to one GET.
+// Returns the whole answer of a server on this machine to one GET.
 std::string Get(const std::string& address, const std::string& path) {
   const HostPort host_port = ParseHostPort(address).value();
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -62,7 +62,7 @@ class MetricsTest : public testing::Test {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
-  // The samples by name and labels, as they stand in the text.
+  // Returns the samples by name and labels, as written in the text.
   std::map<std::string, double> Scrape() {
     const std::string answer = Get(server_->metrics_address(), "/metrics");
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
@@ -117,7 +117,7 @@ TEST_F(MetricsTest, CallsPeersAndBooksAreCounted) {
             1);
 }
 
-TEST_F(MetricsTest, WhatWatchersWaitForIsMeasured) {
+TEST_F(MetricsTest, TheLagOfWatchersIsMeasured) {
   Start();
   FakePeer peer(server_->address());
   ASSERT_TRUE(peer.Register().ok());
@@ -178,7 +178,7 @@ TEST_F(MetricsTest, OffUnlessAskedFor) {
   EXPECT_EQ(server_->metrics_address(), "");
 }
 
-TEST_F(MetricsTest, OtherMachinesReadThemOnlyWhenToldSo) {
+TEST_F(MetricsTest, OtherMachinesReadThemOnlyWithMetricsPublic) {
   options_.metrics = "0.0.0.0:0";
   EXPECT_THAT(IndexServer::Start(options_).status().message(),
               AllOf(HasSubstr("0.0.0.0:0"), HasSubstr("--metrics-public")));
@@ -188,7 +188,7 @@ TEST_F(MetricsTest, OtherMachinesReadThemOnlyWhenToldSo) {
   EXPECT_FALSE(Scrape().empty());
 }
 
-TEST_F(MetricsTest, APortInUseIsSaidSo) {
+TEST_F(MetricsTest, APortInUseIsReported) {
   Start();
   IndexOptions other = options_;
   other.metrics = server_->metrics_address();

@@ -12,7 +12,7 @@ Rank RankOf(const SearchKey& key) {
   return {key.fit, key.unpopularity, key.shuffle, key.name, key.content};
 }
 
-// Of larger pages, which are rare, nothing is kept.
+// The memory of larger pages, which are rare, is not kept.
 constexpr size_t kMostKept = 128;
 thread_local std::vector<SearchKey> kept_keys;
 

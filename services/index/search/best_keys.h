@@ -17,7 +17,7 @@
 
 namespace arkshare {
 
-// Where a search result stands among the others; the first is the best.
+// The rank of a search result; the smallest is the best.
 struct SearchKey {
   Fit fit;
   int unpopularity = 0;  // coarse, so that it seldom changes; always 0 for exact searches
@@ -28,8 +28,9 @@ struct SearchKey {
   auto operator<=>(const SearchKey&) const = default;
 };
 
-// The best keys after a given one, without more than a page of them in memory: that of the last one
-// on the same thread, because to allocate and free fifty names is a quarter of a search.
+// The best keys after a given one, at most a page of them. Uses the memory of the last BestKeys on
+// the same thread again, because allocating and freeing fifty names is a quarter of a search. Not
+// thread-safe.
 class BestKeys {
  public:
   BestKeys(size_t most, const std::optional<SearchKey>& after);
@@ -39,19 +40,21 @@ class BestKeys {
 
   void Offer(const Fit& fit, int unpopularity, uint32_t shuffle, absl::string_view name,
              const ContentId& content);
-  // No name with this fit and this unpopularity, or worse ones, can be among the best any more.
+  // Returns whether no name with this fit and this unpopularity, or worse, can be among the best.
   bool Excludes(const Fit& fit, int unpopularity) const;
-  // The worst standing with which a name that fits so can still be among the best; nullopt: none.
+  // Returns the worst standing with which a name of this fit can still be among the best; nullopt
+  // when none can.
   std::optional<Standing> WorstStanding(const Fit& fit) const;
-  // The best of both, each key once.
+  // Keeps the best of both, each key once.
   void Merge(const BestKeys& other);
   bool full() const { return order_.size() >= most_; }
   size_t size() const { return order_.size(); }
-  // The best one is the first.
+  // The best key has place 0.
   const SearchKey& operator[](size_t place) const { return keys_[order_[place].key]; }
 
  private:
-  // What decides most often, and where the rest is: small, as better ones are put before many.
+  // The part of a key that mostly decides, and the place of the whole key. Small, because inserting
+  // one moves many.
   struct Place {
     Fit fit;
     int unpopularity;
@@ -62,7 +65,7 @@ class BestKeys {
   const size_t most_;
   const std::optional<SearchKey>& after_;
   std::vector<Place> order_;
-  std::vector<SearchKey> keys_;  // of order_, and some whose memory is used again
+  std::vector<SearchKey> keys_;  // those of order_, and some whose memory can be used again
 };
 
 }  // namespace arkshare

@@ -26,8 +26,8 @@ void Offer(BestKeys& best, const SearchKey& key) {
   best.Offer(key.fit, key.unpopularity, key.shuffle, key.name, key.content);
 }
 
-// Many are equal in part, and many come twice.
-TEST(BestKeysTest, AreTheFirstOfAllThatWereOfferedBehindAnother) {
+// Many keys are equal in part, and many are offered twice.
+TEST(BestKeysTest, AreTheBestOfAllKeysAfterAGivenOne) {
   std::mt19937 random(3);
   for (int round = 0; round < 200; ++round) {
     const size_t most = 1 + random() % 20;
@@ -50,7 +50,7 @@ TEST(BestKeysTest, AreTheFirstOfAllThatWereOfferedBehindAnother) {
   }
 }
 
-TEST(BestKeysTest, SayWhatCannotBeAmongThemAnyMore) {
+TEST(BestKeysTest, ExcludeKeysThatCannotBeAmongThem) {
   const std::optional<SearchKey> after;
   BestKeys best(2, after);
   best.Offer({0, 1}, -3, 7, "a", {});

@@ -13,21 +13,21 @@
 namespace arkshare {
 namespace {
 
-// Effort is counted in numbers of posting lists. What finding the list of a word costs, and reading
-// a title.
+// Effort is counted in numbers of a posting list that are visited. Finding the list of a word and
+// reading a title cost this much:
 constexpr size_t kWordEffort = 40;
 constexpr size_t kFitEffort = 20;
-// And what looking for a title in another list does.
+// Looking up a title in another list costs this much:
 constexpr size_t kSeekEffort = 10;
-// Keywords that lead to more than that count as equally common.
+// Keywords that cost more than this count as equally common.
 constexpr size_t kMuchEffort = 100'000;
-// Names that do not fit, after which it is worth while to know which ones cannot.
+// Names that fail to match before the filter is worth its cost.
 constexpr size_t kManyMisfits = 2'000;
-// Titles that are looked at together.
+// Titles that are read from a posting list together.
 constexpr size_t kAtOnce = 64;
 constexpr int kMostPopular = std::numeric_limits<int>::min();
 
-// False when some keyword begins no word: cheaper than FitOf.
+// Returns whether each keyword begins a word. Cheaper than FitOf.
 bool EachBeginsAWord(const Keywords& keywords, absl::string_view folded) {
   return absl::c_all_of(keywords.words, [&](absl::string_view keyword) {
     for (size_t at = folded.find(keyword); at != absl::string_view::npos;
@@ -38,8 +38,8 @@ bool EachBeginsAWord(const Keywords& keywords, absl::string_view folded) {
   });
 }
 
-// What going through the titles of all words costs that the keyword begins, when it is less than
-// `bound`.
+// Returns the effort of visiting the titles of all words that begin with the keyword; nullopt when
+// it is `bound` or more.
 std::optional<size_t> EffortFor(const WordTable& words, absl::string_view keyword, size_t bound) {
   size_t effort = 0;
   words.VisitPrefix(keyword, "", [&](absl::string_view, const Postings& postings) {
@@ -50,19 +50,20 @@ std::optional<size_t> EffortFor(const WordTable& words, absl::string_view keywor
   return effort;
 }
 
-// The first number of a title with more words than this one; larger than all when it has too many.
+// Returns the first number of a title with more words than this one, or the largest number when
+// such titles have no numbers of their own.
 TitleId EndOfLength(TitleId title) {
   return WordsInId(title) == kMostWordsInId ? std::numeric_limits<TitleId>::max()
                                             : FirstTitleOf(WordsInId(title) + 1);
 }
 
-// Whether `name` may have words that each keyword begins: FoldedText takes several times as long as
-// the look at it, and most names that are looked at do not fit.
-class QuickLook {
+// Rejects most names that do not match, before FoldedText, which takes several times as long.
+class PreFilter {
  public:
-  explicit QuickLook(const Keywords& keywords) : keywords_(keywords) {}
+  explicit PreFilter(const Keywords& keywords) : keywords_(keywords) {}
 
-  bool MayFit(absl::string_view name) {
+  // Returns whether each keyword may begin a word of `name`.
+  bool MayMatch(absl::string_view name) {
     if (name.size() > text_.size()) return true;
     bool ascii = true;
     for (size_t i = 0; i < name.size(); ++i) {
@@ -93,27 +94,28 @@ class KeywordScan::Effort {
   size_t left_;
 };
 
-// Gathers titles that may be among the best, so that their names are fetched together: waiting for
-// memory is most of what a scan does.
+// Collects titles that may be among the best, so that their names are fetched together. A scan
+// spends most of its time waiting for memory.
 class KeywordScan::Batch {
  public:
-  // Judge(title, fit) is called for those that may still be when the names are there.
+  // judge(title, fit) is called for titles that may still be among the best once their names have
+  // been fetched.
   using Judge = absl::FunctionRef<void(TitleId, const Fit&)>;
-  // `fit`: the titles do, so that who has them will be asked.
+  // `fit`: all titles match, so their copies will be read as well.
   Batch(const BookTable& books, const BestKeys& best, bool fit, Judge judge)
       : books_(books), best_(best), all_fit_(fit), judge_(judge) {}
 
-  // Of the titles from now on, the best fit that they can have.
+  // Sets the best fit that the next titles can have.
   void SetFit(const Fit& fit) {
     if (fit == fit_) return;
     fit_ = fit;
     SetWorst();
   }
-  // Most titles cannot: this is what a scan does most of all.
-  absl::Span<const TitleId> Pick(absl::Span<TitleId> titles) const {
+  // Keeps the titles that can be among the best. A scan does this more often than anything else.
+  absl::Span<const TitleId> Keep(absl::Span<TitleId> titles) const {
     if (!worst_) return {};
     if (*worst_ == Standing::Worst()) return titles;
-    return titles.first(books_.PickByStanding(*worst_, titles));
+    return books_.KeepByStanding(*worst_, titles);
   }
   void Add(TitleId title) {
     titles_[count_] = title;
@@ -140,7 +142,7 @@ class KeywordScan::Batch {
   const BestKeys& best_;
   const bool all_fit_;
   const Judge judge_;
-  Fit fit_ = {-1, -1};  // none
+  Fit fit_ = {-1, -1};  // not set
   std::optional<Standing> worst_;
   std::array<TitleId, 32> titles_;
   std::array<Fit, 32> fits_;
@@ -153,7 +155,7 @@ KeywordScan::KeywordScan(const Keywords& keywords, const std::optional<SearchKey
   next_ = FirstTitle();
 }
 
-// Shorter titles came on earlier pages.
+// Earlier pages had the shorter titles.
 TitleId KeywordScan::FirstTitle() const {
   if (!after_.has_value() || after_->fit.prefix_words > 0 || after_->fit.other_words <= 0) return 0;
   return FirstTitleOf(static_cast<uint32_t>(after_->fit.other_words) +
@@ -164,7 +166,7 @@ bool KeywordScan::Step(const BookTable& books, const BestKeys& best, size_t effo
   Effort left(effort);
   while (stage_ != Stage::kDone) {
     const bool whole = stage_ <= Stage::kWhole;
-    // Any title that is only begun fits worse than all whole ones.
+    // A title with a word that a keyword only begins fits worse than any with whole words.
     if (!whole && best.Excludes({1, 0}, kMostPopular)) return false;
     if (!whole && leader_.empty()) ChooseLeader(books);
     if (whole ? StepWhole(books, best, left, offer) : StepBegun(books, best, left, offer)) {
@@ -223,7 +225,7 @@ bool KeywordScan::StepWhole(const BookTable& books, const BestKeys& best, Effort
     if (best.Excludes(fit, BestUnpopularity())) break;
     const size_t count = rarest.Read(EndOfLength(rarest.id()), absl::MakeSpan(titles));
     effort.Spend(count);
-    for (const TitleId title : batch.Pick(absl::MakeSpan(titles).first(count))) {
+    for (const TitleId title : batch.Keep(absl::MakeSpan(titles).first(count))) {
       if (has_all(title)) batch.Add(title);
     }
   }
@@ -232,8 +234,8 @@ bool KeywordScan::StepWhole(const BookTable& books, const BestKeys& best, Effort
   return effort.spent() && !rarest.done();
 }
 
-// The rarest keyword leads; of several very common ones, the longest. Long ones are seldom common,
-// so they are counted first, and the others only as far as those.
+// The rarest keyword leads, or the longest of several very common ones. Long keywords are seldom
+// common, so they are counted first; the count of the others stops when it is larger.
 void KeywordScan::ChooseLeader(const BookTable& books) {
   std::vector<absl::string_view> keywords(keywords_.words.begin(), keywords_.words.end());
   absl::c_stable_sort(keywords, [](auto a, auto b) { return a.size() > b.size(); });
@@ -255,7 +257,7 @@ bool KeywordScan::VisitTitles(const WordTable& words, absl::string_view keyword,
                               Effort& effort, Visit visit) {
   bool more = false;
   words.VisitPrefix(keyword, place.word, [&](absl::string_view word, const Postings& postings) {
-    // With one keyword, those that have it as a whole word were found before.
+    // With one keyword, the titles that have it as a whole word were found before.
     if (keywords_.words.size() == 1 && word == keyword) return true;
     effort.Spend(kWordEffort);
     PostingCursor cursor(postings);
@@ -279,13 +281,14 @@ bool KeywordScan::VisitTitles(const WordTable& words, absl::string_view keyword,
 bool KeywordScan::StepFilter(const BookTable& books, Effort& effort) {
   const size_t before = effort.left();
   const auto add = [&](absl::Span<TitleId> titles) {
-    for (const TitleId title : titles) filter_titles_.Add(title);
+    BitSet& set = filter_titles_[WordsInId(titles[0])];
+    for (const TitleId title : titles) set.Insert(PlaceOf(title));
     return true;
   };
   const bool more = VisitTitles(books.words(), filter_, filter_place_, effort, add);
   filter_effort_ -= std::min(filter_effort_, before - effort.left());
   if (more && filter_effort_ > 0) return true;
-  // When it is not complete by now, to read the names takes less.
+  // A filter that is not complete by now costs more than reading the names.
   filter_state_ = more ? Filter::kUnused : Filter::kReady;
   return false;
 }
@@ -293,26 +296,29 @@ bool KeywordScan::StepFilter(const BookTable& books, Effort& effort) {
 bool KeywordScan::StepBegun(const BookTable& books, const BestKeys& best, Effort& effort,
                             Offer offer) {
   if (filter_state_ == Filter::kIncomplete && StepFilter(books, effort)) return true;
-  QuickLook look(keywords_);
+  PreFilter filter(keywords_);
   const auto judge = [&](TitleId title, const Fit& /*at_best*/) {
     effort.Spend(kFitEffort);
     const absl::string_view name = books.TextOf(title);
-    if (look.MayFit(name)) {
+    if (filter.MayMatch(name)) {
       const std::string folded = FoldedText(name);
       const std::optional<Fit> fit = FitOf(keywords_, DistinctWords(folded));
       if (fit.has_value()) return effort.Spend(offer(title, *fit));
     }
     if (++misfits_ != kManyMisfits || filter_.empty()) return;
     filter_state_ = Filter::kIncomplete;
-    effort.Spend(effort.left());  // the next step begins with it
+    effort.Spend(effort.left());  // the next step begins with the filter
   };
   Batch batch(books, best, /*fit=*/false, judge);
   const auto visit = [&](absl::Span<TitleId> titles) {
     const Fit at_best = FitWith(WordsInId(titles[0]), 1);
     batch.SetFit(at_best);
     if (best.Excludes(at_best, BestUnpopularity())) return false;
-    if (filter_state_ == Filter::kReady) titles = titles.first(filter_titles_.Pick(titles));
-    for (const TitleId title : batch.Pick(titles)) batch.Add(title);
+    if (filter_state_ == Filter::kReady) {
+      const BitSet& set = filter_titles_[WordsInId(titles[0])];
+      titles = KeepIf(titles, [&](TitleId title) { return set.Contains(PlaceOf(title)); });
+    }
+    for (const TitleId title : batch.Keep(titles)) batch.Add(title);
     return true;
   };
   const bool more = VisitTitles(WordsOf(books), leader_, begun_, effort, visit);

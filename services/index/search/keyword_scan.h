@@ -5,32 +5,37 @@
 #include <absl/functional/function_ref.h>
 #include <absl/strings/string_view.h>
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
 
 #include "services/index/search/best_keys.h"
 #include "services/index/search/query.h"
-#include "services/index/search/title_set.h"
+#include "services/index/store/bit_set.h"
 #include "services/index/store/book_table.h"
 
 namespace arkshare {
 
 // First come the titles that have all keywords as whole words, by intersecting their postings.
-// Those stand in order of the titles' lengths, which is the order of fit, so the scan ends as soon
-// as what follows is too long. Only when these do not fill the page, the words that the rarest
-// keyword begins are gone through as well, and the names are read of the titles to which they lead;
-// when too many of these do not fit, only of those to which another keyword leads too. Both are
-// done with the popular titles first: when they are enough, the many others of a very common word
-// need not be looked at.
+// Postings are in order of the titles' lengths, which is the order of fit, so the scan ends as soon
+// as the next titles are too long.
+//
+// When these do not fill the page, the scan visits the words that begin with the rarest keyword,
+// and reads the names of their titles. When most of these names fail to match, it collects the
+// titles of a second keyword in a bit set (the filter) and reads only the names of titles that are
+// in both.
+//
+// Each stage visits the popular titles first. When they fill the page, the scan skips the many
+// other titles of a very common word.
 class KeywordScan {
  public:
   // The keywords and `after` must outlive this.
   KeywordScan(const Keywords& keywords, const std::optional<SearchKey>& after);
 
-  // Calls offer(title, fit) for some more titles, at most of about `effort`, 100 or more, of which
-  // visiting a number in a posting list costs one; false when there are no more that could be among
-  // the best. The table may change between two steps.
+  // Calls offer(title, fit) for some more titles, which returns the effort that it cost. Stops
+  // after about `effort`, 100 or more; visiting a number in a posting list costs one. Returns false
+  // when no other title can be among the best. The table may change between two steps.
   using Offer = absl::FunctionRef<size_t(TitleId, const Fit&)>;
   bool Step(const BookTable& books, const BestKeys& best, size_t effort, Offer offer);
 
@@ -39,28 +44,29 @@ class KeywordScan {
   class Effort;
   class Batch;
 
-  // Whole words, and words that are only begun. False when the stage has no more.
+  // Each makes a step of its stages: keywords that are whole words, and keywords that begin words.
+  // Returns false when the stage has no more titles.
   bool StepWhole(const BookTable& books, const BestKeys& best, Effort& effort, Offer offer);
   bool StepBegun(const BookTable& books, const BestKeys& best, Effort& effort, Offer offer);
-  // Gathers the titles of the filter. False when it is ready, or given up.
+  // Collects titles for the filter. Returns false when the filter is ready or given up.
   bool StepFilter(const BookTable& books, Effort& effort);
-  // Where VisitTitles goes on.
+  // A point at which VisitTitles goes on.
   struct Place {
     std::string word;
     TitleId title = 0;
   };
-  // The titles of the words that `keyword` begins, until the effort is spent, which is told: some
-  // with equally many words at a time. visit(titles) says whether to go on with those of the same
-  // word.
+  // Visits the titles of the words that begin with `keyword`, in groups with equally many words.
+  // visit(titles) returns whether to go on with titles of the same word. Returns true when the
+  // effort was spent before the end; `place` is where to go on.
   template <typename Visit>
   bool VisitTitles(const WordTable& words, absl::string_view keyword, Place& place, Effort& effort,
                    Visit visit);
   TitleId FirstTitle() const;
   const WordTable& WordsOf(const BookTable& books) const;
-  // No title that this stage still has to visit is more popular.
+  // Returns the unpopularity that no title which this stage still has to visit falls below.
   int BestUnpopularity() const;
   void ChooseLeader(const BookTable& books);
-  // Of a title with so many words, when so many keywords are not whole words.
+  // Returns the fit of a title with `words` words, when `begun` keywords are not whole words.
   Fit FitWith(size_t words, int begun) const;
 
   const Keywords& keywords_;
@@ -71,12 +77,12 @@ class KeywordScan {
   Place begun_;
   std::string leader_;  // a keyword
   size_t misfits_ = 0;  // names that were read and do not fit
-  // Another keyword, or nothing; its titles as far as they are known, and what they may cost.
+  // The filter's keyword (empty: none), and its titles by their number of words.
   std::string filter_;
   enum class Filter { kUnused, kIncomplete, kReady } filter_state_ = Filter::kUnused;
   Place filter_place_;
-  size_t filter_effort_ = 0;
-  TitleSet filter_titles_;
+  size_t filter_effort_ = 0;  // that the filter may still cost
+  std::array<BitSet, kMostWordsInId + 1> filter_titles_;
 };
 
 }  // namespace arkshare

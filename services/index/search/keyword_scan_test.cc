@@ -29,7 +29,7 @@ class KeywordScanTest : public testing::Test {
     table_.AddWords();
   }
 
-  // By looking at all names.
+  // Finds them by reading all names.
   std::vector<std::string> Expected(const Keywords& keywords, size_t most) const {
     std::vector<SearchKey> all;
     for (const std::string& name : names_) {
@@ -64,10 +64,10 @@ class KeywordScanTest : public testing::Test {
   std::deque<std::string> names_;
 };
 
-// Thousands of names that one keyword leads to do not fit, so that the titles of another one are
-// gathered: one that leads to a few words with many titles, to more titles than names would be
-// read, and to none.
-TEST_F(KeywordScanTest, FindsTheFewThatFitAmongManyThatDoNot) {
+// Thousands of names that one keyword leads to fail to match, so the scan collects the titles of
+// another keyword: one with a few words of many titles, one with more titles than names to be read,
+// and one with none.
+TEST_F(KeywordScanTest, FindsTheFewMatchesAmongManyOtherNames) {
   for (int i = 0; i < 6'000; ++i) {
     const std::string number = std::to_string(i);
     Add("alpha x" + number + (i % 150 == 0 ? " gamma" : i % 200 == 0 ? " tau" + number : " beta"));
@@ -89,9 +89,9 @@ TEST_F(KeywordScanTest, FindsTheFewThatFitAmongManyThatDoNot) {
   EXPECT_THAT(Expected(Keywords{{"al", "ga", "ta"}}, 1'000), SizeIs(60));
 }
 
-// Of a word that all names have, in the order that the shuffle gives them.
-TEST_F(KeywordScanTest, FindsTheBestOfEqualsWhereverTheyStand) {
-  // Very long names are in no order of length.
+// All names have the word, so the shuffle decides.
+TEST_F(KeywordScanTest, FindsTheBestOfEqualNames) {
+  // The numbers of very long names are in no order of length.
   const std::string long_tail = " more a b c d e f g h i j k l m n";
   for (int i = 0; i < 200; ++i) {
     Add("common " + std::to_string(i) + long_tail + (i % 2 == 0 ? " o" : ""));

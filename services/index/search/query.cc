@@ -13,7 +13,7 @@
 namespace arkshare {
 namespace {
 
-// More words than a name can need; each one costs time.
+// More words than a search for a name needs; each one costs time.
 constexpr size_t kMaxKeywords = 32;
 
 absl::StatusOr<BookQuery> ParseName(const std::string& text) {

@@ -1,4 +1,4 @@
-// What a Search or a Watch asks for.
+// The query of a Search or a Watch.
 #ifndef ARKSHARE_SERVICES_INDEX_SEARCH_QUERY_H_
 #define ARKSHARE_SERVICES_INDEX_SEARCH_QUERY_H_
 
@@ -25,7 +25,7 @@ struct Keywords {
   std::vector<std::string> words;
 };
 
-// How well a name answers keywords; smaller is better.
+// How well a name answers keywords. Smaller is better.
 struct Fit {
   int prefix_words = 0;  // words of the query that only begin a word of the name
   int other_words = 0;   // words of the name beyond those of the query
@@ -39,24 +39,24 @@ class BookQuery {
   explicit BookQuery(Keywords keywords) : what_(std::move(keywords)) {}
   explicit BookQuery(ContentId content) : what_(content) {}
 
-  // INVALID_NAME, INVALID_FIELD, or QUERY_EMPTY when nothing is asked for.
+  // INVALID_NAME, INVALID_FIELD, or QUERY_EMPTY when the request has no query.
   static absl::StatusOr<BookQuery> Parse(const v1::SearchRequest& request);
-  // Nothing when the request has no query: everything matches.
+  // Returns nullopt when the request has no query: everything matches.
   static absl::StatusOr<std::optional<BookQuery>> Parse(const v1::WatchRequest& request);
 
   const std::variant<BookName, Keywords, ContentId>& what() const { return what_; }
-  // `folded_words` are those of `name`.
+  // Requires that `folded_words` are those of `name`.
   bool Matches(const BookName& name, const ContentId& content,
                absl::Span<const absl::string_view> folded_words) const;
   bool NeedsWords() const { return std::holds_alternative<Keywords>(what_); }
-  // The same text for the same query.
+  // Returns the same text for the same query.
   std::string Fingerprint() const;
 
  private:
   std::variant<BookName, Keywords, ContentId> what_;
 };
 
-// Nothing when some keyword begins none of the words.
+// Returns nullopt when a keyword is a prefix of none of the words.
 std::optional<Fit> FitOf(const Keywords& keywords,
                          absl::Span<const absl::string_view> folded_words);
 

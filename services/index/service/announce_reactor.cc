@@ -16,19 +16,20 @@
 namespace arkshare {
 namespace {
 
-// What gRPC's own threads read and apply themselves; handing it over would cost as much.
+// Messages up to these sizes are read and applied by the threads of gRPC, because handing them over
+// would cost as much.
 constexpr size_t kFewBytes = 2 * 1024;
 constexpr size_t kFewStatements = 16;
-// Messages that wait to be applied: once read they take several times as much memory as before, and
-// ten thousand peers may come at once.
+// Messages that are read before they can be applied. Read, a message takes several times as much
+// memory as its bytes, and ten thousand peers may come at once.
 constexpr size_t kMostRead = 16;
 
-// `bytes` is emptied.
+// Empties `bytes`.
 absl::StatusOr<Announcement> Parse(grpc::ByteBuffer& bytes) {
   grpc::Slice slice;
   const bool whole = bytes.TrySingleSlice(&slice).ok() || bytes.DumpToSingleSlice(&slice).ok();
   bytes.Clear();
-  if (!whole) return absl::DataLossError("the message did not come whole");
+  if (!whole) return absl::DataLossError("the message is incomplete");
   return ReadAnnouncement({reinterpret_cast<const char*>(slice.begin()), slice.size()});
 }
 
@@ -47,22 +48,22 @@ class IndexService::AnnounceReactor
 
   void OnReadDone(bool ok) override {
     {
-      // Who began the read held it: what he did with request_ before comes first.
+      // The thread that began the read held the lock, so its use of request_ happened before.
       MutexLock lock(&mutex_);
       reading_ = ok;
     }
-    if (!ok) return Take(Read::kEnd, absl::CancelledError());
+    if (!ok) return OnMessage(Read::kEnd, absl::CancelledError());
     if (request_.Length() <= kFewBytes) return ReadMessage();
-    // Streams would otherwise hold gRPC's threads, and searches wait.
+    // Otherwise streams would occupy the threads of gRPC, and searches would wait.
     service_->sessions_->HoldLease(token_, stream_id_);
     service_->reading_.Add([this] {
-      service_->work_.AwaitRoom(kMostRead);
+      service_->applying_.AwaitRoom(kMostRead);
       service_->sessions_->ReleaseLease(token_, stream_id_);
       ReadMessage();
     });
   }
 
-  // Its peer is gone: what is still to be applied need not be waited for.
+  // The peer is gone, so the call ends without waiting for messages that are still to be applied.
   void OnCancel() override {
     Close();
     End(absl::OkStatus());
@@ -71,7 +72,7 @@ class IndexService::AnnounceReactor
   void OnWriteDone(bool ok) override {
     MutexLock lock(&mutex_);
     writing_ = false;
-    if (ok && behind_ && !finished_) WriteLocked();
+    if (ok && unsent_ && !finished_) WriteLocked();
   }
 
   void OnDone() override {
@@ -115,24 +116,24 @@ class IndexService::AnnounceReactor
 
   void ReadMessage() {
     absl::StatusOr<Announcement> message = Parse(request_);
-    // What is no message ends the stream as if it had broken.
-    Take(absl::IsDataLoss(message.status()) ? Read::kEnd : Read::kMessage, std::move(message));
+    // Bytes that are not a message end the stream as if it had broken.
+    OnMessage(absl::IsDataLoss(message.status()) ? Read::kEnd : Read::kMessage, std::move(message));
   }
 
-  void Take(Read read, absl::StatusOr<Announcement> message) {
+  void OnMessage(Read read, absl::StatusOr<Announcement> message) {
     {
       MutexLock lock(&mutex_);
       reading_ = false;
       read_ = read;
       message_ = std::move(message);
-      if (applying_) return;  // whoever applies goes on with it
+      if (applying_) return;  // ApplyPending is running and goes on with it
       applying_ = true;
     }
-    Go();
+    ApplyPending();
   }
 
-  // Applies what was read, while the next message is read.
-  void Go() {
+  // Applies the messages that have been read, while the next one is read.
+  void ApplyPending() {
     while (true) {
       Read read = Read::kPending;
       absl::StatusOr<Announcement> message;
@@ -148,7 +149,7 @@ class IndexService::AnnounceReactor
         if (read == Read::kMessage) StartRead(&request_);
       }
       if (read == Read::kEnd) {
-        // Broken or half-closed: the books are hidden now, not when the last write is through.
+        // The stream is broken or half-closed: hide the books now, not when the last write ends.
         Close();
         End(absl::OkStatus());
       } else if (!message.ok() || message->statements.size() <= kFewStatements) {
@@ -156,10 +157,10 @@ class IndexService::AnnounceReactor
       } else {
         service_->sessions_->HoldLease(token_, stream_id_);
         deferred_ = std::move(message);
-        service_->work_.Add([this] {
+        service_->applying_.Add([this] {
           service_->sessions_->ReleaseLease(token_, stream_id_);
           Apply(std::exchange(deferred_, absl::CancelledError()));
-          Go();
+          ApplyPending();
         });
         return;
       }
@@ -193,17 +194,17 @@ class IndexService::AnnounceReactor
     if (!finished_) StartRead(&request_);
   }
 
-  // A number that waits for the write before it is overtaken by a later one: it says the same.
+  // While a write is running, only the latest number is kept: it covers the earlier ones.
   void Acknowledge(uint64_t number) {
     MutexLock lock(&mutex_);
     acknowledged_ = number;
-    behind_ = true;
+    unsent_ = true;
     if (!writing_ && !finished_) WriteLocked();
   }
 
   void WriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     writing_ = true;
-    behind_ = false;
+    unsent_ = false;
     v1::AnnounceResponse response;
     response.set_acknowledged_sequence(acknowledged_);
     const grpc::Slice bytes(response.SerializeAsString());
@@ -215,19 +216,19 @@ class IndexService::AnnounceReactor
   std::string token_;
   uint64_t stream_id_ = 0;
   grpc::ByteBuffer request_;
-  absl::StatusOr<Announcement> deferred_;  // of whoever applies
+  absl::StatusOr<Announcement> deferred_;  // for ApplyPending on another thread
   Mutex mutex_;
   Read read_ ABSL_GUARDED_BY(mutex_) = Read::kPending;
   absl::StatusOr<Announcement> message_ ABSL_GUARDED_BY(mutex_);
-  bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // whoever does goes on to Take
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // until OnMessage
   bool applying_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  bool done_ ABSL_GUARDED_BY(mutex_) = false;  // as gRPC sees it; deleted once nothing is applied
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;  // OnDone was called; deleted once nothing is applied
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool behind_ ABSL_GUARDED_BY(mutex_) = false;
+  bool unsent_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   grpc::ByteBuffer response_;
-  // Last: from here on others may end this.
+  // Last, because other threads may end the stream as soon as it has an id.
   const uint64_t id_;
 };
 

@@ -18,18 +18,18 @@
 namespace arkshare {
 namespace {
 
-// A content alone is more.
+// The content by itself takes more.
 constexpr size_t kLeastStatementBytes = 32;
 
-// The fields of a statement, as they came. A message that is repeated goes on where it was, and of
-// a field that is repeated the last one counts, as with protobuf.
+// The fields of a statement, unchecked. As in protobuf, a message that is repeated is merged, and
+// the last value of a repeated field counts.
 struct RawStatement {
   v1::Statement::StatementCase what = v1::Statement::STATEMENT_NOT_SET;
   ListingFields listing;
   uint64_t gone = 0;
 };
 
-// Each: false when the bytes are malformed.
+// Each returns false when the bytes are malformed.
 bool Read(absl::string_view bytes, ContentFields& to) {
   WireReader in(bytes);
   while (in.Next()) {
@@ -90,7 +90,7 @@ absl::StatusOr<Announcement> ReadAnnouncement(absl::string_view bytes) {
   Announcement read;
   read.statements.reserve(std::min(bytes.size() / kLeastStatementBytes, size_t{kMaxItems}));
   size_t count = 0;
-  absl::Status objection;  // to statements[statements.size()]; the rest is only looked through
+  absl::Status objection;  // to the first invalid statement; the rest is only parsed
   WireReader in(bytes);
   while (in.Next()) {
     if (in.IsBytes(v1::AnnounceRequest::kStatementsFieldNumber)) {

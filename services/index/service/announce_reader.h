@@ -1,4 +1,4 @@
-// What a peer says in an Announce message, as the catalog takes it.
+// Reads Announce messages.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_ANNOUNCE_READER_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_ANNOUNCE_READER_H_
 
@@ -9,10 +9,9 @@
 
 namespace arkshare {
 
-// Reads an encoded v1::AnnounceRequest. Each statement of a page would be three of protobuf's
-// messages with two strings, made to be copied from and thrown away: more than half of what reading
-// one costs. DataLoss when it is no such message; INVALID_FIELD and INVALID_NAME as the contract
-// has them. Pure.
+// Reads an encoded v1::AnnounceRequest. With protobuf's own parser each statement would be three
+// messages with two strings, only to be copied: more than half of the cost of reading one. DataLoss
+// when the bytes are not such a message; INVALID_FIELD and INVALID_NAME as in the contract. Pure.
 absl::StatusOr<Announcement> ReadAnnouncement(absl::string_view bytes);
 
 }  // namespace arkshare

@@ -22,13 +22,13 @@ namespace arkshare {
 namespace {
 
 absl::StatusOr<Announcement> Read(absl::string_view bytes) {
-  // On the heap and no longer than it is, so that sanitizers see who reads beyond it.
+  // Copied to the heap at its exact size, so that sanitizers notice a read beyond its end.
   const std::vector<char> exact(bytes.begin(), bytes.end());
   return ReadAnnouncement({exact.data(), exact.size()});
 }
 
-// AnnounceRequest with names of any bytes: protobuf takes a name that is not UTF-8 for a malformed
-// message, we take it for a statement that breaks the rules.
+// AnnounceRequest with names of any bytes: for protobuf a name that is not UTF-8 makes a malformed
+// message, for the index an invalid statement.
 class AnyNames {
  public:
   AnyNames() { Build(v1::AnnounceRequest::descriptor()->file()); }
@@ -59,9 +59,9 @@ class AnyNames {
   google::protobuf::DynamicMessageFactory factory_{&pool_};
 };
 
-// The same by way of protobuf's own parser.
+// Does the same with protobuf's own parser.
 absl::StatusOr<Announcement> ReadByProtobuf(const std::string& bytes) {
-  const google::protobuf::LogSilencer silence;  // about what is not UTF-8
+  const google::protobuf::LogSilencer silence;  // about names that are not UTF-8
   v1::AnnounceRequest request;
   if (!request.ParseFromString(bytes)) return absl::DataLossError("");
   if (request.statements_size() > 1'000) {
@@ -116,7 +116,7 @@ v1::AnnounceRequest SomeRequest() {
   return request;
 }
 
-// Whether both readers say the same of the bytes.
+// Checks that both readers return the same for the bytes.
 void ExpectSame(const std::string& bytes) {
   const absl::StatusOr<Announcement> read = Read(bytes);
   const absl::StatusOr<Announcement> expected = ReadByProtobuf(bytes);
@@ -150,7 +150,7 @@ TEST(AnnounceReaderTest, ReadsWhatProtobufWrites) {
   ExpectSame("");
 }
 
-TEST(AnnounceReaderTest, RefusesWhatBreaksTheRules) {
+TEST(AnnounceReaderTest, RefusesInvalidStatements) {
   const auto refused = [](const v1::AnnounceRequest& request) {
     const std::string bytes = request.SerializeAsString();
     ExpectSame(bytes);
@@ -174,7 +174,7 @@ TEST(AnnounceReaderTest, RefusesWhatBreaksTheRules) {
   EXPECT_EQ(refused(request), "statement 11: content.root must be 32 bytes, not 5");
   second->mutable_present()->clear_content();
   EXPECT_EQ(refused(request), "statement 11: content.root must be 32 bytes, not 0");
-  // The limit comes first, whatever else is wrong.
+  // The limit is checked first, whatever else is wrong.
   for (int i = 2; i <= 1'000; ++i) *request.add_statements() = Present(3, "c");
   EXPECT_EQ(refused(request), "at most 1000 statements fit in a message, not 1001");
   *second = Present(2, "b");
@@ -182,7 +182,7 @@ TEST(AnnounceReaderTest, RefusesWhatBreaksTheRules) {
   EXPECT_EQ(refused(request), "");
 }
 
-TEST(AnnounceReaderTest, WhatComesTwiceIsMergedAsProtobufDoes) {
+TEST(AnnounceReaderTest, RepeatedFieldsAreMergedAsInProtobuf) {
   v1::AnnounceRequest first = SomeRequest();
   v1::AnnounceRequest second;
   second.set_free_slots(9);

@@ -1,4 +1,4 @@
-// How many calls there were, how they ended and how long they took: what --metrics shows.
+// Counts calls, how they ended and how long they took, for --metrics.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_CALL_STATS_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_CALL_STATS_H_
 
@@ -20,7 +20,7 @@ namespace arkshare {
 // Counts durations by size. Thread-safe, without locks.
 class DurationCounts {
  public:
-  // Seconds; a last bucket has what is longer than all of them.
+  // Upper bounds of the buckets, in seconds. A last bucket has all longer durations.
   static constexpr std::array<double, 14> kBounds = {0.00001, 0.000025, 0.00005, 0.0001, 0.00025,
                                                      0.0005,  0.001,    0.0025,  0.005,  0.01,
                                                      0.05,    0.25,     1,       5};
@@ -28,7 +28,7 @@ class DurationCounts {
   void Add(absl::Duration duration);
 
   struct Snapshot {
-    std::array<uint64_t, kBounds.size() + 1> counts{};  // of each bucket alone
+    std::array<uint64_t, kBounds.size() + 1> counts{};  // of each bucket, not cumulative
     absl::Duration sum;
   };
   Snapshot Read() const;
@@ -40,16 +40,16 @@ class DurationCounts {
 
 enum class IndexMethod {
   kRegister,
-  kAnnounce,  // each message is a call, and so is the end of a stream that fails
+  kAnnounce,  // each message counts as a call, and so does the end of a stream that fails
   kSearch,
   kUpdateOwner,
   kUnregister,
   kListPeers,
   kListBooks,
-  kWatch,  // a stream is a call, and takes no time
+  kWatch,  // a stream counts as a call without a duration
 };
 inline constexpr size_t kIndexMethods = 8;
-// As in the proto.
+// Returns the name in the proto.
 absl::string_view MethodName(IndexMethod method);
 
 // Thread-safe, without locks.
@@ -58,17 +58,17 @@ class CallStats {
   void CountEnd(IndexMethod method, const absl::Status& status);
   void CountDuration(IndexMethod method, absl::Duration duration);
 
-  // By "OK", the error's reason, or the name of its code when it has none; what never happened is
-  // not among them.
+  // Returns counts by "OK", the error's reason, or the name of its code when it has no reason.
+  // Leaves out counts of 0.
   std::map<std::string, uint64_t> Ends(IndexMethod method) const;
   DurationCounts::Snapshot Durations(IndexMethod method) const;
 
-  // From a change until it was handed to a watcher's connection.
+  // The time from a change until it was passed to a watcher's connection.
   DurationCounts watch_lag;
-  // Streams that stand now.
+  // Open streams.
   std::atomic<int64_t> announce_streams = 0;
   std::atomic<int64_t> watch_streams = 0;
-  // What peers have stated of their books.
+  // Statements of peers about their books.
   std::atomic<uint64_t> statements = 0;
 
  private:
@@ -83,13 +83,13 @@ class CallStats {
   std::array<Method, kIndexMethods> methods_;
 };
 
-// One call, from now on.
+// Measures one call from its construction on.
 class CallTimer {
  public:
   CallTimer(CallStats* stats, IndexMethod method)
       : stats_(stats), method_(method), begin_(std::chrono::steady_clock::now()) {}
 
-  // The call has ended so; yields the same status.
+  // Counts the end of the call and returns the same status.
   const absl::Status& End(const absl::Status& status) const {
     stats_->CountEnd(method_, status);
     stats_->CountDuration(method_, absl::FromChrono(std::chrono::steady_clock::now() - begin_));

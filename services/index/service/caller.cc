@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kMaxHostBytes = 255;
 constexpr absl::string_view kBearer = "Bearer ";
 
-// "::ffff:1.2.3.4" is 1.2.3.4.
+// Returns 1.2.3.4 for "::ffff:1.2.3.4".
 std::string WithoutMapping(const std::string& host) {
   in6_addr v6{};
   char text[INET_ADDRSTRLEN];
@@ -28,7 +28,7 @@ std::string WithoutMapping(const std::string& host) {
   return text;
 }
 
-// An address that means nothing, or something else, to others.
+// Returns whether the address means nothing, or another machine, to other peers.
 bool IsUnusable(const std::string& host) {
   in_addr v4{};
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
@@ -78,7 +78,7 @@ absl::StatusOr<PeerAddress> ChooseAddress(const Caller& caller, uint32_t port,
   if (advertised.empty()) {
     if (caller.host.empty()) {
       return MakeError(Reason::kInvalidField,
-                       "your address cannot be seen from here: set advertised_address");
+                       "the index cannot see your address: set advertised_address");
     }
     return PeerAddress{HostPort{caller.host, static_cast<int>(port)}.ToString(), caller.loopback};
   }
@@ -92,8 +92,8 @@ absl::StatusOr<PeerAddress> ChooseAddress(const Caller& caller, uint32_t port,
   const bool loopback = IsLoopbackHost(parsed->host);
   if (IsUnusable(parsed->host) || (loopback && !caller.loopback)) {
     return MakeError(Reason::kAddressNotAllowed,
-                     absl::StrCat("others cannot be sent to ", advertised,
-                                  ": advertise an address of yours that they can reach"));
+                     absl::StrCat("other peers cannot reach you at ", advertised,
+                                  ": advertise an address that they can reach"));
   }
   return PeerAddress{parsed->ToString(), loopback};
 }

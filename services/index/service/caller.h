@@ -1,4 +1,4 @@
-// Who calls, and from where.
+// The caller of an RPC: its address and its session token.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_CALLER_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_CALLER_H_
 
@@ -10,16 +10,16 @@
 
 namespace arkshare {
 
-// Where a call comes from, as the connection shows it.
+// The address of the caller, as the connection shows it.
 struct Caller {
-  std::string host;  // an IP address; IPv4 also where it came mapped into IPv6
+  std::string host;  // an IP address; IPv4 also when it is mapped into IPv6
   bool loopback = false;
 };
 
-// From grpc::ServerContext::peer(): "ipv4:1.2.3.4:5", "ipv6:%5B::1%5D:5", "unix:…".
+// Parses grpc::ServerContext::peer(): "ipv4:1.2.3.4:5", "ipv6:%5B::1%5D:5", "unix:…".
 Caller ParseCaller(const std::string& peer);
 
-// The session token of `authorization: Bearer <token>`; SESSION_UNKNOWN without one.
+// Returns the session token of `authorization: Bearer <token>`; SESSION_UNKNOWN without one.
 absl::StatusOr<std::string> BearerToken(const grpc::ServerContextBase& context);
 
 struct PeerAddress {
@@ -27,10 +27,10 @@ struct PeerAddress {
   bool loopback = false;
 };
 
-// By which others shall reach a peer: the caller's IP and `port`, or `advertised` when it is not
-// empty. INVALID_FIELD for what cannot be an address, ADDRESS_NOT_ALLOWED for one that others must
-// not be given: wildcards, multicast, link-local, and loopback unless the caller is on this machine
-// too.
+// Returns the address at which other peers shall reach the caller: the caller's IP and `port`, or
+// `advertised` when it is not empty. INVALID_FIELD when it cannot be an address,
+// ADDRESS_NOT_ALLOWED when it must not be given to other peers: wildcards, multicast, link-local,
+// and loopback unless the caller is on this machine.
 absl::StatusOr<PeerAddress> ChooseAddress(const Caller& caller, uint32_t port,
                                           const std::string& advertised);
 

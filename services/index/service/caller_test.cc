@@ -9,7 +9,7 @@
 namespace arkshare {
 namespace {
 
-TEST(CallerTest, ReadsWhatGrpcSaysOfAPeer) {
+TEST(CallerTest, ParsesThePeerStringsOfGrpc) {
   EXPECT_EQ(ParseCaller("ipv4:1.2.3.4:5").host, "1.2.3.4");
   EXPECT_FALSE(ParseCaller("ipv4:1.2.3.4:5").loopback);
   EXPECT_TRUE(ParseCaller("ipv4:127.0.0.1:5").loopback);
@@ -43,7 +43,7 @@ TEST(CallerTest, ThePeersAddressIsTheCallersUnlessItAdvertisesAnother) {
   EXPECT_FALSE(ChooseAddress(near, 80, "10.0.0.1:90")->loopback);
 }
 
-TEST(CallerTest, AddressesThatAreNoneOrPointElsewhereAreRefused) {
+TEST(CallerTest, InvalidAndUnreachableAddressesAreRefused) {
   const Caller far{"10.0.0.1", false};
   const Caller near{"127.0.0.1", true};
   EXPECT_EQ(Outcome(far, 0, ""), "INVALID_FIELD");

@@ -40,7 +40,7 @@ std::shared_ptr<DialBack> DialBack::Start(
     std::function<void(Answer)> done) {
   KeepCallbackQueue();
   const std::shared_ptr<DialBack> call(new DialBack(std::move(question), credentials));
-  // The call keeps itself until it is answered.
+  // The callback keeps the call alive until it is answered.
   call->stub_->async()->Ping(
       &call->context_, &call->request_, &call->response_,
       [call, done = std::move(done)](const grpc::Status& status) { done(call->Judge(status)); });
@@ -68,7 +68,7 @@ DialBack::Answer DialBack::Judge(const grpc::Status& grpc_status) const {
       response_.public_key() != question_.key.bytes() ||
       !question_.key.Verify(signed_bytes, response_.signature())) {
     return {false, false, "KEY_MISMATCH",
-            absl::StrCat("who answers at ", question_.address,
+            absl::StrCat("the peer that answers at ", question_.address,
                          " does not have your key: check the port, or --advertise the right ",
                          "address")};
   }

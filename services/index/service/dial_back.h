@@ -1,4 +1,4 @@
-// Whether a peer that registers is where it says, and who it says.
+// Checks the address and the key of a peer that registers.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_DIAL_BACK_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_DIAL_BACK_H_
 
@@ -27,16 +27,16 @@ class DialBack : public std::enable_shared_from_this<DialBack> {
   struct Answer {
     bool proven = false;
     bool timed_out = false;
-    std::string reason;   // "PORT_UNREACHABLE" or "KEY_MISMATCH" when not
+    std::string reason;   // if not proven: "PORT_UNREACHABLE" or "KEY_MISMATCH"
     std::string message;  // for people
   };
 
-  // `done` is called once, from another thread. Without `credentials` there is no TLS.
+  // Begins the call. Calls `done` once, from another thread. Null `credentials`: without TLS.
   static std::shared_ptr<DialBack> Start(
       Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
       std::function<void(Answer)> done);
 
-  // Makes `done` come soon. Thread-safe.
+  // Ends the call, so that `done` is called soon. Thread-safe.
   void Cancel() { context_.TryCancel(); }
 
  private:

@@ -55,7 +55,7 @@ absl::StatusOr<std::optional<SearchKey>> ParseSearchToken(const BookQuery& query
 absl::Status Parse(const grpc::ByteBuffer& bytes, v1::SearchRequest& request) {
   grpc::Slice slice;
   if (!bytes.TrySingleSlice(&slice).ok() && !bytes.DumpToSingleSlice(&slice).ok()) {
-    return MakeError(Reason::kInvalidField, "the request did not come whole");
+    return MakeError(Reason::kInvalidField, "the request is incomplete; send it again");
   }
   if (request.ParseFromArray(slice.begin(), static_cast<int>(slice.size()))) {
     return absl::OkStatus();
@@ -63,7 +63,7 @@ absl::Status Parse(const grpc::ByteBuffer& bytes, v1::SearchRequest& request) {
   return MakeError(Reason::kInvalidField, "the request is not a SearchRequest");
 }
 
-// `seed` chooses among many holders of a part.
+// `seed` chooses among many holders of a part of a book.
 absl::Status RunSearch(const Catalog& catalog, const v1::SearchRequest& request, bool loopback,
                        uint64_t seed, SearchWriter& writer) {
   const absl::StatusOr<BookQuery> query = BookQuery::Parse(request);
@@ -169,7 +169,7 @@ v1::Peer ToProto(const PeerSummary& peer, bool loopback) {
   v1::Peer proto;
   proto.set_peer_id(peer.info.peer_id);
   proto.set_public_key(peer.info.key.bytes());
-  // A loopback address would send others to themselves.
+  // On another machine, a loopback address would lead the caller to itself.
   if (loopback || !peer.info.loopback) proto.set_address(peer.info.address);
   proto.set_policy(peer.info.policy);
   proto.set_book_count(peer.book_count);
@@ -184,7 +184,7 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
       catalog_(catalog),
       sessions_(sessions),
       boot_id_(RandomBytes(kBootIdBytes)),
-      line_(options_.clock) {}
+      register_line_(options_.clock) {}
 
 void IndexService::EndStreams(absl::Duration patience) {
   streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),
@@ -204,13 +204,13 @@ grpc::ServerUnaryReactor* IndexService::Search(grpc::CallbackServerContext* cont
                                                const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* response) {
   const CallTimer timer(&stats_, IndexMethod::kSearch);
-  // Memory that is used again and again.
+  // The memory is used again for the next search on this thread.
   thread_local v1::SearchRequest parsed;
   thread_local SearchWriter writer;
   writer.Clear();
   absl::Status status = Parse(*request, parsed);
   if (status.ok()) {
-    status = RunSearch(*catalog_, parsed, IsLoopback(*context), ++searches_, writer);
+    status = RunSearch(*catalog_, parsed, IsLoopback(*context), ++search_count_, writer);
   }
   if (status.ok()) {
     const grpc::Slice slice(writer.bytes().data(), writer.bytes().size());

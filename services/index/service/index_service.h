@@ -1,4 +1,4 @@
-// IndexService as it is on the wire: parses, asks Sessions and Catalog, converts.
+// IndexService on the wire: parses requests, calls Sessions and Catalog, converts the results.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_INDEX_SERVICE_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_INDEX_SERVICE_H_
 
@@ -23,7 +23,7 @@
 
 namespace arkshare {
 
-// What peers announce, searches and watches come and go as bytes, all else as messages.
+// Announce, Search and Watch handle bytes, the other methods messages.
 using IndexMessages =
     v1::IndexService::WithCallbackMethod_Register<v1::IndexService::WithCallbackMethod_UpdateOwner<
         v1::IndexService::WithCallbackMethod_Unregister<
@@ -33,14 +33,19 @@ using IndexCallbacks =
     v1::IndexService::WithRawCallbackMethod_Announce<v1::IndexService::WithRawCallbackMethod_Search<
         v1::IndexService::WithRawCallbackMethod_Watch<IndexMessages>>>;
 
-// Thread-safe. No call blocks a thread of gRPC's: Register waits for its dial-back, and streams for
-// their next message, as callbacks, and what a peer states at length is read and applied by others.
+// No call blocks a thread of gRPC: Register waits for its dial-back, and a stream for its next
+// message, by callbacks, and WorkQueue threads read and apply long Announce messages. Thread-safe.
+//
+// Order of locks: Streams::mutex_, then the mutex_ of a reactor. WatchReactor::mutex_ is held while
+// the catalog's lock is taken (to read a snapshot); the other reactors and RegisterLine hold theirs
+// only by itself.
 class IndexService : public IndexCallbacks {
  public:
   struct Options {
-    // For dialling peers back; null: without TLS.
+    // For dialling peers back. Null: without TLS.
     std::shared_ptr<grpc::ChannelCredentials> credentials;
     absl::Duration dial_back_timeout = absl::Seconds(2);
+    // Must be the catalog's clock, for the lag of watchers.
     const Clock* clock = Clock::Real();
   };
 
@@ -48,28 +53,30 @@ class IndexService : public IndexCallbacks {
 
   const CallStats& stats() const { return stats_; }
 
-  // Ends all streams and refuses new ones; waits until their peers were told, but not longer than
-  // `patience`. Call before the server shuts down.
+  // Ends all streams and refuses new ones. Waits until the statuses have been sent, but not longer
+  // than `patience`. To be called before the server shuts down.
   void EndStreams(absl::Duration patience);
 
-  // Each in a file of its own.
+  // register_reactor.cc
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
                                      const v1::RegisterRequest* request,
                                      v1::RegisterResponse* response) override;
-  // As bytes: see ReadAnnouncement.
+  // announce_reactor.cc. Reads bytes; see ReadAnnouncement.
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Announce(
       grpc::CallbackServerContext* context) override;
-  // In bytes, which many watchers share.
+  // watch_reactor.cc. Writes bytes, which many watchers share.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* context,
                                                     const grpc::ByteBuffer* request) override;
+  // update_owner.cc
   grpc::ServerUnaryReactor* UpdateOwner(grpc::CallbackServerContext* context,
                                         const v1::UpdateOwnerRequest* request,
                                         v1::UpdateOwnerResponse* response) override;
 
+  // The rest is in index_service.cc.
   grpc::ServerUnaryReactor* Unregister(grpc::CallbackServerContext* context,
                                        const v1::UnregisterRequest* request,
                                        v1::UnregisterResponse* response) override;
-  // As bytes: see SearchWriter.
+  // Writes bytes; see SearchWriter.
   grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override;
@@ -90,18 +97,19 @@ class IndexService : public IndexCallbacks {
   Sessions* const sessions_;
   const std::string boot_id_;
   CallStats stats_;
-  RegisterLine line_;
-  std::atomic<uint64_t> searches_ = 0;  // how many there were
+  RegisterLine register_line_;
+  std::atomic<uint64_t> search_count_ = 0;
   Streams streams_;
-  // Long Announce messages are applied, and before that read; both end before what they are about.
-  WorkQueue work_;
+  // Applies long Announce messages, and before that reads them. Declared last, because both must
+  // end before the members that their work uses.
+  WorkQueue applying_;
   WorkQueue reading_;
 };
 
 // Answers a unary call.
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status);
 
-// A peer as `loopback` callers, or others, may see it.
+// Converts a peer for a caller that is on the index's own machine (`loopback`) or is not.
 v1::Peer ToProto(const PeerSummary& peer, bool loopback);
 
 }  // namespace arkshare

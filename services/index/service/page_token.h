@@ -1,4 +1,4 @@
-// Page tokens: where a list goes on, opaque to whoever carries them.
+// Page tokens: where a list goes on, opaque to clients.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_PAGE_TOKEN_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_PAGE_TOKEN_H_
 
@@ -11,17 +11,17 @@
 
 namespace arkshare {
 
-// `parts` is the sort key of the last item sent; `query` is what was asked for, in any form that is
-// the same for every page.
+// Encodes the sort key of the last item sent (`parts`). `query` identifies the query, in any form
+// that is the same for every page.
 std::string EncodePageToken(absl::string_view query, const std::vector<std::string>& parts);
 
-// The parts again. PAGE_TOKEN_INVALID when `token` is not one of ours, belongs to another query, or
-// has not `part_count` parts.
+// Returns the parts. PAGE_TOKEN_INVALID when `token` is not a page token, belongs to another query,
+// or does not have `part_count` parts.
 absl::StatusOr<std::vector<std::string>> DecodePageToken(absl::string_view query,
                                                          absl::string_view token,
                                                          size_t part_count);
 
-// The error for parts that make no sense.
+// Returns the error for parts that make no sense.
 absl::Status PageTokenInvalid();
 
 }  // namespace arkshare

@@ -11,12 +11,12 @@ namespace {
 constexpr double kWeightOfLast = 0.05;
 constexpr absl::Duration kShortest = absl::Microseconds(100);
 constexpr absl::Duration kLongest = absl::Milliseconds(50);
-// Who comes back and is refused again must not drive the promises away.
+// A peer that comes back and is refused again must not move the promised times ever further away.
 constexpr absl::Duration kFurthestPromise = absl::Seconds(10);
 
 }  // namespace
 
-absl::Status RegisterLine::Enter(Turn turn) {
+absl::Status RegisterLine::RunInTurn(Turn turn) {
   {
     MutexLock lock(&mutex_);
     const absl::Time now = clock_->Monotonic();
@@ -25,27 +25,27 @@ absl::Status RegisterLine::Enter(Turn turn) {
         line_.push_back({now, std::move(turn)});
         return absl::OkStatus();
       }
-      return SendAwayLocked(now);
+      return RefuseLocked(now);
     }
     ++at_work_;
   }
-  if (!turn()) Advance();
+  if (!turn()) BeginNextTurn();
   return absl::OkStatus();
 }
 
-absl::Status RegisterLine::CheckCalm() {
+absl::Status RegisterLine::CheckNotCrowded() {
   MutexLock lock(&mutex_);
-  return line_.empty() ? absl::OkStatus() : SendAwayLocked(clock_->Monotonic());
+  return line_.empty() ? absl::OkStatus() : RefuseLocked(clock_->Monotonic());
 }
 
-absl::Status RegisterLine::SendAwayLocked(absl::Time now) {
+absl::Status RegisterLine::RefuseLocked(absl::Time now) {
   promised_ = std::max(promised_, now + kMostWait) + interval_;
   promised_ = std::min(promised_, now + kFurthestPromise);
   return MakeError(Reason::kLimitExceeded, "too many peers register at this moment", {},
                    promised_ - now);
 }
 
-void RegisterLine::Leave() {
+void RegisterLine::EndTurn() {
   {
     MutexLock lock(&mutex_);
     const absl::Time now = clock_->Monotonic();
@@ -55,10 +55,10 @@ void RegisterLine::Leave() {
     }
     last_end_ = now;
   }
-  Advance();
+  BeginNextTurn();
 }
 
-void RegisterLine::Advance() {
+void RegisterLine::BeginNextTurn() {
   while (true) {
     Turn turn;
     {

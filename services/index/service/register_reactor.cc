@@ -63,9 +63,9 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     registration_.peer = *std::move(peer);
     if (request->advertised_address().empty()) registration_.seen_at = caller.host;
     registration_.keep = request->keep_session();
-    const absl::Status entered = service_->line_.Enter(
+    const absl::Status accepted = service_->register_line_.RunInTurn(
         [this, id = request->registration_id()] { return BeginDialBack(id); });
-    if (!entered.ok()) End(entered);
+    if (!accepted.ok()) End(accepted);
   }
 
   void OnCancel() override {
@@ -75,7 +75,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
-  // False when the caller did not wait for it.
+  // Returns false when the caller did not wait for it.
   bool BeginDialBack(const std::string& registration_id) {
     if (context_->IsCancelled()) {
       End(absl::CancelledError("the caller has gone"));
@@ -96,19 +96,20 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     }
     const absl::Status status = Complete(answer);
     // The service may be gone once its last call has ended.
-    service_->line_.Leave();
+    service_->register_line_.EndTurn();
     End(status);
   }
 
-  // Nothing of this may be touched afterwards.
+  // The reactor may be deleted at any time after this call.
   void End(const absl::Status& status) { Finish(ToGrpcStatus(timer_.End(status))); }
 
   absl::Status Complete(const DialBack::Answer& answer) {
-    // Nobody would hear of the session, and it would stand in the way of the next attempt.
+    // The caller would not learn of the session, which would block the peer's next attempt.
     if (context_->IsCancelled()) return absl::CancelledError("the caller has gone");
-    // In a crowd the time may have passed here and not there.
+    // In a crowd, this process may have been too slow, and not the peer.
     if (answer.timed_out) {
-      if (absl::Status calm = service_->line_.CheckCalm(); !calm.ok()) return calm;
+      if (absl::Status crowded = service_->register_line_.CheckNotCrowded(); !crowded.ok())
+        return crowded;
     }
     registration_.proven = answer.proven;
     const std::string address = registration_.peer.address;

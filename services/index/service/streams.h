@@ -1,4 +1,4 @@
-// The open streams of the server, so that others than their own callbacks can end them.
+// The open streams of the server, so that other code than their own callbacks can end them.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_STREAMS_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_STREAMS_H_
 
@@ -16,20 +16,20 @@ namespace arkshare {
 class EndableStream {
  public:
   virtual ~EndableStream() = default;
-  // Finishes the stream, once. Must not call back into Streams.
+  // Finishes the stream, once. Called with Streams::mutex_ held, so it must not call Streams.
   virtual void End(const absl::Status& why) = 0;
 };
 
-// Thread-safe. A stream is only touched under the lock, so never after it was removed.
+// Touches a stream only under the lock, and therefore never after it was removed. Thread-safe.
 class Streams {
  public:
   uint64_t Add(EndableStream* stream);
   void Remove(uint64_t id);
-  // Nothing when the stream has been removed.
+  // Does nothing when the stream has been removed.
   void End(uint64_t id, const absl::Status& why);
-  // Also ends every stream that is added from now on. Then waits until all have been removed, so
-  // that their statuses are on the wire, but not longer than `patience`: who does not read cannot
-  // be told.
+  // Ends all streams, and each one that is added from now on. Then waits until all have been
+  // removed, so that their statuses have been sent, but not longer than `patience`, because some
+  // clients may not read.
   void EndAll(const absl::Status& why, absl::Duration patience);
 
  private:

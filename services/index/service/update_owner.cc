@@ -25,7 +25,7 @@ absl::StatusOr<OwnerChange> ParseItem(const v1::UpdateOwnerRequest::Item& item,
   if (!listing.ok()) return listing.status();
   if (listing->partial) {
     return MakeError(Reason::kInvalidField,
-                     "new_listing must not be partial: tell of a move once the book is whole");
+                     "new_listing must not be partial: report a move when the book is complete");
   }
   if (ticket->body.receiver != receiver) {
     return MakeError(Reason::kTicketInvalid, "this ticket was given to another peer");

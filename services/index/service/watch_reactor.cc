@@ -10,7 +10,6 @@
 #include <string>
 #include <utility>
 
-#include "lib/core/clock.h"
 #include "lib/core/errors.h"
 #include "lib/core/mutex.h"
 #include "lib/rpc/convert.h"
@@ -65,8 +64,8 @@ void WithEncoded(const CatalogEvent& event, bool loopback, Write write) {
   write(wire.bytes);
 }
 
-// One message on the wire, put together of events that were encoded before. The order of fields
-// means nothing in Protocol Buffers, and a message follows its tag and its length.
+// Joins encoded events to one message. This works because the order of fields has no meaning in
+// Protocol Buffers, and an embedded message follows its tag and its length.
 class Message {
  public:
   explicit Message(const std::string& boot_id) : boot_id_(boot_id) {}
@@ -118,7 +117,7 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
     v1::WatchRequest request;
     grpc::ByteBuffer copy = bytes;
     if (!grpc::SerializationTraits<v1::WatchRequest>::Deserialize(&copy, &request).ok()) {
-      End(MakeError(Reason::kInvalidField, "this is no WatchRequest"));
+      End(MakeError(Reason::kInvalidField, "the request is not a WatchRequest"));
       return;
     }
     absl::StatusOr<std::optional<BookQuery>> filter = BookQuery::Parse(request);
@@ -130,7 +129,6 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
                                                    [this] { WriteNext(); });
     {
       MutexLock lock(&mutex_);
-      batched_ = request.batched();
       watch_ = std::move(watch);
     }
     WriteNext();
@@ -147,7 +145,7 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   void OnDone() override {
     --service_->stats_.watch_streams;
     service_->streams_.Remove(id_);
-    // Not under the lock: it waits for a WriteNext that runs now.
+    // Not under the lock, because the destructor waits for a WriteNext that runs now.
     delete this;
   }
 
@@ -157,8 +155,9 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   }
 
  private:
-  // Called when a write is through, when an event comes after there was none, and when the watcher
-  // has fallen too far behind: whose last message is never through hears of it when he reads on.
+  // Called when a write has ended, when an event comes after there was none, and when the watcher
+  // has fallen too far behind. A watcher whose last message was never sent learns of it when it
+  // reads.
   void WriteNext() {
     MutexLock lock(&mutex_);
     if (watch_ == nullptr || finished_) return;
@@ -173,9 +172,9 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
       if (*event == nullptr) break;
       WithEncoded(**event, loopback_, [&](const std::string& bytes) { message.Add(bytes); });
       if ((*event)->since.has_value()) {
-        service_->stats_.watch_lag.Add(Clock::Real()->Monotonic() - *(*event)->since);
+        service_->stats_.watch_lag.Add(service_->options_.clock->Monotonic() - *(*event)->since);
       }
-    } while (batched_ && !message.full());
+    } while (!message.full());
     if (message.empty()) return;
     bytes_ = message.Take();
     writing_ = true;
@@ -192,12 +191,11 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   IndexService* const service_;
   const bool loopback_;
   Mutex mutex_;
-  bool batched_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ByteBuffer bytes_ ABSL_GUARDED_BY(mutex_);  // being written
   std::unique_ptr<arkshare::Watch> watch_ ABSL_GUARDED_BY(mutex_);
-  // Last: from here on others may end this.
+  // Last, because other threads may end the stream as soon as it has an id.
   const uint64_t id_;
 };
 

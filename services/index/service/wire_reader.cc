@@ -21,7 +21,7 @@ bool WireReader::Skip(size_t bytes) {
 bool WireReader::ReadField(int depth) {
   uint64_t value = 0;
   if (!ReadVarint(kMostTagBytes, value)) return false;
-  // As protobuf does it, what is beyond 32 bits is dropped.
+  // Drops the bits beyond 32, as protobuf does.
   tag_ = static_cast<uint32_t>(value);
   const uint32_t field = tag_ >> 3;
   if (field == 0) return false;

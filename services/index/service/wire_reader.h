@@ -1,4 +1,4 @@
-// Protobuf's wire format, field by field, where the bytes are.
+// Reads protobuf's wire format field by field, without copies.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_WIRE_READER_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_WIRE_READER_H_
 
@@ -9,30 +9,30 @@
 
 namespace arkshare {
 
-// Reads one message, see https://protobuf.dev/programming-guides/encoding. What is taken and what
-// is refused is what protobuf's own parser takes and refuses, except that it knows of no types:
+// Reads one message, see https://protobuf.dev/programming-guides/encoding. Accepts and refuses the
+// same bytes as protobuf's own parser, except that it does not know the types of fields:
 //
 //   for (WireReader in(bytes); in.Next();) if (in.IsNumber(2)) size = in.number();
 //
-// A field of another wire type than is asked for is like one of an unknown number. Not thread-safe;
-// the bytes are the caller's.
+// A field of another wire type than expected counts as an unknown field. The caller owns the bytes.
+// Not thread-safe.
 class WireReader {
  public:
   explicit WireReader(absl::string_view bytes) : rest_(bytes) {}
 
-  // To the next field; false at the end, and at what is malformed.
+  // Moves to the next field. Returns false at the end, and where the bytes are malformed.
   bool Next() {
     if (!malformed_ && rest_.empty()) return false;
     malformed_ = malformed_ || !ReadField(kMostDepth);
     return !malformed_;
   }
-  // Of the field: whether it is this one, and holds a number or bytes.
+  // Each returns whether this is the field, and holds a number or bytes.
   bool IsNumber(uint32_t field) const { return tag_ == (field << 3 | kVarint); }
   bool IsBytes(uint32_t field) const { return tag_ == (field << 3 | kBytes); }
   uint64_t number() const { return number_; }
   absl::string_view bytes() const { return bytes_; }
 
-  // Once Next has said false: whether the end was reached.
+  // Returns, after Next has returned false, whether the end was reached.
   bool ok() const { return !malformed_; }
 
  private:
@@ -44,14 +44,14 @@ class WireReader {
     kEndGroup = 4,
     kFixed32 = 5
   };
-  static constexpr int kMostDepth = 100;  // of groups, none of which we have
+  static constexpr int kMostDepth = 100;  // of groups, which the protocol does not use
   static constexpr int kMostTagBytes = 5;
   static constexpr int kMostVarintBytes = 10;
 
-  // False when it does not end within so many bytes.
+  // Returns false when the number does not end within `most_bytes`.
   bool ReadVarint(int most_bytes, uint64_t& value);
   bool Skip(size_t bytes);
-  // False when it is malformed, or the end of a group that did not begin.
+  // Returns false when the field is malformed, or ends a group that did not begin.
   bool ReadField(int depth);
   bool SkipGroup(uint32_t field, int depth);
 

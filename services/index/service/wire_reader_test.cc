@@ -16,9 +16,9 @@ struct Field {
   bool operator==(const Field&) const = default;
 };
 
-// The fields that are number 1 and numbers, or number 2 and bytes; nothing when it is malformed.
+// Returns the fields 1 that hold numbers and the fields 2 that hold bytes; nullopt when malformed.
 std::vector<Field> Read(const std::string& bytes, bool* ok) {
-  // On the heap and no longer than it is, so that sanitizers see who reads beyond it.
+  // Copied to the heap at its exact size, so that sanitizers notice a read beyond its end.
   const std::vector<char> exact(bytes.begin(), bytes.end());
   std::vector<Field> fields;
   WireReader in({exact.data(), exact.size()});
@@ -42,7 +42,7 @@ TEST(WireReaderTest, ReadsNumbersAndBytes) {
   EXPECT_TRUE(ok);
 }
 
-TEST(WireReaderTest, SkipsWhatIsNotAskedFor) {
+TEST(WireReaderTest, SkipsOtherFields) {
   const std::vector<std::string> unknown = {
       "\x0A\x01x"s,                   // field 1 as bytes
       "\x10\x05"s,                    // field 2 as a number
@@ -62,7 +62,7 @@ TEST(WireReaderTest, SkipsWhatIsNotAskedFor) {
   }
 }
 
-TEST(WireReaderTest, RefusesWhatIsMalformed) {
+TEST(WireReaderTest, RefusesMalformedBytes) {
   const std::vector<std::string> malformed = {
       "\x08"s,                            // no number
       "\x08\x80"s,                        // half a number

@@ -10,7 +10,7 @@
 namespace arkshare {
 namespace {
 
-// As sched_setattr(2) has it; glibc does not.
+// The argument of sched_setattr(2), which glibc 2.36 does not declare.
 struct SchedulingAttributes {
   uint32_t size;
   uint32_t policy;
@@ -22,13 +22,14 @@ struct SchedulingAttributes {
   uint64_t period_ns;
 };
 
-// Of this thread. On a machine whose processors are all busy, a search goes through some threads
-// that wake up one after the other, and each would wait for the end of this one's time slice.
-// Longer and fewer slices let whoever wakes up go first (from Linux 6.12 on), and SCHED_BATCH says
-// that this thread's own waking is not urgent. Not nicer than 5, which is a quarter of a processor
-// beside one that is always busy: it holds the catalog's lock for a while, and others wait for it.
-// A kernel that refuses leaves all as it was.
-void StandBack() {
+// Makes this thread less urgent than others. On a machine whose processors are all busy, a search
+// passes through several threads that wake up one after the other, and each would wait for the end
+// of this thread's time slice. Longer and fewer slices let a thread that wakes up go first (Linux
+// 6.12 and later), and SCHED_BATCH states that the waking of this thread is not urgent. The nice
+// value is only 5, a quarter of a processor beside a thread that is always busy, because this
+// thread holds the catalog's lock at times and others wait for it. A kernel that refuses changes
+// nothing.
+void LowerPriority() {
   SchedulingAttributes attributes = {};
   attributes.size = sizeof(attributes);
   attributes.policy = SCHED_BATCH;
@@ -62,7 +63,7 @@ void WorkQueue::AwaitRoom(size_t most) {
 }
 
 void WorkQueue::Run() {
-  StandBack();
+  LowerPriority();
   while (true) {
     std::function<void()> work;
     {

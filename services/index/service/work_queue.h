@@ -1,4 +1,4 @@
-// A thread for work that is too long for gRPC's own threads.
+// A thread for work that is too long for the threads of gRPC.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_WORK_QUEUE_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_WORK_QUEUE_H_
 
@@ -11,16 +11,16 @@
 
 namespace arkshare {
 
-// Does one thing after the other, in the order in which they came, and lets more urgent threads go
+// Runs work in the order in which it was added, on one thread that lets more urgent threads go
 // first. Thread-safe.
 class WorkQueue {
  public:
   WorkQueue();
-  // Does what is left first.
+  // Runs the rest of the work first.
   ~WorkQueue();
 
   void Add(std::function<void()> work);
-  // Returns when fewer than `most` wait to be begun. Never to be called by what it does itself.
+  // Returns when fewer than `most` pieces of work wait to begin. Must not be called by such work.
   void AwaitRoom(size_t most);
 
  private:

@@ -31,8 +31,8 @@ TEST(WorkQueueTest, WorkMayAddWork) {
   EXPECT_EQ(done, std::vector<int>({1, 2}));
 }
 
-// Whoever brings work faster than it is done, and waits for room each time, is never far ahead.
-TEST(WorkQueueTest, WhoeverWaitsForRoomIsNotFarAhead) {
+// A caller that adds work faster than it is done, and waits for room each time, is never far ahead.
+TEST(WorkQueueTest, ACallerThatWaitsForRoomIsNotFarAhead) {
   constexpr int kMost = 4;
   std::atomic<int> added = 0;
   std::atomic<int> most_ahead = 0;
@@ -49,7 +49,7 @@ TEST(WorkQueueTest, WhoeverWaitsForRoomIsNotFarAhead) {
     }
   }
   EXPECT_EQ(done, 1'000);
-  EXPECT_LE(most_ahead, kMost + 1) << "those that wait, and the one that is done";
+  EXPECT_LE(most_ahead, kMost + 1) << "the work that waits, and the one that runs";
 }
 
 }  // namespace

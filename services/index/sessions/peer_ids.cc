@@ -45,7 +45,7 @@ absl::StatusOr<PublicKey> ParseKey(absl::string_view hex) {
   return PublicKey::FromBytes(*bytes);
 }
 
-// The last four parts of a line.
+// Parses the last four parts of a line.
 std::optional<KeptSession> ParseSession(absl::Span<const absl::string_view> parts) {
   KeptSession session;
   const absl::StatusOr<std::string> bytes = FromHex(parts[0]);

@@ -1,4 +1,4 @@
-// Which number and which session belong to which key, over restarts of the index.
+// The number and the session of each key, kept over restarts of the index.
 #ifndef ARKSHARE_SERVICES_INDEX_SESSIONS_PEER_IDS_H_
 #define ARKSHARE_SERVICES_INDEX_SESSIONS_PEER_IDS_H_
 
@@ -19,12 +19,12 @@
 
 namespace arkshare {
 
-// What the next process of the index has to know of a session to take it back.
+// The facts of a session that the next process of the index needs to take it back.
 struct KeptSession {
-  Sha256Digest token_hash;  // who reads the file has no session
+  Sha256Digest token_hash;  // not the token: a reader of the file cannot use the session
   v1::SharePolicy policy = v1::SHARE_POLICY_UNSPECIFIED;
   std::string address;      // "HOST:PORT", where the peer was reached
-  bool advertised = false;  // by the peer; otherwise HOST is where it was seen
+  bool advertised = false;  // true: by the peer; false: HOST is where the index saw the peer
 
   bool operator==(const KeptSession&) const = default;
 };
@@ -33,16 +33,15 @@ struct KeptSession {
 // thread-safe.
 class PeerIds {
  public:
-  // What Serialize gave: lines of "KEY NUMBER", or of "KEY NUMBER TOKEN-HASH move|copy
-  // seen|advertised ADDRESS" for a key with a session, the one seen longest ago first; keys and
-  // hashes are in hex.
+  // Parses the result of Serialize: lines of "KEY NUMBER", or of "KEY NUMBER TOKEN-HASH move|copy
+  // seen|advertised ADDRESS" for a key with a session. The key seen longest ago comes first; keys
+  // and hashes are in hex.
   static absl::StatusOr<PeerIds> Parse(absl::string_view text);
-  // An absent file has nobody. InvalidArgument for a file that is not one of ours.
+  // Returns no keys when the file is absent. InvalidArgument for a file that is not a state file.
   static absl::StatusOr<PeerIds> Load(const std::string& path);
 
   std::string Serialize() const;
-  // Of two keys that had a number one after the other, the later one has it; of two sessions of a
-  // key the later one is kept.
+  // A number belongs to the last key that had it. Of a key, only the last session is kept.
   void Remember(const PublicKey& key, uint32_t id,
                 std::optional<KeptSession> session = std::nullopt);
   std::optional<uint32_t> IdOf(const PublicKey& key) const;
@@ -55,7 +54,7 @@ class PeerIds {
     KeptSession session;
   };
   std::optional<Owned> FindSession(const Sha256Digest& token_hash) const;
-  // Their numbers stay. Whether there was one.
+  // Each drops sessions, keeps the numbers, and returns whether there was a session to drop.
   bool DropSession(const PublicKey& key);
   bool DropSessionsUnless(absl::FunctionRef<bool(const PublicKey&)> stays);
 

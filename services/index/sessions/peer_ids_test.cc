@@ -78,7 +78,7 @@ TEST(PeerIdsTest, KeepsTheLastSessionOfAKey) {
   EXPECT_FALSE(ids.DropSessionsUnless([](const PublicKey&) { return true; }));
   EXPECT_TRUE(ids.DropSessionsUnless([](const PublicKey&) { return false; }));
   EXPECT_EQ(ids.SessionOf(TestKey(2)), std::nullopt);
-  // Who comes without one has none.
+  // A key that is remembered without a session has none.
   ids.Remember(TestKey(1), 5, TestSession(1));
   ids.Remember(TestKey(1), 5);
   EXPECT_FALSE(ids.FindSession(TestSession(1).token_hash).has_value());

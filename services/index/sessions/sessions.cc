@@ -33,10 +33,30 @@ Sha256Digest HashOf(const std::string& token) {
 
 }  // namespace
 
-// Declared before the lock, so that it is destroyed after it.
-class Sessions::Later {
+struct Sessions::Session {
+  uint64_t order = 0;
+  std::string token;
+  PublicKey key;
+  uint32_t peer_id = 0;
+  bool proven = false;
+  std::string seen_at;  // of Registration
+  bool kept = false;    // in peer_ids_
+  bool stating = true;  // false after it was taken back, until its first message
+  Catalog::ShelfPtr shelf;
+  absl::Time deadline;
+  size_t lease_holds = 0;  // of the open stream
+  uint64_t stream_id = 0;
+  EndStream end_stream;  // empty when no stream is open
+  // Held while a message of the session is applied, so that its messages are applied in order and
+  // no other session waits for them.
+  Mutex applying;
+  std::atomic<uint64_t> applied = 0;  // the last statement's number
+};
+
+// Must be declared before the lock, so that it is destroyed after it.
+class Sessions::AfterUnlock {
  public:
-  ~Later() {
+  ~AfterUnlock() {
     for (const std::function<void()>& action : actions_) action();
   }
   void Do(std::function<void()> action) { actions_.push_back(std::move(action)); }
@@ -59,9 +79,9 @@ uint64_t Sessions::BeginRegistration() {
 }
 
 absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registration) {
-  Later later;
+  AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
-  ExpireLocked(later);
+  ExpireLocked(after_unlock);
   const auto known = by_key_.find(registration.peer.key);
   const SessionPtr older = known == by_key_.end() ? nullptr : known->second;
   if (older != nullptr && !registration.proven) {
@@ -69,22 +89,22 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
                      "a peer with this key is here already, and you could not be reached to prove "
                      "that you are it: stop the other one, or wait until its lease has lapsed");
   }
-  // Who has not proven the key is nobody's successor.
+  // A session that has not proven the key can be replaced by any registration.
   if (older != nullptr && older->proven && older->order > registration.order) {
     return SessionSuperseded();
   }
 
   registration.peer.peer_id = ChooseIdLocked(registration.peer.key, registration.peer.peer_id);
   const SessionPtr session =
-      BeginLocked(std::move(registration), ToHex(RandomBytes(kTokenBytes)), later);
+      BeginLocked(std::move(registration), ToHex(RandomBytes(kTokenBytes)), after_unlock);
   return Registered{session->peer_id, session->token};
 }
 
 Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::string token,
-                                           Later& later) {
+                                           AfterUnlock& after_unlock) {
   PeerInfo& peer = registration.peer;
   if (const auto older = by_key_.find(peer.key); older != by_key_.end()) {
-    EndLocked(SessionPtr(older->second), SessionSuperseded(), later);
+    EndLocked(SessionPtr(older->second), SessionSuperseded(), after_unlock);
   }
   auto session = std::make_shared<Session>();
   session->order = registration.order;
@@ -101,7 +121,7 @@ Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::strin
     }
     ids_changed_ = ids_changed_ || peer_ids_->IdOf(peer.key) != peer.peer_id ||
                    peer_ids_->SessionOf(peer.key) != kept;
-    // Also when nothing changed: it was seen again.
+    // Even when nothing changed, because the peer was seen again.
     peer_ids_->Remember(peer.key, peer.peer_id, std::move(kept));
   }
   session->shelf = catalog_->Open(std::move(peer), registration.proven);
@@ -112,8 +132,9 @@ Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::strin
   return session;
 }
 
-// As after a broken stream, the token alone is the proof, and the peer is where it was reached.
-Sessions::SessionPtr Sessions::TakeBackLocked(const std::string& token, Later& later) {
+// As after a broken stream, the token is proof enough, and the peer is at the address where it was
+// reached.
+Sessions::SessionPtr Sessions::TakeBackLocked(const std::string& token, AfterUnlock& after_unlock) {
   if (!taking_back_) return nullptr;
   const std::optional<PeerIds::Owned> kept = peer_ids_->FindSession(HashOf(token));
   if (!kept.has_value()) return nullptr;
@@ -132,22 +153,22 @@ Sessions::SessionPtr Sessions::TakeBackLocked(const std::string& token, Later& l
   registration.peer.address = kept->session.address;
   registration.peer.loopback = IsLoopbackHost(address->host);
   registration.peer.policy = kept->session.policy;
-  const SessionPtr session = BeginLocked(std::move(registration), token, later);
+  const SessionPtr session = BeginLocked(std::move(registration), token, after_unlock);
   session->stating = false;
-  // The others are on their way: a crowd may take longer than a lease.
+  // Others may be on their way, and a crowd may take longer than a lease.
   take_back_until_ = clock_->Monotonic() + lease_;
-  later.Do([peer_id = session->peer_id] { LogInfo("taken_back", {{"peer", peer_id}}); });
+  after_unlock.Do([peer_id = session->peer_id] { LogInfo("taken_back", {{"peer", peer_id}}); });
   return session;
 }
 
 absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& token,
                                                            const std::string& host,
                                                            EndStream end_stream) {
-  Later later;
+  AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
-  absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  absl::StatusOr<SessionPtr> found = FindLocked(token, after_unlock);
   if (!found.ok()) {
-    SessionPtr session = TakeBackLocked(token, later);
+    SessionPtr session = TakeBackLocked(token, after_unlock);
     if (session == nullptr) return found.status();
     found = std::move(session);
   }
@@ -158,7 +179,7 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
                                   " now: register again, so that others find you"));
   }
   if (session.end_stream) {
-    later.Do([end = std::move(session.end_stream)] {
+    after_unlock.Do([end = std::move(session.end_stream)] {
       end(MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place"));
     });
   }
@@ -171,30 +192,31 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
 }
 
 void Sessions::HoldLease(const std::string& token, uint64_t stream_id) {
-  Later later;
+  AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
-  if (const SessionPtr session = FindStreamLocked(token, stream_id, later)) ++session->lease_holds;
+  if (const SessionPtr session = FindStreamLocked(token, stream_id, after_unlock))
+    ++session->lease_holds;
 }
 
 void Sessions::ReleaseLease(const std::string& token, uint64_t stream_id) {
-  Later later;
+  AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
-  const SessionPtr session = FindStreamLocked(token, stream_id, later);
+  const SessionPtr session = FindStreamLocked(token, stream_id, after_unlock);
   if (session == nullptr) return;
   --session->lease_holds;
-  // It has waited long, perhaps; that was not the peer's silence.
+  // The message may have waited for a long time, but the peer was not silent.
   RenewLocked(*session);
 }
 
-// A stream that is replaced while its message waits here does no harm: what it states was repeated
-// by the next one, and counts once.
+// A stream that is replaced while its message waits here does no harm: the next stream repeats the
+// statements, and they count once.
 absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stream_id,
                                          const Announcement& announcement) {
   SessionPtr session;
   {
-    Later later;
+    AfterUnlock after_unlock;
     MutexLock lock(&mutex_);
-    absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+    absl::StatusOr<SessionPtr> found = FindLocked(token, after_unlock);
     if (!found.ok()) return found.status();
     session = *std::move(found);
     if (session->stream_id != stream_id || !session->end_stream) {
@@ -203,7 +225,7 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
     session->stating = true;
     RenewLocked(*session);
   }
-  // The session may end from here on: the catalog takes nothing for a shelf that was closed.
+  // The session may end from here on. The catalog ignores statements for a closed shelf.
   MutexLock applying(&session->applying);
   catalog_->SetLoad(session->shelf, announcement.free_slots, announcement.upload_limit);
 
@@ -217,7 +239,7 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
                        absl::StrCat("statement ", next, " is missing: open a new stream and ",
                                     "repeat what it says is not acknowledged"));
     }
-    // What was applied before is repeated after a reset; it counts once.
+    // After a reset a peer repeats statements that were applied before. They count once.
     const uint64_t repeated = next - announcement.first_sequence;
     if (repeated < announcement.statements.size()) {
       const Catalog::Applied applied = catalog_->Apply(
@@ -231,20 +253,20 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
 }
 
 void Sessions::CloseStream(const std::string& token, uint64_t stream_id) {
-  Later later;
+  AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
-  const SessionPtr session = FindStreamLocked(token, stream_id, later);
+  const SessionPtr session = FindStreamLocked(token, stream_id, after_unlock);
   if (session == nullptr) return;
   session->end_stream = nullptr;
-  // What waited is not applied any more; from now on the peer is silent.
+  // Messages that wait are not applied any more; from now on the peer is silent.
   if (std::exchange(session->lease_holds, 0) > 0) RenewLocked(*session);
   catalog_->SetStreaming(session->shelf, false);
 }
 
 absl::StatusOr<PublicKey> Sessions::KeyOf(const std::string& token) {
-  Later later;
+  AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
-  const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+  const absl::StatusOr<SessionPtr> found = FindLocked(token, after_unlock);
   if (!found.ok()) return found.status();
   return (*found)->key;
 }
@@ -254,33 +276,33 @@ absl::StatusOr<std::vector<absl::Status>> Sessions::UpdateOwner(
   while (true) {
     Catalog::ShelfPtr shelf;
     {
-      Later later;
+      AfterUnlock after_unlock;
       MutexLock lock(&mutex_);
-      const absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+      const absl::StatusOr<SessionPtr> found = FindLocked(token, after_unlock);
       if (!found.ok()) return found.status();
       if (!(*found)->stating) return SessionUnknown();
       shelf = (*found)->shelf;
     }
     std::vector<absl::Status> statuses = catalog_->UpdateOwner(shelf, changes);
     if (statuses.size() == changes.size()) return statuses;
-    // The session has ended meanwhile, and now it is known why.
+    // The session has ended meanwhile; the next round returns why.
   }
 }
 
 void Sessions::Unregister(const std::string& token) {
-  Later later;
+  AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
-  absl::StatusOr<SessionPtr> found = FindLocked(token, later);
-  if (!found.ok()) found = TakeBackLocked(token, later);
+  absl::StatusOr<SessionPtr> found = FindLocked(token, after_unlock);
+  if (!found.ok()) found = TakeBackLocked(token, after_unlock);
   if (!found.ok() || *found == nullptr) return;
-  later.Do([peer_id = (*found)->peer_id] { LogInfo("unregistered", {{"peer", peer_id}}); });
-  EndLocked(*found, absl::OkStatus(), later);
+  after_unlock.Do([peer_id = (*found)->peer_id] { LogInfo("unregistered", {{"peer", peer_id}}); });
+  EndLocked(*found, absl::OkStatus(), after_unlock);
 }
 
 absl::Duration Sessions::Expire() {
-  Later later;
+  AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
-  ExpireLocked(later);
+  ExpireLocked(after_unlock);
   if (deadlines_.empty()) return lease_;
   return std::min(lease_, deadlines_.begin()->first - clock_->Monotonic());
 }
@@ -297,16 +319,17 @@ void Sessions::IdsNotSaved() {
   ids_changed_ = true;
 }
 
-absl::StatusOr<Sessions::SessionPtr> Sessions::FindLocked(const std::string& token, Later& later) {
-  ExpireLocked(later);
+absl::StatusOr<Sessions::SessionPtr> Sessions::FindLocked(const std::string& token,
+                                                          AfterUnlock& after_unlock) {
+  ExpireLocked(after_unlock);
   const auto place = by_token_.find(token);
   if (place != by_token_.end()) return place->second;
   return superseded_.contains(token) ? SessionSuperseded() : SessionUnknown();
 }
 
 Sessions::SessionPtr Sessions::FindStreamLocked(const std::string& token, uint64_t stream_id,
-                                                Later& later) {
-  absl::StatusOr<SessionPtr> found = FindLocked(token, later);
+                                                AfterUnlock& after_unlock) {
+  absl::StatusOr<SessionPtr> found = FindLocked(token, after_unlock);
   if (!found.ok() || (*found)->stream_id != stream_id || !(*found)->end_stream) return nullptr;
   return *std::move(found);
 }
@@ -329,8 +352,7 @@ uint32_t Sessions::ChooseIdLocked(const PublicKey& key, uint32_t requested) cons
   return id;
 }
 
-// Those that did not come back.
-void Sessions::DropFormerLocked() {
+void Sessions::DropFormerSessionsLocked() {
   taking_back_ = false;
   const auto is_here = [&](const PublicKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto session = by_key_.find(key);
@@ -345,7 +367,8 @@ void Sessions::RenewLocked(Session& session) {
   deadlines_.insert({session.deadline, &session});
 }
 
-void Sessions::EndLocked(const SessionPtr& session, const absl::Status& why, Later& later) {
+void Sessions::EndLocked(const SessionPtr& session, const absl::Status& why,
+                         AfterUnlock& after_unlock) {
   catalog_->Close(session->shelf);
   deadlines_.erase({session->deadline, session.get()});
   by_token_.erase(session->token);
@@ -361,14 +384,14 @@ void Sessions::EndLocked(const SessionPtr& session, const absl::Status& why, Lat
     }
   }
   if (session->end_stream) {
-    later.Do([end = std::move(session->end_stream), why] { end(why); });
+    after_unlock.Do([end = std::move(session->end_stream), why] { end(why); });
     session->end_stream = nullptr;
   }
 }
 
-void Sessions::ExpireLocked(Later& later) {
+void Sessions::ExpireLocked(AfterUnlock& after_unlock) {
   const absl::Time now = clock_->Monotonic();
-  if (taking_back_ && now >= take_back_until_) DropFormerLocked();
+  if (taking_back_ && now >= take_back_until_) DropFormerSessionsLocked();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const SessionPtr session = by_token_.at(deadlines_.begin()->second->token);
     if (session->lease_holds > 0) {
@@ -376,8 +399,8 @@ void Sessions::ExpireLocked(Later& later) {
       continue;
     }
     ++lapsed_count_;
-    later.Do([peer_id = session->peer_id] { LogInfo("lease_lapsed", {{"peer", peer_id}}); });
-    EndLocked(session, SessionUnknown(), later);
+    after_unlock.Do([peer_id = session->peer_id] { LogInfo("lease_lapsed", {{"peer", peer_id}}); });
+    EndLocked(session, SessionUnknown(), after_unlock);
   }
 }
 

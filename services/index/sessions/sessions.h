@@ -1,4 +1,4 @@
-// Who is here: numbers, tokens, leases and streams. What is visible of the catalog follows from it.
+// The live peers: their numbers, tokens, leases and streams, which decide what the catalog shows.
 #ifndef ARKSHARE_SERVICES_INDEX_SESSIONS_SESSIONS_H_
 #define ARKSHARE_SERVICES_INDEX_SESSIONS_SESSIONS_H_
 
@@ -28,7 +28,7 @@
 
 namespace arkshare {
 
-// What one message of an Announce stream says.
+// The contents of one message of an Announce stream.
 struct Announcement {
   uint64_t first_sequence = 0;
   std::vector<StatementRecord> statements;
@@ -37,8 +37,12 @@ struct Announcement {
   uint64_t upload_limit = 0;
 };
 
-// Thread-safe. A token that is not (or no longer) a session's yields SESSION_UNKNOWN everywhere, or
-// SESSION_SUPERSEDED when the key has registered elsewhere since.
+// Each method that takes a token returns SESSION_UNKNOWN when no session has the token (any more),
+// or SESSION_SUPERSEDED when the key has registered again since.
+//
+// Thread-safe. Order of locks: the catalog's is taken under Sessions::mutex_ (when a session begins
+// or ends, and when its stream opens or closes) and under Session::applying (when a message is
+// applied). No thread holds both mutex_ and applying.
 class Sessions {
  public:
   struct Options {
@@ -46,24 +50,24 @@ class Sessions {
     // The numbers and sessions of earlier runs; without them no number outlives its session.
     std::optional<PeerIds> peer_ids;
   };
-  // How the index ends a stream of its own accord. Called without any lock of Sessions.
+  // Ends a stream from the side of the index. Called without any lock of Sessions.
   using EndStream = std::function<void(const absl::Status&)>;
 
   Sessions(Options options, const Clock* clock, Catalog* catalog);
 
   absl::Duration lease() const { return lease_; }
-  // How many sessions have ended because their peers were silent.
+  // Returns how many sessions have ended because their peers were silent.
   uint64_t lapsed_count() const { return lapsed_count_; }
 
-  // Of two proven registrations of one key the one that was begun later wins, whichever is proven
-  // first.
+  // Returns the order of a registration. Of two proven registrations of one key the one that began
+  // later wins, whichever is proven first.
   uint64_t BeginRegistration();
   struct Registration {
     uint64_t order = 0;  // of BeginRegistration
-    PeerInfo peer;       // with the number that it would like, or 0
+    PeerInfo peer;       // with the number that it asks for, or 0
     bool proven = false;
-    std::string seen_at;  // the host that peer.address was made of; empty when it was advertised
-    bool keep = false;    // in the state file, if it is proven: the peer can begin it anew
+    std::string seen_at;  // the host in peer.address; empty when the peer advertised its address
+    bool keep = false;    // in the state file, if it is proven: the next process can take it back
   };
   struct Registered {
     uint32_t peer_id = 0;
@@ -77,98 +81,86 @@ class Sessions {
     uint64_t acknowledged = 0;
   };
   // Shows the peer's books. An older stream of the session ends with STREAM_REPLACED. A peer that
-  // is at another `host` than it was seen at gets SESSION_UNKNOWN: its address has to be learnt
-  // anew. Also takes back a session of the index's former process, until none has come for a lease.
+  // calls from another `host` than at its registration gets SESSION_UNKNOWN, because its address
+  // has changed. Also takes back a session of the index's former process, until no such session has
+  // come back for a lease.
   absl::StatusOr<StreamStart> OpenStream(const std::string& token, const std::string& host,
                                          EndStream end_stream);
-  // A message of the session's stream has come, but has to wait: until ReleaseLease is called for
-  // it, or the stream is closed or replaced, the peer is not silent, however long that takes.
-  // Several messages may wait: the lease begins anew with each release, and lapses after the last.
+  // Keeps the lease from lapsing while a message of the session's stream waits to be applied: until
+  // ReleaseLease is called for the message, or the stream is closed or replaced. Several messages
+  // may wait; each release renews the lease.
   void HoldLease(const std::string& token, uint64_t stream_id);
-  // Once for each HoldLease. Of a stream that is not the session's last it means nothing.
+  // Requires one call for each HoldLease. Does nothing for a stream that is not the session's last.
   void ReleaseLease(const std::string& token, uint64_t stream_id);
-  // The number of the last statement that has been applied. SEQUENCE_GAP, LIMIT_EXCEEDED,
-  // INVALID_FIELD; STREAM_REPLACED for a stream that is not the session's last.
+  // Applies the message and returns the number of the last statement that has been applied.
+  // SEQUENCE_GAP, LIMIT_EXCEEDED, INVALID_FIELD; STREAM_REPLACED for a stream that is not the
+  // session's last.
   absl::StatusOr<uint64_t> Apply(const std::string& token, uint64_t stream_id,
                                  const Announcement& announcement);
-  // Hides the peer's books until another stream or the end of the lease. The end of a stream that
-  // is not the session's last means nothing.
+  // Hides the peer's books until another stream opens or the lease ends. Does nothing for a stream
+  // that is not the session's last.
   void CloseStream(const std::string& token, uint64_t stream_id);
 
   absl::StatusOr<PublicKey> KeyOf(const std::string& token);
-  // All changes in one step; the status of each. SESSION_UNKNOWN also for a session that was taken
-  // back until its peer has begun to state its folder: the change would be none of its snapshot.
+  // Makes each change in one step and returns the status of each. SESSION_UNKNOWN also for a
+  // session that was taken back, until its peer has begun to state its folder: before that, the
+  // change would be missing from the snapshot that the peer is about to state.
   absl::StatusOr<std::vector<absl::Status>> UpdateOwner(const std::string& token,
                                                         absl::Span<const OwnerChange> changes);
-  // A token that is not known is already what the caller wants.
+  // Ends the session, if the token has one.
   void Unregister(const std::string& token);
 
-  // Ends the sessions whose lease has lapsed. How long until the next one may, at most the lease.
+  // Ends the sessions whose lease has lapsed. Returns how long until the next lease can lapse, at
+  // most a lease.
   absl::Duration Expire();
-  // Numbers and sessions, when they changed since the last call: to be written to the state file.
+  // Returns the contents of the state file (numbers and sessions) if they have changed since the
+  // last call.
   std::optional<std::string> TakeChangedIds();
-  // What TakeChangedIds yielded could not be written: its next call yields it again.
+  // The result of TakeChangedIds could not be written; its next call returns the contents again.
   void IdsNotSaved();
 
  private:
-  struct Session {
-    uint64_t order = 0;
-    std::string token;
-    PublicKey key;
-    uint32_t peer_id = 0;
-    bool proven = false;
-    std::string seen_at;  // of Registration
-    bool kept = false;    // in peer_ids_
-    bool stating = true;  // since its registration, or its first message after it was taken back
-    Catalog::ShelfPtr shelf;
-    absl::Time deadline;
-    size_t lease_holds = 0;  // of the stream that stands
-    uint64_t stream_id = 0;
-    EndStream end_stream;  // empty when no stream stands
-    // Held while a message of the session is applied, and taken before the lock of them all: what a
-    // session says arrives in order, and nobody else waits for it.
-    Mutex applying;
-    std::atomic<uint64_t> applied = 0;  // the last statement's number
-  };
+  struct Session;
   using SessionPtr = std::shared_ptr<Session>;
-  // What has to be done once the lock is given back.
-  class Later;
+  // Actions to run once the lock is given back.
+  class AfterUnlock;
 
-  absl::StatusOr<SessionPtr> FindLocked(const std::string& token, Later& later)
+  absl::StatusOr<SessionPtr> FindLocked(const std::string& token, AfterUnlock& after_unlock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t ChooseIdLocked(const PublicKey& key, uint32_t requested) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the place of the key's older session, if there is one.
-  SessionPtr BeginLocked(Registration registration, std::string token, Later& later)
+  SessionPtr BeginLocked(Registration registration, std::string token, AfterUnlock& after_unlock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // A session of the index's former process; null when it was not kept, or not for so long.
-  SessionPtr TakeBackLocked(const std::string& token, Later& later)
+  // Takes back a session of the index's former process. Returns null when the session was not kept,
+  // or it is too late.
+  SessionPtr TakeBackLocked(const std::string& token, AfterUnlock& after_unlock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DropFormerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The session, when this stream of it stands; otherwise null.
-  SessionPtr FindStreamLocked(const std::string& token, uint64_t stream_id, Later& later)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DropFormerSessionsLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns the session if this is its open stream, otherwise null.
+  SessionPtr FindStreamLocked(const std::string& token, uint64_t stream_id,
+                              AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RenewLocked(Session& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void EndLocked(const SessionPtr& session, const absl::Status& why, Later& later)
+  void EndLocked(const SessionPtr& session, const absl::Status& why, AfterUnlock& after_unlock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ExpireLocked(Later& later) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ExpireLocked(AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const absl::Duration lease_;
   const Clock* const clock_;
   Catalog* const catalog_;
-  // Held while peers come and go in the catalog, so that they do there in the same order.
+  // Held while peers come and go in the catalog, so that the order is the same there.
   Mutex mutex_;
   absl::flat_hash_map<std::string, SessionPtr> by_token_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PublicKey, SessionPtr> by_key_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint32_t, SessionPtr> by_id_ ABSL_GUARDED_BY(mutex_);
   absl::btree_set<std::pair<absl::Time, Session*>> deadlines_ ABSL_GUARDED_BY(mutex_);
-  // Tokens of superseded sessions, so that their peers stop instead of registering again; the last
-  // ones only.
+  // The last tokens of superseded sessions, so that their peers stop instead of registering again.
   absl::flat_hash_set<std::string> superseded_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::string> superseded_order_ ABSL_GUARDED_BY(mutex_);
   std::optional<PeerIds> peer_ids_ ABSL_GUARDED_BY(mutex_);
   bool ids_changed_ ABSL_GUARDED_BY(mutex_) = false;
-  // Sessions of the former process are taken back until none has come for a lease, then dropped.
+  // Sessions of the former process are taken back until none has come back for a lease. Then the
+  // rest is dropped.
   bool taking_back_ ABSL_GUARDED_BY(mutex_);
   absl::Time take_back_until_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;

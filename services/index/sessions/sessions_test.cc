@@ -108,9 +108,9 @@ TEST_F(SessionsTest, APeerWhoseAddressHasChangedRegistersAgain) {
   };
   EXPECT_TRUE(open(seen->token, "10.0.0.7").ok());
   EXPECT_EQ(GetReason(open(seen->token, "10.0.0.8")), Reason::kSessionUnknown);
-  // Its session stands all the same: it may have come back by another way for a moment only.
+  // Its session goes on: the peer may have called from another address only for a moment.
   EXPECT_TRUE(open(seen->token, "10.0.0.7").ok());
-  // Who says where it is may come from anywhere.
+  // A peer that advertises its address may call from anywhere.
   EXPECT_TRUE(open(advertised->token, "10.0.0.8").ok());
 }
 
@@ -129,11 +129,11 @@ TEST_F(SessionsTest, NumbersAreTheSmallestFreeOnes) {
 TEST_F(SessionsTest, APeerGetsTheNumberItAsksForUnlessALivePeerHasIt) {
   EXPECT_EQ(Register(1, 5).peer_id, 5u);
   EXPECT_EQ(Register(2, 5).peer_id, 1u);
-  // It comes back: its own older session does not stand in the way.
+  // It comes back: its own older session does not block it.
   EXPECT_EQ(Register(1, 5).peer_id, 5u);
   EXPECT_EQ(Register(1, 7).peer_id, 7u);
   EXPECT_EQ(Register(3, 5).peer_id, 5u);
-  // No wish, or one that cannot be granted: the number it has.
+  // It asks for no number, or for one that is taken: it keeps the number that it has.
   EXPECT_EQ(Register(1).peer_id, 7u);
   EXPECT_EQ(Register(1, 5).peer_id, 7u);
   EXPECT_THAT(Peers(), ElementsAre(1, 5, 7));
@@ -148,13 +148,13 @@ TEST_F(SessionsTest, WithStateNumbersOutliveTheIndex) {
   EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt);
 
   Restart(PeerIds::Parse(saved).value());
-  EXPECT_EQ(Register(3).peer_id, 3u) << "the numbers of those who may come back are kept";
+  EXPECT_EQ(Register(3).peer_id, 3u) << "the numbers of peers that may come back are kept";
   EXPECT_EQ(Register(2).peer_id, 2u);
-  EXPECT_EQ(Register(4, 1).peer_id, 1u) << "but whoever asks for one gets it";
+  EXPECT_EQ(Register(4, 1).peer_id, 1u) << "but a peer that asks for such a number gets it";
   EXPECT_EQ(Register(1).peer_id, 4u);
 }
 
-TEST_F(SessionsTest, WhatCouldNotBeSavedIsToBeSavedAgain) {
+TEST_F(SessionsTest, ContentsThatCouldNotBeSavedAreReturnedAgain) {
   Restart(PeerIds());
   Register(1);
   const std::string lost = sessions_->TakeChangedIds().value();
@@ -183,7 +183,7 @@ class KeptSessionsTest : public SessionsTest {
                     absl::StrCat("10.0.0.", peer_id), /*keep=*/true})
         ->token;
   }
-  // What was saved comes back in a new process.
+  // Starts a new process from the saved state.
   void Restart() {
     if (std::optional<std::string> changed = sessions_->TakeChangedIds()) saved_ = *changed;
     SessionsTest::Restart(PeerIds::Parse(saved_).value());
@@ -200,7 +200,7 @@ TEST_F(KeptSessionsTest, ASessionOutlivesTheIndex) {
   const std::string token = RegisterToKeep(1, 7);
   ASSERT_TRUE(Say(token, Stream{Come(token, "10.0.0.7")->stream_id}, 1, {Present(1, "a", 1)}).ok());
   Restart();
-  EXPECT_THAT(Peers(), IsEmpty()) << "nobody is here who has not come";
+  EXPECT_THAT(Peers(), IsEmpty()) << "a peer is not here before it comes back";
   const auto stream = Come(token, "10.0.0.7");
   ASSERT_TRUE(stream.ok()) << stream.status();
   EXPECT_EQ(stream->acknowledged, 0u);
@@ -212,22 +212,22 @@ TEST_F(KeptSessionsTest, ASessionOutlivesTheIndex) {
   EXPECT_TRUE(peer.listed);
   ASSERT_TRUE(Say(token, Stream{stream->stream_id}, 1, {Present(2, "b", 2)}, true).ok());
   EXPECT_THAT(BooksOf(7), ElementsAre("b"));
-  EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt) << "the file has said so all the time";
-  // And the next one.
+  EXPECT_EQ(sessions_->TakeChangedIds(), std::nullopt) << "the file has the session already";
+  // The next process takes it back as well.
   Restart();
   EXPECT_TRUE(Come(token, "10.0.0.7").ok());
 }
 
-TEST_F(KeptSessionsTest, OnlyItsTokenFromWhereItWasTakesItBack) {
+TEST_F(KeptSessionsTest, OnlyItsTokenFromItsHostTakesItBack) {
   const std::string token = RegisterToKeep(1, 7);
   Restart();
-  EXPECT_EQ(saved_.find(token), std::string::npos) << "who reads the file has no session";
+  EXPECT_EQ(saved_.find(token), std::string::npos) << "a reader of the file cannot use the session";
   EXPECT_EQ(GetReason(Come(std::string(64, '0'), "10.0.0.7").status()), Reason::kSessionUnknown);
   EXPECT_EQ(GetReason(Come(token, "10.0.0.8").status()), Reason::kSessionUnknown);
   EXPECT_TRUE(Come(token, "10.0.0.7").ok());
 }
 
-TEST_F(KeptSessionsTest, WhoSaidWhereItIsMayComeFromAnywhere) {
+TEST_F(KeptSessionsTest, APeerThatAdvertisedItsAddressMayComeFromAnywhere) {
   const std::string token =
       sessions_->Register({1, TestPeer(5, 1), true, /*seen_at=*/"", /*keep=*/true})->token;
   Restart();
@@ -235,7 +235,7 @@ TEST_F(KeptSessionsTest, WhoSaidWhereItIsMayComeFromAnywhere) {
   EXPECT_EQ(catalog_->FindPeer(5)->info.address, "10.0.0.5:4000");
 }
 
-TEST_F(KeptSessionsTest, OnlyStandingSessionsOfPeersThatWereReachedAndWishItAreKept) {
+TEST_F(KeptSessionsTest, OnlyLiveSessionsOfReachablePeersThatAskForItAreKept) {
   const std::string silent = RegisterToKeep(1, 1);
   clock_.Advance(kLease);
   const std::string superseded = RegisterToKeep(2, 2);
@@ -250,7 +250,7 @@ TEST_F(KeptSessionsTest, OnlyStandingSessionsOfPeersThatWereReachedAndWishItAreK
   }
   EXPECT_EQ(GetReason(Come(unasked, "10.0.0.5").status()), Reason::kSessionUnknown);
   EXPECT_TRUE(Come(newest, "10.0.0.2").ok());
-  // Their numbers are, though.
+  // Their numbers are kept.
   EXPECT_EQ(Register(4).peer_id, 4u);
 }
 
@@ -267,11 +267,11 @@ TEST_F(KeptSessionsTest, TheyAreKeptUntilNoneHasComeForALease) {
   EXPECT_EQ(GetReason(Come(late, "10.0.0.2").status()), Reason::kSessionUnknown);
   Restart();
   EXPECT_EQ(GetReason(Come(late, "10.0.0.2").status()), Reason::kSessionUnknown)
-      << "once too late, too late for ever";
+      << "a session that was too late once is too late for ever";
   EXPECT_TRUE(Come(back, "10.0.0.1").ok());
 }
 
-TEST_F(KeptSessionsTest, AnIndexThatIsKilledAgainKeepsThoseWhoHadNotComeYet) {
+TEST_F(KeptSessionsTest, AnIndexThatIsKilledAgainKeepsSessionsThatHadNotComeBack) {
   const std::string early = RegisterToKeep(1, 1);
   const std::string late = RegisterToKeep(2, 2);
   Restart();
@@ -281,11 +281,11 @@ TEST_F(KeptSessionsTest, AnIndexThatIsKilledAgainKeepsThoseWhoHadNotComeYet) {
   EXPECT_TRUE(Come(late, "10.0.0.2").ok());
 }
 
-TEST_F(KeptSessionsTest, NobodyGetsTheNumberOrTheKeyMeanwhile) {
+TEST_F(KeptSessionsTest, TheNumberAndTheKeyAreReservedMeanwhile) {
   const std::string token = RegisterToKeep(1, 1);
   Restart();
   EXPECT_EQ(Register(2, 1).peer_id, 2u);
-  // Whoever cannot prove that the key is his stands in nobody's way.
+  // A session that has not proven the key blocks no other.
   EXPECT_EQ(Register(1, 9, /*proven=*/false).peer_id, 9u);
   ASSERT_TRUE(Come(token, "10.0.0.1").ok());
   EXPECT_THAT(Peers(), ElementsAre(1, 2));
@@ -299,7 +299,7 @@ TEST_F(KeptSessionsTest, ARegistrationEndsIt) {
   EXPECT_TRUE(Come(newer, "10.0.0.1").ok());
 }
 
-TEST_F(KeptSessionsTest, UnregisterEndsItBeforeItHasCome) {
+TEST_F(KeptSessionsTest, UnregisterEndsItBeforeItHasComeBack) {
   const std::string token = RegisterToKeep(1, 1);
   Restart();
   sessions_->Unregister(token);
@@ -308,7 +308,7 @@ TEST_F(KeptSessionsTest, UnregisterEndsItBeforeItHasCome) {
   EXPECT_EQ(GetReason(Come(token, "10.0.0.1").status()), Reason::kSessionUnknown);
 }
 
-// What a move tells the index before the new snapshot is drawn could be stated as gone before it.
+// A move before the peer draws its new snapshot could be missing from the snapshot.
 TEST_F(KeptSessionsTest, NoMovesBeforeThePeerStatesItsFolder) {
   const std::string token = RegisterToKeep(1, 1);
   Restart();
@@ -330,7 +330,7 @@ TEST_F(SessionsTest, TheNewestProvenSessionOfAKeyWins) {
   EXPECT_EQ(newer.peer_id, older.peer_id);
   EXPECT_NE(newer.token, older.token);
   EXPECT_EQ(stream.end_reason(), "SESSION_SUPERSEDED");
-  // Also what it tries later, so that it stops instead of coming back.
+  // Later calls fail in the same way, so that the peer stops instead of coming back.
   EXPECT_EQ(WhyNot(older.token), Reason::kSessionSuperseded);
   EXPECT_EQ(GetReason(Beat(older.token, stream).status()), Reason::kSessionSuperseded);
   EXPECT_EQ(*sessions_->KeyOf(newer.token), TestKey(1));
@@ -343,7 +343,7 @@ TEST_F(SessionsTest, AnUnprovenRegistrationNeverTakesALiveSessionsPlace) {
   EXPECT_EQ(GetReason(TryRegister(1, 0, /*proven=*/false, order).status()), Reason::kKeyInUse);
   EXPECT_TRUE(sessions_->KeyOf(live.token).ok());
   clock_.Advance(kLease);
-  EXPECT_TRUE(TryRegister(1, 0, /*proven=*/false, order).ok()) << "nobody is there any more";
+  EXPECT_TRUE(TryRegister(1, 0, /*proven=*/false, order).ok()) << "no session has the key any more";
 }
 
 TEST_F(SessionsTest, AProvenRegistrationTakesAnUnprovenOnesPlace) {
@@ -415,7 +415,7 @@ TEST_F(SessionsTest, EveryMessageRenewsTheLease) {
   EXPECT_THAT(Peers(), ElementsAre(1));
 }
 
-TEST_F(SessionsTest, NobodyIsSilentWhoseMessageWaits) {
+TEST_F(SessionsTest, APeerWhoseMessageWaitsIsNotSilent) {
   const auto peer = Register(1);
   const Stream stream = Open(peer.token);
   sessions_->HoldLease(peer.token, stream.id);
@@ -427,7 +427,7 @@ TEST_F(SessionsTest, NobodyIsSilentWhoseMessageWaits) {
   EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown) << "applied, and silent since";
 }
 
-TEST_F(SessionsTest, NobodyIsSilentWhileOneOfHisMessagesWaits) {
+TEST_F(SessionsTest, APeerIsNotSilentWhileOneOfItsMessagesWaits) {
   const auto peer = Register(1);
   const Stream stream = Open(peer.token);
   sessions_->HoldLease(peer.token, stream.id);
@@ -445,7 +445,7 @@ TEST_F(SessionsTest, NobodyIsSilentWhileOneOfHisMessagesWaits) {
   EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown) << "applied, and silent since";
 }
 
-TEST_F(SessionsTest, WhatWaitedOfAReplacedStreamSaysNothingOfTheNewOne) {
+TEST_F(SessionsTest, AWaitingMessageOfAReplacedStreamDoesNotHoldTheNewOne) {
   const auto peer = Register(1);
   const Stream first = Open(peer.token);
   sessions_->HoldLease(peer.token, first.id);
@@ -461,7 +461,7 @@ TEST_F(SessionsTest, WhatWaitedOfAReplacedStreamSaysNothingOfTheNewOne) {
   EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown);
 }
 
-TEST_F(SessionsTest, WhoseStreamEndsWhileHisMessageWaitsIsSilentFromThenOn) {
+TEST_F(SessionsTest, APeerIsSilentOnceItsStreamEndsWhileAMessageWaits) {
   const auto peer = Register(1);
   const Stream stream = Open(peer.token);
   sessions_->HoldLease(peer.token, stream.id);
@@ -477,7 +477,7 @@ TEST_F(SessionsTest, WhoseStreamEndsWhileHisMessageWaitsIsSilentFromThenOn) {
   EXPECT_EQ(WhyNot(peer.token), Reason::kSessionUnknown);
 }
 
-TEST_F(SessionsTest, ALapsedSessionIsUnknownEvenBeforeAnybodyNoticed) {
+TEST_F(SessionsTest, ALapsedSessionIsUnknownEvenBeforeExpireRuns) {
   const auto one = Register(1);
   clock_.Advance(kLease);
   EXPECT_EQ(WhyNot(one.token), Reason::kSessionUnknown);
@@ -506,7 +506,7 @@ TEST_F(SessionsTest, ABrokenStreamHidesTheBooksUntilAnotherOne) {
   const Stream second = Open(one.token);
   EXPECT_EQ(second.acknowledged, 2u);
   EXPECT_THAT(BooksOf(1), ElementsAre("a", "b"));
-  EXPECT_EQ(first.end_reason(), "open") << "it was its peer who ended it";
+  EXPECT_EQ(first.end_reason(), "open") << "its peer ended it";
 }
 
 TEST_F(SessionsTest, ASecondStreamReplacesTheFirst) {
@@ -516,7 +516,7 @@ TEST_F(SessionsTest, ASecondStreamReplacesTheFirst) {
   EXPECT_EQ(first.end_reason(), "STREAM_REPLACED");
   EXPECT_EQ(GetReason(Say(one.token, first, 1, {Present(1, "a", 1)}).status()),
             Reason::kStreamReplaced);
-  // The end of the older one means nothing.
+  // The end of the older stream means nothing.
   ASSERT_TRUE(Say(one.token, second, 1, {Present(1, "a", 1)}).ok());
   sessions_->CloseStream(one.token, first.id);
   EXPECT_THAT(BooksOf(1), ElementsAre("a"));
@@ -545,7 +545,7 @@ TEST_F(SessionsTest, AGapIsRefused) {
   EXPECT_EQ(*Beat(one.token, stream), 0u);
 }
 
-TEST_F(SessionsTest, WhatWasAppliedOfABadMessageCounts) {
+TEST_F(SessionsTest, StatementsBeforeABadOneCount) {
   const auto one = Register(1);
   Stream stream = Open(one.token);
   EXPECT_EQ(GetReason(Say(one.token, stream, 1,
@@ -575,7 +575,7 @@ TEST_F(SessionsTest, AStreamOfAnUnreachablePeerShowsNothing) {
   EXPECT_THAT(BooksOf(1), IsEmpty());
 }
 
-TEST_F(SessionsTest, NobodyWaitsForWhatAnotherStates) {
+TEST_F(SessionsTest, APeerDoesNotWaitForTheStatementsOfAnother) {
   const Sessions::Registered one = Register(1);
   const Sessions::Registered two = Register(2);
   const Stream first = Open(one.token);
@@ -587,14 +587,14 @@ TEST_F(SessionsTest, NobodyWaitsForWhatAnotherStates) {
     EXPECT_EQ(*Say(two.token, second, 1, {Present(1, "b", 2)}), 1u);
     EXPECT_EQ(WhyNot(two.token), Reason::kUnspecified);
   };
-  // While the catalog is changing for one, two is heard.
+  // While the catalog applies a message of one peer, another one is served.
   EXPECT_EQ(*Say(one.token, first, 1, {Present(1, "a", 1)}), 1u);
   EXPECT_TRUE(looked);
   EXPECT_THAT(BooksOf(one.peer_id), ElementsAre("a"));
   EXPECT_THAT(BooksOf(two.peer_id), ElementsAre("b"));
 }
 
-TEST_F(SessionsTest, WhatASessionThatHasEndedStillStatesIsNotListed) {
+TEST_F(SessionsTest, StatementsOfAnEndedSessionAreNotListed) {
   const Sessions::Registered one = Register(1);
   const Stream stream = Open(one.token);
   // The first change is that of the free slots; the statements come after the end.

@@ -11,8 +11,8 @@
 
 namespace arkshare {
 
-// A block that was freed serves the next one of its size; whoever frees says the size again. malloc
-// would take 8 bytes more for each and round up to 16. Not thread-safe.
+// A freed block is used again for the next one of its size; the caller of Free passes the size.
+// malloc would take 8 bytes more for each block and round up to 16. Not thread-safe.
 class BlockPool {
  public:
   BlockPool() = default;
@@ -25,16 +25,16 @@ class BlockPool {
   static constexpr size_t kStep = 4;
 
   char* Allocate(size_t bytes);
-  // `bytes` are those of Allocate.
+  // Requires the same `bytes` as in Allocate.
   void Free(char* block, size_t bytes);
 
  private:
-  static constexpr size_t kLargest = 512;  // larger ones come from the heap, each by itself
+  static constexpr size_t kLargest = 512;  // the heap serves larger ones, each by itself
   static constexpr size_t kChunkBytes = size_t{64} * 1024;
 
   absl::flat_hash_set<char*> large_;
   std::vector<std::unique_ptr<char[]>> chunks_;
-  // What is left of the last chunk.
+  // The rest of the last chunk.
   char* rest_ = nullptr;
   size_t rest_bytes_ = 0;
   // By size in steps; each free block holds the address of the next one.

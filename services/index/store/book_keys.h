@@ -1,4 +1,4 @@
-// What a book is found by: its name, its words and its content, made ready to be looked up.
+// The keys by which a book is found: its name, its words and its content, ready to be looked up.
 #ifndef ARKSHARE_SERVICES_INDEX_STORE_BOOK_KEYS_H_
 #define ARKSHARE_SERVICES_INDEX_STORE_BOOK_KEYS_H_
 
@@ -14,8 +14,8 @@
 
 namespace arkshare {
 
-// Folding a name and hashing its words takes longer than much of what is done with them: this is
-// made where no lock is held, by the thread that reads what a peer states.
+// Folding a name and hashing its words takes longer than most of what the index does with them, so
+// the thread that reads a peer's statement does it, where no lock is held.
 class BookKeys {
  public:
   BookKeys() = default;  // of no book

@@ -54,7 +54,7 @@ void BookTable::PrefetchEdition(EditionId edition) const {
   __builtin_prefetch(reinterpret_cast<const char*>(&record + 1) - 1);
 }
 
-// In rounds over all of them: the memory of one is fetched while that of another is used.
+// In rounds over all books, so that the memory of one is fetched while that of another is used.
 void BookTable::Prefetch(absl::Span<const BookToAdd> books) const {
   for (const BookToAdd& book : books) {
     by_name_.Prefetch(book.keys->name_hash());
@@ -92,7 +92,7 @@ void BookTable::AddWords() {
 }
 
 void BookTable::Remove(EditionId id, Copy copy) {
-  AddWords();  // words that are to be removed must be there
+  AddWords();  // because only words that have been added can be removed
   Edition& edition = editions_[id];
   if (edition.copies.count() == 1) {
     if (edition.copies.all().front() == copy) RemoveEdition(id);
@@ -108,7 +108,7 @@ void BookTable::SetPopularity(TitleId title, int popularity) {
   const bool was_popular = PopularityOf(title) >= kPopular;
   standings_[WordsInId(title)].Set(PlaceOf(title),
                                    Standing(-popularity, StandingOf(title).shuffle()));
-  // Titles without words may have been added so on purpose.
+  // Titles without words may have been added with by_words = false.
   if (was_popular == (popularity >= kPopular) || WordsInId(title) == 0) return;
   const std::string folded = FoldedText(TextOf(title));
   if (was_popular) {
@@ -200,7 +200,7 @@ void BookTable::Prefetch(absl::Span<const TitleId> titles) const {
   for (const TitleId title : titles) __builtin_prefetch(TitleAt(title).name);
 }
 
-// Few titles have several.
+// Few titles have several editions.
 void BookTable::PrefetchEditions(absl::Span<const TitleId> titles) const {
   for (const TitleId title : titles) {
     const uint32_t editions = TitleAt(title).editions;
@@ -216,26 +216,15 @@ void BookTable::PrefetchCopies(absl::Span<const TitleId> titles) const {
   }
 }
 
-size_t BookTable::PickByStanding(Standing worst, absl::Span<TitleId> titles) const {
-  if (titles.empty()) return 0;
+absl::Span<TitleId> BookTable::KeepByStanding(Standing worst, absl::Span<TitleId> titles) const {
+  if (titles.empty()) return titles;
   const Standings& standings = standings_[WordsInId(titles[0])];
   if (worst <= Standings::Good()) {
-    size_t good = 0;
-    for (const TitleId title : titles) {
-      titles[good] = title;
-      good += standings.IsGood(PlaceOf(title)) ? 1 : 0;
-    }
-    titles = titles.first(good);
+    titles = KeepIf(titles, [&](TitleId title) { return standings.IsGood(PlaceOf(title)); });
   }
-  // Most of it is waiting for memory, so all are fetched first.
+  // Most of the time would be spent waiting for memory, so all standings are fetched first.
   for (const TitleId title : titles) standings.Prefetch(PlaceOf(title));
-  size_t count = 0;
-  // Without a branch, which could not be foreseen.
-  for (const TitleId title : titles) {
-    titles[count] = title;
-    count += standings[PlaceOf(title)] <= worst ? 1 : 0;
-  }
-  return count;
+  return KeepIf(titles, [&](TitleId title) { return standings[PlaceOf(title)] <= worst; });
 }
 
 size_t BookTable::title_count() const {

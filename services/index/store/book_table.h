@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lib/core/content_id.h"
+#include "services/index/store/bit_set.h"
 #include "services/index/store/block_pool.h"
 #include "services/index/store/book_keys.h"
 #include "services/index/store/copies.h"
@@ -26,76 +27,77 @@
 
 namespace arkshare {
 
-// A title is a name, stored once however many have it. Its number begins with how many different
-// words it has, so that whatever is in order of titles is in order of length.
+// A title is a name, stored once for all its copies. The highest bits of its number are how many
+// different words it has, so titles in order of their numbers are in order of length.
 using TitleId = uint32_t;
 // One content under one name.
 using EditionId = uint32_t;
 
-// Titles with so many words, or more, are not told apart by their numbers.
+// Titles with this many words or more have numbers of the same length.
 inline constexpr uint32_t kMostWordsInId = 15;
 inline uint32_t WordsInId(TitleId title) { return title >> 27; }
-// The first number that a title with so many words can have.
+// The first number that a title with this many words can have.
 inline TitleId FirstTitleOf(uint32_t words) { return std::min(words, kMostWordsInId) << 27; }
 
-// Its place among those with as many words.
+// The place of a title among those with as many words.
 inline uint32_t PlaceOf(TitleId title) { return title & (FirstTitleOf(1) - 1); }
 
-// Bits of the number of copies from which on a title is popular: 32 copies.
+// A title is popular when its number of copies has this many bits: 32 copies or more.
 inline constexpr int kPopular = 6;
 
-// What BookTable::Add takes. The name, the content and their keys are its caller's.
+// The argument of BookTable::Add, whose caller owns the name, the content and their keys.
 struct BookToAdd {
   absl::string_view name;
   const ContentId* content;
   const BookKeys* keys;
-  bool by_words = true;  // false for what no word shall find
+  bool by_words = true;  // false: no word leads to it
 };
 
-// Not thread-safe. Numbers of titles and editions hold until the last copy is removed.
+// Numbers of titles and editions are valid until the last copy is removed. Not thread-safe.
 class BookTable {
  public:
   BookTable();
   BookTable(const BookTable&) = delete;
   BookTable& operator=(const BookTable&) = delete;
 
-  // Fetches into the cache what Add reads, of all of them at once.
+  // Fetches into the cache what Add reads, for all of them together.
   void Prefetch(absl::Span<const BookToAdd> books) const;
-  // The keys must stay until AddWords, which makes the words of what was added since lead
-  // there.
+  // Adds a copy. The keys must stay until AddWords.
   EditionId Add(const BookToAdd& book, Copy copy);
+  // Makes the words of all titles that were added since the last call lead to them.
   void AddWords();
   void Remove(EditionId edition, Copy copy);
 
   absl::string_view NameOf(EditionId edition) const { return TextOf(editions_[edition].title); }
   const ContentId& ContentOf(EditionId edition) const { return editions_[edition].content; }
-  // Of very many, some may be gone.
+  // When there are very many, some may be gone (Copy::gone).
   absl::Span<const Copy> CopiesOf(EditionId edition) const {
     return editions_[edition].copies.all();
   }
 
   std::optional<EditionId> FindEdition(absl::string_view name, const ContentId& content) const;
-  // Until `visit` returns false: the editions of a name behind `after`, in order of content; and
-  // those of a content, in order of name. All of them when `after` is null.
+  // Visits, until `visit` returns false, the editions of a name after `after`, in order of content;
+  // or those of a content, in order of name. Visits all of them when `after` is null.
   using Visit = absl::FunctionRef<bool(EditionId)>;
   void VisitName(absl::string_view name, const ContentId* after, Visit visit) const;
   void VisitContent(const ContentId& content, const absl::string_view* after, Visit visit) const;
 
-  // Keywords lead to titles; and to those alone that are popular.
+  // The titles of each word: all of them, and the popular ones only.
   const WordTable& words() const { return words_; }
   const WordTable& popular_words() const { return popular_words_; }
   absl::string_view TextOf(TitleId title) const;
   void VisitTitle(TitleId title, Visit visit) const;
-  // Fetch the names into the cache, all at once instead of one after the other; and then the
-  // copies.
+  // Fetches the names into the cache, all together instead of one after the other.
   void Prefetch(absl::Span<const TitleId> titles) const;
+  // Fetches the copies as well. Requires that the names have been fetched.
   void PrefetchCopies(absl::Span<const TitleId> titles) const;
-  // What decides about a title among many, without a look at the title itself. No edition of it has
-  // 2^-unpopularity copies, or more.
+  // The standing of a title, in which scans compare it with others without reading the title. Each
+  // of its editions has fewer than 2^-unpopularity copies.
   Standing StandingOf(TitleId title) const { return standings_[WordsInId(title)][PlaceOf(title)]; }
 
-  // Of titles with equally many words, puts those first that stand no worse; yields how many.
-  size_t PickByStanding(Standing worst, absl::Span<TitleId> titles) const;
+  // Moves the titles whose standing is `worst` or better to the front and returns them. Requires
+  // that all have equally many words.
+  absl::Span<TitleId> KeepByStanding(Standing worst, absl::Span<TitleId> titles) const;
 
   size_t title_count() const;
   size_t word_count() const { return words_.word_count(); }
@@ -111,7 +113,7 @@ class BookTable {
     ContentId content;
   };
 
-  // By place; close together, because a scan looks at hundreds of thousands.
+  // The standings by place, close together, because a scan reads hundreds of thousands.
   class Standings {
    public:
     Standing operator[](uint32_t place) const { return *At(place); }
@@ -121,15 +123,17 @@ class BookTable {
         chunks_.push_back(std::make_unique<Standing[]>(kChunk));
       }
       chunks_[place / kChunk][place % kChunk] = standing;
-      const size_t at = place / 64;
-      if (at >= good_.size()) good_.resize(std::max(at + 1, good_.size() + good_.size() / 2));
-      const uint64_t bit = uint64_t{1} << place % 64;
-      good_[at] = standing <= Good() ? good_[at] | bit : good_[at] & ~bit;
+      if (standing <= Good()) {
+        good_.Insert(place);
+      } else {
+        good_.Erase(place);
+      }
     }
-    // Of titles with one copy, one of sixteen stands so well or better, and all with more do. A bit
-    // says which ones: of a very common word, the others need not be looked at more closely.
+    // The threshold that one in sixteen single-copy titles meets, and every title with more copies.
+    // A bit for each title records it, so a scan of a very common word skips the others without
+    // reading their standings.
     static constexpr Standing Good() { return {-1, uint32_t{1} << (kShuffleBits - 4)}; }
-    bool IsGood(uint32_t place) const { return (good_[place / 64] >> place % 64 & 1) != 0; }
+    bool IsGood(uint32_t place) const { return good_.Contains(place); }
 
    private:
     static constexpr uint32_t kChunk = 4096;
@@ -137,7 +141,7 @@ class BookTable {
     const Standing* At(uint32_t place) const { return &chunks_[place / kChunk][place % kChunk]; }
 
     std::vector<std::unique_ptr<Standing[]>> chunks_;
-    std::vector<uint64_t> good_;
+    BitSet good_;
   };
 
   struct NameOfTitle {

@@ -83,10 +83,11 @@ TEST(BookTableTest, CopiesOfAnEditionAreTogether) {
   EXPECT_THAT(NumbersOf(table, first), UnorderedElementsAre(large, 2));
   table.Remove(first, {0, 2});
   table.Remove(first, {1, large});
-  EXPECT_THAT(NumbersOf(table, first), ElementsAre(large)) << "the other is another shelf's";
+  EXPECT_THAT(NumbersOf(table, first), ElementsAre(large))
+      << "the other copy belongs to another shelf";
 }
 
-TEST(BookTableTest, PopularityIsAsManyBitsAsTheMostCopiesHave) {
+TEST(BookTableTest, PopularityIsTheBitWidthOfTheMostCopies) {
   BookTable table;
   const auto popularity = [&] {
     Postings postings = table.words().Find("a");
@@ -113,8 +114,9 @@ TEST(BookTableTest, TitlesAreNumberedByTheirLength) {
   EXPECT_THAT(names, ElementsAre("x", "x z", "b x x y", "a b c d e f g h i j k l m n o p q x"));
 }
 
-// Against a plain map, with few names and contents, so that everything is shared in every way.
-TEST(BookTableTest, IsWhatWasAddedAndNotRemoved) {
+// Compares with a plain map, with few names and contents, so that everything is shared in every
+// way.
+TEST(BookTableTest, AgreesWithAMapWhateverIsAddedAndRemoved) {
   BookTable table;
   std::mt19937 random(7);
   using Key = std::pair<std::string, uint64_t>;
@@ -126,7 +128,7 @@ TEST(BookTableTest, IsWhatWasAddedAndNotRemoved) {
           "book " + std::to_string(random() % 40) + " part" + std::to_string(random() % 4),
           random() % 30);
       std::vector<uint64_t>& numbers = expected[key];
-      // Many copies of some, so that they come and go in arrays of every size.
+      // Some editions have many copies, so that arrays of every size come and go.
       if (random() % 5 < 3 || numbers.empty()) {
         Add(table, key.first, key.second, next_number);
         numbers.push_back(next_number++);

@@ -6,9 +6,9 @@
 namespace arkshare {
 namespace {
 
-// In Copy::shelf: the number is the address of an array.
+// A Copy::shelf that marks the number as the address of an array.
 constexpr uint32_t kMany = ~uint32_t{0};
-// How many stand behind those that are in order.
+// Copies after the ordered ones.
 constexpr uint32_t kMostUnsorted = 256;
 
 bool ByShelf(const Copy& a, const Copy& b) { return a.shelf < b.shelf; }
@@ -18,7 +18,7 @@ bool ByShelf(const Copy& a, const Copy& b) { return a.shelf < b.shelf; }
 struct Copies::Array {
   uint32_t count;
   uint32_t capacity;
-  uint32_t sorted;  // so many, the first ones
+  uint32_t sorted;  // how many of the first copies are in order
   uint32_t gone;    // among those
 
   Copy* begin() { return reinterpret_cast<Copy*>(this + 1); }

@@ -1,4 +1,4 @@
-// Who has an edition.
+// The peers that have an edition.
 #ifndef ARKSHARE_SERVICES_INDEX_STORE_COPIES_H_
 #define ARKSHARE_SERVICES_INDEX_STORE_COPIES_H_
 
@@ -20,7 +20,7 @@ class Copy {
         low_(static_cast<uint32_t>(listing_number)),
         high_(static_cast<uint32_t>(listing_number >> 32)) {}
   uint64_t number() const { return uint64_t{high_} << 32 | low_; }
-  // Listing numbers begin at 1: this one was removed, and only keeps its place.
+  // Returns whether the copy was removed and only keeps its place. Listing numbers begin at 1.
   bool gone() const { return (low_ | high_) == 0; }
   bool operator==(const Copy&) const = default;
 
@@ -31,21 +31,21 @@ class Copy {
   uint32_t high_ = 0;
 };
 
-// The only copy, or where an array of them is: twelve bytes. Of very many, most stand in order of
-// shelves, so that the peers of a popular book leave as quickly as others. Not thread-safe.
+// The only copy, or the address of an array of them: twelve bytes. When there are very many, most
+// are in order of shelves, so that removing one copy of a popular book is fast. Not thread-safe.
 class Copies {
  public:
   Copies() = default;
   explicit Copies(const Copy& only) : only_(only) {}
 
   size_t count() const;
-  // Of very many, some may be gone.
+  // When there are very many, some may be gone (Copy::gone).
   absl::Span<const Copy> all() const;
   // Fetches the first ones into the cache.
   void Prefetch() const;
 
   void Add(const Copy& copy, BlockPool& pool);
-  // Whether it was there. There are at least two.
+  // Returns whether the copy was there. Requires at least two copies.
   bool Remove(const Copy& copy, BlockPool& pool);
 
  private:

@@ -23,8 +23,8 @@ std::set<Listed> ListedIn(const Copies& copies) {
   return listed;
 }
 
-// Against a plain set, with few enough shelves that some have several listings.
-TEST(CopiesTest, IsWhatWasAddedAndNotRemoved) {
+// Compares with a plain set, with few enough shelves that some have several listings.
+TEST(CopiesTest, AgreesWithASetWhateverIsAddedAndRemoved) {
   for (const size_t most : {3u, 300u, 3'000u}) {
     BlockPool pool;
     std::mt19937 random(most);

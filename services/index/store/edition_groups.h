@@ -13,8 +13,8 @@
 
 namespace arkshare {
 
-// A group is four bytes: none, its only edition (a number below 2^31), or where its editions stand
-// in order. `Order` compares editions with each other and with their keys. Not thread-safe.
+// A group is four bytes: none, its only edition (a number below 2^31), or the number of an ordered
+// set. `Order` compares editions with each other and with their keys. Not thread-safe.
 template <typename Order>
 class EditionGroups {
  public:
@@ -22,7 +22,7 @@ class EditionGroups {
 
   explicit EditionGroups(Order order) : order_(order) {}
 
-  // The group with the edition, which was not in it.
+  // Returns the group with the edition, which must not be in it.
   uint32_t Add(uint32_t group, uint32_t edition) {
     if (group == kNone) return edition;
     if ((group & kMany) == 0) {
@@ -33,7 +33,7 @@ class EditionGroups {
     sets_[group & ~kMany].set.insert(edition);
     return group;
   }
-  // The group without the edition, which was in it.
+  // Returns the group without the edition, which must be in it.
   uint32_t Remove(uint32_t group, uint32_t edition) {
     if ((group & kMany) == 0) return kNone;
     Set& set = sets_[group & ~kMany].set;
@@ -61,7 +61,7 @@ class EditionGroups {
     if (place == set.end()) return std::nullopt;
     return *place;
   }
-  // The editions behind `after`, or all, in order, until visit(edition) returns false.
+  // Visits the editions after `after`, or all, in order, until visit(edition) returns false.
   template <typename Key, typename Visitor>
   void Visit(uint32_t group, const Key* after, Visitor visit) const {
     if (group == kNone) return;
@@ -78,7 +78,7 @@ class EditionGroups {
   using Set = absl::btree_set<uint32_t, Order>;
   static constexpr uint32_t kMany = uint32_t{1} << 31;
 
-  // An order has no default.
+  // Needed because an order has no default constructor.
   struct Slot {
     Set set{Order{nullptr}};
   };

@@ -12,9 +12,9 @@ void UseHugePages(char** argv) {
   constexpr char kVariable[] = "GLIBC_TUNABLES";
   const char* const known = std::getenv(kVariable);
   std::string tunables = known == nullptr ? "" : known;
-  // Said already, by whoever started this, or by this.
+  // The caller of the program, or the program itself, has set it already.
   if (tunables.find("glibc.malloc.hugetlb") != std::string::npos) return;
-  // Not when the dynamic loader was started by hand, with the program as an argument.
+  // Not when the user started the dynamic loader with the program as an argument.
   char path[PATH_MAX];
   const ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
   if (size <= 0) return;

@@ -10,11 +10,11 @@
 
 namespace arkshare {
 
-// A number is half of a pointer, and growing moves nothing. Not thread-safe.
+// A number takes half the memory of a pointer, and growing moves no value. Not thread-safe.
 template <typename T>
 class IdPool {
  public:
-  // The smallest numbers first; those of removed values are used again.
+  // Returns the value's number: that of a removed value, or the smallest new one.
   uint32_t Add(T value) {
     uint32_t id = next_;
     if (!free_.empty()) {

@@ -1,4 +1,4 @@
-// Finds the number of what has a key.
+// Finds ids by their keys.
 #ifndef ARKSHARE_SERVICES_INDEX_STORE_ID_TABLE_H_
 #define ARKSHARE_SERVICES_INDEX_STORE_ID_TABLE_H_
 
@@ -12,10 +12,11 @@
 
 namespace arkshare {
 
-// A hash set of numbers; the keys stand where the numbers lead, and `KeyOf` reads them there:
-// key_of(id), key_of.PrefetchRecord(id) for what leads to the key, then key_of.PrefetchKey(id). In
-// many parts, because moving a million entries to a larger table takes a third of a second, during
-// which a lock is held; moving one part takes less than a millisecond. Not thread-safe.
+// A hash set of ids that stores no keys: key_of(id) looks up the key of an id. To fetch it into the
+// cache, key_of.PrefetchRecord(id) fetches what leads to the key, then key_of.PrefetchKey(id) the
+// key. The set is split into many parts, because its callers hold a lock: moving a million entries
+// to a larger table takes a third of a second, moving one part less than a millisecond. Not
+// thread-safe.
 template <typename Key, typename KeyOf>
 class IdTable {
  public:
@@ -32,17 +33,17 @@ class IdTable {
   std::optional<uint32_t> Find(const Key& key) const { return Find(key, absl::HashOf(key)); }
   // Fetches into the cache what Guess and Find read first.
   void Prefetch(size_t hash) const { parts_[PartOf(hash)].prefetch(Any{hash}); }
-  // What Find would yield, more often than not, without a look at any key.
+  // Returns, without reading any key, what Find would return in most cases.
   std::optional<uint32_t> Guess(size_t hash) const {
     const Part& part = parts_[PartOf(hash)];
     const auto place = part.find(Any{hash}, hash);
     if (place == part.end()) return std::nullopt;
     return *place;
   }
-  // No id has the key, which will be that of `id`.
+  // Requires that no id has the key; from now on key_of(id) must return it.
   void Insert(size_t hash, uint32_t id) {
     Part& part = parts_[PartOf(hash)];
-    // It grows now, and reads the keys of all.
+    // The part grows now, which reads the keys of all its ids.
     if (part.size() == part.capacity() - part.capacity() / 8) PrefetchKeys(part);
     const auto construct = [id](const auto& make) { make(id); };
     part.lazy_emplace(None{hash}, construct);
@@ -53,7 +54,7 @@ class IdTable {
   }
 
  private:
-  // Stand for the keys with a hash: equal to every one of them, and to none.
+  // Placeholders for a key with this hash: Any is equal to every id, None to no id.
   struct Any {
     size_t hash;
   };
@@ -78,10 +79,10 @@ class IdTable {
   };
   using Part = absl::flat_hash_set<uint32_t, Hash, Equal>;
 
-  // Not a power of two, so that not all parts are half empty at a number of entries that is one.
+  // Not a power of two: otherwise all parts would grow, and be half empty, at the same time.
   static constexpr size_t kParts = 1'200;
 
-  // By the highest bits: the parts themselves use the others.
+  // Chooses by the highest bits, because the parts use the others.
   static size_t PartOf(size_t hash) { return (hash >> 40) % kParts; }
 
   void PrefetchKeys(const Part& part) const {

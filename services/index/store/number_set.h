@@ -9,8 +9,8 @@
 
 namespace arkshare {
 
-// Kept as ranges: numbers are drawn one after the other, so what is gone costs no more than what is
-// still there between it.
+// Stored as ranges: peers draw numbers one after the other, so the numbers that are gone take no
+// more ranges than the books between them. Not thread-safe.
 class NumberSet {
  public:
   void Insert(uint64_t number);
@@ -19,7 +19,7 @@ class NumberSet {
   void Merge(const NumberSet& other);
   void Clear() { ranges_.clear(); }
   bool empty() const { return ranges_.empty(); }
-  // How many runs of consecutive numbers there are: what the set costs.
+  // Returns the number of runs of consecutive numbers, which is what the set costs.
   size_t range_count() const { return ranges_.size(); }
 
  private:

@@ -71,8 +71,7 @@ PostingList::Ids PostingList::Decode(const Entry& entry) {
   return ids;
 }
 
-// Makes room for more bytes at `at`, an offset; yields where they are.
-uint8_t* PostingList::Open(Entry& entry, size_t at, size_t more, BlockPool& pool) {
+uint8_t* PostingList::OpenGap(Entry& entry, size_t at, size_t more, BlockPool& pool) {
   Block* old = entry.block;
   const size_t bytes = old->bytes + more;
   if (Block::Capacity(bytes) != Block::Capacity(old->bytes)) {
@@ -91,13 +90,13 @@ bool PostingList::Append(Entry& entry, uint32_t id, BlockPool& pool) {
   const uint32_t distance = id - entry.block->last;
   const size_t more = VarintBytes(distance);
   if (entry.block->bytes + more > kMostBytes) return false;
-  WriteVarint(distance, Open(entry, entry.block->bytes, more, pool));
+  WriteVarint(distance, OpenGap(entry, entry.block->bytes, more, pool));
   entry.block->last = id;
   return true;
 }
 
 size_t PostingList::PlaceOf(uint32_t id) const {
-  // Without branches, none of which could be foreseen.
+  // Without branches, because a processor could not predict them.
   const Entry* place = entries_.data();
   for (size_t left = entries_.size(); left > 1;) {
     const size_t half = left / 2;
@@ -129,7 +128,7 @@ bool PostingList::Insert(uint32_t id, size_t place, BlockPool& pool) {
 bool PostingList::InsertWithin(size_t place, uint32_t id, BlockPool& pool) {
   Entry& entry = entries_[place];
   if (id == entry.first) return false;
-  // It comes to stand behind `before`, and parts the distance that stands at `at`.
+  // Finds the id `before` the new one, and `at`, the distance that the new one splits.
   uint32_t before = entry.first;
   uint32_t distance = 0;
   const uint8_t* at = entry.block->distances();
@@ -147,13 +146,13 @@ bool PostingList::InsertWithin(size_t place, uint32_t id, BlockPool& pool) {
   }
   const auto offset = static_cast<size_t>(at - entry.block->distances());
   if (id < entry.first) {
-    WriteVarint(entry.first - id, Open(entry, 0, VarintBytes(entry.first - id), pool));
+    WriteVarint(entry.first - id, OpenGap(entry, 0, VarintBytes(entry.first - id), pool));
     entry.first = id;
     return true;
   }
   const uint32_t rest = before + distance - id;
   const size_t bytes = VarintBytes(id - before) + VarintBytes(rest);
-  uint8_t* opened = Open(entry, offset, bytes - static_cast<size_t>(behind - at), pool);
+  uint8_t* opened = OpenGap(entry, offset, bytes - static_cast<size_t>(behind - at), pool);
   WriteVarint(rest, opened + WriteVarint(id - before, opened));
   return true;
 }
@@ -179,7 +178,7 @@ bool PostingList::Erase(uint32_t id, BlockPool& pool) {
   FreeBlock(entries_[place].block, pool);
   --size_;
   const auto next = entries_.begin() + static_cast<ptrdiff_t>(place) + 1;
-  // Small neighbours become one.
+  // Merges small neighbours.
   if (next != entries_.end() && bytes + next->block->bytes < kMostBytes / 2) {
     const Ids more = Decode(*next);
     ids.insert(ids.end(), more.begin(), more.end());
@@ -202,10 +201,10 @@ void PostingList::Clear(BlockPool& pool) {
 
 PostingCursor::PostingCursor(const Postings& postings)
     : list_(postings.list), id_(postings.one), done_(postings.size == 0) {
-  if (list_ != nullptr && !done_) Enter(0);
+  if (list_ != nullptr && !done_) MoveToBlock(0);
 }
 
-void PostingCursor::Enter(size_t entry) {
+void PostingCursor::MoveToBlock(size_t entry) {
   entry_ = entry;
   PostingList::Block* block = list_->entries_[entry].block;
   next_ = block->distances();
@@ -215,7 +214,7 @@ void PostingCursor::Enter(size_t entry) {
 
 void PostingCursor::NextBlock() {
   if (list_ != nullptr && entry_ + 1 < list_->entries_.size()) {
-    Enter(entry_ + 1);
+    MoveToBlock(entry_ + 1);
   } else {
     done_ = true;
   }
@@ -225,7 +224,7 @@ size_t PostingCursor::Read(uint32_t limit, absl::Span<uint32_t> ids) {
   size_t count = 0;
   while (!done_ && id_ < limit && count < ids.size()) {
     ids[count++] = id_;
-    // What most do, with nothing but this: a distance of one byte.
+    // A tight loop for the common case: distances of one byte.
     uint32_t id = id_;
     const uint8_t* next = next_;
     const uint8_t* const end = next + std::min<size_t>(end_ - next, ids.size() - count);
@@ -252,9 +251,9 @@ uint32_t PostingCursor::ReadRest(uint32_t first) {
 void PostingCursor::SeekForward(uint32_t id) {
   if (list_ != nullptr && !done_ && id > list_->entries_[entry_].block->last) {
     const size_t place = list_->PlaceOf(id);
-    if (place > entry_) Enter(place);
+    if (place > entry_) MoveToBlock(place);
   }
-  // Eight distances of one byte each at a time.
+  // Skips eight distances of one byte each at a time.
   while (id_ < id && end_ - next_ >= 8) {
     uint64_t eight = 0;
     std::memcpy(&eight, next_, sizeof(eight));

@@ -1,4 +1,4 @@
-// The titles that a word stands in: a set of 32-bit numbers, one or two bytes each.
+// The titles that contain a word: a set of 32-bit numbers, one or two bytes each.
 #ifndef ARKSHARE_SERVICES_INDEX_STORE_POSTING_LIST_H_
 #define ARKSHARE_SERVICES_INDEX_STORE_POSTING_LIST_H_
 
@@ -13,23 +13,24 @@
 
 namespace arkshare {
 
-// Numbers in order, in blocks of at most 256 bytes: the first one stands in the directory, each
-// other one as its distance from the one before (LEB128). A full block is split where it is written
-// to, so that a place that numbers are added at again and again comes to be the end of a block,
-// where adding one is writing a byte or two. Not thread-safe.
+// Numbers in order, in blocks of at most 256 bytes: the first number of a block is in the
+// directory, each other one is stored as its distance from the one before (LEB128). A full block is
+// split at the insertion point. Titles of one length always arrive at the same point, which is
+// therefore the end of a block, so adding one writes a byte or two. Not thread-safe.
 class PostingList {
  public:
-  // Whether it was not there. `place` is what Prefetch yielded, of this list as it is or as it was.
+  // Returns whether the id was not there. `place` is the result of Prefetch, which may be out of
+  // date.
   bool Insert(uint32_t id, size_t place, BlockPool& pool);
   bool Insert(uint32_t id, BlockPool& pool) { return Insert(id, 0, pool); }
-  // Whether it was there.
+  // Returns whether the id was there.
   bool Erase(uint32_t id, BlockPool& pool);
   void Clear(BlockPool& pool);
   // Fetches into the cache what Prefetch reads.
   void PrefetchPlaces() const { __builtin_prefetch(entries_.data() + entries_.size() / 2); }
-  // Fetches what a cursor reads first.
+  // Fetches into the cache what a cursor reads first.
   void PrefetchFirst() const { __builtin_prefetch(entries_.data()); }
-  // Fetches what Insert changes; yields where that is.
+  // Fetches into the cache what Insert changes, and returns its place.
   size_t Prefetch(uint32_t id) const {
     const size_t place = PlaceOf(id);
     if (!entries_.empty()) __builtin_prefetch(entries_[place].block);
@@ -45,35 +46,37 @@ class PostingList {
     Block* block;
   };
 
-  // Those of a block; on the stack.
+  // The ids of a block, on the stack.
   using Ids = absl::InlinedVector<uint32_t, 256>;
 
   static Entry MakeEntry(absl::Span<const uint32_t> ids, BlockPool& pool);
   static void FreeBlock(Block* block, BlockPool& pool);
   static Ids Decode(const Entry& entry);
-  static uint8_t* Open(Entry& entry, size_t at, size_t more, BlockPool& pool);
-  // False when it is full.
+  // Makes room for `more` bytes at the offset `at`, and returns the address of the room.
+  static uint8_t* OpenGap(Entry& entry, size_t at, size_t more, BlockPool& pool);
+  // Returns false when the block is full.
   static bool Append(Entry& entry, uint32_t id, BlockPool& pool);
-  // The block that has `id` if any has: the last one that begins at or before it.
+  // Returns the place of the block that has `id` if any has: the last one that begins at or before
+  // it.
   size_t PlaceOf(uint32_t id) const;
   bool IsPlaceOf(uint32_t id, size_t place) const;
-  // Whether it was not there; it is not behind the last one of the block.
+  // Returns whether the id was not there. Requires that it is not greater than the block's last id.
   bool InsertWithin(size_t place, uint32_t id, BlockPool& pool);
-  // Inserts it as the last one of the first half.
+  // Splits the block and inserts the id as the last one of the first half.
   void Split(size_t place, uint32_t id, BlockPool& pool);
 
   std::vector<Entry> entries_;
   uint32_t size_ = 0;
 };
 
-// A posting list, or the one number that stands for a list of one; or nothing.
+// A posting list, or a single number in place of a list of one, or nothing.
 struct Postings {
   const PostingList* list = nullptr;
   uint32_t one = 0;
   size_t size = 0;
 };
 
-// Reads postings in order. Changes of the list make it invalid.
+// Reads postings in order. Invalid once the list changes.
 class PostingCursor {
  public:
   explicit PostingCursor(const Postings& postings);
@@ -85,18 +88,19 @@ class PostingCursor {
     const uint32_t distance = *next_++;
     id_ += distance < 0x80 ? distance : ReadRest(distance);
   }
-  // The next ones that are smaller than `limit`, as many as there is room for; yields how many.
+  // Reads the next ids that are smaller than `limit`, as many as `ids` has room for. Returns how
+  // many.
   size_t Read(uint32_t limit, absl::Span<uint32_t> ids);
-  // To the first number from `id` on; never back.
+  // Moves to the first id that is `id` or greater; never moves back.
   void Seek(uint32_t id) {
     if (id_ < id) SeekForward(id);
   }
 
  private:
   void SeekForward(uint32_t id);
-  void Enter(size_t entry);
+  void MoveToBlock(size_t entry);
   void NextBlock();
-  // The distance that begins with the byte `first`.
+  // Reads the rest of the distance that begins with the byte `first`, and returns it all.
   uint32_t ReadRest(uint32_t first);
 
   const PostingList* list_;

@@ -36,7 +36,7 @@ TEST(PostingListTest, IsASetInOrder) {
   EXPECT_EQ(list.size(), 4u);
 }
 
-TEST(PostingListTest, OneNumberStandsForAListOfOne) {
+TEST(PostingListTest, ASingleNumberReplacesAListOfOne) {
   PostingCursor cursor({nullptr, 7, 1});
   ASSERT_FALSE(cursor.done());
   EXPECT_EQ(cursor.id(), 7u);
@@ -49,7 +49,7 @@ TEST(PostingListTest, OneNumberStandsForAListOfOne) {
   EXPECT_TRUE(PostingCursor(Postings()).done());
 }
 
-TEST(PostingListTest, APlaceMayBeFromBeforeOthersCame) {
+TEST(PostingListTest, APlaceMayBeOutOfDate) {
   std::mt19937 random(7);
   BlockPool pool;
   PostingList list;
@@ -67,7 +67,7 @@ TEST(PostingListTest, APlaceMayBeFromBeforeOthersCame) {
   EXPECT_THAT(All(list), ElementsAreArray(expected));
 }
 
-// Like the numbers of titles: in each of some ranges they only grow, and some go and come back.
+// Numbers like those of titles: they grow within each of a few ranges, and some go and come back.
 TEST(PostingListTest, AgreesWithASetWhateverIsAddedAndRemoved) {
   std::mt19937 random(5);
   for (const uint32_t step : {1u, 3u, 1000u, 20'000'000u}) {
@@ -99,14 +99,14 @@ TEST(PostingListTest, AgreesWithASetWhateverIsAddedAndRemoved) {
         ASSERT_EQ(cursor.id(), *wanted);
       }
     }
-    // The first ones of blocks among them.
+    // All numbers, also the first ones of blocks.
     for (const uint32_t id : expected) {
       PostingCursor cursor({&list, 0, list.size()});
       cursor.Seek(id);
       ASSERT_FALSE(cursor.done());
       ASSERT_EQ(cursor.id(), id);
     }
-    // Some at a time, up to limits.
+    // Reads some at a time, up to limits.
     for (const size_t most : {size_t{1}, size_t{7}, size_t{300}}) {
       std::vector<uint32_t> read;
       std::vector<uint32_t> some(most);

@@ -2,7 +2,7 @@
 
 namespace arkshare {
 
-// FNV-1a (draft-eastlake-fnv); the highest bits depend on every character.
+// FNV-1a (draft-eastlake-fnv), whose highest bits depend on every character.
 uint32_t ShuffleOf(absl::string_view name) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;

@@ -1,4 +1,4 @@
-// What decides between names that answer keywords equally well.
+// The order of names that answer keywords equally well.
 #ifndef ARKSHARE_SERVICES_INDEX_STORE_STANDING_H_
 #define ARKSHARE_SERVICES_INDEX_STORE_STANDING_H_
 
@@ -9,13 +9,14 @@
 
 namespace arkshare {
 
-// Decides among names that fit equally well and have equally many holders. Hundreds of thousands
-// may, and by their names each of them would have to be read; these numbers stand close together.
-// kShuffleBits long; the same for a name always and everywhere.
+// A hash of the name, kShuffleBits long, which never changes. It decides between names that fit
+// equally well and have equally many holders. There may be hundreds of thousands of them: comparing
+// names would read each one, while the hashes are close together in memory.
 inline constexpr int kShuffleBits = 26;
 uint32_t ShuffleOf(absl::string_view name);
 
-// Both in 32 bits: where a name stands among those that fit equally well. The smaller, the better.
+// The rank of a name among those that fit equally well, in 32 bits: its unpopularity, then its
+// shuffle. The smaller, the better.
 class Standing {
  public:
   Standing() = default;

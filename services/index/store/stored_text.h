@@ -1,4 +1,4 @@
-// Texts in a BlockPool: an address each, the length stands before the bytes.
+// Texts in a BlockPool: one address each; the length is stored before the bytes.
 #ifndef ARKSHARE_SERVICES_INDEX_STORE_STORED_TEXT_H_
 #define ARKSHARE_SERVICES_INDEX_STORE_STORED_TEXT_H_
 
@@ -11,7 +11,7 @@
 
 namespace arkshare {
 
-// Of at most 65,535 bytes.
+// Requires at most 65,535 bytes.
 inline char* StoreText(absl::string_view text, BlockPool& pool) {
   const auto length = static_cast<uint16_t>(text.size());
   char* stored = pool.Allocate(sizeof(length) + text.size());

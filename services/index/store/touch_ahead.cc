@@ -6,7 +6,7 @@
 namespace arkshare {
 namespace {
 
-// A thousand books with new names take less than half of it. Given back to malloc, which keeps it.
+// A thousand books with new names take less than half of it. malloc keeps it after TouchAhead.
 constexpr size_t kAhead = size_t{512} * 1024;
 constexpr size_t kPage = 4'096;
 
@@ -14,7 +14,7 @@ constexpr size_t kPage = 4'096;
 
 void TouchAhead() {
   const auto memory = std::make_unique_for_overwrite<char[]>(kAhead);
-  // The compiler must not find out that nobody reads it.
+  // Volatile, so that the compiler keeps the writes, which no code reads.
   volatile char* const bytes = memory.get();
   for (size_t at = 0; at < kAhead; at += kPage) bytes[at] = 0;
 }

@@ -42,7 +42,7 @@ void WordTable::Add(absl::Span<const WordOfTitle> words) {
   }
 }
 
-// In rounds over all words: the memory of one is fetched while that of another is used.
+// In rounds over all words, so that the memory of one is fetched while that of another is used.
 void WordTable::AddSome(absl::Span<const WordOfTitle> words) {
   for (const WordOfTitle& word : words) by_text_.Prefetch(word.hash);
   absl::InlinedVector<uint32_t, kWordsAtOnce> guesses;
@@ -125,7 +125,7 @@ void WordTable::VisitPrefix(
     absl::FunctionRef<bool(absl::string_view, const Postings&)> visit) const {
   std::array<const Word*, kWordsAhead> words;
   auto place = in_order_.lower_bound(Sought(std::max(prefix, from)));
-  // The longer it goes on, the more of them at a time: see AddSome.
+  // Fetches the memory of several words together, of more of them the longer the visit goes on.
   for (size_t ahead = 2; place != in_order_.end(); ahead = std::min(2 * ahead, kWordsAhead)) {
     size_t count = 0;
     for (; count < ahead && place != in_order_.end(); ++place) {

@@ -1,4 +1,4 @@
-// Which titles have which words.
+// The titles of each word.
 #ifndef ARKSHARE_SERVICES_INDEX_STORE_WORD_TABLE_H_
 #define ARKSHARE_SERVICES_INDEX_STORE_WORD_TABLE_H_
 
@@ -18,7 +18,7 @@
 
 namespace arkshare {
 
-// A title has the word.
+// States that a title has a word.
 struct WordOfTitle {
   WordOfTitle(absl::string_view its_word, uint32_t its_title)
       : WordOfTitle(its_word, its_title, absl::HashOf(its_word)) {}
@@ -39,14 +39,15 @@ class WordTable {
   WordTable(const WordTable&) = delete;
   WordTable& operator=(const WordTable&) = delete;
 
-  // Each word of a title once. The more at a time, the less each one costs: most of it is waiting
-  // for memory.
+  // Requires each word of a title only once. Most of the cost is waiting for memory, so the more
+  // words are added together, the less each one costs.
   void Add(absl::Span<const WordOfTitle> words);
   void Remove(uint32_t title, absl::Span<const absl::string_view> words);
 
-  // The titles with this very word.
+  // Returns the titles that have exactly this word.
   Postings Find(absl::string_view word) const;
-  // The words from `from` on that begin with `prefix`, in order, until `visit` returns false.
+  // Visits the words from `from` on that begin with `prefix`, in order, until `visit` returns
+  // false.
   void VisitPrefix(absl::string_view prefix, absl::string_view from,
                    absl::FunctionRef<bool(absl::string_view, const Postings&)> visit) const;
 
@@ -54,8 +55,8 @@ class WordTable {
 
  private:
   struct Word {
-    char* text = nullptr;  // its length stands before it
-    uint32_t titles = 0;   // the only one, or kMany | its number in lists_
+    char* text = nullptr;  // see StoreText
+    uint32_t titles = 0;   // the only title, or kMany | the number of a list in lists_
   };
   static constexpr uint32_t kMany = uint32_t{1} << 31;
 
@@ -65,7 +66,8 @@ class WordTable {
     void PrefetchRecord(uint32_t word) const { __builtin_prefetch(&table->words_[word]); }
     void PrefetchKey(uint32_t word) const { __builtin_prefetch(table->words_[word].text); }
   };
-  // In order of the words, most of which differ in their first bytes: the others need not be read.
+  // An entry in order of the words. Most words differ in their first eight bytes, so the rest is
+  // seldom read.
   struct Ordered {
     uint32_t first_bytes;
     uint32_t next_bytes;

@@ -88,7 +88,7 @@ TEST(WordTableTest, WordsOfManyTitlesAreAddedTogether) {
   EXPECT_THAT(TitlesOf(table, "number 499"), ElementsAre(499));
 }
 
-// Eight bytes of each word stand where it is sought.
+// The ordered entries hold only eight bytes of each word.
 TEST(WordTableTest, WordsAreInOrderOfAllTheirBytes) {
   BlockPool pool;
   WordTable table(&pool);

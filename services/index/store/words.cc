@@ -9,7 +9,7 @@
 namespace arkshare {
 
 Words DistinctWords(absl::string_view folded) {
-  // So many are compared with each other; more are sorted.
+  // Up to this many words are compared with each other; more are sorted.
   constexpr size_t kFew = 12;
   Words words;
   while (!folded.empty()) {

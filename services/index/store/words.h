@@ -1,4 +1,4 @@
-// The words of a name, as the index finds it by them.
+// The words by which the index finds a name.
 #ifndef ARKSHARE_SERVICES_INDEX_STORE_WORDS_H_
 #define ARKSHARE_SERVICES_INDEX_STORE_WORDS_H_
 
@@ -7,7 +7,7 @@
 
 namespace arkshare {
 
-// The words of FoldedText, each once; they point into it.
+// The words of FoldedText, each once. They point into the text.
 using Words = absl::InlinedVector<absl::string_view, 12>;
 Words DistinctWords(absl::string_view folded);
 

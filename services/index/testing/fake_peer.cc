@@ -20,8 +20,8 @@ namespace {
 constexpr absl::Duration kTimeout = absl::Seconds(60);
 constexpr char kIndex[] = "the index";
 
-// Tests cannot go on without what this checks.
-void Demand(bool condition, absl::string_view what) {
+// Ends the test program when `condition` is false, because the test cannot go on.
+void Require(bool condition, absl::string_view what) {
   if (condition) return;
   LogCritical("fake_peer_failed", {{"what", what}});
   std::abort();
@@ -109,10 +109,10 @@ FakePeer::FakePeer(const std::string& index_address, const TlsOptions& tls) {
   options.listen = "127.0.0.1:0";
   options.tls = tls;
   auto server = RpcServer::Start(std::move(options), {&service_});
-  Demand(server.ok(), server.status().ToString());
+  Require(server.ok(), server.status().ToString());
   server_ = *std::move(server);
   const auto credentials = MakeChannelCredentials(tls);
-  Demand(credentials.ok(), credentials.status().ToString());
+  Require(credentials.ok(), credentials.status().ToString());
   stub_ = v1::IndexService::NewStub(MakeChannel(index_address, *credentials));
 }
 
@@ -123,7 +123,7 @@ FakePeer::~FakePeer() {
 
 void FakePeer::CloseFilePort() {
   server_->Shutdown(absl::ZeroDuration());
-  // Bound without listening: refuses connections, and nobody else can get the port.
+  // Bound without listening: refuses connections, and no other program can get the port.
   closed_port_fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   setsockopt(closed_port_fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -131,8 +131,8 @@ void FakePeer::CloseFilePort() {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port()));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  Demand(bind(closed_port_fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0,
-         "cannot hold the closed port");
+  Require(bind(closed_port_fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0,
+          "cannot hold the closed port");
 }
 
 v1::RegisterRequest FakePeer::MakeRegister() const {
@@ -207,7 +207,7 @@ void FakePeer::Authorize(grpc::ClientContext& context) const {
 grpc::ServerUnaryReactor* FakePeer::FileService::Ping(grpc::CallbackServerContext* context,
                                                       const v1::PingRequest* request,
                                                       v1::PingResponse* response) {
-  // Waits for the caller to give up.
+  // Waits until the caller gives up.
   class Hanging : public grpc::ServerUnaryReactor {
    public:
     void OnCancel() override { Finish(grpc::Status::CANCELLED); }

@@ -30,7 +30,7 @@ class FakeAnnounce {
   FakeAnnounce(v1::IndexService::Stub* stub, const std::string& token);
   ~FakeAnnounce();
 
-  // The next acknowledgement; the stream's status once it has ended.
+  // Returns the next acknowledgement, or the stream's status once it has ended.
   absl::StatusOr<uint64_t> Read();
   // Sends `statements` after the ones sent before, and waits until the index has applied them.
   absl::Status State(const std::vector<v1::Statement>& statements, bool snapshot_complete = false);
@@ -38,9 +38,9 @@ class FakeAnnounce {
   absl::Status Gone(uint64_t number);
   absl::Status Beat(uint32_t free_slots);
   void Write(const v1::AnnounceRequest& request) { stream_->Write(request); }
-  // Ends it politely; how the index ended it.
+  // Half-closes the stream and returns how the index ended it.
   absl::Status Finish();
-  // As if the process had been killed.
+  // Breaks the stream, as if the process had been killed.
   void Break() { context_.TryCancel(); }
 
   uint64_t acknowledged() const { return acknowledged_; }
@@ -64,25 +64,25 @@ class FakePeer {
   const std::string& token() const { return token_; }
   v1::IndexService::Stub& index() { return *stub_; }
 
-  // How Ping lies: signs with another key, or knows of no registration.
+  // Make Ping sign with another key, or deny the registration.
   void AnswerWithAnotherKey() { service_.lie = Lie::kOtherKey; }
   void DenyRegistrations() { service_.lie = Lie::kDeny; }
-  // Ping answers only when the caller has given up.
+  // Makes Ping answer only when the caller has given up.
   void Hang() { service_.lie = Lie::kHang; }
-  // Nobody listens on port() from here on, nor will.
+  // Closes the port; no program listens on port() from now on.
   void CloseFilePort();
 
   v1::RegisterRequest MakeRegister() const;
-  // Keeps the token and the number when it succeeds.
+  // Keeps the token and the number on success.
   absl::StatusOr<v1::RegisterResponse> Register();
   absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request);
   absl::Status Unregister();
-  // The first acknowledgement has been read.
+  // Opens a stream and reads the first acknowledgement.
   absl::StatusOr<std::unique_ptr<FakeAnnounce>> Announce();
-  // This peer's word that `listing` is now `receiver`'s.
+  // Signs a ticket that gives `listing` to `receiver`.
   MoveTicket Release(uint64_t listing, const ContentId& content, const FakePeer& receiver) const;
   absl::StatusOr<v1::UpdateOwnerResponse> UpdateOwner(const v1::UpdateOwnerRequest& request);
-  // One move to this peer; the item's status.
+  // Reports one move to this peer and returns the item's status.
   absl::Status UpdateOwner(const MoveTicket& ticket, const BookListing& new_listing);
   // Prepares a call that needs the session.
   void Authorize(grpc::ClientContext& context) const;
@@ -90,7 +90,7 @@ class FakePeer {
  private:
   enum class Lie { kNone, kOtherKey, kDeny, kHang };
 
-  // By callbacks, so that a Ping that hangs costs no thread.
+  // Uses callbacks, so that a Ping that hangs occupies no thread.
   class FileService : public v1::FileService::WithCallbackMethod_Ping<v1::FileService::Service> {
    public:
     grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context,

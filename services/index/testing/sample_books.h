@@ -1,4 +1,4 @@
-// Small makers for the tests of the index.
+// Makes small books and peers for the tests of the index.
 #ifndef ARKSHARE_SERVICES_INDEX_TESTING_SAMPLE_BOOKS_H_
 #define ARKSHARE_SERVICES_INDEX_TESTING_SAMPLE_BOOKS_H_
 
@@ -14,7 +14,7 @@
 
 namespace arkshare {
 
-// A content that `seed` stands for.
+// Returns the content that belongs to `seed`.
 inline ContentId TestContent(uint64_t seed) {
   ContentId content;
   for (size_t i = 0; i < 8; ++i) content.root[i] = static_cast<uint8_t>(seed >> (8 * i));
@@ -30,14 +30,14 @@ inline StatementRecord Present(uint64_t number, absl::string_view name, uint64_t
   return StatementRecord::Present(TestListing(number, name, content_seed));
 }
 
-// The same of a book that is still being received.
+// Returns the same for a book that the peer is still receiving.
 inline StatementRecord PresentPart(uint64_t number, absl::string_view name, uint64_t content_seed) {
   BookListing listing = TestListing(number, name, content_seed);
   listing.partial = true;
   return StatementRecord::Present(std::move(listing));
 }
 
-// A key that `seed` stands for; nobody has its private half.
+// Returns the key that belongs to `seed`. It has no private half.
 inline PublicKey TestKey(uint8_t seed) {
   return PublicKey::FromBytes(std::string(32, static_cast<char>(seed))).value();
 }

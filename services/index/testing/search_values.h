@@ -1,4 +1,4 @@
-// Catalog::Search for the tests: the answer as values instead of bytes.
+// Catalog::Search for tests, with the answer as values instead of bytes.
 #ifndef ARKSHARE_SERVICES_INDEX_TESTING_SEARCH_VALUES_H_
 #define ARKSHARE_SERVICES_INDEX_TESTING_SEARCH_VALUES_H_
 
