@@ -3,12 +3,6 @@
 #include "lib/core/clock.h"
 
 namespace arkshare {
-namespace {
-
-absl::Time Now() { return Clock::Real()->Monotonic(); }
-
-}  // namespace
-
 Agenda::Agenda() : thread_([this] { Run(); }) {}
 
 Agenda::~Agenda() { Stop(); }

@@ -10,9 +10,13 @@
 #include <thread>
 #include <utility>
 
+#include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 
 namespace arkshare {
+
+// The clock of all loads; it never goes back.
+inline absl::Time Now() { return Clock::Real()->Monotonic(); }
 
 // Runs plans when they are due, on one thread. Thread-safe.
 class Agenda {

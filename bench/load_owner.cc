@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "bench/load_agenda.h"
 #include "bench/load_index.h"
 #include "bench/load_modes.h"
 #include "bench/load_swarm.h"
@@ -19,8 +20,6 @@ constexpr size_t kBooks = 1'000;  // of each
 constexpr size_t kSingles = 100;  // of them move one by one
 constexpr size_t kBatch = 100;
 constexpr size_t kAtATime = 16;
-
-absl::Time Now() { return Clock::Real()->Monotonic(); }
 
 struct Call {
   size_t peer = 0;  // the receiver

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "bench/load_agenda.h"
 #include "bench/load_index.h"
 #include "bench/load_modes.h"
 #include "bench/load_swarm.h"
@@ -22,8 +23,6 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(120);
 // How long before the end of its lease the search for a silent peer begins.
 constexpr absl::Duration kLookAhead = absl::Milliseconds(300);
-
-absl::Time Now() { return Clock::Real()->Monotonic(); }
 
 LoadIndex StartIndex(const LoadOptions& options) {
   std::vector<std::string> command = {options.program, "--lease",

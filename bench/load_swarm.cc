@@ -11,6 +11,7 @@
 #include <iostream>
 
 #include "arkshare/v1/file.grpc.pb.h"
+#include "bench/load_agenda.h"
 #include "lib/core/clock.h"
 #include "lib/core/errors.h"
 #include "lib/core/ticket.h"
@@ -28,8 +29,6 @@ constexpr absl::Duration kLastRetry = absl::Seconds(3);
 constexpr absl::Duration kMostDelay = absl::Seconds(1);
 constexpr absl::Duration kTimeout = absl::Seconds(5);
 constexpr absl::Duration kRegisterTimeout = absl::Seconds(15);
-
-absl::Time Now() { return Clock::Real()->Monotonic(); }
 
 double Random(double from, double to) {
   thread_local absl::BitGen generator;

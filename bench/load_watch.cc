@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/load_agenda.h"
 #include "bench/load_index.h"
 #include "bench/load_modes.h"
 #include "bench/load_swarm.h"
@@ -19,12 +20,10 @@
 namespace arkshare {
 namespace {
 
-constexpr size_t kPeers = 8;  // that change their books
-constexpr size_t kBooks = 100;
+constexpr size_t kChangingPeers = 8;  // that change their books
+constexpr size_t kBooksOfEach = 100;
 constexpr size_t kConnections = 10;
-constexpr absl::Duration kPatience = absl::Seconds(30);
-
-absl::Time Now() { return Clock::Real()->Monotonic(); }
+constexpr absl::Duration kWatchPatience = absl::Seconds(30);
 
 // The changes of the peers: each peer lists a book and removes it with its next change. Records
 // when each change was written.
@@ -35,28 +34,29 @@ class Changes {
   size_t count() const { return sent_.size(); }
   // Returns false when the change cannot be written now.
   bool Send(Swarm& swarm, size_t change) {
-    const size_t round = change / kPeers;
-    const uint64_t number = kBooks + 1 + round / 2;
+    const size_t round = change / kChangingPeers;
+    const uint64_t number = kBooksOfEach + 1 + round / 2;
     v1::Statement statement;
     if (round % 2 == 0) {
       v1::Listing& listing = *statement.mutable_present();
       listing.set_listing_number(number);
       listing.set_name(absl::StrCat("shelf ", change, "/a new volume of many.epub"));
-      *listing.mutable_content() = ToProto(swarm.peer(change % kPeers).content(round % kBooks));
+      *listing.mutable_content() =
+          ToProto(swarm.peer(change % kChangingPeers).content(round % kBooksOfEach));
       listing.mutable_content()->set_size_bytes(change);
     } else {
       statement.set_gone_listing_number(number);
     }
     sent_[change] = Now();
-    return swarm.peer(change % kPeers).State(std::move(statement));
+    return swarm.peer(change % kChangingPeers).State(std::move(statement));
   }
   // Returns the age of an event that a watcher has read; nullopt for books from before.
   std::optional<absl::Duration> Age(const v1::WatchResponse& event) const {
     const bool gone = event.event_case() == v1::WatchResponse::kBookGone;
     if (!gone && event.event_case() != v1::WatchResponse::kBookListed) return std::nullopt;
     const v1::Listing& listing = gone ? event.book_gone().listing() : event.book_listed().listing();
-    if (listing.listing_number() <= kBooks) return std::nullopt;
-    return Now() - sent_[listing.content().size_bytes() + (gone ? kPeers : 0)];
+    if (listing.listing_number() <= kBooksOfEach) return std::nullopt;
+    return Now() - sent_[listing.content().size_bytes() + (gone ? kChangingPeers : 0)];
   }
 
  private:
@@ -125,7 +125,7 @@ class Watcher : public grpc::ClientReadReactor<v1::WatchResponse> {
 };
 
 bool Await(const std::function<bool()>& true_once) {
-  const absl::Time end = Now() + kPatience;
+  const absl::Time end = Now() + kWatchPatience;
   while (!true_once()) {
     if (Now() >= end) return false;
     absl::SleepFor(absl::Milliseconds(2));
@@ -170,10 +170,13 @@ void TellAges(const std::vector<Watcher*>& watchers) {
 void RunWatch(const LoadOptions& options) {
   LoadIndex index({options.program, "--lease", absl::FormatDuration(options.lease)});
   // Never destroyed, like all objects below, because their streams would still call them.
-  Swarm& swarm = *new Swarm(
-      {.index = index.address(), .peers = kPeers, .books = kBooks, .holders = 1, .connections = 0});
-  for (size_t i = 0; i < kPeers; ++i) swarm.peer(i).Join();
-  if (!swarm.WaitOnline(kPeers, kPatience)) return;
+  Swarm& swarm = *new Swarm({.index = index.address(),
+                             .peers = kChangingPeers,
+                             .books = kBooksOfEach,
+                             .holders = 1,
+                             .connections = 0});
+  for (size_t i = 0; i < kChangingPeers; ++i) swarm.peer(i).Join();
+  if (!swarm.WaitOnline(kChangingPeers, kWatchPatience)) return;
 
   Changes& changes =
       *new Changes(static_cast<size_t>(options.changes * absl::ToDoubleSeconds(options.time)));

@@ -21,7 +21,7 @@
 namespace arkshare {
 namespace {
 
-constexpr absl::Duration kTimeout = absl::Seconds(120);
+constexpr absl::Duration kStreamTimeout = absl::Seconds(120);
 
 using Books = std::map<std::pair<uint32_t, uint64_t>, std::string>;
 
@@ -69,7 +69,7 @@ class WatchStreamTest : public testing::Test {
 class Reader {
  public:
   explicit Reader(v1::IndexService::Stub& stub) {
-    SetTimeout(context_, kTimeout);
+    SetTimeout(context_, kStreamTimeout);
     reader_ = stub.Watch(&context_, v1::WatchRequest());
   }
   ~Reader() {

@@ -16,9 +16,9 @@ namespace {
 constexpr size_t kReclaimSlice = 1'000;
 // Statements after which the writer gives way to the threads that wait for the lock.
 constexpr size_t kStatementSlice = 32;
-// Statements after which the writer also yields the processor: a thread that wakes up to search
+// Statements after which the writer also gives up the processor: a thread that wakes up to search
 // would otherwise wait for the rest of the writer's time slice. Rarer, because on a busy machine a
-// yield costs a time slice of every thread that wants to run.
+// pause costs a time slice of every thread that wants to run.
 constexpr size_t kStatementTurn = 4 * kStatementSlice;
 
 BookToAdd BookOf(const StatementRecord& present) {

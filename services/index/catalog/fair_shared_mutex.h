@@ -37,8 +37,8 @@ class ABSL_LOCKABLE FairSharedMutex {
     }
   }
   // For a writer in the middle of its work: lets the threads that wait now go first, and sleeps
-  // until they are done. Does not yield the processor, because on a busy machine that costs a time
-  // slice of every thread that wants to run.
+  // until they are done. Does not give up the processor, because on a busy machine that costs a
+  // time slice of every thread that wants to run.
   void GiveWay() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     Unlock();
     Lock();

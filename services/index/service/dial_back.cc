@@ -14,7 +14,6 @@ namespace arkshare {
 namespace {
 
 constexpr size_t kNonceBytes = 32;
-constexpr size_t kBootIdBytes = 16;
 
 std::shared_ptr<grpc::Channel> Dial(const std::string& address,
                                     const std::shared_ptr<grpc::ChannelCredentials>& credentials) {

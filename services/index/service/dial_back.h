@@ -15,6 +15,9 @@
 
 namespace arkshare {
 
+// The length of boot_id in the protos, in bytes.
+inline constexpr size_t kBootIdBytes = 16;
+
 // One FileService.Ping of a registering peer, without a thread of its own.
 class DialBack : public std::enable_shared_from_this<DialBack> {
  public:

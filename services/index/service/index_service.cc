@@ -17,12 +17,12 @@
 #include "services/index/search/best_keys.h"
 #include "services/index/search/query.h"
 #include "services/index/service/caller.h"
+#include "services/index/service/dial_back.h"
 #include "services/index/service/page_token.h"
 
 namespace arkshare {
 namespace {
 
-constexpr size_t kBootIdBytes = 16;
 constexpr int kStandardSearchPage = 50;
 constexpr int kStandardListPage = 100;
 

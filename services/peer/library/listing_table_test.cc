@@ -15,9 +15,11 @@ using testing::Pair;
 BookName NameOf(const std::string& name) { return Must(BookName::Parse(name)); }
 
 Book MakeBook(uint64_t number, const std::string& path, const ContentId& content) {
-  return {
-      .record = {
-          .number = number, .name = NameOf(path), .path = path, .content = content, .identity = {}}};
+  return {.record = {.number = number,
+                     .name = NameOf(path),
+                     .path = path,
+                     .content = content,
+                     .identity = {}}};
 }
 
 TEST(ListingTableTest, FindsAListingByEachOfItsKeys) {
