@@ -21,7 +21,7 @@
 namespace arkshare {
 namespace {
 
-absl::StatusOr<Announcement> ReadAnnouncement(absl::string_view bytes) {
+absl::StatusOr<Announcement> ReadCopy(absl::string_view bytes) {
   // Copied to the heap at its exact size, so that sanitizers notice a read beyond its end.
   const std::vector<char> exact(bytes.begin(), bytes.end());
   return ReadAnnouncement({exact.data(), exact.size()});
@@ -118,7 +118,7 @@ v1::AnnounceRequest SomeRequest() {
 
 // Checks that both readers return the same for the bytes.
 void ExpectSame(const std::string& bytes) {
-  const absl::StatusOr<Announcement> read = ReadAnnouncement(bytes);
+  const absl::StatusOr<Announcement> read = ReadCopy(bytes);
   const absl::StatusOr<Announcement> expected = ReadByProtobuf(bytes);
   static AnyNames any_names;
   ASSERT_EQ(!absl::IsDataLoss(read.status()), any_names.IsMessage(bytes))
@@ -138,7 +138,7 @@ void ExpectSame(const std::string& bytes) {
 }
 
 TEST(AnnounceReaderTest, ReadsWhatProtobufWrites) {
-  const absl::StatusOr<Announcement> read = ReadAnnouncement(SomeRequest().SerializeAsString());
+  const absl::StatusOr<Announcement> read = ReadCopy(SomeRequest().SerializeAsString());
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->first_sequence, 70'000u);
   ASSERT_EQ(read->statements.size(), 3u);
@@ -154,7 +154,7 @@ TEST(AnnounceReaderTest, RefusesInvalidStatements) {
   const auto refused = [](const v1::AnnounceRequest& request) {
     const std::string bytes = request.SerializeAsString();
     ExpectSame(bytes);
-    return std::string(ReadAnnouncement(bytes).status().message());
+    return std::string(ReadCopy(bytes).status().message());
   };
   v1::AnnounceRequest request;
   request.set_first_sequence(10);
