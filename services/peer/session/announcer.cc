@@ -17,7 +17,6 @@ namespace {
 
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kLastRetry = absl::Seconds(3);
-constexpr int kLongestRecheck = 16;  // times the first
 
 v1::Statement ToStatement(const Library::Change& change) {
   v1::Statement statement;
@@ -43,7 +42,7 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
       key_(key),
       on_registered_(std::move(on_registered)),
       on_superseded_(std::move(on_superseded)),
-      recheck_(options_.recheck) {}
+      recheck_timer_(options_.recheck) {}
 
 Announcer::~Announcer() { Stop(); }
 
@@ -152,7 +151,7 @@ Announcer::StreamEnd Announcer::RunSession() {
       if (Register().ok()) {
         on_registered_();
       } else {
-        ScheduleRecheck();
+        recheck_timer_.Unreachable(Now());
       }
       end = StreamEnd::kBroken;
       continue;
@@ -161,11 +160,6 @@ Announcer::StreamEnd Announcer::RunSession() {
     retry = std::min(retry * 2, kLastRetry);
   }
   return end;
-}
-
-void Announcer::ScheduleRecheck() {
-  recheck_at_ = Now() + recheck_;
-  recheck_ = std::min(recheck_ * 2, options_.recheck * kLongestRecheck);
 }
 
 absl::Status Announcer::Register() {
@@ -200,10 +194,9 @@ absl::Status Announcer::Register() {
     state_.trouble = unreachable_;
   }
   if (response->reachability().reachable()) {
-    recheck_ = options_.recheck;
-    recheck_at_ = absl::InfiniteFuture();
+    recheck_timer_.Reached();
   } else {
-    ScheduleRecheck();
+    recheck_timer_.Unreachable(Now());
     LogWarning("not_reachable", {{"address", response->address()},
                                  {"reason", response->reachability().reason()},
                                  {"message", response->reachability().message()}});
@@ -329,7 +322,7 @@ bool Announcer::Beat(Stream& stream, const std::atomic<bool>& ended) {
   bool sent = Send(stream, /*snapshot_complete=*/true, /*at_least_one=*/true);
   absl::Time next_beat = Now() + beat;
   while (sent && !ended.load() && !stopping()) {
-    if (Now() >= recheck_at_) return true;
+    if (recheck_timer_.IsDue(Now())) return true;
     std::vector<Library::Change> changes =
         parts_.library->NextChanges(next_beat - Now(), kMaxItems);
     {

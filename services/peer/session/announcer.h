@@ -21,6 +21,7 @@
 #include "services/peer/disk/ledger.h"
 #include "services/peer/library/library.h"
 #include "services/peer/session/index_client.h"
+#include "services/peer/session/recheck_timer.h"
 #include "services/peer/session/registration_gate.h"
 
 namespace arkshare {
@@ -91,7 +92,6 @@ class Announcer {
   bool RegisterOrWait(absl::Duration& retry);
   // Replaces the session, but keeps it when the call fails.
   absl::Status Register();
-  void ScheduleRecheck();
   // Queues the whole library as the first statements of a session, or again after a restart of the
   // index. Returns the number of books.
   size_t StartSnapshot();
@@ -126,9 +126,7 @@ class Announcer {
   const std::function<void()> on_superseded_;
   absl::BitGen random_;  // announcer thread only
   absl::Duration lease_ = absl::Seconds(10);
-  // When the index is asked to dial back again, and the wait until the time after that.
-  absl::Time recheck_at_ = absl::InfiniteFuture();
-  absl::Duration recheck_;
+  RecheckTimer recheck_timer_;  // announcer thread only: when the index is asked to dial back again
 
   mutable Mutex mutex_;
   CondVar changed_;

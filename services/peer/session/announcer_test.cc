@@ -145,10 +145,11 @@ class AnnouncerTest : public testing::Test {
     index_ = std::make_unique<IndexClient>(std::vector<std::string>{fake_->address()},
                                            grpc::InsecureChannelCredentials());
     Announcer::Options options;
-    options.recheck = recheck_;
+    options.recheck = absl::Milliseconds(1);
     announcer_ = std::make_unique<Announcer>(
         options,
-        Announcer::Parts{index_.get(), disk_.library.get(), disk_.ledger.get(), &gate_, clock_,
+        Announcer::Parts{index_.get(), disk_.library.get(), disk_.ledger.get(), &gate_,
+                         Clock::Real(),
                          [] {
                            return UploadLoad{8, 8, 0};
                          }},
@@ -159,8 +160,6 @@ class AnnouncerTest : public testing::Test {
   TempFolder folder_;
   PeerDisk disk_{folder_.path()};
   RegistrationGate gate_;
-  const Clock* clock_ = Clock::Real();
-  absl::Duration recheck_ = absl::Milliseconds(1);
   std::atomic<bool> superseded_ = false;
   std::unique_ptr<FakeIndex> fake_;
   std::unique_ptr<IndexClient> index_;
@@ -201,21 +200,6 @@ TEST_F(AnnouncerTest, RegistersAgainUntilTheIndexCanReachIt) {
   EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 4"));
   EXPECT_EQ(announcer_->GetState().trouble, "");
   EXPECT_FALSE(superseded_) << "by itself";
-}
-
-TEST_F(AnnouncerTest, WaitsTwiceAsLongForTheNextRecheck) {
-  FakeClock clock;
-  clock_ = &clock;
-  recheck_ = absl::Hours(1);
-  Start({{absl::OkStatus(), /*reachable=*/false}});
-  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 1"));
-  clock.Advance(absl::Hours(1));
-  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 2"));
-  clock.Advance(absl::Hours(1));
-  EXPECT_EQ(fake_->registered(), 2u);
-  clock.Advance(absl::Hours(1));
-  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 3"));
-  announcer_.reset();
 }
 
 TEST_F(AnnouncerTest, ARestartedIndexThatKeptTheSessionGetsANewSnapshot) {
