@@ -19,7 +19,7 @@ import tempfile
 
 CLANG = os.environ.get("ARKSHARE_CLANG", "clang++-14")
 # Flags that GCC knows and clang does not.
-GCC_ONLY = {"-Wno-restrict", "-Wno-maybe-uninitialized"}
+GCC_ONLY = {"-Wno-restrict", "-Wno-maybe-uninitialized", "-Wno-subobject-linkage"}
 UNITY = re.compile(r'^#include "(.+)"', re.MULTILINE)
 
 
