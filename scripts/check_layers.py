@@ -16,6 +16,8 @@ import re
 import sys
 import tempfile
 
+import planted
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
@@ -182,13 +184,8 @@ def check_mistakes():
         ("a circle of links", {}, cycle, ["in a circle"]),
         ("a folder without a test program", {}, SAMPLE_LAYERS[:3], ["no target peer_serve_test"]),
     ]
-    failed = 0
-    for name, files, layers, expected in cases:
-        wrong = run_sample(files, layers)
-        good = len(wrong) == len(expected) and all(e in w for e, w in zip(expected, wrong))
-        failed += not good
-        print(f"{'ok' if good else 'WRONG'}: {name}: {wrong}")
-    return 1 if failed else 0
+    return planted.report((name, expected, run_sample(files, layers))
+                          for name, files, layers, expected in cases)
 
 
 def main():

@@ -108,12 +108,12 @@ TEST(MakeErrorTest, StatusesOfOtherOriginHaveNoDetails) {
   }
 }
 
-// The table of errors in README.md: a row for each reason, with its status code.
-TEST(ReadmeTest, HasTheSameTable) {
-  std::ifstream readme(ARKSHARE_README);
-  if (!readme.is_open()) GTEST_SKIP() << "there is no " << ARKSHARE_README;
+// The table of errors in docs/protocol.md: a row for each reason, with its status code.
+TEST(ErrorTableTest, HasARowForEachReasonWithItsCode) {
+  std::ifstream page(ARKSHARE_ERROR_TABLE);
+  ASSERT_TRUE(page.is_open()) << "there is no " << ARKSHARE_ERROR_TABLE;
   std::stringstream text;
-  text << readme.rdbuf();
+  text << page.rdbuf();
   const std::vector<std::string> lines = absl::StrSplit(text.str(), '\n');
   for (Reason reason : AllReasons()) {
     const std::string name = absl::StrCat("`", ReasonName(reason), "`");
@@ -124,7 +124,7 @@ TEST(ReadmeTest, HasTheSameTable) {
                                      line.find(name) != std::string::npos &&
                                      line.find(code) != std::string::npos;
                             }))
-        << "README.md has no row with " << name << " and " << code;
+        << "docs/protocol.md has no row with " << name << " and " << code;
   }
 }
 
