@@ -7,7 +7,7 @@
 
 #include "clients/cli/commands.h"
 #include "clients/cli/fetch.h"
-#include "clients/cli/testing/fakes.h"
+#include "clients/cli/testing/cli_fixture.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/status.h"
 

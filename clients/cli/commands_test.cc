@@ -9,7 +9,7 @@
 
 #include <filesystem>
 
-#include "clients/cli/testing/fakes.h"
+#include "clients/cli/testing/cli_fixture.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/status.h"

@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "clients/cli/commands.h"
-#include "clients/cli/testing/fakes.h"
+#include "clients/cli/testing/cli_fixture.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/status.h"
 

@@ -8,7 +8,7 @@
 
 #include "arkshare/v1/index.pb.h"
 #include "arkshare/v1/peer.pb.h"
-#include "clients/cli/testing/fakes.h"
+#include "clients/cli/testing/cli_fixture.h"
 
 namespace arkshare {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "clients/cli/testing/fakes.h"
+#include "clients/cli/testing/cli_fixture.h"
 #include "tests/support/process.h"
 
 namespace arkshare {

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "clients/cli/render.h"
-#include "clients/cli/testing/fakes.h"
+#include "clients/cli/testing/cli_fixture.h"
 #include "lib/core/byte_size.h"
 
 namespace arkshare {

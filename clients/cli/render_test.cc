@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "clients/cli/testing/fakes.h"
+#include "clients/cli/testing/cli_fixture.h"
 
 namespace arkshare {
 namespace {

@@ -1,36 +1,20 @@
-// Test support: a fake peer, index and file service on real sockets, which answer as the test says.
-// A session calls them and writes into strings.
-#ifndef ARKSHARE_CLIENTS_CLI_TESTING_FAKES_H_
-#define ARKSHARE_CLIENTS_CLI_TESTING_FAKES_H_
+// A fake peer on a real socket, which answers as the test says.
+#ifndef ARKSHARE_CLIENTS_CLI_TESTING_FAKE_PEER_H_
+#define ARKSHARE_CLIENTS_CLI_TESTING_FAKE_PEER_H_
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <gtest/gtest.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
-#include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "arkshare/v1/file.grpc.pb.h"
-#include "arkshare/v1/index.grpc.pb.h"
 #include "arkshare/v1/peer.grpc.pb.h"
-#include "clients/cli/session.h"
-#include "lib/core/clock.h"
-#include "lib/core/key.h"
 #include "lib/core/mutex.h"
-#include "lib/rpc/server.h"
 
 namespace arkshare {
-
-// Returns a content whose root has this first byte; the rest is 0x11.
-v1::ContentId MakeContent(uint8_t first_byte, uint64_t size);
-v1::Holder MakeHolder(uint32_t peer_id, const std::string& address,
-                      v1::SharePolicy policy = v1::SHARE_POLICY_MOVE);
-v1::SearchResponse::Result MakeResult(const std::string& name, const v1::ContentId& content,
-                                      std::vector<v1::Holder> holders);
 
 // Answers lists in pages of two. Thread-safe.
 class FakePeer final : public v1::PeerService::Service {
@@ -123,93 +107,6 @@ class FakePeer final : public v1::PeerService::Service {
   int shutdowns_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// Counts its calls. Thread-safe.
-class FakeIndex final : public v1::IndexService::Service {
- public:
-  using WatchScript = std::function<grpc::Status(const v1::WatchRequest&, grpc::ServerContext*,
-                                                 grpc::ServerWriter<v1::WatchResponse>*)>;
-
-  void AddResult(v1::SearchResponse::Result result);
-  void AddPeer(v1::Peer peer);
-  void AddListing(uint32_t peer_id, v1::Listing listing);
-  void SetWatchScript(WatchScript script);
-
-  int calls() const;
-  std::vector<v1::SearchRequest> searches() const;
-
-  // Finds results by exact name, by keywords that the name contains, or by content.
-  grpc::Status Search(grpc::ServerContext*, const v1::SearchRequest* request,
-                      v1::SearchResponse* response) override;
-  grpc::Status ListPeers(grpc::ServerContext*, const v1::ListPeersRequest* request,
-                         v1::ListPeersResponse* response) override;
-  grpc::Status ListBooks(grpc::ServerContext*, const v1::ListBooksRequest* request,
-                         v1::ListBooksResponse* response) override;
-  grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
-                     grpc::ServerWriter<v1::WatchResponse>* writer) override;
-
- private:
-  mutable Mutex mutex_;
-  int calls_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<v1::SearchRequest> searches_ ABSL_GUARDED_BY(mutex_);
-  std::vector<v1::SearchResponse::Result> results_ ABSL_GUARDED_BY(mutex_);
-  std::vector<v1::Peer> peers_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::pair<uint32_t, v1::Listing>> listings_ ABSL_GUARDED_BY(mutex_);
-  WatchScript watch_script_ ABSL_GUARDED_BY(mutex_);
-};
-
-// Answers pings, signed with its key; with another key when `lies`. Thread-safe.
-class FakeFileService final : public v1::FileService::Service {
- public:
-  explicit FakeFileService(bool lies = false) : lies_(lies) {}
-
-  PublicKey public_key() const { return key_.public_key(); }
-  int pings() const;
-
-  grpc::Status Ping(grpc::ServerContext*, const v1::PingRequest* request,
-                    v1::PingResponse* response) override;
-
- private:
-  const PrivateKey key_ = PrivateKey::Generate();
-  const PrivateKey other_key_ = PrivateKey::Generate();
-  const bool lies_;
-  mutable Mutex mutex_;
-  int pings_ ABSL_GUARDED_BY(mutex_) = 0;
-};
-
-// A fixture with the running fakes and a session. The peer has number 5, is online, and uses the
-// index.
-class CliTest : public testing::Test {
- protected:
-  CliTest();
-  ~CliTest() override;
-
-  void StopPeer() { peer_server_.reset(); }
-  void StopIndex() { index_server_.reset(); }
-  // Restarts the index on the same port.
-  void RestartIndex();
-
-  // Replaces the session's connection.
-  void Connect(ConnectionOptions options);
-  ConnectionOptions options() const { return {.peer = peer_target_, .index = "", .tls = {}}; }
-
-  std::string out() const { return out_.str(); }
-  std::string err() const { return err_.str(); }
-
-  std::string folder_;
-  std::string peer_target_;
-  std::string index_address_;
-  FakePeer peer_;
-  FakeIndex index_;
-  std::unique_ptr<RpcServer> peer_server_;
-  std::unique_ptr<RpcServer> index_server_;
-  FakeClock clock_;
-  std::ostringstream out_;
-  std::ostringstream err_;
-  Interrupts interrupts_;
-  std::unique_ptr<Connection> connection_;
-  std::optional<Session> session_;
-};
-
 }  // namespace arkshare
 
-#endif  // ARKSHARE_CLIENTS_CLI_TESTING_FAKES_H_
+#endif  // ARKSHARE_CLIENTS_CLI_TESTING_FAKE_PEER_H_

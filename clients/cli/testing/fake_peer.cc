@@ -1,33 +1,21 @@
-#include "clients/cli/testing/fakes.h"
+#include "clients/cli/testing/fake_peer.h"
 
 #include <absl/strings/match.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <utility>
 
+#include "clients/cli/testing/pages.h"
+#include "clients/cli/testing/sample_answers.h"
 #include "lib/core/errors.h"
 #include "lib/core/ticket.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
+
 namespace {
-
-constexpr size_t kPageItems = 2;
-
-// Returns the items of one page and the token of the next page.
-template <typename T>
-std::pair<std::vector<T>, std::string> Page(const std::vector<T>& all, const std::string& token) {
-  size_t begin = 0;
-  if (!token.empty() && !absl::SimpleAtoi(token, &begin)) begin = all.size();
-  const size_t end = std::min(all.size(), begin + kPageItems);
-  return {{all.begin() + static_cast<std::ptrdiff_t>(begin),
-           all.begin() + static_cast<std::ptrdiff_t>(end)},
-          end < all.size() ? absl::StrCat(end) : ""};
-}
 
 v1::Transfer BegunTransfer(const v1::FetchRequest& request) {
   v1::Transfer transfer;
@@ -40,31 +28,6 @@ v1::Transfer BegunTransfer(const v1::FetchRequest& request) {
 }
 
 }  // namespace
-
-v1::ContentId MakeContent(uint8_t first_byte, uint64_t size) {
-  v1::ContentId content;
-  content.set_root(std::string(1, static_cast<char>(first_byte)) + std::string(31, '\x11'));
-  content.set_size_bytes(size);
-  return content;
-}
-
-v1::Holder MakeHolder(uint32_t peer_id, const std::string& address, v1::SharePolicy policy) {
-  v1::Holder holder;
-  holder.set_peer_id(peer_id);
-  holder.set_address(address);
-  holder.set_policy(policy);
-  return holder;
-}
-
-v1::SearchResponse::Result MakeResult(const std::string& name, const v1::ContentId& content,
-                                      std::vector<v1::Holder> holders) {
-  v1::SearchResponse::Result result;
-  result.set_name(name);
-  *result.mutable_content() = content;
-  for (v1::Holder& holder : holders) *result.add_holders() = std::move(holder);
-  result.set_holder_count(static_cast<uint32_t>(result.holders_size()));
-  return result;
-}
 
 FakePeer::FakePeer() {
   status_.set_peer_id(5);
@@ -345,153 +308,6 @@ grpc::Status FakePeer::Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*
   MutexLock lock(&mutex_);
   ++shutdowns_;
   return shutdown_status_;
-}
-
-void FakeIndex::AddResult(v1::SearchResponse::Result result) {
-  MutexLock lock(&mutex_);
-  results_.push_back(std::move(result));
-}
-
-void FakeIndex::AddPeer(v1::Peer peer) {
-  MutexLock lock(&mutex_);
-  peers_.push_back(std::move(peer));
-}
-
-void FakeIndex::AddListing(uint32_t peer_id, v1::Listing listing) {
-  MutexLock lock(&mutex_);
-  listings_.emplace_back(peer_id, std::move(listing));
-}
-
-void FakeIndex::SetWatchScript(WatchScript script) {
-  MutexLock lock(&mutex_);
-  watch_script_ = std::move(script);
-}
-
-int FakeIndex::calls() const {
-  MutexLock lock(&mutex_);
-  return calls_;
-}
-
-std::vector<v1::SearchRequest> FakeIndex::searches() const {
-  MutexLock lock(&mutex_);
-  return searches_;
-}
-
-grpc::Status FakeIndex::Search(grpc::ServerContext*, const v1::SearchRequest* request,
-                               v1::SearchResponse* response) {
-  MutexLock lock(&mutex_);
-  ++calls_;
-  searches_.push_back(*request);
-  std::vector<v1::SearchResponse::Result> found;
-  for (const v1::SearchResponse::Result& result : results_) {
-    const bool fits = request->has_name() ? result.name() == request->name()
-                      : request->has_keywords()
-                          ? absl::StrContains(result.name(), request->keywords())
-                          : result.content().root() == request->content().root();
-    if (fits) found.push_back(result);
-  }
-  auto [results, next] = Page(found, request->page_token());
-  for (v1::SearchResponse::Result& result : results) *response->add_results() = std::move(result);
-  response->set_next_page_token(next);
-  return grpc::Status::OK;
-}
-
-grpc::Status FakeIndex::ListPeers(grpc::ServerContext*, const v1::ListPeersRequest* request,
-                                  v1::ListPeersResponse* response) {
-  MutexLock lock(&mutex_);
-  ++calls_;
-  std::vector<v1::Peer> found = peers_;
-  if (request->has_peer_id()) {
-    std::erase_if(found, [&](const auto& peer) { return peer.peer_id() != request->peer_id(); });
-  }
-  auto [peers, next] = Page(found, request->page_token());
-  for (v1::Peer& peer : peers) *response->add_peers() = std::move(peer);
-  response->set_next_page_token(next);
-  return grpc::Status::OK;
-}
-
-grpc::Status FakeIndex::ListBooks(grpc::ServerContext*, const v1::ListBooksRequest* request,
-                                  v1::ListBooksResponse* response) {
-  MutexLock lock(&mutex_);
-  ++calls_;
-  if (std::none_of(peers_.begin(), peers_.end(),
-                   [&](const auto& peer) { return peer.peer_id() == request->peer_id(); })) {
-    return ToGrpcStatus(MakeError(Reason::kPeerUnknown, "no live peer has this number"));
-  }
-  std::vector<v1::Listing> found;
-  for (const auto& [peer_id, listing] : listings_) {
-    if (peer_id == request->peer_id()) found.push_back(listing);
-  }
-  auto [listings, next] = Page(found, request->page_token());
-  for (v1::Listing& listing : listings) *response->add_listings() = std::move(listing);
-  response->set_next_page_token(next);
-  return grpc::Status::OK;
-}
-
-grpc::Status FakeIndex::Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
-                              grpc::ServerWriter<v1::WatchResponse>* writer) {
-  WatchScript script;
-  {
-    MutexLock lock(&mutex_);
-    ++calls_;
-    script = watch_script_;
-  }
-  return script(*request, context, writer);
-}
-
-int FakeFileService::pings() const {
-  MutexLock lock(&mutex_);
-  return pings_;
-}
-
-grpc::Status FakeFileService::Ping(grpc::ServerContext*, const v1::PingRequest* request,
-                                   v1::PingResponse* response) {
-  MutexLock lock(&mutex_);
-  ++pings_;
-  response->set_nonce(request->nonce());
-  response->set_boot_id(std::string(16, 'b'));
-  response->set_public_key(key_.public_key().bytes());
-  response->set_signature((lies_ ? other_key_ : key_)
-                              .Sign(PingSignedBytes(request->nonce(), response->boot_id(),
-                                                    request->registration_id())));
-  return grpc::Status::OK;
-}
-
-CliTest::CliTest() {
-  std::string folder = absl::StrCat(testing::TempDir(), "/arkshare-cli-XXXXXX");
-  folder_ = mkdtemp(folder.data());
-  peer_target_ = absl::StrCat("unix:", folder_, "/run/control.sock");
-  peer_server_ = *RpcServer::Start({.listen = peer_target_, .tls = {}, .configure = {}}, {&peer_});
-  index_server_ =
-      *RpcServer::Start({.listen = "127.0.0.1:0", .tls = {}, .configure = {}}, {&index_});
-  index_address_ = index_server_->address();
-  v1::GetStatusResponse status = peer_.status();
-  status.set_index_address(index_address_);
-  peer_.SetStatus(status);
-  Connect(options());
-}
-
-CliTest::~CliTest() {
-  session_.reset();
-  connection_.reset();
-  peer_server_.reset();
-  index_server_.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
-}
-
-void CliTest::RestartIndex() {
-  index_server_.reset();
-  index_server_ =
-      *RpcServer::Start({.listen = index_address_, .tls = {}, .configure = {}}, {&index_});
-}
-
-void CliTest::Connect(ConnectionOptions options) {
-  session_.reset();
-  connection_ = *Connection::Open(std::move(options), &interrupts_);
-  session_.emplace(Session{.connection = *connection_,
-                           .interrupts = interrupts_,
-                           .console = {.out = out_, .err = err_, .clock = &clock_}});
 }
 
 }  // namespace arkshare
