@@ -244,8 +244,7 @@ TEST(DiskFullTest, TheSourceCannotRecordThatItIsOver) {
   ASSERT_TRUE(Ok(pause.Resume()));
   ASSERT_TRUE(Ok(fetch.Await())) << "the receiver has its book";
   ASSERT_TRUE(EventuallyTrue([&] {
-    return cluster.peer("s").process().Log().find("hidden_copies_not_removed") !=
-           std::string::npos;
+    return cluster.peer("s").process().Log().find("hidden_copies_not_removed") != std::string::npos;
   }));
   disk.MakeRoom();
   EXPECT_TRUE(EndsWith(cluster, {{kBook, {"r"}}}));
