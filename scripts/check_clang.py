@@ -3,11 +3,17 @@
 warnings as errors and its analysis of locks (-Wthread-safety), and makes nothing.
 
 Sources of libraries and programs are read one by one, so one that relies on what another includes
-is found; those of tests are read together where BUILD compiles them together. What has not changed
-since it was found good is not read again. --mistakes: fails unless planted mistakes are found.
+is found; those of tests are read together where BUILD compiles them together. Sources that see the
+same libraries share a precompiled header of what many of them include from there, so the headers of
+gRPC are parsed once and not for each source. (A source that forgets one of those headers is found
+by the preset `edit`.) What has not changed since it was found good is not read again. --mistakes:
+fails unless planted mistakes are found.
 """
 
 import argparse
+import collections
+import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -17,10 +23,14 @@ import subprocess
 import sys
 import tempfile
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLANG = os.environ.get("ARKSHARE_CLANG", "clang++-14")
 # Flags that GCC knows and clang does not.
 GCC_ONLY = {"-Wno-restrict", "-Wno-maybe-uninitialized", "-Wno-subobject-linkage"}
-UNITY = re.compile(r'^#include "(.+)"', re.MULTILINE)
+# As many sources that include a header make it worth precompiling.
+SHARED_BY = 5
+OWN_HEADER = re.compile(r'^#include "(.+)"', re.MULTILINE)
+SYSTEM_HEADER = re.compile(r"^#include <(.+)>", re.MULTILINE)
 
 
 def flags_of(command):
@@ -32,9 +42,10 @@ def flags_of(command):
             skip = False
         elif word in ("-o", "-c"):
             skip = True
-        elif word not in GCC_ONLY and not word.startswith(("-O", "-g")):
+        elif word not in GCC_ONLY | {"-pthread"} and not word.startswith(("-O", "-g")):
             flags.append(word)
-    return flags
+    # A precompiled header and its reader must agree about threads.
+    return ("-pthread", *flags)
 
 
 def sources_of(entry, generated):
@@ -42,36 +53,100 @@ def sources_of(entry, generated):
     path = pathlib.Path(os.path.join(entry["directory"], entry["file"]))
     if not path.name.startswith("unity_"):
         return [] if str(path).startswith(generated) else [path]
-    inside = [pathlib.Path(source) for source in UNITY.findall(path.read_text(encoding="utf-8"))]
+    inside = [pathlib.Path(source) for source in OWN_HEADER.findall(path.read_text(encoding="utf-8"))]
     inside = [source for source in inside if not str(source).startswith(generated)]
     if any(source.name.endswith("_test.cc") for source in inside):
         return [path]
     return inside
 
 
-def write_ninja(build, out):
-    """A build file of ninja's, with an edge for each file to read; how many there are."""
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """A source, and the flags that it is read with."""
+    source: pathlib.Path
+    flags: tuple
+
+    def libraries(self):
+        """The folders of the libraries that this source sees."""
+        return tuple(sorted(folder for flag, folder in zip(self.flags, self.flags[1:])
+                            if flag == "-isystem"))
+
+    def library_headers(self):
+        """What this source includes from libraries, itself or by our own headers."""
+        found, seen, unread = set(), set(), [self.source]
+        while unread:
+            text = text_of(unread.pop())
+            found |= {f"<{name}>" for name in SYSTEM_HEADER.findall(text)}
+            for name in OWN_HEADER.findall(text):
+                if any(os.path.exists(os.path.join(folder, name)) for folder in self.libraries()):
+                    found.add(f'"{name}"')
+                elif name not in seen and (path := ROOT / name).exists():
+                    seen.add(name)
+                    unread.append(path)
+        return found
+
+
+@functools.cache
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+def readings(build):
     commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
     generated = str(build / "proto")
-    count = 0
+    return [Reading(source, flags_of(entry["command"]))
+            for entry in commands for source in sources_of(entry, generated)]
+
+
+def write_if_new(path, text):
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def edge(rule, target, source, words, needs=""):
+    command = " ".join(shlex.quote(word) for word in words).replace("$", "$$")
+    source = str(source).replace(":", "$:").replace(" ", "$ ")
+    return [f"build {target}: {rule} {source}{needs}", f"  run = {command}"]
+
+
+def precompiled(out, number, group):
+    """The edge of a group's precompiled header, and its name; nothing for a small group."""
+    counts = collections.Counter(h for one in group for h in one.library_headers())
+    headers = sorted(header for header, count in counts.items() if count >= SHARED_BY)
+    if len(group) < SHARED_BY or not headers:
+        return [], None
+    header, target = out / f"libraries-{number}.h", f"libraries-{number}.pch"
+    write_if_new(header, "".join(f"#include {name}\n" for name in headers))
+    # What all have: a macro of one test must not get into the header.
+    flags = [flag for flag in group[0].flags
+             if not flag.startswith("-D") or all(flag in one.flags for one in group)]
+    words = [CLANG, *flags, "-x", "c++-header", "-fpch-instantiate-templates",
+             "-MD", "-MF", f"{target}.d", "-MT", target, "-o", target, str(header)]
+    return edge("read", target, header, words), target
+
+
+def write_ninja(build, out):
+    """A build file of ninja's, with an edge for each file to read; how many there are."""
+    groups = collections.defaultdict(list)
+    for one in readings(build):
+        groups[one.libraries()].append(one)
     lines = ["rule read",
              "  command = $run && touch $out",
              "  depfile = $out.d",
              "  deps = gcc",
              "  description = clang reads $in"]
-    for entry in commands:
-        for source in sources_of(entry, generated):
-            stamp = f"{count}-{source.name}.good"
+    count = 0
+    for number, group in enumerate(groups.values()):
+        edges, header = precompiled(out, number, group)
+        lines += edges
+        for one in group:
+            stamp = f"{count}-{one.source.name}.good"
             count += 1
-            words = [CLANG, *flags_of(entry["command"]), "-Wthread-safety", "-Werror",
-                     "-fsyntax-only", "-MD", "-MF", f"{out / stamp}.d", "-MT", stamp, str(source)]
-            command = " ".join(shlex.quote(word) for word in words).replace("$", "$$")
-            lines += [f"build {stamp}: read {str(source).replace(':', '$:').replace(' ', '$ ')}",
-                      f"  run = {command}"]
-    text = "\n".join(lines) + "\n"
-    file = out / "build.ninja"
-    if not file.exists() or file.read_text(encoding="utf-8") != text:
-        file.write_text(text, encoding="utf-8")
+            words = [CLANG, *(["-include-pch", header] if header else []), *one.flags,
+                     "-Wthread-safety", "-Werror", "-fsyntax-only",
+                     "-MD", "-MF", f"{stamp}.d", "-MT", stamp, str(one.source)]
+            lines += edge("read", stamp, one.source, words, f" | {header}" if header else "")
+    write_if_new(out / "build.ninja", "\n".join(lines) + "\n")
     return count
 
 

@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "lib/core/errors.h"
-#include "services/index/store/touch_ahead.h"
 
 namespace arkshare {
 namespace {
@@ -117,7 +116,6 @@ void Catalog::CloseLocked(const ShelfPtr& shelf) {
 
 Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
                                 absl::Span<const StatementRecord> statements) {
-  if (statements.size() > kStatementSlice) TouchAhead();
   Change change(this);
   Applied applied = ApplyLocked(shelf, statements);
   tables_.holdings.AddWords();

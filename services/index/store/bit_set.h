@@ -26,7 +26,7 @@ class BitSet {
   }
   bool Contains(uint32_t number) const {
     const size_t at = number / 64;
-    return at < bits_.size() && (bits_[at] & BitOf(number)) != 0;
+    return at < bits_.size() && (bits_[at] >> number % 64 & 1) != 0;
   }
 
  private:
@@ -39,12 +39,12 @@ class BitSet {
 // branch, because a processor could not predict it.
 template <typename Keep>
 absl::Span<uint32_t> KeepIf(absl::Span<uint32_t> ids, Keep keep) {
-  size_t count = 0;
+  uint32_t* end = ids.data();
   for (const uint32_t id : ids) {
-    ids[count] = id;
-    count += keep(id) ? 1 : 0;
+    *end = id;
+    end += keep(id) ? 1 : 0;
   }
-  return ids.first(count);
+  return ids.first(static_cast<size_t>(end - ids.data()));
 }
 
 }  // namespace arkshare
