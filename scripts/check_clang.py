@@ -27,6 +27,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLANG = os.environ.get("ARKSHARE_CLANG", "clang++-14")
 # Flags that GCC knows and clang does not.
 GCC_ONLY = {"-Wno-restrict", "-Wno-maybe-uninitialized", "-Wno-subobject-linkage"}
+# It changes the code that is made, not how a source is read, and a precompiled header has none.
+CODE_ONLY = {"-fPIC"}
+# A precompiled header and its readers must agree about threads, so all get the first one below. The
+# other is what the header of GoogleTest finds out by itself.
+OF_THREADS = {"-pthread", "-DGTEST_HAS_PTHREAD=1"}
 # As many sources that include a header make it worth precompiling.
 SHARED_BY = 5
 OWN_HEADER = re.compile(r'^#include "(.+)"', re.MULTILINE)
@@ -42,9 +47,8 @@ def flags_of(command):
             skip = False
         elif word in ("-o", "-c"):
             skip = True
-        elif word not in GCC_ONLY | {"-pthread"} and not word.startswith(("-O", "-g")):
+        elif word not in GCC_ONLY | CODE_ONLY | OF_THREADS and not word.startswith(("-O", "-g")):
             flags.append(word)
-    # A precompiled header and its reader must agree about threads.
     return ("-pthread", *flags)
 
 
@@ -72,7 +76,7 @@ class Reading:
                             if flag == "-isystem"))
 
     def library_headers(self):
-        """What this source includes from libraries, itself or by our own headers."""
+        """The headers of libraries that this source includes, itself or by our own headers."""
         found, seen, unread = set(), set(), [self.source]
         while unread:
             text = text_of(unread.pop())
@@ -117,7 +121,7 @@ def precompiled(out, number, group):
         return [], None
     header, target = out / f"libraries-{number}.h", f"libraries-{number}.pch"
     write_if_new(header, "".join(f"#include {name}\n" for name in headers))
-    # What all have: a macro of one test must not get into the header.
+    # A macro of a single test must not get into the header.
     flags = [flag for flag in group[0].flags
              if not flag.startswith("-D") or all(flag in one.flags for one in group)]
     words = [CLANG, *flags, "-x", "c++-header", "-fpch-instantiate-templates",
