@@ -19,7 +19,7 @@
 
 namespace arkshare::bench {
 
-// What a load calls: nothing but gRPC itself, a search that takes no time, or a search by name.
+// A call measures gRPC itself, a search that takes no time, or a search by name.
 enum class What { kEmpty, kReady, kExact };
 
 struct Figures {
