@@ -30,7 +30,9 @@ std::string NoteOf(const v1::LibraryEntry& entry) {
     return absl::StrCat("not shared: ", EscapeForDisplay(entry.unshared_reason()));
   }
   if (!entry.has_listing()) return "being hashed";
-  if (entry.lend_only()) return "only lent: the file has another hard link";
+  if (entry.lend_only()) {
+    return absl::StrCat("only lent: ", EscapeForDisplay(entry.lend_only_reason()));
+  }
   return "";
 }
 

@@ -56,7 +56,9 @@ absl::Status PeerNode::Open() {
       folder_.get(), ledger_.get(), clock,
       Library::Options{.policy = options_.policy, .max_books = options_.max_books});
   scanner_ = std::make_unique<FolderScanner>(folder_.get(), cache_.get(), library_.get(), clock);
-  handover_ = std::make_unique<Handover>(folder_.get(), ledger_.get(), library_.get(), *key);
+  proofs_ = std::make_unique<ServedProofs>(folder_->traits(), clock);
+  handover_ =
+      std::make_unique<Handover>(folder_.get(), ledger_.get(), library_.get(), proofs_.get(), *key);
   sharing_ = std::make_unique<Sharing>(folder_.get(), library_.get(), scanner_.get());
   queue_ =
       std::make_unique<UploadQueue>(UploadQueue::Options{.line = {.slots = options_.slots},
@@ -66,7 +68,7 @@ absl::Status PeerNode::Open() {
   watchdog_ = std::make_unique<IdleWatchdog>(clock);
   file_service_ = std::make_unique<FileService>(
       FileService::Parts{library_.get(), handover_.get(), cache_.get(), queue_.get(),
-                         watchdog_.get(), &gate_, &partials_},
+                         watchdog_.get(), &gate_, &partials_, proofs_.get()},
       *key);
   index_ = std::make_unique<IndexClient>(options_.index_addresses, *credentials);
   holders_ = std::make_unique<Holders>(*credentials, clock);

@@ -26,6 +26,7 @@
 #include "services/peer/peer_service.h"
 #include "services/peer/serve/file_service.h"
 #include "services/peer/serve/handover.h"
+#include "services/peer/serve/served_proofs.h"
 #include "services/peer/serve/upload_queue.h"
 #include "services/peer/session/announcer.h"
 #include "services/peer/session/index_client.h"
@@ -81,6 +82,7 @@ class PeerNode {
   std::unique_ptr<HashCache> cache_;
   std::unique_ptr<Library> library_;
   std::unique_ptr<FolderScanner> scanner_;
+  std::unique_ptr<ServedProofs> proofs_;
   std::unique_ptr<Handover> handover_;
   std::unique_ptr<Sharing> sharing_;
   std::unique_ptr<UploadQueue> queue_;

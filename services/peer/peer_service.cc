@@ -72,7 +72,9 @@ v1::LibraryEntry ToProto(const LibraryItem& item) {
   proto.set_unshared_reason(item.unshared_reason);
   if (item.book) {
     *proto.mutable_listing() = ToProto(item.book->listing());
-    proto.set_lend_only(item.book->lend_only);
+    const std::string reason = WhyOnlyLent(*item.book);
+    proto.set_lend_only(!reason.empty());
+    proto.set_lend_only_reason(reason);
   }
   return proto;
 }

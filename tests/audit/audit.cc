@@ -188,6 +188,13 @@ class Auditor {
       if (hidden != peer.hidden.end()) Open(peer, what, ": a hidden copy is left");
       return;
     }
+    if (release.state == ReleaseState::kConfirmed) {
+      if (receiver != nullptr && !owns) {
+        Damage(peer, what, ": confirmed, but the receiver does not own the book");
+      }
+      Open(peer, what, ": the hidden copy is still to be read");
+      return;
+    }
     Open(peer, what, ": not confirmed");
     if (hidden == peer.hidden.end()) {
       if (!owns) Damage(peer, what, ": there is no hidden copy, and the receiver does not own it");
@@ -294,7 +301,7 @@ class Auditor {
     for (const auto& [name, file] : peer.hidden) {
       const ReleaseRow* release = peer.FindRelease(name.first);
       if (release == nullptr || release->listing != name.second ||
-          release->state != ReleaseState::kHidden) {
+          (release->state != ReleaseState::kHidden && release->state != ReleaseState::kConfirmed)) {
         Open(peer, "released/", name.first.hex(), "-", name.second, " belongs to no open release");
       }
     }

@@ -38,7 +38,7 @@ struct ListingRow {
   bool unsettled = false;
 };
 
-enum class ReleaseState { kRefused = 0, kHidden = 1, kGone = 2, kRestored = 3 };
+enum class ReleaseState { kRefused = 0, kHidden = 1, kGone = 2, kRestored = 3, kConfirmed = 4 };
 struct ReleaseRow {
   TransferId id;
   uint64_t listing = 0;

@@ -51,7 +51,8 @@ int MostOwed(const Model& model, const World& world) {
   const Scenario& scenario = model.scenario;
   int most = static_cast<int>(scenario.books.size());
   for (const TransferSpec& spec : scenario.transfers) {
-    most += spec.copy || (scenario.lends & Only(spec.source));
+    most +=
+        spec.copy || (scenario.lends & Only(spec.source)) || (scenario.fixed & Only(spec.source));
   }
   // One hand can add a book, and take the name of one that is put back: then every receiver keeps
   // its copy.

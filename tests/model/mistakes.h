@@ -32,6 +32,8 @@ enum class Mistake : uint8_t {
   kGoneBeforeUnlink,
   kConfirmBeatsRestore,
   kUnlinksUnseen,
+  kUnlinksUnproven,
+  kAsksAgainWhenFixed,
   kReleasesUnplaced,
   kReleasesUnsettled,
   // The receiver's.

@@ -40,6 +40,8 @@ enum Hands : uint8_t {
   kRename = 16,    // the book is renamed
   kScribble = 32,  // a program that had the file open writes into it after the source has hidden it
   kAllHands = 63,
+  // The book becomes another content, and neither its times nor its size show it.
+  kForge = 64,
 };
 
 struct Scenario {
@@ -54,6 +56,8 @@ struct Scenario {
   bool same_id = false;
   // Peers that lend at first.
   uint8_t lends = kNobody;
+  // Peers that may not rename the files in their folders.
+  uint8_t fixed = kNobody;
   // Peers that may crash, any number of times.
   uint8_t crashes = kEverybody;
   // The index may forget everything, or one peer whose lease lapses, any number of times.

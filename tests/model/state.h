@@ -36,7 +36,8 @@ enum class File : uint8_t { kNone, kBook, kOther };
 
 struct NamedFile {
   File file = File::kNone;
-  // The listing under which just this file (inode, size, mtime) was hashed; 0 for none yet.
+  // The listing under which just this file (inode, size, times) was hashed; 0 for none yet. kOther
+  // with the listing of a book: the hash is false, because no time of the file shows the change.
   uint8_t listing = 0;
 };
 
@@ -135,7 +136,8 @@ struct Transfer {
 
   // Ghost: the hidden copy counts as a book, since the receiver is lost, or has kept a copy.
   uint8_t custody = 0;
-  // Ghost: a program that had the file open all the time wrote into the hidden copy.
+  // Ghost: the hidden copy is not the book, since a program that had the file open all the time
+  // wrote into it, or since its hash was false.
   uint8_t scribbled = 0;
 
   bool released() const {

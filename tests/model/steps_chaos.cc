@@ -238,6 +238,12 @@ void HandsIn(const Model& model, const World& world, int p, Successors& out) {
         ++next.peers[p].others;
         --next.owed;
       }
+      if ((hands & kForge) && file.listing != 0) {
+        World& next = act("HAND: the book is changed, and its times are put back");
+        next.peers[p].library[name].file = File::kOther;
+        ++next.peers[p].others;
+        --next.owed;
+      }
       if (hands & kDelete) {
         World& next = act("HAND: the book is deleted");
         next.peers[p].library[name] = {};

@@ -34,8 +34,16 @@ void NoticeMissing(const Model& model, const World& world, int p, Successors& ou
   for (int number = 1; number <= kListings; ++number) {
     const Listing& listing = peer.at(number);
     if (listing.state != ListingState::kLive && listing.state != ListingState::kLiveOther) continue;
-    if (peer.library[listing.name].listing == number) continue;
+    const NamedFile& file = peer.library[listing.name];
+    const bool forged = Forged(world, p, file);
+    if (file.listing == number && !forged) continue;
     if (Locked(model, world, p, number) && !peer.recovering) continue;
+    if (forged && file.listing == number) {
+      World& next = out.Progress(world, By(p, "hashes a file again, and finds other bytes"));
+      next.peers[p].library[listing.name].listing = 0;
+      next.peers[p].at(number).state = ListingState::kGone;
+      continue;
+    }
     out.Progress(world, By(p, "notices that a listed file is not there any more"))
         .peers[p]
         .at(number)

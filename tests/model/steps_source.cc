@@ -84,6 +84,11 @@ void Hide(const Model& model, const World& world, int t, const char* what, Succe
     next.transfers[t].verdict = Reason::kBookGone;
     return;
   }
+  if (model.scenario.fixed & Only(source)) {
+    next.transfers[t].verdict =
+        model.Has(Mistake::kAsksAgainWhenFixed) ? Reason::kNone : Reason::kNotForTaking;
+    return;
+  }
   if (next.transfers[t].verdict == Reason::kLooked) next.transfers[t].verdict = Reason::kNone;
   for (int o = 0; o < model.transfer_count(); ++o) {
     Transfer& other = next.transfers[o];
@@ -95,6 +100,7 @@ void Hide(const Model& model, const World& world, int t, const char* what, Succe
   }
   next.transfers[t].hidden = Hidden::kRenamed;
   next.transfers[t].hidden_file = file;
+  next.transfers[t].scribbled = Forged(world, source, file);
   file = {};
 }
 
@@ -235,11 +241,16 @@ void Forget(const Model& model, const World& world, int t, Successors& out) {
   switch (transfer.hidden) {
     case Hidden::kRenamed:
     case Hidden::kDurable: {
-      if (transfer.hidden_file.file == File::kOther && !model.Has(Mistake::kUnlinksUnseen)) {
-        PutBack(
-            model,
-            out.Progress(world, By(model, t, "finds its hidden copy changed, and puts it back")),
-            t);
+      // Its receiver has verified the bytes of this very file, or the source hashes it.
+      const bool looks_the_same = transfer.hidden_file.listing == transfer.listing;
+      const bool believed = model.Has(Mistake::kUnlinksUnseen) ||
+                            (model.Has(Mistake::kUnlinksUnproven) && looks_the_same);
+      if (transfer.hidden_file.file == File::kOther && !believed) {
+        PutBack(model,
+                out.Progress(world, By(model, t,
+                                       "finds that its hidden copy is not the book, and "
+                                       "puts it back")),
+                t);
         break;
       }
       const bool early = model.Has(Mistake::kGoneBeforeUnlink);

@@ -10,6 +10,11 @@ bool HasFile(const World& world, int peer, int number) {
   return listing.state == ListingState::kLive && file.file == File::kBook && file.listing == number;
 }
 
+bool Forged(const World& world, int peer, const NamedFile& file) {
+  return file.file == File::kOther && file.listing != 0 &&
+         world.peers[peer].at(file.listing).state == ListingState::kLive;
+}
+
 bool Placing(const Model& model, const World& world, int peer, int number) {
   for (int t = 0; t < model.transfer_count(); ++t) {
     const Transfer& transfer = world.transfers[t];

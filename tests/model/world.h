@@ -7,6 +7,9 @@
 
 namespace arkshare::model {
 
+// A file is listed as the book although it has another content.
+bool Forged(const World& world, int peer, const NamedFile& file);
+
 // The file of a live listing lies in the library under its name, unchanged.
 bool HasFile(const World& world, int peer, int number);
 

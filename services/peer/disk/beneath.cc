@@ -71,6 +71,7 @@ absl::Status ErrnoStatus(int error, absl::string_view what) {
     case EACCES:
     case EPERM:
     case EROFS:
+    case EBUSY:  // renaming a file that something is mounted on
       return absl::PermissionDeniedError(message);
     case ELOOP:
     case EXDEV:

@@ -14,6 +14,14 @@
 
 namespace arkshare {
 
+bool SameButCtime(const FileIdentity& a, const FileIdentity& b) {
+  return a.inode == b.inode && a.size == b.size && a.mtime_ns == b.mtime_ns;
+}
+
+bool IsUnchanged(const FileIdentity& known, const FileIdentity& now) {
+  return SameButCtime(known, now) && (known.ctime_ns == 0 || known.ctime_ns == now.ctime_ns);
+}
+
 FileStat FromStat(const struct stat& st) {
   FileStat out;
   out.kind = S_ISREG(st.st_mode)   ? FileKind::kRegular
@@ -24,6 +32,8 @@ FileStat FromStat(const struct stat& st) {
   out.identity.size = static_cast<uint64_t>(st.st_size);
   out.identity.mtime_ns =
       static_cast<int64_t>(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec;
+  out.identity.ctime_ns =
+      static_cast<int64_t>(st.st_ctim.tv_sec) * 1'000'000'000 + st.st_ctim.tv_nsec;
   out.links = st.st_nlink;
   return out;
 }

@@ -19,9 +19,22 @@ struct FileIdentity {
   uint64_t inode = 0;
   uint64_t size = 0;     // bytes
   int64_t mtime_ns = 0;  // since 1970
+  // When the inode last changed, since 1970. No program can set it, so it shows a change whose
+  // mtime was put back. It also changes when the file is renamed, linked or given other
+  // permissions. 0 where the file system's ctime is not trusted (see FolderTraits).
+  int64_t ctime_ns = 0;
 
   auto operator<=>(const FileIdentity&) const = default;
 };
+
+// A ctime_ns that no file has: an identity with it is SameButCtime at most.
+inline constexpr int64_t kDoubtedCtime = -1;
+
+// Returns true when the two differ in ctime at most. The bytes may have changed all the same.
+bool SameButCtime(const FileIdentity& a, const FileIdentity& b);
+// Returns true when a file with the identity `known` has not changed, by its identity `now`.
+// A ctime of 0 in `known` is not compared.
+bool IsUnchanged(const FileIdentity& known, const FileIdentity& now);
 
 enum class FileKind { kRegular, kFolder, kSymlink, kOther, kOtherFileSystem };
 

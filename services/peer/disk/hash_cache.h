@@ -1,10 +1,12 @@
-// The hashes of files, kept so that a restart or a rename does not hash again. May be thrown away.
+// The hashes of files, kept so that a restart or the rename of a folder does not hash again. May be
+// thrown away.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_HASH_CACHE_H_
 #define ARKSHARE_SERVICES_PEER_DISK_HASH_CACHE_H_
 
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,14 +25,17 @@ namespace arkshare {
 // held.
 class HashCache {
  public:
-  // Removes a damaged cache and begins a new one. When no file can be kept, as on a full disk, the
-  // cache is in memory for this run.
+  // Removes a damaged cache and begins a new one; likewise a cache that was made elsewhere
+  // (FolderTraits::place), and one whose identities have no ctime, because they do not show every
+  // change. When no file can be kept, as on a full disk, the cache is in memory for this run.
   static absl::StatusOr<std::unique_ptr<HashCache>> Open(const SharedFolder& folder);
 
   std::optional<ContentId> FindContent(const FileIdentity& identity);
   // Returns the hashes of the pieces. They are not kept for a book of one piece, whose hash is the
   // root.
   std::optional<std::vector<Sha256Digest>> FindPieces(const ContentId& id);
+  // Forgets what is known of a file, because its bytes were found to be others.
+  void Forget(const FileIdentity& identity);
   void Remember(const FileIdentity& identity, const ContentId& id,
                 absl::Span<const Sha256Digest> pieces);
   struct Entry {
@@ -51,8 +56,10 @@ struct HashedFile {
   ContentId id;
   std::vector<Sha256Digest> pieces;
 };
-// Hashes an open file with this identity. FailedPrecondition when the file changed meanwhile.
-absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity);
+// Hashes an open file with this identity. FailedPrecondition when the file changed meanwhile;
+// Cancelled when `stop` became true, which is looked at for each MiB.
+absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity,
+                                    const std::atomic<bool>* stop = nullptr);
 
 }  // namespace arkshare
 

@@ -12,7 +12,7 @@
 namespace arkshare {
 namespace {
 
-constexpr FileIdentity kIdentity = {.inode = 7, .size = 100, .mtime_ns = -5};
+constexpr FileIdentity kIdentity = {.inode = 7, .size = 100, .mtime_ns = -5, .ctime_ns = 9};
 
 class HashCacheTest : public testing::Test {
  protected:
@@ -42,6 +42,64 @@ TEST_F(HashCacheTest, KnowsAFileByItsIdentity) {
   other = kIdentity;
   ++other.mtime_ns;
   EXPECT_EQ(cache_->FindContent(other), std::nullopt);
+  other = kIdentity;
+  ++other.ctime_ns;
+  EXPECT_EQ(cache_->FindContent(other), std::nullopt) << "its mtime may have been put back";
+}
+
+TEST_F(HashCacheTest, ForgetsAFileWhateverItsCtime) {
+  const FakeBook book = FakeBook::OfSize(100);
+  cache_->Remember(kIdentity, book.id, book.pieces);
+  FileIdentity doubted = kIdentity;
+  doubted.ctime_ns = kDoubtedCtime;
+  cache_->Forget(doubted);
+  EXPECT_EQ(cache_->FindContent(kIdentity), std::nullopt);
+}
+
+TEST_F(HashCacheTest, ACacheFromElsewhereIsNotBelieved) {
+  const FakeBook large = FakeBook::OfSize((2 << 20) + 1);
+  const FakeBook book = FakeBook::OfSize(100);
+  cache_->Remember({.inode = 8, .size = large.id.size}, large.id, large.pieces);
+  cache_->Remember(kIdentity, book.id, book.pieces);
+  FolderTraits traits = folder_->traits();
+  ASSERT_NE(traits.place, 0);
+  ++traits.place;  // as after a copy to another disk
+  folder_->SetTraitsForTest(traits);
+  Reopen();
+  EXPECT_EQ(cache_->FindContent(kIdentity), std::nullopt);
+  EXPECT_EQ(cache_->FindPieces(large.id), large.pieces) << "the root proves them";
+  cache_->Remember(kIdentity, book.id, book.pieces);
+  Reopen();
+  EXPECT_EQ(cache_->FindContent(kIdentity), book.id) << "it belongs to the new place";
+}
+
+TEST_F(HashCacheTest, WithoutATrustedCtimeARestartBelievesNothing) {
+  FolderTraits traits = folder_->traits();
+  traits.ctime_trusted = false;
+  folder_->SetTraitsForTest(traits);
+  const FakeBook book = FakeBook::OfSize(100);
+  Reopen();
+  cache_->Remember(kIdentity, book.id, book.pieces);
+  EXPECT_EQ(cache_->FindContent(kIdentity), book.id);
+  Reopen();
+  EXPECT_EQ(cache_->FindContent(kIdentity), std::nullopt);
+}
+
+TEST_F(HashCacheTest, ACacheWithoutCtimesIsBegunAgain) {
+  cache_.reset();
+  {
+    const std::unique_ptr<SqlDatabase> db =
+        Must(SqlDatabase::Open(folder_->StatePath("cache.db"), /*durable=*/false));
+    Must(db->Execute(
+        "DROP TABLE files; PRAGMA user_version = 0; CREATE TABLE files(inode INTEGER NOT NULL, "
+        "size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, root BLOB NOT NULL, "
+        "PRIMARY KEY(inode, size, mtime_ns)) WITHOUT ROWID"));
+  }
+  Reopen();
+  const FakeBook book = FakeBook::OfSize(100);
+  EXPECT_EQ(cache_->FindContent(kIdentity), std::nullopt);
+  cache_->Remember(kIdentity, book.id, book.pieces);
+  EXPECT_EQ(cache_->FindContent(kIdentity), book.id);
 }
 
 TEST_F(HashCacheTest, TheLatestContentOfAnIdentityCounts) {
@@ -158,6 +216,14 @@ TEST_F(HashFileTest, NoticesAFileThatIsNotWhatItWas) {
   // As long as before, with other bytes.
   ASSERT_EQ(::ftruncate(fd.get(), 100), 0);
   EXPECT_TRUE(absl::IsFailedPrecondition(HashFile(fd.get(), before).status()));
+}
+
+TEST_F(HashFileTest, Stops) {
+  WriteFileAt(temp_ / "book", std::string(100, 'x'));
+  const UniqueFd fd(::open((temp_ / "book").c_str(), O_RDONLY | O_CLOEXEC));
+  const std::atomic<bool> stop{true};
+  EXPECT_TRUE(
+      absl::IsCancelled(HashFile(fd.get(), Must(StatFd(fd.get())).identity, &stop).status()));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS listings(
   number INTEGER PRIMARY KEY AUTOINCREMENT,   -- AUTOINCREMENT: never used twice, even after a delete
   name TEXT NOT NULL, path BLOB NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL,
   inode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  ctime_ns INTEGER NOT NULL DEFAULT -1,       -- -1: not believed; the file is to be hashed again
   state INTEGER NOT NULL, unsettled INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS listings_present ON listings(state) WHERE state = 1;
 CREATE TABLE IF NOT EXISTS releases(
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS releases(
 CREATE UNIQUE INDEX IF NOT EXISTS releases_once ON releases(listing) WHERE state > 0;
 CREATE INDEX IF NOT EXISTS releases_content ON releases(root, size) WHERE state > 0;
 CREATE INDEX IF NOT EXISTS releases_hidden ON releases(state) WHERE state = 1;
+CREATE INDEX IF NOT EXISTS releases_confirmed ON releases(state) WHERE state = 4;
 -- move: 0 a copy, 1 a move, 2 kept as a copy by the owner because the source did not answer.
 CREATE TABLE IF NOT EXISTS transfers(
   transfer_id BLOB PRIMARY KEY, move INTEGER NOT NULL, source BLOB NOT NULL,
@@ -64,10 +66,29 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
   }
   auto ledger = std::unique_ptr<Ledger>(new Ledger(folder, clock, *std::move(db)));
   MutexLock lock(&ledger->mutex_);
-  absl::Status made = ledger->Commit(
-      [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return ledger->db_->Execute(kLedgerSchema); });
+  absl::Status made = ledger->Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (absl::Status s = ledger->db_->Execute(kLedgerSchema); !s.ok()) return s;
+    if (absl::Status s = ledger->listings_.AddMissingColumns(); !s.ok()) return s;
+    return ledger->ComparePlace(folder->traits());
+  });
   if (!made.ok()) return made;
   return ledger;
+}
+
+absl::Status Ledger::ComparePlace(const FolderTraits& traits) {
+  bool same = false;
+  {
+    SqlStatement rows(db_.get(), "SELECT value FROM meta WHERE key = 'place'");
+    absl::StatusOr<bool> row = rows.Step();
+    if (!row.ok()) return row.status();
+    same = *row && rows.Int(0) == traits.place && traits.place != 0;
+  }
+  if (same && traits.ctime_trusted) return absl::OkStatus();
+  if (absl::Status s = listings_.DoubtAll(); !s.ok()) return s;
+  SqlStatement update(db_.get(),
+                      "INSERT INTO meta(key, value) VALUES('place', ?) "
+                      "ON CONFLICT(key) DO UPDATE SET value = excluded.value");
+  return update.Bind(traits.place).Run();
 }
 
 absl::Status Ledger::Commit(absl::FunctionRef<absl::Status()> body) {
@@ -137,6 +158,12 @@ absl::Status Ledger::SettleListings(absl::Span<const uint64_t> numbers) {
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return listings_.Settle(numbers); });
 }
 
+absl::Status Ledger::RecordIdentity(uint64_t number, const FileIdentity& identity) {
+  MutexLock lock(&mutex_);
+  return Commit(
+      [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return listings_.SetIdentity(number, identity); });
+}
+
 // --- The source's half ---
 
 absl::StatusOr<std::optional<ReleaseRecord>> Ledger::FindRelease(const TransferId& id) {
@@ -176,6 +203,11 @@ absl::Status Ledger::RecordReleaseStates(absl::Span<const TransferId> ids,
 absl::StatusOr<std::vector<ReleaseRecord>> Ledger::HiddenReleases() {
   MutexLock lock(&mutex_);
   return releases_.Hidden();
+}
+
+absl::StatusOr<std::vector<ReleaseRecord>> Ledger::ConfirmedReleases() {
+  MutexLock lock(&mutex_);
+  return releases_.Confirmed();
 }
 
 // --- The receiver's half ---

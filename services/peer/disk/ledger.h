@@ -38,7 +38,8 @@ namespace arkshare {
 // what is on the disk, so it ends the process; the restart reads the disk.
 class Ledger {
  public:
-  // `folder` and `clock` must outlive it.
+  // Doubts the identities of all listings (kDoubtedCtime) when the folder is at another place than
+  // last time, or does not keep ctimes. `folder` and `clock` must outlive it.
   static absl::StatusOr<std::unique_ptr<Ledger>> Open(const SharedFolder* folder,
                                                       const Clock* clock);
 
@@ -53,6 +54,8 @@ class Ledger {
   absl::StatusOr<uint64_t> DrawListingNumber();
   absl::Status EndListing(uint64_t number, ListingRecord::State state);
   absl::Status SettleListings(absl::Span<const uint64_t> numbers);
+  // Stores the identity under which the file of a listing was hashed again, with the same content.
+  absl::Status RecordIdentity(uint64_t number, const FileIdentity& identity);
 
   // --- The source's half ---
   absl::StatusOr<std::optional<ReleaseRecord>> FindRelease(const TransferId& id);
@@ -66,6 +69,8 @@ class Ledger {
   absl::Status RecordReleaseStates(absl::Span<const TransferId> ids, ReleaseRecord::State state);
   // Returns what was released and is neither confirmed nor restored; oldest first.
   absl::StatusOr<std::vector<ReleaseRecord>> HiddenReleases();
+  // Returns what is confirmed and waits for the proof that its hidden copy may be deleted.
+  absl::StatusOr<std::vector<ReleaseRecord>> ConfirmedReleases();
 
   // --- The receiver's half; each call is one transaction ---
   absl::Status RecordIntents(absl::Span<const TransferRecord> records);
@@ -96,6 +101,8 @@ class Ledger {
   // Runs `body` in a transaction, with the rules of the class comment for failures. Runs it twice
   // when the disk is full.
   absl::Status Commit(absl::FunctionRef<absl::Status()> body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::Status ComparePlace(const FolderTraits& traits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const SharedFolder* const folder_;
   const Clock* const clock_;

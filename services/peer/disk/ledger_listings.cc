@@ -8,7 +8,7 @@ namespace arkshare {
 namespace {
 
 constexpr char kListingColumns[] =
-    "number, name, path, root, size, inode, mtime_ns, state, unsettled FROM listings ";
+    "number, name, path, root, size, inode, mtime_ns, ctime_ns, state, unsettled FROM listings ";
 
 ListingRecord ReadListing(const SqlStatement& row) {
   return ListingRecord{
@@ -18,9 +18,10 @@ ListingRecord ReadListing(const SqlStatement& row) {
       .content = ReadContent(row, 3),
       .identity = {.inode = static_cast<uint64_t>(row.Int(5)),
                    .size = static_cast<uint64_t>(row.Int(4)),
-                   .mtime_ns = row.Int(6)},
-      .state = static_cast<ListingRecord::State>(row.Int(7)),
-      .unsettled = row.Int(8) != 0,
+                   .mtime_ns = row.Int(6),
+                   .ctime_ns = row.Int(7)},
+      .state = static_cast<ListingRecord::State>(row.Int(8)),
+      .unsettled = row.Int(9) != 0,
   };
 }
 
@@ -47,14 +48,15 @@ absl::StatusOr<std::optional<ListingRecord>> LedgerListings::Find(uint64_t numbe
 
 absl::StatusOr<uint64_t> LedgerListings::Insert(const ListingRecord& listing) {
   SqlStatement insert(db_,
-                      "INSERT INTO listings(name, path, root, size, inode, mtime_ns, state, "
-                      "unsettled) VALUES(?, ?, ?, ?, ?, ?, 1, ?)");
+                      "INSERT INTO listings(name, path, root, size, inode, mtime_ns, ctime_ns, "
+                      "state, unsettled) VALUES(?, ?, ?, ?, ?, ?, ?, 1, ?)");
   absl::Status status = insert.BindText(listing.name.value())
                             .BindBlob(listing.path)
                             .BindBlob(RootBytes(listing.content))
                             .Bind(static_cast<int64_t>(listing.content.size))
                             .Bind(static_cast<int64_t>(listing.identity.inode))
                             .Bind(listing.identity.mtime_ns)
+                            .Bind(listing.identity.ctime_ns)
                             .Bind(listing.unsettled ? 1 : 0)
                             .Run();
   if (!status.ok()) return status;
@@ -90,6 +92,34 @@ absl::Status LedgerListings::Settle(absl::Span<const uint64_t> numbers) {
     if (absl::Status s = update.Bind(static_cast<int64_t>(number)).Run(); !s.ok()) return s;
   }
   return absl::OkStatus();
+}
+
+absl::Status LedgerListings::SetIdentity(uint64_t number, const FileIdentity& identity) {
+  SqlStatement update(db_,
+                      "UPDATE listings SET inode = ?, mtime_ns = ?, ctime_ns = ? WHERE number = ?");
+  return update.Bind(static_cast<int64_t>(identity.inode))
+      .Bind(identity.mtime_ns)
+      .Bind(identity.ctime_ns)
+      .Bind(static_cast<int64_t>(number))
+      .Run();
+}
+
+absl::Status LedgerListings::DoubtAll() {
+  SqlStatement update(db_, "UPDATE listings SET ctime_ns = ? WHERE state = 1");
+  return update.Bind(kDoubtedCtime).Run();
+}
+
+absl::Status LedgerListings::AddMissingColumns() {
+  bool has_ctime = false;
+  {
+    SqlStatement columns(db_, "SELECT COUNT(*) FROM pragma_table_info('listings') WHERE name = ?");
+    absl::StatusOr<bool> row = columns.BindText("ctime_ns").Step();
+    if (!row.ok()) return row.status();
+    has_ctime = *row && columns.Int(0) > 0;
+  }
+  if (has_ctime) return absl::OkStatus();
+  // kDoubtedCtime: the files are hashed once more.
+  return db_->Execute("ALTER TABLE listings ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT -1");
 }
 
 absl::Status LedgerListings::Rename(uint64_t number, const BookName& name) {

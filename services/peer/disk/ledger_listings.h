@@ -32,6 +32,12 @@ class LedgerListings {
   absl::StatusOr<uint64_t> DrawNumber();
   absl::Status SetState(absl::Span<const uint64_t> numbers, ListingRecord::State state);
   absl::Status Settle(absl::Span<const uint64_t> numbers);
+  // Stores the identity under which the file was hashed again, with the same content.
+  absl::Status SetIdentity(uint64_t number, const FileIdentity& identity);
+  // Gives the present listings kDoubtedCtime.
+  absl::Status DoubtAll();
+  // Brings the table of an earlier version to the present form.
+  absl::Status AddMissingColumns();
   // Sets name and path.
   absl::Status Rename(uint64_t number, const BookName& name);
 

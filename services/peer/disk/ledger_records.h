@@ -33,7 +33,13 @@ struct ListingRecord {
 
 // The source's half of a move: its answer to a Release, kept for ever.
 struct ReleaseRecord {
-  enum class State { kRefused = 0, kHidden = 1, kGone = 2, kRestored = 3 };
+  enum class State {
+    kRefused = 0,
+    kHidden = 1,     // given away, with a hidden copy
+    kGone = 2,       // the hidden copy is deleted
+    kRestored = 3,   // the hidden copy is back in the library, as a new book
+    kConfirmed = 4,  // the receiver owns the book; the hidden copy is still to be read
+  };
 
   ReleaseItem item;
   PublicKey receiver;

@@ -97,6 +97,12 @@ absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Hidden() const {
   return ReadAll(rows);
 }
 
+absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Confirmed() const {
+  SqlStatement rows(db_,
+                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 4 ORDER BY rowid"));
+  return ReadAll(rows);
+}
+
 absl::Status LedgerReleases::Insert(absl::Span<const ReleaseRecord> records, absl::Time now) {
   SqlStatement insert(db_,
                       "INSERT INTO releases(transfer_id, listing, root, size, receiver, state, "

@@ -33,6 +33,8 @@ class LedgerReleases {
   absl::StatusOr<std::optional<ReleaseRecord>> FindOfContent(const ContentId& content) const;
   // Neither confirmed nor restored, oldest first.
   absl::StatusOr<std::vector<ReleaseRecord>> Hidden() const;
+  // Confirmed, but the hidden copy is not yet proven to be the book; oldest first.
+  absl::StatusOr<std::vector<ReleaseRecord>> Confirmed() const;
 
   // Fails for a second release of a listing. Stores `now` as the time of each.
   absl::Status Insert(absl::Span<const ReleaseRecord> records, absl::Time now);

@@ -28,7 +28,10 @@ ListingRecord Listing(const std::string& name, uint32_t seed = 1) {
   return {.name = Must(BookName::Parse(name)),
           .path = name,
           .content = FakeBook::OfSize(100, seed).id,
-          .identity = {.inode = 1'000'000'007, .size = 100, .mtime_ns = 1'700'000'000'123'456'789}};
+          .identity = {.inode = 1'000'000'007,
+                       .size = 100,
+                       .mtime_ns = 1'700'000'000'123'456'789,
+                       .ctime_ns = 1'700'000'000'987'654'321}};
 }
 
 class LedgerTest : public testing::Test {
@@ -138,6 +141,58 @@ TEST_F(LedgerTest, ASettledListingStaysSettled) {
   Reopen();
   EXPECT_FALSE(Must(ledger_->FindListing(a))->unsettled);
   EXPECT_TRUE(Must(ledger_->FindListing(b))->unsettled);
+}
+
+TEST_F(LedgerTest, AListingTakesTheIdentityOfItsTouchedFile) {
+  const uint64_t number = Add(Listing("a"));
+  FileIdentity touched = Listing("a").identity;
+  ++touched.ctime_ns;
+  Must(ledger_->RecordIdentity(number, touched));
+  Reopen();
+  EXPECT_EQ(Must(ledger_->FindListing(number))->identity, touched);
+}
+
+TEST_F(LedgerTest, ALedgerFromElsewhereDoubtsItsListings) {
+  const uint64_t number = Add(Listing("a"));
+  FolderTraits traits = folder_->traits();
+  ++traits.place;
+  for (int64_t expected : {kDoubtedCtime, Listing("a").identity.ctime_ns}) {
+    ledger_.reset();
+    folder_->SetTraitsForTest(traits);
+    ledger_ = Must(Ledger::Open(folder_.get(), &clock_));
+    const FileIdentity identity = Must(ledger_->FindListing(number))->identity;
+    EXPECT_EQ(identity.ctime_ns, expected);
+    EXPECT_TRUE(SameButCtime(identity, Listing("a").identity)) << "it stays listed meanwhile";
+    // Hashed again; the next start at this place believes it.
+    Must(ledger_->RecordIdentity(number, Listing("a").identity));
+  }
+}
+
+TEST_F(LedgerTest, WithoutATrustedCtimeEachStartDoubtsItsListings) {
+  const uint64_t number = Add(Listing("a"));
+  FolderTraits traits = folder_->traits();
+  traits.ctime_trusted = false;
+  for (int start = 0; start < 2; ++start) {
+    ledger_.reset();
+    folder_->SetTraitsForTest(traits);
+    ledger_ = Must(Ledger::Open(folder_.get(), &clock_));
+    EXPECT_EQ(Must(ledger_->FindListing(number))->identity.ctime_ns, kDoubtedCtime);
+    Must(ledger_->RecordIdentity(number, Listing("a").identity));
+  }
+}
+
+TEST_F(LedgerTest, ALedgerWithoutCtimesGetsThem) {
+  const uint64_t number = Add(Listing("a"));
+  ledger_.reset();
+  {
+    const std::unique_ptr<SqlDatabase> db =
+        Must(SqlDatabase::Open(folder_->StatePath("ledger.db"), /*durable=*/true));
+    Must(db->Execute("ALTER TABLE listings DROP COLUMN ctime_ns"));
+  }
+  Reopen();
+  EXPECT_EQ(Must(ledger_->FindListing(number))->identity.ctime_ns, kDoubtedCtime);
+  EXPECT_THAT(Present(), ElementsAre(number));
+  EXPECT_GT(Add(Listing("b")), number);
 }
 
 // --- The source's half ---

@@ -104,6 +104,7 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
   SyncOrDie(folder->state_.get(), kStateFolder);
   SyncOrDie(folder->root_.get(), "shared folder");
   folder->RestoreReserve();
+  folder->traits_ = MeasureFolder(folder->state_.get());
   return folder;
 }
 
@@ -172,6 +173,11 @@ absl::StatusOr<SharedFolder::Place> SharedFolder::OpenParent(const std::string& 
   return place;
 }
 
+absl::StatusOr<FileStat> SharedFolder::Trusted(absl::StatusOr<FileStat> stat) const {
+  if (stat.ok() && !traits_.ctime_trusted) stat->identity.ctime_ns = 0;
+  return stat;
+}
+
 absl::StatusOr<FileStat> SharedFolder::Stat(const std::string& path) const {
   absl::StatusOr<Place> place = OpenParent(path, /*create=*/false);
   if (!place.ok()) return place.status();
@@ -181,17 +187,22 @@ absl::StatusOr<FileStat> SharedFolder::Stat(const std::string& path) const {
   }
   FileStat out = FromStat(st);
   if (st.st_dev != device_) out.kind = FileKind::kOtherFileSystem;
-  return out;
+  return Trusted(out);
 }
 
-absl::StatusOr<SharedFolder::OpenedFile> SharedFolder::OpenFile(const std::string& path) const {
+absl::StatusOr<SharedFolder::OpenedFile> SharedFolder::OpenRegular(int folder,
+                                                                   const std::string& path) const {
   // O_NONBLOCK: opening a FIFO must not hang.
-  absl::StatusOr<UniqueFd> fd = OpenBeneath(root_.get(), path, O_RDONLY | O_NONBLOCK);
+  absl::StatusOr<UniqueFd> fd = OpenBeneath(folder, path, O_RDONLY | O_NONBLOCK);
   if (!fd.ok()) return fd.status();
-  absl::StatusOr<FileStat> stat = StatFd(fd->get());
+  absl::StatusOr<FileStat> stat = Trusted(StatFd(fd->get()));
   if (!stat.ok()) return stat.status();
   if (stat->kind != FileKind::kRegular) return absl::InvalidArgumentError("not a regular file");
   return OpenedFile{*std::move(fd), *stat};
+}
+
+absl::StatusOr<SharedFolder::OpenedFile> SharedFolder::OpenFile(const std::string& path) const {
+  return OpenRegular(root_.get(), path);
 }
 
 absl::StatusOr<UniqueFd> SharedFolder::OpenFolder(const std::string& path) const {
@@ -209,7 +220,7 @@ void SharedFolder::Walk(
     for (const std::string& name : ListNames(fd->get())) {
       struct stat st;
       if (::fstatat(fd->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      FileStat stat = FromStat(st);
+      FileStat stat = *Trusted(FromStat(st));
       if (st.st_dev != device_) stat.kind = FileKind::kOtherFileSystem;
       const std::string path = folder.empty() ? name : absl::StrCat(folder, "/", name);
       visit(path, stat);
@@ -266,7 +277,7 @@ absl::StatusOr<FileStat> SharedFolder::Hide(const std::string& path,
                   RENAME_NOREPLACE) != 0) {
     return ErrnoStatus(errno, path);
   }
-  return StatAt(released_.get(), name);
+  return Trusted(StatAt(released_.get(), name));
 }
 
 void SharedFolder::SyncHidden(absl::Span<const std::string> paths) const {
@@ -292,7 +303,11 @@ absl::Status SharedFolder::RemoveHidden(absl::Span<const HiddenFile> hidden) con
 }
 
 absl::StatusOr<FileStat> SharedFolder::StatHidden(const HiddenFile& hidden) const {
-  return StatAt(released_.get(), HiddenName(hidden));
+  return Trusted(StatAt(released_.get(), HiddenName(hidden)));
+}
+
+absl::StatusOr<SharedFolder::OpenedFile> SharedFolder::OpenHidden(const HiddenFile& hidden) const {
+  return OpenRegular(released_.get(), HiddenName(hidden));
 }
 
 std::vector<SharedFolder::HiddenFile> SharedFolder::ListHidden() const {

@@ -30,6 +30,7 @@
 #include "lib/core/key.h"
 #include "lib/core/ticket.h"
 #include "services/peer/disk/file_io.h"
+#include "services/peer/disk/folder_traits.h"
 #include "services/peer/disk/staging_area.h"
 #include "services/peer/disk/unique_fd.h"
 
@@ -44,6 +45,11 @@ class SharedFolder {
   static absl::StatusOr<std::unique_ptr<SharedFolder>> Open(const std::string& path);
 
   const std::string& path() const { return path_; }
+  // As measured by Open. The identities that this class returns have no ctime where it is not
+  // trusted.
+  const FolderTraits& traits() const { return traits_; }
+  // Replaces what Open has measured; for tests, before threads start.
+  void SetTraitsForTest(const FolderTraits& traits) { traits_ = traits; }
   // Returns the path of a file in .arkshare/, for databases.
   std::string StatePath(absl::string_view file) const;
   // Returns the peer's key; draws it and writes it durably the first time.
@@ -91,7 +97,7 @@ class SharedFolder {
     bool operator==(const HiddenFile&) const = default;
   };
   // Renames a book into released/ and returns the stat of the file that was moved. Not yet
-  // durable: see SyncHidden.
+  // durable: see SyncHidden. The file systems in use change its ctime by that.
   absl::StatusOr<FileStat> Hide(const std::string& path, const HiddenFile& hidden) const;
   // Makes renames of `paths` into released/ durable: syncs their folders and released/.
   void SyncHidden(absl::Span<const std::string> paths) const;
@@ -100,6 +106,8 @@ class SharedFolder {
   // Deletes hidden files, durably; absent ones count as deleted.
   absl::Status RemoveHidden(absl::Span<const HiddenFile> hidden) const;
   absl::StatusOr<FileStat> StatHidden(const HiddenFile& hidden) const;
+  // Opens a hidden file for reading.
+  absl::StatusOr<OpenedFile> OpenHidden(const HiddenFile& hidden) const;
   std::vector<HiddenFile> ListHidden() const;
 
   // --- The reserve ---
@@ -119,8 +127,11 @@ class SharedFolder {
   absl::StatusOr<Place> OpenParent(const std::string& path, bool create) const;
   absl::Status RenameInto(int from_dir, const std::string& from, const std::string& path) const;
   void SyncFoldersOf(absl::Span<const std::string> paths) const;
+  absl::StatusOr<OpenedFile> OpenRegular(int folder, const std::string& path) const;
+  absl::StatusOr<FileStat> Trusted(absl::StatusOr<FileStat> stat) const;
 
   std::string path_;
+  FolderTraits traits_;
   uint64_t device_ = 0;
   UniqueFd root_, state_, released_, lock_;
   StagingArea staging_;

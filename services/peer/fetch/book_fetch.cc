@@ -22,6 +22,7 @@ constexpr size_t kMaxWaitingBytes = 8 * 1024 * 1024;
 
 BookFetch::BookFetch(const FetchParts& parts, const FetchJob& job)
     : job_(job),
+      holders_(parts.holders),
       one_piece_(PieceCount(job.content.size) == 1),
       queue_(kMaxWaitingBytes),
       swarm_(job, &queue_, parts.clock),
@@ -81,6 +82,7 @@ void BookFetch::CountPiece(PiecePlan::HolderId holder, uint64_t piece,
   }
   if (verdict == PieceWriter::Verdict::kWrong) {
     LogWarning("bad_piece", {{"peer", from.peer_id}, {"address", from.address}, {"piece", piece}});
+    if (!from.partial) holders_->ReportMismatch(from.address, job_.content);
     // Before the piece is given again: its streams get no more runs.
     swarm_.Fail(member, MakeError(Reason::kContentMismatch,
                                   absl::StrCat(DescribeHolder(from),

@@ -40,6 +40,7 @@ class BookFetch {
   void CountPiece(PiecePlan::HolderId holder, uint64_t piece, PieceWriter::Verdict verdict);
 
   const FetchJob& job_;
+  Holders* const holders_;
   const bool one_piece_;
   ArrivalQueue queue_;
   Swarm swarm_;

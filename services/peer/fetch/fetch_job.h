@@ -49,6 +49,8 @@ struct FetchJob {
   // When this holder says that the book has moved, Fetch asks no other holder: the listing of this
   // one cannot be taken.
   std::optional<PublicKey> source;
+  // The listing of `source` whose file it should read; 0: any of this content.
+  uint64_t source_listing = 0;
   // Where other peers read the pieces as they are verified; nullptr: nowhere. With it the first
   // piece is random, so that peers that begin together soon have different pieces to exchange.
   PartialBook* offer = nullptr;

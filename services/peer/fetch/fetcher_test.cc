@@ -209,6 +209,8 @@ TEST_F(FetcherTest, OnlyTheBadPieceIsFetchedAgain) {
   EXPECT_THAT(good.offsets(), Not(Contains(0))) << "what was verified stays";
   EXPECT_LE(good.bytes_sent(), 2 * kMiB + 7);
   EXPECT_EQ(good.manifests(), 0);
+  EXPECT_EQ(liar.reports(), 1) << "it may not know that its file has changed";
+  EXPECT_EQ(good.reports(), 0);
 }
 
 TEST_F(FetcherTest, TheLastBytesCountToo) {

@@ -123,6 +123,7 @@ v1::DownloadRequest HolderStreams::RequestFor(const Run& run) const {
   *request.mutable_content() = ToProto(job_.content);
   request.set_read_offset(run.at);
   request.set_read_limit(run.end - run.at);
+  if (job_.source == run.member.holder.key) request.set_listing_number(job_.source_listing);
   // Bytes are paid for once they are here, so a limit needs small chunks.
   if (run.limit > 0) {
     request.set_max_chunk_bytes(

@@ -7,6 +7,7 @@
 #include "lib/core/log.h"
 #include "lib/core/ticket.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/convert.h"
 
 namespace arkshare {
 namespace {
@@ -27,6 +28,7 @@ constexpr absl::Duration kProofLasts = absl::Seconds(1);
 // The window of the second channel, in bytes: enough for a limit of which half as much is on its
 // way at a time.
 constexpr int kSlowReadAhead = 256 * 1024;
+constexpr absl::Duration kReportTime = absl::Seconds(1);
 constexpr absl::Duration kUnknownRoundTrip = absl::Milliseconds(100);
 
 }  // namespace
@@ -47,6 +49,15 @@ std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address,
     known.slow_stub = v1::FileService::NewStub(MakeChannel(address, credentials_, kSlowReadAhead));
   }
   return known.slow_stub;
+}
+
+void Holders::ReportMismatch(const std::string& address, const ContentId& content) {
+  grpc::ClientContext context;
+  SetTimeout(context, kReportTime);
+  v1::ReportMismatchRequest request;
+  *request.mutable_content() = ToProto(content);
+  v1::ReportMismatchResponse response;
+  Stub(address)->ReportMismatch(&context, request, &response);
 }
 
 Holders::Known& Holders::KnownAt(const std::string& address) {

@@ -15,6 +15,7 @@
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/core/clock.h"
+#include "lib/core/content_id.h"
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
 #include "services/peer/fetch/holder_rank.h"
@@ -45,6 +46,9 @@ class Holders {
   // a download that failed or goes on. Later measurements weigh more. Ignores one that is not much
   // longer than a round trip, because it does not show the goodput.
   void NoteGoodput(const PublicKey& key, uint64_t bytes, absl::Duration time);
+  // Tells a holder that it has sent wrong bytes of a content, so that it looks at its file again.
+  // Waits at most a second for the answer, and ignores an error.
+  void ReportMismatch(const std::string& address, const ContentId& content);
   // Sets round_trip and goodput as far as they are known, without a ping.
   void Fill(BookHolder& holder);
 

@@ -49,6 +49,7 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
   IdleWatchdog::Watch watch(watchdog_, kStreamIdleLimit, [&context] { context.TryCancel(); });
   v1::DownloadManyRequest request;
   for (const ContentId& content : job.contents) *request.add_contents() = ToProto(content);
+  for (uint64_t listing : job.listings) request.add_listing_numbers(listing);
   const std::shared_ptr<v1::FileService::Stub> stub = holders_->Stub(job.address, limiter_->rate());
   const auto reader = stub->DownloadMany(&context, request);
 
@@ -84,6 +85,7 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
         watch.Progress();
       } else {
         LogWarning("bad_book", {{"address", job.address}, {"root", content}});
+        holders_->ReportMismatch(job.address, content);
         wanted = false;
       }
       bytes.clear();

@@ -6,6 +6,7 @@
 #include <absl/types/span.h>
 #include <grpcpp/client_context.h>
 
+#include <cstdint>
 #include <functional>
 #include <set>
 #include <string>
@@ -31,6 +32,8 @@ class SmallFetcher {
   struct Job {
     std::string address;
     absl::Span<const ContentId> contents;  // 1 to kMaxItems, each of at most kMaxSmallBookBytes
+    // Empty, or for each content the listing whose file the holder should read; 0: any.
+    absl::Span<const uint64_t> listings{};
     // Receives each book that came whole and verified, once. Returns false to end the fetch. Called
     // without locks.
     std::function<bool(size_t index, const std::string& bytes)> on_book;

@@ -21,9 +21,17 @@ enum class SharePolicy { kMove, kCopy };
 struct Book {
   ListingRecord record;
   bool lend_only = false;  // has more than one hard link: a move could not take the others away
+  // Why else the book can only be lent, for people, after "only lent: "; empty: nothing is known.
+  std::string lend_reason{};
 
   BookListing listing() const { return {record.number, record.name, record.content}; }
 };
+
+// Returns why a move cannot take a book, for people, after "only lent: "; empty when it can, as far
+// as it is known.
+inline std::string WhyOnlyLent(const Book& book) {
+  return book.lend_only ? "the file has another hard link" : book.lend_reason;
+}
 
 // A file in the folder, shared or not.
 struct LibraryItem {
@@ -36,6 +44,10 @@ struct LibraryItem {
 // A book opened for one reader.
 struct ServedBook {
   UniqueFd fd;
+  // The identity of the open file, when it was opened or last read. Differs from that of the record
+  // in ctime at most: then the scanner has not looked again yet, and the receiver's check of the
+  // bytes decides.
+  FileIdentity identity;
   Book book;
   // Turns true when the listing was given away or ended: stop reading.
   std::shared_ptr<const std::atomic<bool>> ended;

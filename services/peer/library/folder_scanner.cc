@@ -21,9 +21,6 @@ namespace {
 
 constexpr absl::Duration kQuiet = absl::Seconds(1);
 constexpr absl::Duration kRescanEvery = absl::Seconds(60);
-// The grain of mtime, which is the kernel's tick. A file that was written more recently than this
-// may be written again without a new mtime.
-constexpr absl::Duration kTimeGrain = absl::Milliseconds(20);
 constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
                              IN_MODIFY | IN_ATTRIB | IN_ONLYDIR | IN_EXCL_UNLINK;
 
@@ -51,7 +48,11 @@ std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind
 
 FolderScanner::FolderScanner(const SharedFolder* folder, HashCache* cache, Library* library,
                              const Clock* clock)
-    : folder_(folder), cache_(cache), library_(library), clock_(clock) {}
+    : folder_(folder),
+      cache_(cache),
+      library_(library),
+      clock_(clock),
+      lend_reasons_(folder, clock) {}
 
 FolderScanner::~FolderScanner() { Stop(); }
 
@@ -133,15 +134,21 @@ void FolderScanner::Look(const std::string& path, Depth depth) {
   if (library_->UnsharedByOwner(path)) return Unshare(path, size, "unshared by its owner");
 
   const std::optional<Book> known = library_->FindPath(path);
+  const auto lend_depth =
+      depth == Depth::kCacheOnly ? LendReasons::Depth::kFolder : LendReasons::Depth::kFile;
   if (known && known->record.identity == stat->identity) {
     library_->Confirm(path, stat->links > 1);
+    NoteLending(*known, lend_depth);
     return;
   }
   std::optional<ContentId> content = cache_->FindContent(stat->identity);
   if (!content) {
-    // The old listing is wrong already, before the new content is known.
-    if (known) library_->Vanish(path, ListingRecord::State::kChanged).IgnoreError();
-    library_->NotePending(path, size);
+    // Touched, linked, renamed, or changed by a program that has put the mtime back: the book is
+    // served until its bytes are known, because its receivers check them.
+    const bool doubted = known && SameButCtime(known->record.identity, stat->identity);
+    // Otherwise the old listing is wrong already, before the new content is known.
+    if (known && !doubted) library_->Vanish(path, ListingRecord::State::kChanged).IgnoreError();
+    if (!doubted) library_->NotePending(path, size);
     if (depth == Depth::kCacheOnly) return Schedule(path, absl::ZeroDuration());
     std::optional<Hashed> hashed = Hash(path, *stat, depth);
     if (!hashed) return;
@@ -150,17 +157,29 @@ void FolderScanner::Look(const std::string& path, Depth depth) {
   }
   List({.name = *name, .path = path, .content = *content, .identity = stat->identity},
        stat->links > 1);
+  if (const std::optional<Book> listed = library_->FindPath(path)) {
+    NoteLending(*listed, lend_depth);
+  }
+}
+
+void FolderScanner::NoteLending(const Book& book, LendReasons::Depth depth) {
+  const std::string& path = book.record.path;
+  // A reason that lies in the file itself is looked for again.
+  if (!book.lend_reason.empty()) depth = LendReasons::Depth::kFile;
+  const std::string reason = lend_reasons_.Find(path, depth);
+  if (reason != book.lend_reason) library_->SetLendReason(path, reason);
 }
 
 std::optional<FolderScanner::Hashed> FolderScanner::Hash(const std::string& path,
                                                          const FileStat& stat, Depth depth) {
-  const absl::Duration age = clock_->Now() - absl::FromUnixNanos(stat.identity.mtime_ns);
-  if (age >= absl::ZeroDuration() && age < kTimeGrain) {
+  // A hash that is taken too early may be that of other bytes with the same identity.
+  absl::Duration young = folder_->traits().UntilSettled(stat.identity, clock_->Now());
+  if (young > absl::ZeroDuration()) {
     if (depth != Depth::kAtOnce) {
-      Schedule(path, kTimeGrain);
+      Schedule(path, young);
       return std::nullopt;
     }
-    absl::SleepFor(kTimeGrain - age);
+    absl::SleepFor(young);
   }
   const auto unreadable = [&](const absl::Status& why) {
     Unshare(path, stat.identity.size, absl::StrCat("cannot be read: ", why.message()));
@@ -172,6 +191,11 @@ std::optional<FolderScanner::Hashed> FolderScanner::Hash(const std::string& path
     } else {
       unreadable(file.status());
     }
+    return std::nullopt;
+  }
+  young = folder_->traits().UntilSettled(file->stat.identity, clock_->Now());
+  if (young > absl::ZeroDuration()) {
+    Schedule(path, young);
     return std::nullopt;
   }
   absl::StatusOr<HashedFile> hashed = HashFile(file->fd.get(), file->stat.identity);
@@ -240,6 +264,7 @@ void FolderScanner::Rescan(Depth depth) {
     const std::optional<Book> known = library_->FindPath(path);
     if (known && known->record.identity == stat.identity && depth == Depth::kHash) {
       library_->Confirm(path, stat.links > 1);
+      NoteLending(*known, LendReasons::Depth::kFolder);
       return;
     }
     if (depth == Depth::kCacheOnly) {

@@ -17,6 +17,7 @@
 #include "lib/core/mutex.h"
 #include "services/peer/disk/hash_cache.h"
 #include "services/peer/disk/shared_folder.h"
+#include "services/peer/library/lend_reasons.h"
 #include "services/peer/library/library.h"
 
 namespace arkshare {
@@ -57,6 +58,8 @@ class FolderScanner {
   // or noted as unshared.
   std::optional<Hashed> Hash(const std::string& path, const FileStat& stat, Depth depth);
   void List(ListingRecord record, bool lend_only);
+  // Tells the library why a listed book can only be lent.
+  void NoteLending(const Book& book, LendReasons::Depth depth);
   // Ends the listing of a file that is there and cannot be shared.
   void Unshare(const std::string& path, uint64_t size, const std::string& reason);
   // Keeps the listing of a path that may have a file and cannot be read now.
@@ -73,6 +76,7 @@ class FolderScanner {
   HashCache* const cache_;
   Library* const library_;
   const Clock* const clock_;
+  LendReasons lend_reasons_;
   UniqueFd inotify_;
   UniqueFd stop_event_;
 

@@ -106,6 +106,17 @@ class FolderScannerTest : public testing::Test {
     return as_long;
   }
 
+  // Writes other bytes into a file and gives it the time that it had.
+  void PutBackTimeAfterEdit(const std::string& name, const std::string& bytes) {
+    struct stat before;
+    ASSERT_EQ(::stat((temp_ / name).c_str(), &before), 0);
+    const UniqueFd fd(::open((temp_ / name).c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(::pwrite(fd.get(), bytes.data(), bytes.size(), 0),
+              static_cast<ssize_t>(bytes.size()));
+    const timespec times[2] = {before.st_atim, before.st_mtim};
+    ASSERT_EQ(::futimens(fd.get(), times), 0);
+  }
+
   const FakeBook one_ = FakeBook::OfSize(40'000, 1);
   const FakeBook two_ = FakeBook::OfSize(40'000, 2);
   int markers_ = 0;
@@ -139,18 +150,102 @@ TEST_F(FolderScannerTest, AFileIsMovedInAndOut) {
   ASSERT_TRUE(AwaitGone("book"));
 }
 
-TEST_F(FolderScannerTest, ARenamedFileIsANewListingAndIsNotHashedAgain) {
+// A rename and an edit whose time was put back look the same.
+TEST_F(FolderScannerTest, ARenamedFileIsANewListingAndIsHashedAgain) {
   WriteFileAt(temp_ / "old", one_.bytes);
   MakeOld(temp_ / "old");
   Start();
   ASSERT_TRUE(AwaitBook("old", one_));
   const uint64_t number = library().FindPath("old")->record.number;
-  const FakeBook planted = PlantInCache("old");
+  PlantInCache("old");
   ASSERT_EQ(::rename((temp_ / "old").c_str(), (temp_ / "new").c_str()), 0);
-  ASSERT_TRUE(AwaitBook("new", planted));
+  ASSERT_TRUE(AwaitBook("new", one_));
   ASSERT_TRUE(AwaitGone("old"));
   EXPECT_NE(library().FindPath("new")->record.number, number);
 }
+
+TEST_F(FolderScannerTest, TheFilesOfARenamedFolderAreNotHashedAgain) {
+  WriteFileAt(temp_ / "old/book", one_.bytes);
+  MakeOld(temp_ / "old/book");
+  Start();
+  ASSERT_TRUE(AwaitBook("old/book", one_));
+  const FakeBook planted = PlantInCache("old/book");
+  ASSERT_EQ(::rename((temp_ / "old").c_str(), (temp_ / "new").c_str()), 0);
+  ASSERT_TRUE(AwaitBook("new/book", planted));
+}
+
+// As programs do that write tags into music, or containers with secrets.
+TEST_F(FolderScannerTest, AnEditIsNoticedThoughItsTimeIsPutBack) {
+  WriteFileAt(temp_ / "book", one_.bytes);
+  MakeOld(temp_ / "book");
+  Start();
+  ASSERT_TRUE(AwaitBook("book", one_));
+  PutBackTimeAfterEdit("book", two_.bytes);
+  ASSERT_TRUE(AwaitBook("book", two_));
+  // The same while the peer was away.
+  Stop();
+  PutBackTimeAfterEdit("book", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("book", one_));
+}
+
+TEST_F(FolderScannerTest, ATouchedFileKeepsItsListing) {
+  WriteFileAt(temp_ / "book", one_.bytes);
+  MakeOld(temp_ / "book");
+  Start();
+  ASSERT_TRUE(AwaitBook("book", one_));
+  const uint64_t number = library().FindPath("book")->record.number;
+  ASSERT_EQ(::chmod((temp_ / "book").c_str(), 0600), 0);
+  disk_->scanner->Examine("book");
+  const Book touched = *library().FindPath("book");
+  EXPECT_EQ(touched.record.number, number);
+  EXPECT_EQ(touched.record.identity, Must(disk_->folder->Stat("book")).identity);
+  EXPECT_EQ(Must(disk_->ledger->FindListing(number))->identity, touched.record.identity);
+}
+
+TEST_F(FolderScannerTest, AFileThatAReceiverDoubtsIsHashedAgain) {
+  WriteFileAt(temp_ / "book", one_.bytes);
+  MakeOld(temp_ / "book");
+  disk_ = std::make_unique<PeerDisk>(temp_.path());
+  const FakeBook planted = PlantInCache("book");
+  Must(library().Load());
+  Must(disk_->scanner->Start());
+  ASSERT_EQ(library().FindPath("book")->record.content, planted.id);
+  const auto forget = [&](const FileIdentity& identity) { disk_->cache->Forget(identity); };
+  library().Doubt(one_.id, forget);  // not here
+  library().Doubt(planted.id, forget);
+  EXPECT_TRUE(AwaitBook("book", one_));
+}
+
+// --- Books that can only be lent ---
+
+TEST_F(FolderScannerTest, AFileThatIsOpenForWritingIsOnlyLent) {
+  Start();
+  UniqueFd writer(::open((temp_ / "book").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_TRUE(AwaitBook("book", FakeBook::Of("")));
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_EQ(library().FindPath("book")->lend_reason, kOpenForWriting);
+  writer = UniqueFd();
+  disk_->scanner->Examine("book");
+  EXPECT_EQ(library().FindPath("book")->lend_reason, "");
+}
+
+TEST_F(FolderScannerTest, AFileInAFolderThatMayNotBeWrittenIsOnlyLent) {
+  WriteFileAt(temp_ / "folder/book", one_.bytes);
+  ASSERT_EQ(::chmod((temp_ / "folder").c_str(), 0555), 0);
+  {
+    const NotRoot not_root(temp_.path());
+    disk_ = std::make_unique<PeerDisk>(temp_.path());
+    Must(library().Load());
+    disk_->scanner->Examine("folder/book");
+    EXPECT_THAT(library().FindPath("folder/book")->lend_reason, HasSubstr("may not remove"));
+  }
+  ASSERT_EQ(::chmod((temp_ / "folder").c_str(), 0755), 0);
+  disk_->scanner->Examine("folder/book");
+  EXPECT_EQ(library().FindPath("folder/book")->lend_reason, "");
+}
+
+// --- More changes by hand ---
 
 TEST_F(FolderScannerTest, AFileIsReplacedByAnother) {
   Start();
@@ -492,6 +587,7 @@ TEST_F(FolderScannerTest, NoticesChangesFromBeforeItsStart) {
   }
   ASSERT_TRUE(AwaitBook("changed", two_));
   ASSERT_TRUE(AwaitBook("new", one_));
+  ASSERT_TRUE(AwaitBook("renamed since", FakeBook::OfSize(100, 'r')));
   EXPECT_THAT(Books(), ElementsAre("changed", "kept", "new", "renamed since"));
   EXPECT_EQ(library().FindPath("kept")->record.number, kept);
 }

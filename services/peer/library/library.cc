@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -16,6 +17,9 @@ namespace {
 // still names this peer, which tells readers where the book went, so a move leaves no gap in a
 // search.
 constexpr absl::Duration kGoneDelay = absl::Seconds(2);
+// Bounds what other peers' complaints make this peer hash.
+constexpr absl::Duration kDoubtEvery = absl::Minutes(1);
+constexpr size_t kMaxDoubted = 10;
 
 }  // namespace
 
@@ -119,7 +123,7 @@ Library::Totals Library::GetTotals() const {
 
 // --- Serving ---
 
-absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content) {
+absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content, uint64_t preferred) {
   std::vector<std::pair<Book, std::shared_ptr<const std::atomic<bool>>>> candidates;
   bool releasing = false;
   {
@@ -129,13 +133,16 @@ absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content) {
         releasing = true;
       } else {
         candidates.emplace_back(entry->book, entry->ended);
+        if (entry->book.record.number == preferred) candidates.front().swap(candidates.back());
       }
     }
   }
   for (auto& [book, ended] : candidates) {
     absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(book.record.path);
-    if (file.ok() && file->stat.identity == book.record.identity) {
-      return ServedBook{std::move(file->fd), std::move(book), std::move(ended)};
+    if (file.ok() && SameButCtime(file->stat.identity, book.record.identity)) {
+      if (file->stat.identity != book.record.identity) RequestExamine(book.record.path);
+      return ServedBook{std::move(file->fd), file->stat.identity, std::move(book),
+                        std::move(ended)};
     }
     RequestExamine(book.record.path);
   }
@@ -148,6 +155,32 @@ absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content) {
                      "the file is no longer what this peer listed; search again");
   }
   return WhyNotServed(*ledger_, content);
+}
+
+void Library::Doubt(const ContentId& content, absl::FunctionRef<void(const FileIdentity&)> forget) {
+  std::vector<ListingRecord> records;
+  {
+    MutexLock lock(&mutex_);
+    const absl::Time now = clock_->Monotonic();
+    for (auto it = doubted_.begin(); it != doubted_.end();) {
+      it = now - it->second > kDoubtEvery ? doubted_.erase(it) : std::next(it);
+    }
+    for (const ListingTable::Entry* entry : listings_.FindContent(content)) {
+      if (doubted_.size() >= kMaxDoubted) break;
+      if (!doubted_.emplace(entry->book.record.number, now).second) continue;
+      records.push_back(entry->book.record);
+    }
+  }
+  // The scanner believes the cache, so the cache forgets first.
+  for (const ListingRecord& record : records) forget(record.identity);
+  for (const ListingRecord& record : records) {
+    {
+      MutexLock lock(&mutex_);
+      ListingTable::Entry* const entry = listings_.Find(record.number);
+      if (entry != nullptr) entry->book.record.identity.ctime_ns = kDoubtedCtime;
+    }
+    RequestExamine(record.path);
+  }
 }
 
 // --- What the scanner finds in the folder ---
@@ -164,17 +197,23 @@ void Library::Insert(Book book) {
 absl::Status Library::Appear(ListingRecord record, bool lend_only) {
   const std::string path = record.path;
   uint64_t old = 0;
+  uint64_t same = 0;
   std::string refusal;
   {
     MutexLock lock(&mutex_);
     if (claims_.Claimed(path)) return absl::OkStatus();
-    if (const ListingTable::Entry* entry = listings_.FindPath(path)) {
+    if (ListingTable::Entry* entry = listings_.FindPath(path)) {
       const ListingRecord& known = entry->book.record;
       // Two threads may have examined one file; it appears once.
       if (known.identity == record.identity && known.content == record.content) {
         return absl::OkStatus();
       }
       old = known.number;
+      if (known.content == record.content && SameButCtime(known.identity, record.identity)) {
+        same = old;
+        entry->book.lend_only = lend_only;
+        entry->book.record.identity = record.identity;
+      }
     }
     const ListingTable::Entry* named = listings_.FindName(record.name);
     if (named != nullptr && named->book.record.number != old) {
@@ -185,8 +224,10 @@ absl::Status Library::Appear(ListingRecord record, bool lend_only) {
                              " books is reached; raise --max-books or remove some");
     }
     // No other thread may decide about this path while the ledger is written.
-    if (refusal.empty()) claims_.Claim(path);
+    if (refusal.empty() && same == 0) claims_.Claim(path);
   }
+  // When the ledger cannot be written, the next start hashes the file once more.
+  if (same != 0) return ledger_->RecordIdentity(same, record.identity);
   if (!refusal.empty()) {
     NoteUnshared(path, record.content.size, refusal);
     return absl::OkStatus();
@@ -208,6 +249,11 @@ absl::Status Library::Appear(ListingRecord record, bool lend_only) {
 void Library::Confirm(const std::string& path, bool lend_only) {
   MutexLock lock(&mutex_);
   if (ListingTable::Entry* entry = listings_.FindPath(path)) entry->book.lend_only = lend_only;
+}
+
+void Library::SetLendReason(const std::string& path, const std::string& reason) {
+  MutexLock lock(&mutex_);
+  if (ListingTable::Entry* entry = listings_.FindPath(path)) entry->book.lend_reason = reason;
 }
 
 absl::Status Library::Vanish(const std::string& path, ListingRecord::State state) {
@@ -356,10 +402,8 @@ absl::StatusOr<Book> Library::BeginRelease(const ReleaseItem& item) {
         continue;
       }
       if (record.content != item.content) break;
-      if (options_.policy == SharePolicy::kCopy || entry->book.lend_only) {
-        return MakeError(Reason::kNotForTaking,
-                         "this peer only lends the book: keep what you received as a copy");
-      }
+      const std::string reason = WhyOnlyLent(entry->book);
+      if (options_.policy == SharePolicy::kCopy || !reason.empty()) return OnlyLent(reason);
       if (record.unsettled) {
         return MakeError(Reason::kBookUnsettled,
                          "this peer has just received the book and the index does not know it yet; "

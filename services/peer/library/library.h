@@ -2,6 +2,7 @@
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_H_
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
@@ -9,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -65,18 +67,26 @@ class Library {
   Totals GetTotals() const;
 
   // --- Serving ---
-  // Opens any unreleased listing of `content` whose file is still what was hashed. Errors:
-  // kBookMoved with the public key of its receiver, kBookChanged, kBookGone, kBookUnsettled (being
-  // released now).
-  absl::StatusOr<ServedBook> OpenForServing(const ContentId& content);
+  // Opens any unreleased listing of `content` whose file is still what was hashed, but for ctime;
+  // listing `preferred` if it is one of them. Errors: kBookMoved with the public key of its
+  // receiver, kBookChanged, kBookGone, kBookUnsettled (being released now).
+  absl::StatusOr<ServedBook> OpenForServing(const ContentId& content, uint64_t preferred = 0);
+  // A receiver has got other bytes than this content. Doubts the identities of its listings and
+  // asks for them to be examined, so that their files are hashed again. Calls `forget` before with
+  // the identity that each has, for the cache. Leaves out a listing that was doubted less than a
+  // minute ago, and stops after ten listings a minute.
+  void Doubt(const ContentId& content, absl::FunctionRef<void(const FileIdentity&)> forget);
 
   // --- What the scanner finds in the folder ---
-  // Lists a hashed file in place of the listing at its path, and draws its `number`. Does nothing
-  // when the path is claimed. Notes a file as unshared when another path has its name (NFC), or
-  // beyond max_books. Errors: those of the ledger.
+  // Lists a hashed file in place of the listing at its path, and draws its `number`. A listing of
+  // the same content whose identity differs in ctime at most stays, and takes the new identity.
+  // Does nothing when the path is claimed. Notes a file as unshared when another path has its name
+  // (NFC), or beyond max_books. Errors: those of the ledger.
   absl::Status Appear(ListingRecord record, bool lend_only);
   // Notes that a listed file is unchanged; hard links may have come or gone.
   void Confirm(const std::string& path, bool lend_only);
+  // Sets why the listing at a path can only be lent, apart from hard links; empty: it can be taken.
+  void SetLendReason(const std::string& path, const std::string& reason);
   // Ends the listing at a path that has no file any more, or none that can be shared.
   absl::Status Vanish(const std::string& path, ListingRecord::State state);
   void NotePending(const std::string& path, uint64_t size);
@@ -150,6 +160,8 @@ class Library {
   ChangeFeed feed_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> unshared_by_owner_ ABSL_GUARDED_BY(mutex_);
   bool feed_woken_ ABSL_GUARDED_BY(mutex_) = false;
+  // When each listing was doubted, within the last minute.
+  std::map<uint64_t, absl::Time> doubted_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <future>
@@ -502,6 +503,60 @@ TEST_F(LibraryTest, DoesNotServeAFileThatChangedSinceItWasHashed) {
   expect_changed("a symlink");
 }
 
+TEST_F(LibraryTest, ATouchedFileIsServedAndExamined) {
+  disk_->List("a", book(1));
+  ASSERT_EQ(::chmod(disk_->PathOf("a").c_str(), 0600), 0);
+  const ServedBook served = Must(library().OpenForServing(book(1).id));
+  EXPECT_EQ(served.identity, Must(disk_->folder->Stat("a")).identity);
+  EXPECT_NE(served.identity, served.book.record.identity);
+  EXPECT_THAT(examined_, ElementsAre("a"));
+}
+
+TEST_F(LibraryTest, ServesTheListingThatTheReceiverWillAskFor) {
+  const Book a = disk_->List("a", book(1));
+  const Book b = disk_->List("b", book(1));
+  for (const Book& wanted : {a, b}) {
+    const ServedBook served = Must(library().OpenForServing(book(1).id, wanted.record.number));
+    EXPECT_EQ(served.book.record.number, wanted.record.number);
+  }
+  EXPECT_TRUE(library().OpenForServing(book(1).id, 99).ok());
+}
+
+TEST_F(LibraryTest, ComplaintsMakeThisPeerHashOnlySoMuch) {
+  const Book a = disk_->List("a", book(1));
+  std::vector<FileIdentity> forgotten;
+  const auto forget = [&](const FileIdentity& identity) { forgotten.push_back(identity); };
+  library().Doubt(book(1).id, forget);
+  EXPECT_THAT(forgotten, ElementsAre(a.record.identity));
+  EXPECT_EQ(library().FindPath("a")->record.identity.ctime_ns, kDoubtedCtime);
+  EXPECT_TRUE(library().OpenForServing(book(1).id).ok());
+  library().Doubt(book(1).id, forget);
+  EXPECT_EQ(forgotten.size(), 1U) << "once a minute";
+  clock_.Advance(absl::Seconds(61));
+  library().Doubt(book(1).id, forget);
+  EXPECT_EQ(forgotten.size(), 2U);
+  for (uint32_t i = 2; i < 30; ++i) {
+    disk_->List(absl::StrCat(i), book(i));
+    library().Doubt(book(i).id, forget);
+  }
+  EXPECT_EQ(forgotten.size(), 11U) << "ten listings a minute";
+}
+
+TEST_F(LibraryTest, AListingTakesTheIdentityOfItsTouchedFile) {
+  ListingRecord record = Record("a", 1);
+  Must(library().Appear(record, false));
+  const uint64_t number = library().FindPath("a")->record.number;
+  Changes();
+  record.identity.ctime_ns = 5;
+  Must(library().Appear(record, true));
+  EXPECT_EQ(library().FindPath("a")->record.number, number);
+  EXPECT_EQ(library().FindPath("a")->record.identity, record.identity);
+  EXPECT_TRUE(library().FindPath("a")->lend_only);
+  EXPECT_THAT(Changes(), IsEmpty()) << "the index knows it";
+  Restart();
+  EXPECT_EQ(library().FindPath("a")->record.identity, record.identity);
+}
+
 TEST_F(LibraryTest, AnotherListingOfTheContentIsServedInstead) {
   const Book a = disk_->List("a", book(1));
   const Book b = disk_->List("b", book(1));
@@ -555,6 +610,11 @@ TEST_F(LibraryTest, ARefusedReleaseSaysWhy) {
   Book other_content = a;
   other_content.record.content = book(2).id;
   EXPECT_EQ(begin(other_content), "BOOK_CHANGED");
+  library().SetLendReason("a", "of a reason");
+  EXPECT_EQ(begin(a), "NOT_FOR_TAKING");
+  EXPECT_THAT(library().BeginRelease(PeerDisk::Wish(a)).status().message(),
+              testing::HasSubstr("of a reason"));
+  library().SetLendReason("a", "");
   library().Confirm("a", /*lend_only=*/true);
   EXPECT_EQ(begin(a), "NOT_FOR_TAKING");
   library().Confirm("a", false);

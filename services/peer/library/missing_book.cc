@@ -1,6 +1,7 @@
 #include "services/peer/library/missing_book.h"
 
 #include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
 
 #include <optional>
 
@@ -35,6 +36,12 @@ absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item) {
                      "the file is no longer what this peer listed; keep the copy");
   }
   return MakeError(Reason::kBookGone, "this peer no longer has the book; keep the copy");
+}
+
+absl::Status OnlyLent(const std::string& reason) {
+  return MakeError(Reason::kNotForTaking,
+                   absl::StrCat("this peer only lends the book", reason.empty() ? "" : " (", reason,
+                                reason.empty() ? "" : ")", ": keep what you received as a copy"));
 }
 
 }  // namespace arkshare

@@ -4,6 +4,8 @@
 
 #include <absl/status/status.h>
 
+#include <string>
+
 #include "lib/core/content_id.h"
 #include "lib/core/ticket.h"
 #include "services/peer/disk/ledger.h"
@@ -18,6 +20,9 @@ absl::Status WhyNotServed(Ledger& ledger, const ContentId& content);
 // kBookMoved with the public key of its receiver, kBookChanged or kBookGone. Reads the ledger;
 // returns its error when that fails.
 absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item);
+
+// Returns kNotForTaking for a book that this peer only lends; `reason` as in Book::lend_reason.
+absl::Status OnlyLent(const std::string& reason);
 
 }  // namespace arkshare
 

@@ -20,6 +20,10 @@ constexpr uint64_t kMessageBytes = 256 * 1024;
 
 absl::StatusOr<std::vector<ContentId>> ParseContents(const v1::DownloadManyRequest& request) {
   if (absl::Status s = CheckItemCount(request.contents_size()); !s.ok()) return s;
+  if (request.listing_numbers_size() != 0 &&
+      request.listing_numbers_size() != request.contents_size()) {
+    return MakeError(Reason::kInvalidField, "listing_numbers needs one number for each content");
+  }
   std::vector<ContentId> ids;
   for (const v1::ContentId& proto : request.contents()) {
     absl::StatusOr<ContentId> id = FromProto(proto);
@@ -33,12 +37,13 @@ absl::StatusOr<std::vector<ContentId>> ParseContents(const v1::DownloadManyReque
 }
 
 // Reads a whole book, as it was when it was hashed.
-absl::StatusOr<std::string> ReadBook(const ContentId& id, Library* library) {
-  absl::StatusOr<ServedBook> book = library->OpenForServing(id);
+absl::StatusOr<std::string> ReadBook(const ContentId& id, uint64_t listing, Library* library,
+                                     ServedProofs* proofs) {
+  absl::StatusOr<ServedBook> book = library->OpenForServing(id, listing);
   if (!book.ok()) return book.status();
   std::string bytes(id.size, '\0');
-  const absl::Status read =
-      ReadServed(*book, 0, absl::MakeSpan(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()));
+  const absl::Status read = ReadServed(
+      *book, 0, absl::MakeSpan(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()), proofs);
   if (!read.ok()) return read;
   return bytes;
 }
@@ -101,7 +106,8 @@ class PartWriter {
 }  // namespace
 
 absl::Status DownloadMany(UploadCall& call, const v1::DownloadManyRequest& request,
-                          Library* library, grpc::ServerWriter<v1::DownloadManyResponse>* writer) {
+                          Library* library, ServedProofs* proofs,
+                          grpc::ServerWriter<v1::DownloadManyResponse>* writer) {
   absl::StatusOr<std::vector<ContentId>> ids = ParseContents(request);
   if (!ids.ok()) return ids.status();
   uint64_t bytes = 0;
@@ -115,7 +121,9 @@ absl::Status DownloadMany(UploadCall& call, const v1::DownloadManyRequest& reque
 
   PartWriter parts(&call, writer);
   for (size_t i = 0; i < ids->size(); ++i) {
-    const absl::StatusOr<std::string> book = ReadBook((*ids)[i], library);
+    const uint64_t listing =
+        request.listing_numbers_size() == 0 ? 0 : request.listing_numbers(static_cast<int>(i));
+    const absl::StatusOr<std::string> book = ReadBook((*ids)[i], listing, library, proofs);
     if (!book.ok()) {
       parts.AddError(i, book.status());
     } else if (!parts.AddBook(i, *book)) {

@@ -7,13 +7,15 @@
 
 #include "arkshare/v1/file.pb.h"
 #include "services/peer/library/library.h"
+#include "services/peer/serve/served_proofs.h"
 #include "services/peer/serve/upload_call.h"
 
 namespace arkshare {
 
 // For the contract and the errors see file.proto.
 absl::Status DownloadMany(UploadCall& call, const v1::DownloadManyRequest& request,
-                          Library* library, grpc::ServerWriter<v1::DownloadManyResponse>* writer);
+                          Library* library, ServedProofs* proofs,
+                          grpc::ServerWriter<v1::DownloadManyResponse>* writer);
 
 }  // namespace arkshare
 

@@ -1,5 +1,6 @@
 #include "services/peer/serve/file_service.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include "lib/core/limits.h"
+#include "lib/core/log.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
@@ -99,7 +101,7 @@ absl::StatusOr<std::vector<Sha256Digest>> FileService::PiecesOf(const ContentId&
   if (PieceCount(id.size) == 1) return std::vector<Sha256Digest>{id.root};
   if (std::optional<std::vector<Sha256Digest>> known = parts_.cache->FindPieces(id)) return *known;
   // The cache was deleted.
-  const FileIdentity& identity = book->book.record.identity;
+  const FileIdentity& identity = book->identity;
   absl::StatusOr<HashedFile> hashed = HashFile(book->fd.get(), identity);
   if (!hashed.ok() || hashed->id != id) {
     return MakeError(Reason::kBookChanged,
@@ -128,7 +130,8 @@ absl::Status FileService::DownloadRange(UploadCall& call, const v1::DownloadRequ
                      absl::StrCat("read_offset ", request.read_offset(),
                                   " is beyond the end of the book at ", id->size));
   }
-  absl::StatusOr<ServedContent> content = ServedContent::Open(*id, parts_.library, parts_.partials);
+  absl::StatusOr<ServedContent> content = ServedContent::Open(
+      *id, {parts_.library, parts_.partials, parts_.proofs}, request.listing_number());
   if (!content.ok()) return content.status();
 
   uint64_t offset = request.read_offset();
@@ -166,7 +169,8 @@ grpc::Status FileService::DownloadMany(grpc::ServerContext* context,
                                        const v1::DownloadManyRequest* request,
                                        grpc::ServerWriter<v1::DownloadManyResponse>* writer) {
   UploadCall call(context, parts_.queue, parts_.watchdog);
-  return ToGrpcStatus(arkshare::DownloadMany(call, *request, parts_.library, writer));
+  return ToGrpcStatus(
+      arkshare::DownloadMany(call, *request, parts_.library, parts_.proofs, writer));
 }
 
 grpc::Status FileService::WatchPieces(grpc::ServerContext* context,
@@ -181,6 +185,18 @@ grpc::Status FileService::WatchPieces(grpc::ServerContext* context,
   return ToGrpcStatus(status);
 }
 
+grpc::Status FileService::ReportMismatch(grpc::ServerContext*,
+                                         const v1::ReportMismatchRequest* request,
+                                         v1::ReportMismatchResponse*) {
+  absl::StatusOr<ContentId> id = FromProto(request->content());
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  parts_.library->Doubt(*id, [&](const FileIdentity& identity) {
+    LogWarning("mismatch_reported", {{"root", *id}, {"bytes", id->size}});
+    parts_.cache->Forget(identity);
+  });
+  return grpc::Status::OK;
+}
+
 grpc::Status FileService::Release(grpc::ServerContext*, const v1::ReleaseRequest* request,
                                   v1::ReleaseResponse* response) {
   if (absl::Status s = CheckItemCount(request->items_size()); !s.ok()) return ToGrpcStatus(s);
@@ -190,6 +206,7 @@ grpc::Status FileService::Release(grpc::ServerContext*, const v1::ReleaseRequest
   std::vector<ReleaseItem> items;
   std::set<TransferId> transfers;
   std::set<uint64_t> listings;
+  absl::flat_hash_set<TransferId> from_here;
   for (const v1::ReleaseRequest::Item& proto : request->items()) {
     absl::StatusOr<ReleaseItem> item = FromProto(proto);
     if (!item.ok()) return ToGrpcStatus(item.status());
@@ -197,13 +214,14 @@ grpc::Status FileService::Release(grpc::ServerContext*, const v1::ReleaseRequest
       return ToGrpcStatus(
           MakeError(Reason::kInvalidField, "a transfer or a listing is named twice"));
     }
+    if (proto.all_bytes_from_source()) from_here.insert(item->transfer_id);
     items.push_back(*item);
   }
   if (!receiver->Verify(ReleaseSignedBytes(key_.public_key(), *receiver, items),
                         request->signature())) {
     return ToGrpcStatus(BadSignature());
   }
-  for (absl::StatusOr<MoveTicket>& answer : parts_.handover->Release(*receiver, items)) {
+  for (absl::StatusOr<MoveTicket>& answer : parts_.handover->Release(*receiver, items, from_here)) {
     v1::ReleaseResponse::Result* result = response->add_results();
     if (answer.ok()) {
       *result->mutable_ticket() = ToProto(*answer);

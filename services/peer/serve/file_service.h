@@ -17,6 +17,7 @@
 #include "services/peer/disk/partial_books.h"
 #include "services/peer/library/library.h"
 #include "services/peer/serve/handover.h"
+#include "services/peer/serve/served_proofs.h"
 #include "services/peer/serve/upload_call.h"
 #include "services/peer/serve/upload_queue.h"
 #include "services/peer/session/registration_gate.h"
@@ -35,6 +36,7 @@ class FileService final : public v1::FileService::Service {
     IdleWatchdog* watchdog;
     const RegistrationGate* gate;
     PartialBooks* partials;
+    ServedProofs* proofs;
   };
 
   FileService(Parts parts, PrivateKey key);
@@ -50,6 +52,9 @@ class FileService final : public v1::FileService::Service {
   using v1::FileService::Service::Download;  // the generated signature, which gRPC does not call
   grpc::Status DownloadMany(grpc::ServerContext* context, const v1::DownloadManyRequest* request,
                             grpc::ServerWriter<v1::DownloadManyResponse>* writer) override;
+  grpc::Status ReportMismatch(grpc::ServerContext* context,
+                              const v1::ReportMismatchRequest* request,
+                              v1::ReportMismatchResponse* response) override;
   grpc::Status Release(grpc::ServerContext* context, const v1::ReleaseRequest* request,
                        v1::ReleaseResponse* response) override;
   grpc::Status Confirm(grpc::ServerContext* context, const v1::ConfirmRequest* request,

@@ -1,5 +1,6 @@
 #include "services/peer/serve/file_service.h"
 
+#include <absl/time/clock.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -176,6 +177,15 @@ class FileServiceTest : public testing::Test {
     return response;
   }
 
+  // Waits until what is read from a file proves something.
+  void AwaitSettled(const std::string& path) {
+    const FileIdentity identity = Must(disk_.folder->Stat(path)).identity;
+    while (disk_.folder->traits().UntilSettled(identity, absl::Now()) > absl::ZeroDuration()) {
+      std::this_thread::yield();
+    }
+  }
+
+  const FakeBook large_ = FakeBook::OfSize(3 * kMiB + 7, 8);
   const PrivateKey receiver_ = PrivateKey::Generate();
   TempFolder temp_;
   FakeClock clock_;
@@ -185,7 +195,7 @@ class FileServiceTest : public testing::Test {
   RegistrationGate gate_;
   PartialBooks partials_;
   FileService service_{{disk_.library.get(), disk_.handover.get(), disk_.cache.get(), &queue_,
-                        &watchdog_, &gate_, &partials_},
+                        &watchdog_, &gate_, &partials_, disk_.proofs.get()},
                        disk_.key};
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<v1::FileService::Stub> stub_;
@@ -517,7 +527,7 @@ TEST_F(HeldReaderTest, ASmallBookDoesNotWaitBehindIt) {
 TEST_F(FileServiceTest, AReceiverWithSeveralStreamsGetsNoMoreThanOneWithOne) {
   UploadQueue queue({.line = {.slots = 8}, .bytes_per_second = 8 * kMiB}, Clock::Real());
   FileService service({disk_.library.get(), disk_.handover.get(), disk_.cache.get(), &queue,
-                       &watchdog_, &gate_, &partials_},
+                       &watchdog_, &gate_, &partials_, disk_.proofs.get()},
                       disk_.key);
   const std::unique_ptr<RpcServer> server =
       Must(RpcServer::Start({.listen = "127.0.0.1:0"}, {&service}));
@@ -676,6 +686,7 @@ TEST_F(FileServiceTest, ConfirmAnswersEveryTransfer) {
     ASSERT_EQ(response.results_size(), 2);
     EXPECT_EQ(response.results(0).error().reason(), "TRANSFER_UNKNOWN");
     EXPECT_FALSE(response.results(1).has_error());
+    disk_.handover->AwaitRead();
     EXPECT_THAT(disk_.Hidden(), IsEmpty());
   }
 }
@@ -709,6 +720,75 @@ TEST_F(FileServiceTest, AConfirmThatTheReceiverDidNotSignChangesNothing) {
       ConfirmSignedBytes(disk_.key.public_key(), stranger.public_key(), {item.transfer_id})));
   EXPECT_EQ(Must(Confirm(request)).results(0).error().reason(), "TRANSFER_UNKNOWN");
   EXPECT_THAT(disk_.Hidden(), SizeIs(1));
+}
+
+// --- Proofs ---
+
+TEST_F(FileServiceTest, AHiddenCopyThatWasDownloadedWholeIsNotReadAgain) {
+  const Book book = disk_.List("book", large_);
+  AwaitSettled("book");
+  const uint64_t half = large_.id.size / 2;
+  EXPECT_EQ(Download(large_.id, half).bytes, large_.bytes.substr(half));
+  EXPECT_EQ(Download(large_.id, 0, half).bytes, large_.bytes.substr(0, half));
+  const ReleaseItem item = PeerDisk::Wish(book);
+  v1::ReleaseRequest request = ReleaseRequestFor({item});
+  request.mutable_items(0)->set_all_bytes_from_source(true);  // is not signed
+  ASSERT_TRUE(Must(Release(request)).results(0).has_ticket());
+  EXPECT_FALSE(Must(Confirm(ConfirmRequestFor({item.transfer_id}))).results(0).has_error());
+  EXPECT_EQ(Must(disk_.ledger->FindRelease(item.transfer_id))->state, ReleaseRecord::State::kGone);
+}
+
+TEST_F(FileServiceTest, TheFileOfTheListingThatIsAskedForIsRead) {
+  const FakeBook small = FakeBook::OfSize(1000, 9);
+  std::vector<Book> books;
+  for (const char* name : {"a", "b", "c"}) {
+    books.push_back(disk_.List(name, small));
+    AwaitSettled(name);
+  }
+  const auto proven = [&] {
+    std::vector<bool> whole;
+    for (const Book& book : books) {
+      whole.push_back(disk_.proofs->IsWhole(book.record.number, book.record.identity));
+    }
+    return whole;
+  };
+  grpc::ClientContext context;
+  v1::DownloadRequest one;
+  *one.mutable_content() = ToProto(small.id);
+  one.set_listing_number(books[1].record.number);
+  Stream stream;
+  stream.reader = stub_->Download(&stream.context, one);
+  EXPECT_EQ(stream.ReadAll().bytes, small.bytes);
+  EXPECT_THAT(proven(), ElementsAre(false, true, false));
+
+  v1::DownloadManyRequest many;
+  *many.add_contents() = ToProto(small.id);
+  many.add_listing_numbers(books[2].record.number);
+  const auto reader = stub_->DownloadMany(&context, many);
+  v1::DownloadManyResponse message;
+  while (reader->Read(&message)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_THAT(proven(), ElementsAre(false, true, true));
+
+  grpc::ClientContext wrong;
+  many.add_listing_numbers(7);
+  const auto refused = stub_->DownloadMany(&wrong, many);
+  while (refused->Read(&message)) {
+  }
+  EXPECT_EQ(ReasonOf(FromWire(refused->Finish())), "INVALID_FIELD");
+}
+
+TEST_F(FileServiceTest, AReportedMismatchMakesThePeerHashAgain) {
+  const Book book = disk_.List("book", large_);
+  v1::ReportMismatchRequest request;
+  *request.mutable_content() = ToProto(large_.id);
+  grpc::ClientContext context;
+  v1::ReportMismatchResponse response;
+  EXPECT_TRUE(stub_->ReportMismatch(&context, request, &response).ok());
+  EXPECT_EQ(disk_.library->FindPath("book")->record.identity.ctime_ns, kDoubtedCtime);
+  EXPECT_EQ(disk_.cache->FindContent(book.record.identity), std::nullopt);
+  EXPECT_EQ(Download(large_.id).bytes, large_.bytes) << "its receivers check it";
 }
 
 }  // namespace

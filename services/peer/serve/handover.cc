@@ -7,17 +7,67 @@
 #include "lib/core/errors.h"
 #include "lib/core/failpoint.h"
 #include "lib/core/log.h"
+#include "services/peer/library/lend_reasons.h"
+#include "services/peer/library/missing_book.h"
 
 namespace arkshare {
 namespace {
 
 bool IsFinal(const absl::Status& refusal) { return IsFinalRefusal(GetReason(refusal)); }
 
+std::vector<TransferId> IdsOf(absl::Span<const SharedFolder::HiddenFile> files) {
+  std::vector<TransferId> ids;
+  for (const SharedFolder::HiddenFile& file : files) ids.push_back(file.transfer_id);
+  return ids;
+}
+
+// Hidden copies that a Confirm deletes, and the places of their results.
+struct Deletion {
+  std::vector<SharedFolder::HiddenFile> files;
+  std::vector<size_t> places;
+
+  void Add(const SharedFolder::HiddenFile& file, size_t place) {
+    files.push_back(file);
+    places.push_back(place);
+  }
+};
+
+// An error makes the receiver confirm again. Otherwise the owner could later restore a copy whose
+// receiver has confirmed.
+void SetErrors(const absl::Status& status, absl::Span<const size_t> places,
+               std::vector<absl::Status>& results) {
+  if (status.ok()) return;
+  LogError("hidden_copies_not_removed", {{"why", status}});
+  const Reason reason = absl::IsResourceExhausted(status) ? Reason::kDiskFull : Reason::kInternal;
+  for (size_t place : places) {
+    results[place] = MakeError(reason, "the source cannot record this now; confirm again");
+  }
+}
+
+absl::Status Changed() {
+  return MakeError(Reason::kBookChanged,
+                   "the file is no longer what this peer listed; keep the copy");
+}
+
+void LogNotPutBack(const std::string& path, const absl::Status& why) {
+  LogError(
+      "not_put_back",
+      {{"book", path}, {"why", why}, {"hint", "it is in .arkshare/released until the next start"}});
+}
+
 }  // namespace
 
 absl::Status Handover::Recover() {
   absl::StatusOr<std::vector<ReleaseRecord>> hidden = ledger_->HiddenReleases();
   if (!hidden.ok()) return hidden.status();
+  // Confirmed copies are still to be read, or were deleted before the crash.
+  absl::StatusOr<std::vector<ReleaseRecord>> unread = ledger_->ConfirmedReleases();
+  if (!unread.ok()) return unread.status();
+  std::vector<SharedFolder::HiddenFile> to_read;
+  for (const ReleaseRecord& record : *unread) {
+    to_read.push_back({record.item.transfer_id, record.item.listing});
+  }
+  copies_.ReadLater(to_read);
   // Deleted by hand, or for a Confirm that was not recorded before the crash: nothing is left to
   // restore.
   std::vector<TransferId> deleted;
@@ -37,6 +87,7 @@ absl::Status Handover::Recover() {
                            ? (*record)->state
                            : ReleaseRecord::State::kRefused;
     if (state == ReleaseRecord::State::kHidden) continue;
+    if (state == ReleaseRecord::State::kConfirmed) continue;
     if (state == ReleaseRecord::State::kGone) {
       confirmed.push_back(file);
       continue;
@@ -45,35 +96,14 @@ absl::Status Handover::Recover() {
     absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(file.listing);
     if (!listing.ok()) return listing.status();
     const std::string path = listing->has_value() ? (*listing)->path : file.transfer_id.hex();
-    absl::StatusOr<std::string> back = PutBack(file, path);
+    absl::StatusOr<std::string> back = copies_.PutBack(file, path);
     if (!back.ok()) {
-      return absl::Status(back.status().code(),
-                          absl::StrCat("cannot put back a book that was not given away: ",
-                                       back.status().message(), "; fix that and start again"));
+      LogNotPutBack(path, back.status());
+      continue;
     }
     LogInfo("put_back", {{"book", *back}, {"transfer", file.transfer_id}});
   }
   return confirmed.empty() ? absl::OkStatus() : folder_->RemoveHidden(confirmed);
-}
-
-absl::StatusOr<std::string> Handover::PutBack(const SharedFolder::HiddenFile& hidden,
-                                              const std::string& path) {
-  std::string wanted = path;
-  std::string at = wanted;
-  for (int n = 2;; ++n) {
-    absl::Status status = folder_->Unhide(hidden, at);
-    if (status.ok()) return at;
-    const size_t slash = wanted.rfind('/');
-    if (absl::IsInvalidArgument(status) && slash != std::string::npos) {
-      // A folder on the way has become something else.
-      at = wanted = wanted.substr(slash + 1);
-      n = 1;
-      continue;
-    }
-    if (!absl::IsAlreadyExists(status)) return status;
-    absl::StatusOr<BookName> name = BookName::Parse(wanted);
-    at = name.ok() ? name->WithSuffix(n).value() : absl::StrCat(hidden.transfer_id.hex(), "-", n);
-  }
 }
 
 Handover::TransferClaim::TransferClaim(Handover* handover, absl::Span<const TransferId> ids)
@@ -105,44 +135,77 @@ absl::StatusOr<MoveTicket> Handover::AnswerOf(const ReleaseRecord& record,
   return record.ticket;
 }
 
-// Steps 1 and 2.
-absl::Status Handover::Hide(const Book& book, const ReleaseItem& item) {
-  const SharedFolder::HiddenFile hidden{item.transfer_id, item.listing};
-  absl::StatusOr<FileStat> stat = folder_->Hide(book.record.path, hidden);
-  if (absl::IsNotFound(stat.status())) {
-    return MakeError(Reason::kBookGone, "this peer no longer has the book; keep the copy");
-  }
-  if (!stat.ok()) {
-    LogError("not_hidden", {{"book", book.record.path}, {"why", stat.status()}});
-    return MakeError(Reason::kInternal, "this peer cannot hand the book over now; ask again");
-  }
-  ARKSHARE_FAILPOINT("source.hidden");
-  const bool same = stat->kind == FileKind::kRegular && stat->identity == book.record.identity;
-  if (same && stat->links == 1) return absl::OkStatus();
-  absl::StatusOr<std::string> back = PutBack(hidden, book.record.path);
-  if (!back.ok()) {
-    LogError("not_put_back", {{"book", book.record.path},
-                              {"why", back.status()},
-                              {"hint", "it is in .arkshare/released until the next start"}});
-  }
-  if (same) {
-    return MakeError(Reason::kNotForTaking,
-                     "the file has more than one hard link, so this peer only lends it; keep what "
-                     "you received as a copy");
-  }
-  return MakeError(Reason::kBookChanged,
-                   "the file is no longer what this peer listed; keep the copy");
+absl::Status Handover::Lent(const Book& book, const std::string& reason) {
+  library_->SetLendReason(book.record.path, reason);
+  return OnlyLent(reason);
 }
 
-std::vector<absl::StatusOr<MoveTicket>> Handover::Release(const PublicKey& receiver,
-                                                          absl::Span<const ReleaseItem> items) {
+absl::Status Handover::CheckFile(const Book& book, const FileStat& stat, const ReadLease& lease) {
+  const FileIdentity& listed = book.record.identity;
+  if (!SameButCtime(stat.identity, listed)) return Changed();
+  if (stat.links > 1) return OnlyLent("the file has another hard link");
+  if (lease.refused()) return Lent(book, kOpenForWriting);
+  if (stat.identity == listed) return absl::OkStatus();
+  // Renamed, touched, or changed by a program that has put the mtime back. The scanner finds out.
+  return MakeError(Reason::kBookUnsettled,
+                   "the file was touched, and this peer is hashing it again; ask again in a moment",
+                   {}, absl::Milliseconds(500));
+}
+
+// The rename says what could not be known before.
+absl::Status Handover::NotHidden(const Book& book, const absl::Status& why) {
+  if (absl::IsNotFound(why)) {
+    return MakeError(Reason::kBookGone, "this peer no longer has the book; keep the copy");
+  }
+  LogError("not_hidden", {{"book", book.record.path}, {"why", why}});
+  if (absl::IsPermissionDenied(why) || absl::IsInvalidArgument(why)) {
+    return Lent(book,
+                absl::StrCat("this peer may not take the file out of its folder: ", why.message()));
+  }
+  if (absl::IsResourceExhausted(why)) {
+    return MakeError(Reason::kDiskFull,
+                     "the source's disk is full, so it cannot hand over; ask again later", {},
+                     absl::Seconds(5));
+  }
+  return MakeError(Reason::kInternal, "this peer cannot hand the book over now; ask again");
+}
+
+absl::Status Handover::Hide(const Attempt& attempt) {
+  const Book& book = *attempt.book;
+  const absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(book.record.path);
+  if (absl::IsInvalidArgument(file.status())) return Changed();  // a folder or a link by now
+  if (!file.ok()) return NotHidden(book, file.status());
+  const ReadLease lease(file->fd.get());
+  if (absl::Status s = CheckFile(book, file->stat, lease); !s.ok()) return s;
+
+  const SharedFolder::HiddenFile hidden{attempt.item->transfer_id, attempt.item->listing};
+  absl::StatusOr<FileStat> stat = folder_->Hide(book.record.path, hidden);
+  if (!stat.ok()) return NotHidden(book, stat.status());
+  ARKSHARE_FAILPOINT("source.hidden");
+  const bool same = stat->kind == FileKind::kRegular &&
+                    SameButCtime(stat->identity, book.record.identity) && !lease.Broken();
+  if (same && stat->links == 1) {
+    copies_.NoteHidden(hidden.transfer_id, stat->identity,
+                       attempt.from_here && proofs_->IsWhole(hidden.listing, book.record.identity));
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::string> back = copies_.PutBack(hidden, book.record.path);
+  if (!back.ok()) LogNotPutBack(book.record.path, back.status());
+  return same ? OnlyLent("the file has another hard link") : Changed();
+}
+
+std::vector<absl::StatusOr<MoveTicket>> Handover::Release(
+    const PublicKey& receiver, absl::Span<const ReleaseItem> items,
+    const absl::flat_hash_set<TransferId>& from_here) {
   ARKSHARE_FAILPOINT("source.release_asked");
   std::vector<TransferId> ids;
   for (const ReleaseItem& item : items) ids.push_back(item.transfer_id);
   const TransferClaim claim(this, ids);
 
   std::vector<Attempt> attempts;
-  for (const ReleaseItem& item : items) attempts.push_back({.item = &item});
+  for (const ReleaseItem& item : items) {
+    attempts.push_back({.item = &item, .from_here = from_here.contains(item.transfer_id)});
+  }
   // By listing, so that two calls that wait for each other's listings cannot wait in a circle.
   std::sort(attempts.begin(), attempts.end(),
             [](const Attempt& a, const Attempt& b) { return a.item->listing < b.item->listing; });
@@ -181,7 +244,7 @@ void Handover::HideAndSync(absl::Span<Attempt> attempts) {
   std::vector<std::string> paths;
   for (Attempt& attempt : attempts) {
     if (!attempt.book) continue;
-    if (absl::Status hidden = Hide(*attempt.book, *attempt.item); hidden.ok()) {
+    if (absl::Status hidden = Hide(attempt); hidden.ok()) {
       paths.push_back(attempt.book->record.path);
     } else {
       attempt.answer = hidden;
@@ -233,6 +296,7 @@ void Handover::Answer(const PublicKey& receiver, const absl::Status& recorded, A
   if (recorded.ok()) {
     if (!attempt.book) return;
     library_->FinishRelease(item.listing);
+    proofs_->Forget(item.listing);
     LogInfo("released", {{"book", attempt.book->record.name},
                          {"bytes", item.content.size},
                          {"to", receiver},
@@ -245,7 +309,9 @@ void Handover::Answer(const PublicKey& receiver, const absl::Status& recorded, A
                              "the source's disk is full, so it cannot hand over; ask again later",
                              {}, absl::Seconds(5));
   if (!attempt.book) return;
-  PutBack({item.transfer_id, item.listing}, attempt.book->record.path).status().IgnoreError();
+  copies_.PutBack({item.transfer_id, item.listing}, attempt.book->record.path)
+      .status()
+      .IgnoreError();
   library_->CancelRelease(item.listing);
 }
 
@@ -254,9 +320,7 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
   ARKSHARE_FAILPOINT("source.confirm_asked");
   const TransferClaim claim(this, transfers);
   std::vector<absl::Status> results;
-  std::vector<SharedFolder::HiddenFile> files;
-  std::vector<TransferId> ids;
-  std::vector<size_t> places;  // of their results
+  Deletion proven, unproven;
   for (const TransferId& id : transfers) {
     absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(id);
     if (!record.ok()) {
@@ -270,45 +334,32 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
       results.push_back(absl::OkStatus());
       library_->AnnounceGone((*record)->item.listing);
       if ((*record)->state != ReleaseRecord::State::kHidden) continue;
-      if (KeepEdited({id, (*record)->item.listing})) continue;
-      files.push_back({id, (*record)->item.listing});
-      ids.push_back(id);
-      places.push_back(results.size() - 1);
+      const SharedFolder::HiddenFile file{id, (*record)->item.listing};
+      (copies_.IsProven(file) ? proven : unproven).Add(file, results.size() - 1);
     }
   }
-  if (!files.empty()) {
-    absl::Status removed = folder_->RemoveHidden(files);
-    ARKSHARE_FAILPOINT("source.unlinked");
-    if (removed.ok()) removed = ledger_->RecordReleaseStates(ids, ReleaseRecord::State::kGone);
-    ARKSHARE_FAILPOINT("source.gone");
-    if (!removed.ok()) {
-      // An error makes the receiver confirm again. Otherwise the owner could later restore a copy
-      // whose receiver has confirmed.
-      LogError("hidden_copies_not_removed", {{"why", removed}});
-      const Reason reason =
-          absl::IsResourceExhausted(removed) ? Reason::kDiskFull : Reason::kInternal;
-      for (size_t place : places) {
-        results[place] = MakeError(reason, "the source cannot record this now; confirm again");
-      }
-    }
+  SetErrors(RecordGone(proven.files), proven.places, results);
+  // The receiver need not wait for a reading: from here on this peer is the one that goes on.
+  absl::Status confirmed = absl::OkStatus();
+  if (!unproven.files.empty()) {
+    confirmed =
+        ledger_->RecordReleaseStates(IdsOf(unproven.files), ReleaseRecord::State::kConfirmed);
   }
+  if (confirmed.ok()) copies_.ReadLater(unproven.files);
+  SetErrors(confirmed, unproven.places, results);
+  for (const TransferId& id : transfers) copies_.Forget(id);
   return results;
 }
 
-bool Handover::KeepEdited(const SharedFolder::HiddenFile& hidden) {
-  absl::StatusOr<FileStat> stat = folder_->StatHidden(hidden);
-  absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(hidden.listing);
-  if (!stat.ok() || !listing.ok() || !listing->has_value()) return false;
-  if (stat->kind != FileKind::kRegular || stat->identity == (*listing)->identity) return false;
-  // Recorded first, as in Restore: a restart completes the rest.
-  absl::Status kept =
-      ledger_->RecordReleaseStates({hidden.transfer_id}, ReleaseRecord::State::kRestored);
-  if (kept.ok()) kept = PutBack(hidden, (*listing)->path).status();
-  LogWarning("kept", {{"book", (*listing)->path},
-                      {"transfer", hidden.transfer_id},
-                      {"why", "it was written to after it was given away"},
-                      {"recorded", kept}});
-  return true;
+absl::Status Handover::RecordGone(absl::Span<const SharedFolder::HiddenFile> files) {
+  if (files.empty()) return absl::OkStatus();
+  absl::Status removed = folder_->RemoveHidden(files);
+  ARKSHARE_FAILPOINT("source.unlinked");
+  if (removed.ok()) {
+    removed = ledger_->RecordReleaseStates(IdsOf(files), ReleaseRecord::State::kGone);
+  }
+  ARKSHARE_FAILPOINT("source.gone");
+  return removed;
 }
 
 std::string Handover::NameOf(uint64_t listing) {
@@ -337,7 +388,8 @@ absl::StatusOr<std::string> Handover::Restore(const TransferId& id) {
       !s.ok()) {
     return s;
   }
-  return PutBack(hidden, listing->has_value() ? (*listing)->path : id.hex());
+  copies_.Forget(id);
+  return copies_.PutBack(hidden, listing->has_value() ? (*listing)->path : id.hex());
 }
 
 }  // namespace arkshare

@@ -15,37 +15,52 @@
 #include "lib/core/mutex.h"
 #include "lib/core/ticket.h"
 #include "services/peer/disk/ledger.h"
+#include "services/peer/disk/read_lease.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/library/library.h"
+#include "services/peer/serve/hidden_copies.h"
+#include "services/peer/serve/served_proofs.h"
 
 namespace arkshare {
 
 // The order of one release, and why:
+//   0. compare the whole identity, take a read lease      nothing has touched it since it was
+//                                                         hashed, and no program writes to it
 //   1. rename the file to released/<transfer>-<listing>   no other file can be swapped in any more
-//   2. compare inode, size, mtime and links there         what is given away is what was listed
+//   2. compare inode, size, mtime and links there, and    what is given away is what was listed
+//      the lease
 //   3. fsync both folders                                 the hidden copy survives a power cut
 //   4. record RELEASED with the ticket                    THE COMMIT POINT
 //   5. answer
 // Before 4 a restart puts the file back. After 4 only a Confirm, or the owner, ends the hidden
-// copy. Thread-safe.
+// copy; a Confirm ends it only when this very file is proven to be the book (HiddenCopies).
+// Thread-safe.
 class Handover {
  public:
   // All must outlive it.
-  Handover(const SharedFolder* folder, Ledger* ledger, Library* library, PrivateKey key)
-      : folder_(folder), ledger_(ledger), library_(library), key_(std::move(key)) {}
+  Handover(const SharedFolder* folder, Ledger* ledger, Library* library, ServedProofs* proofs,
+           PrivateKey key)
+      : folder_(folder),
+        ledger_(ledger),
+        library_(library),
+        proofs_(proofs),
+        key_(std::move(key)),
+        copies_(folder, ledger) {}
 
   // Completes or undoes what a crash interrupted. Call once, after the ledger is open and before
-  // the folder is scanned.
+  // the folder is scanned. A file that cannot be put back stays hidden until the next start.
   absl::Status Recover();
 
   // Returns a ticket or a refusal for each item; the answer to a transfer never changes once it is
   // a ticket or a final refusal (IsFinalRefusal), because both are durable. kBookUnsettled,
   // kDiskFull and kInternal are not final. Requires that no two items have the same transfer or the
-  // same listing.
-  std::vector<absl::StatusOr<MoveTicket>> Release(const PublicKey& receiver,
-                                                  absl::Span<const ReleaseItem> items);
-  // The receiver owns these books: removes the hidden copies. Errors of each transfer:
-  // kTransferUnknown; kDiskFull and kInternal, after which the receiver confirms again.
+  // same listing. `from_here`: the transfers whose receiver has verified bytes of this peer only.
+  std::vector<absl::StatusOr<MoveTicket>> Release(
+      const PublicKey& receiver, absl::Span<const ReleaseItem> items,
+      const absl::flat_hash_set<TransferId>& from_here = {});
+  // The receiver owns these books: removes the hidden copies that are proven to be them, and has
+  // the others read first, after the call. Errors of each transfer: kTransferUnknown; kDiskFull and
+  // kInternal, after which the receiver confirms again.
   std::vector<absl::Status> Confirm(const PublicKey& receiver,
                                     absl::Span<const TransferId> transfers);
 
@@ -56,12 +71,15 @@ class Handover {
   // Puts a hidden copy back into the folder as a new book; returns its path, for the scanner.
   // Errors: kTransferUnknown; kFileNotFound when the hidden copy itself is gone.
   absl::StatusOr<std::string> Restore(const TransferId& id);
+  // Waits until the hidden copies that were confirmed are read; for tests.
+  void AwaitRead() { copies_.AwaitRead(); }
 
  private:
   // One item of a Release on its way through the call.
   struct Attempt {
     const ReleaseItem* item;
     absl::StatusOr<MoveTicket> answer = absl::UnknownError("undecided");
+    bool from_here = false;      // the receiver has verified bytes of this peer only
     bool decided_now = false;    // in this call, not by an earlier record
     std::optional<Book> book{};  // being released
   };
@@ -91,21 +109,25 @@ class Handover {
 
   absl::StatusOr<MoveTicket> AnswerOf(const ReleaseRecord& record, const PublicKey& receiver,
                                       const ReleaseItem& item) const;
-  absl::Status Hide(const Book& book, const ReleaseItem& item);
-  absl::StatusOr<std::string> PutBack(const SharedFolder::HiddenFile& hidden,
-                                      const std::string& path);
-  // A program that had the file open may have written into it after the rename. Then the file is
-  // not what was given away: puts it back into the library as a new book, and returns true.
-  bool KeepEdited(const SharedFolder::HiddenFile& hidden);
+  // Steps 0 to 2 of one book.
+  absl::Status Hide(const Attempt& attempt);
+  // Step 0: returns why the open file is not to be given away.
+  absl::Status CheckFile(const Book& book, const FileStat& stat, const ReadLease& lease);
+  absl::Status NotHidden(const Book& book, const absl::Status& why);
+  // Notes why a book can only be lent, and returns the refusal.
+  absl::Status Lent(const Book& book, const std::string& reason);
+  absl::Status RecordGone(absl::Span<const SharedFolder::HiddenFile> files);
 
   const SharedFolder* const folder_;
   Ledger* const ledger_;
   Library* const library_;
+  ServedProofs* const proofs_;
   const PrivateKey key_;
 
   Mutex mutex_;
   CondVar unclaimed_;
   absl::flat_hash_set<TransferId> claimed_ ABSL_GUARDED_BY(mutex_);
+  HiddenCopies copies_;
 };
 
 }  // namespace arkshare

@@ -1,15 +1,20 @@
 #include "services/peer/serve/handover.h"
 
+#include <absl/functional/function_ref.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <map>
 #include <set>
 #include <thread>
 
+#include "services/peer/library/lend_reasons.h"
+#include "services/peer/serve/served_content.h"
 #include "services/peer/testing/fakes.h"
 
 namespace arkshare {
@@ -17,6 +22,7 @@ namespace {
 
 using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using ListingState = ListingRecord::State;
@@ -37,7 +43,42 @@ class HandoverTest : public testing::Test {
   absl::StatusOr<MoveTicket> Release(const ReleaseItem& item) {
     return handover().Release(receiver_, {item})[0];
   }
-  absl::Status Confirm(const TransferId& id) { return handover().Confirm(receiver_, {id})[0]; }
+  // Waits until the hidden copy is read, if it must be.
+  absl::Status Confirm(const TransferId& id) {
+    const absl::Status status = handover().Confirm(receiver_, {id})[0];
+    handover().AwaitRead();
+    return status;
+  }
+  // As FileService does: serves a range of a book, once its file is old enough to be proven by it.
+  void Serve(const Book& book, uint64_t offset, uint64_t size) {
+    ServedBook served = Must(disk_->library->OpenForServing(book.record.content));
+    while (disk_->folder->traits().UntilSettled(served.identity, absl::Now()) >
+           absl::ZeroDuration()) {
+      std::this_thread::yield();
+    }
+    std::vector<uint8_t> bytes(size);
+    Must(ReadServed(served, offset, absl::MakeSpan(bytes), disk_->proofs.get()));
+  }
+  // Releases to a receiver whose bytes all came from here.
+  absl::StatusOr<MoveTicket> ReleaseVerified(const ReleaseItem& item) {
+    return handover().Release(receiver_, {item}, {item.transfer_id})[0];
+  }
+  // Lists a book whose file has other bytes than its hash says.
+  Book ListFalsely(const std::string& name, const FakeBook& book, const std::string& bytes) {
+    const Book listed = disk_->List(name, book);
+    WriteFileAt(disk_->PathOf(name), bytes);
+    MakeOld(disk_->PathOf(name));
+    Must(disk_->library->Vanish(name, ListingState::kDeleted));
+    Must(disk_->library->Appear({.name = listed.record.name,
+                                 .path = name,
+                                 .content = book.id,
+                                 .identity = Must(disk_->folder->Stat(name)).identity},
+                                false));
+    return *disk_->library->FindPath(name);
+  }
+  ReleaseState StateOf(const ReleaseItem& item) {
+    return Must(disk_->ledger->FindRelease(item.transfer_id))->state;
+  }
   std::string File(const std::string& name) { return ReadFileAt(disk_->PathOf(name)); }
   // Examines all of the folder, as the scanner does.
   void Scan() {
@@ -144,6 +185,7 @@ TEST_F(HandoverTest, ARefusalIsFinal) {
     EXPECT_EQ(ReasonOf(handover().Release(stranger_, {item})[0].status()), "TRANSFER_CONFLICT");
   }
   // Another transfer may have what can be taken now.
+  disk_->scanner->Examine("lent");
   EXPECT_TRUE(Release(PeerDisk::Wish(lent)).ok());
 }
 
@@ -258,6 +300,7 @@ TEST_F(HandoverTest, AThousandAtOnce) {
   std::vector<TransferId> ids;
   for (const ReleaseItem& item : items) ids.push_back(item.transfer_id);
   for (const absl::Status& status : handover().Confirm(receiver_, ids)) Must(status);
+  handover().AwaitRead();
   EXPECT_THAT(disk_->Hidden(), IsEmpty());
   EXPECT_THAT(Must(handover().Limbo()), IsEmpty());
 }
@@ -353,6 +396,7 @@ TEST_F(HandoverTest, ReleaseConfirmAndRestoreOfOneTransferAtATime) {
     std::thread b([&] { confirmed = Confirm(item.transfer_id); });
     a.join();
     b.join();
+    handover().AwaitRead();
     EXPECT_TRUE(confirmed.ok());
     EXPECT_EQ(Exists(disk_->PathOf(name)), restored.ok());
     EXPECT_THAT(disk_->Hidden(), IsEmpty());
@@ -377,11 +421,9 @@ TEST_F(HandoverTest, ConfirmForgetsTheHiddenCopyOnce) {
 
 TEST_F(HandoverTest, KeepsAFileThatWasWrittenAfterTheHandOver) {
   const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
-  const int writer = ::open(disk_->PathOf("book").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  ASSERT_GE(writer, 0);
   Must(Release(item));
-  ASSERT_EQ(::write(writer, "edited", 6), 6);
-  ::close(writer);
+  const std::string hidden = disk_->folder->StatePath("released/" + disk_->Hidden()[0]);
+  WriteFileAt(hidden, one_.bytes + "edited");
 
   Must(Confirm(item.transfer_id));
   EXPECT_THAT(disk_->Hidden(), IsEmpty());
@@ -390,6 +432,150 @@ TEST_F(HandoverTest, KeepsAFileThatWasWrittenAfterTheHandOver) {
   EXPECT_EQ(File("book"), one_.bytes + "edited");
   // A new book: the old listing stays released.
   EXPECT_EQ(Must(disk_->ledger->FindListing(item.listing))->state, ListingState::kReleased);
+}
+
+TEST_F(HandoverTest, KeepsAFileThatAProgramStillWritesTo) {
+  const Book book = disk_->List("book", one_);
+  Serve(book, 0, one_.bytes.size());
+  const ReleaseItem item = PeerDisk::Wish(book);
+  Must(ReleaseVerified(item));
+  const std::string hidden = disk_->folder->StatePath("released/" + disk_->Hidden()[0]);
+  const UniqueFd writer(::open(hidden.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  Must(Confirm(item.transfer_id));
+  EXPECT_EQ(File("book"), one_.bytes);
+  ASSERT_EQ(::write(writer.get(), "edited", 6), 6);
+  EXPECT_EQ(File("book"), one_.bytes + "edited");
+}
+
+// --- The proof that a hidden copy is the book ---
+
+// The receiver has the book from another holder; what is here are the only such bytes.
+TEST_F(HandoverTest, AFileThatIsNotTheBookComesBack) {
+  const std::string bytes(one_.bytes.size(), 'x');
+  const ReleaseItem item = PeerDisk::Wish(ListFalsely("book", one_, bytes));
+  Must(Release(item));
+  Must(Confirm(item.transfer_id));
+  EXPECT_EQ(File("book"), bytes);
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_EQ(StateOf(item), ReleaseState::kRestored);
+  disk_->scanner->Examine("book");
+  EXPECT_EQ(disk_->library->FindPath("book")->record.content, FakeBook::Of(bytes).id);
+}
+
+// A false listing shows that the file was not read: reading it would bring it back.
+TEST_F(HandoverTest, AFileThatTheReceiverHasVerifiedIsNotRead) {
+  const Book book = ListFalsely("book", one_, std::string(one_.bytes.size(), 'x'));
+  Serve(book, 500, 500);
+  Serve(book, 0, 500);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  Must(ReleaseVerified(item));
+  Must(handover().Confirm(receiver_, {item.transfer_id})[0]);
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_EQ(StateOf(item), ReleaseState::kGone);
+  EXPECT_FALSE(Exists(disk_->PathOf("book")));
+}
+
+TEST_F(HandoverTest, AnythingLessIsNoProof) {
+  const std::string bytes(one_.bytes.size(), 'x');
+  const auto expect_read = [&](const std::string& name, absl::FunctionRef<ReleaseItem(Book)> give) {
+    SCOPED_TRACE(name);
+    const ReleaseItem item = give(ListFalsely(name, one_, bytes));
+    Must(Confirm(item.transfer_id));
+    EXPECT_EQ(StateOf(item), ReleaseState::kRestored);
+    EXPECT_EQ(File(name), bytes);
+  };
+  expect_read("all was served, but another holder brought bytes too", [&](const Book& book) {
+    Serve(book, 0, 1000);
+    const ReleaseItem item = PeerDisk::Wish(book);
+    Must(Release(item));
+    return item;
+  });
+  expect_read("a byte was not served", [&](const Book& book) {
+    Serve(book, 0, 999);
+    const ReleaseItem item = PeerDisk::Wish(book);
+    Must(ReleaseVerified(item));
+    return item;
+  });
+  expect_read("it was touched in released", [&](const Book& book) {
+    Serve(book, 0, 1000);
+    const ReleaseItem item = PeerDisk::Wish(book);
+    Must(ReleaseVerified(item));
+    MakeOld(disk_->folder->StatePath("released/" + disk_->Hidden()[0]));
+    return item;
+  });
+  expect_read("the source has restarted", [&](const Book& book) {
+    Serve(book, 0, 1000);
+    const ReleaseItem item = PeerDisk::Wish(book);
+    Must(ReleaseVerified(item));
+    Restart();
+    return item;
+  });
+}
+
+TEST_F(HandoverTest, AReadingThatACrashInterruptedIsDoneAtTheNextStart) {
+  const std::string bytes(one_.bytes.size(), 'x');
+  const ReleaseItem good = PeerDisk::Wish(disk_->List("good", two_));
+  const ReleaseItem other = PeerDisk::Wish(ListFalsely("other", one_, bytes));
+  const ReleaseItem deleted = PeerDisk::Wish(disk_->List("deleted", FakeBook::OfSize(7)));
+  for (const ReleaseItem& item : {good, other, deleted}) Must(Release(item));
+  Must(disk_->ledger->RecordReleaseStates(
+      {good.transfer_id, other.transfer_id, deleted.transfer_id}, ReleaseState::kConfirmed));
+  Must(disk_->folder->RemoveHidden({{deleted.transfer_id, deleted.listing}}));
+  EXPECT_THAT(Must(handover().Limbo()), IsEmpty()) << "no owner waits for them";
+  EXPECT_EQ(ReasonOf(handover().Restore(good.transfer_id).status()), "TRANSFER_UNKNOWN");
+  Restart();
+  handover().AwaitRead();
+  EXPECT_THAT(disk_->Hidden(), IsEmpty());
+  EXPECT_EQ(StateOf(good), ReleaseState::kGone);
+  EXPECT_FALSE(Exists(disk_->PathOf("good")));
+  EXPECT_EQ(StateOf(other), ReleaseState::kRestored);
+  EXPECT_EQ(File("other"), bytes);
+  EXPECT_EQ(StateOf(deleted), ReleaseState::kGone);
+}
+
+// --- Files that cannot be taken ---
+
+TEST_F(HandoverTest, AFileThatAProgramWritesToIsOnlyLent) {
+  const Book book = disk_->List("book", one_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  UniqueFd writer(::open(disk_->PathOf("book").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const absl::Status refused = Release(item).status();
+  EXPECT_EQ(ReasonOf(refused), "NOT_FOR_TAKING");
+  EXPECT_THAT(refused.message(), HasSubstr("open for writing"));
+  EXPECT_EQ(disk_->library->FindPath("book")->lend_reason, kOpenForWriting);
+  EXPECT_EQ(File("book"), one_.bytes);
+  writer = UniqueFd();
+  disk_->scanner->Examine("book");
+  EXPECT_EQ(disk_->library->FindPath("book")->lend_reason, "");
+  EXPECT_EQ(ReasonOf(Release(item).status()), "NOT_FOR_TAKING") << "the answer is final";
+  Must(Release(PeerDisk::Wish(book)));
+}
+
+TEST_F(HandoverTest, AFileThatMayNotLeaveItsFolderIsOnlyLent) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs a folder of root and a peer of another user";
+  const Book book = disk_->List("sub/book", one_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  ASSERT_EQ(::chmod(temp_.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod((temp_ / "sub").c_str(), 0555), 0);
+  ASSERT_EQ(::seteuid(65534), 0);
+  const absl::Status refused = Release(item).status();
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_EQ(ReasonOf(refused), "NOT_FOR_TAKING");
+  EXPECT_EQ(File("sub/book"), one_.bytes);
+  EXPECT_THAT(disk_->library->FindPath("sub/book")->lend_reason, HasSubstr("Permission denied"));
+}
+
+TEST_F(HandoverTest, AFileThatWasTouchedIsHashedAgainBeforeItIsGivenAway) {
+  const Book book = disk_->List("book", one_);
+  const ReleaseItem item = PeerDisk::Wish(book);
+  ASSERT_EQ(::chmod(disk_->PathOf("book").c_str(), 0600), 0);
+  const absl::Status status = Release(item).status();
+  EXPECT_EQ(ReasonOf(status), "BOOK_UNSETTLED");
+  EXPECT_TRUE(GetRetryAfter(status).has_value());
+  EXPECT_TRUE(disk_->library->OpenForServing(one_.id).ok()) << "its receivers check the bytes";
+  disk_->scanner->Examine("book");
+  EXPECT_EQ(disk_->library->FindPath("book")->record.number, book.record.number);
+  Must(Release(item));
 }
 
 TEST_F(HandoverTest, OnlyTheReceiverConfirms) {
@@ -412,25 +598,19 @@ TEST_F(HandoverTest, OnlyTheReceiverConfirms) {
   EXPECT_THAT(disk_->Hidden(), SizeIs(1));
 }
 
-TEST_F(HandoverTest, AConfirmThatCannotBeDoneIsAskedForAgain) {
+TEST_F(HandoverTest, AHiddenCopyThatBecameAFolderComesBack) {
   const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
-  const ReleaseItem other = PeerDisk::Wish(disk_->List("other", two_));
   Must(Release(item));
-  Must(Release(other));
-  Must(Confirm(other.transfer_id));
   const std::string hidden = disk_->folder->StatePath("released/" + disk_->Hidden()[0]);
   ASSERT_EQ(::rename(hidden.c_str(), (temp_ / "aside").c_str()), 0);
-  WriteFileAt(hidden + "/a folder cannot be unlinked", "");
+  WriteFileAt(hidden + "/inside", "a folder");
   const std::vector<absl::Status> answers =
-      handover().Confirm(receiver_, {other.transfer_id, item.transfer_id, TransferId::Random()});
+      handover().Confirm(receiver_, {item.transfer_id, TransferId::Random()});
   EXPECT_EQ(ReasonOf(answers[0]), "OK");
-  EXPECT_EQ(ReasonOf(answers[1]), "INTERNAL");
-  EXPECT_EQ(ReasonOf(answers[2]), "TRANSFER_UNKNOWN");
-  EXPECT_THAT(Must(handover().Limbo()), SizeIs(1));
-  ::unlink((hidden + "/a folder cannot be unlinked").c_str());
-  ::rmdir(hidden.c_str());
-  Must(Confirm(item.transfer_id));
+  EXPECT_EQ(ReasonOf(answers[1]), "TRANSFER_UNKNOWN");
+  handover().AwaitRead();
   EXPECT_THAT(Must(handover().Limbo()), IsEmpty());
+  EXPECT_EQ(File("book/inside"), "a folder");
 }
 
 // --- Restore ---
@@ -501,7 +681,9 @@ TEST_F(HandoverTest, HiddenButNotRecordedComesBackAsTheSameListing) {
   EXPECT_THAT(disk_->Hidden(), IsEmpty());
   EXPECT_EQ(disk_->library->FindPath("sub/book")->record.number, book.record.number);
   EXPECT_TRUE(disk_->library->OpenForServing(one_.id).ok());
-  // Nothing was decided, so the receiver's next Release decides.
+  // Nothing was decided, so the receiver's next Release decides, once the scanner has looked.
+  EXPECT_EQ(ReasonOf(Release(item).status()), "BOOK_UNSETTLED");
+  disk_->scanner->Examine("sub/book");
   EXPECT_TRUE(Release(item).ok());
 }
 
@@ -641,6 +823,8 @@ TEST_F(FullDiskHandoverTest, WithoutRoomNothingIsDecided) {
   EXPECT_EQ(disk_->library->GetTotals().books, items.size());
   EXPECT_TRUE(disk_->library->OpenForServing(items[0].content).ok());
   small_->MakeRoom();
+  // They were renamed, so the scanner looks at them first.
+  for (const std::string& name : NamesIn(small_->path())) disk_->scanner->Examine(name);
   for (const absl::StatusOr<MoveTicket>& answer : handover().Release(receiver_, items)) {
     EXPECT_TRUE(answer.ok()) << answer.status();
   }

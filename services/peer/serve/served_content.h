@@ -13,30 +13,39 @@
 #include "lib/core/content_id.h"
 #include "services/peer/disk/partial_books.h"
 #include "services/peer/library/library.h"
+#include "services/peer/serve/served_proofs.h"
 
 namespace arkshare {
 
-// Reads bytes of the book as it was when it was hashed. Errors: kBookChanged.
-absl::Status ReadServed(const ServedBook& book, uint64_t offset, absl::Span<uint8_t> out);
+// Reads bytes of the book as it was when it was hashed, and notes in `proofs` that they were read
+// from the file of this listing. Sets `book.identity` when the file was touched. Errors:
+// kBookChanged.
+absl::Status ReadServed(ServedBook& book, uint64_t offset, absl::Span<uint8_t> out,
+                        ServedProofs* proofs);
 
 // A content that is open for reading: a listed book, or a book that this peer still receives. Not
 // thread-safe.
 class ServedContent {
  public:
-  // Prefers a listed book. Both pointers must outlive the result. For the errors see
+  struct Parts {  // all must outlive the result
+    Library* library;
+    const PartialBooks* partials;
+    ServedProofs* proofs;
+  };
+  // Prefers a listed book, and among those listing `preferred`. For the errors see
   // Library::OpenForServing.
-  static absl::StatusOr<ServedContent> Open(const ContentId& content, Library* library,
-                                            const PartialBooks* partials);
+  static absl::StatusOr<ServedContent> Open(const ContentId& content, const Parts& parts,
+                                            uint64_t preferred);
 
   // When the listing has gone, goes on with another listing of the same content.
   // Errors: kBookChanged; kPieceNotHere for a part that has not come; those of Open.
   absl::Status Read(uint64_t offset, absl::Span<uint8_t> out);
 
  private:
-  ServedContent(const ContentId& content, Library* library) : id_(content), library_(library) {}
+  ServedContent(const ContentId& content, const Parts& parts) : id_(content), parts_(parts) {}
 
   ContentId id_;
-  Library* library_;
+  Parts parts_;
   std::optional<ServedBook> book_;        // either this
   std::shared_ptr<PartialBook> partial_;  // or this
 };

@@ -98,7 +98,7 @@ class ServingPartsTest : public testing::Test {
   PartialBooks partials_;
   std::shared_ptr<PartialBook> partial_;
   FileService service_{{disk_.library.get(), disk_.handover.get(), disk_.cache.get(), &queue_,
-                        &watchdog_, &gate_, &partials_},
+                        &watchdog_, &gate_, &partials_, disk_.proofs.get()},
                        disk_.key};
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<v1::FileService::Stub> stub_;

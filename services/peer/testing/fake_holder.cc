@@ -94,6 +94,13 @@ struct FakeHolder::State final : v1::FileService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ReportMismatch(grpc::ServerContext*, const v1::ReportMismatchRequest* request,
+                              v1::ReportMismatchResponse*) override {
+    MutexLock lock(&mutex);
+    reports += Must(FromProto(request->content())) == book.id ? 1 : 0;
+    return grpc::Status::OK;
+  }
+
   grpc::Status Download(grpc::ServerContext* context, const v1::DownloadRequest* request,
                         grpc::ServerWriter<v1::DownloadResponse>* writer) override {
     Manners now = Begin();
@@ -235,6 +242,7 @@ struct FakeHolder::State final : v1::FileService::Service {
   int manifests ABSL_GUARDED_BY(mutex) = 0;
   int downloads ABSL_GUARDED_BY(mutex) = 0;
   int releases ABSL_GUARDED_BY(mutex) = 0;
+  int reports ABSL_GUARDED_BY(mutex) = 0;
   std::function<void()> on_release ABSL_GUARDED_BY(mutex);
   uint64_t bytes_sent ABSL_GUARDED_BY(mutex) = 0;
   std::vector<uint64_t> offsets ABSL_GUARDED_BY(mutex);
@@ -288,6 +296,11 @@ void FakeHolder::GiveUp() {
 void FakeHolder::OnRelease(std::function<void()> asked) {
   MutexLock lock(&state_->mutex);
   state_->on_release = std::move(asked);
+}
+
+int FakeHolder::reports() const {
+  MutexLock lock(&state_->mutex);
+  return state_->reports;
 }
 
 int FakeHolder::releases() const {

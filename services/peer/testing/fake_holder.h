@@ -71,6 +71,8 @@ class FakeHolder {
   int manifests() const;
   int downloads() const;
   int releases() const;
+  // Returns how often it was told that its bytes are wrong.
+  int reports() const;
   // Returns the bytes of books that it sent in chunks.
   uint64_t bytes_sent() const;
   // Returns read_offset of each download.

@@ -16,7 +16,9 @@ PeerDisk::PeerDisk(const std::string& path, Library::Options options, const Cloc
       cache(Must(HashCache::Open(*folder))),
       library(std::make_unique<Library>(folder.get(), ledger.get(), clock, options)),
       scanner(std::make_unique<FolderScanner>(folder.get(), cache.get(), library.get(), clock)),
-      handover(std::make_unique<Handover>(folder.get(), ledger.get(), library.get(), key)) {}
+      proofs(std::make_unique<ServedProofs>(folder->traits(), clock)),
+      handover(std::make_unique<Handover>(folder.get(), ledger.get(), library.get(), proofs.get(),
+                                          key)) {}
 
 Book PeerDisk::List(const std::string& name, const FakeBook& book) {
   WriteFileAt(PathOf(name), book.bytes);

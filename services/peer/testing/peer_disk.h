@@ -15,6 +15,7 @@
 #include "services/peer/library/folder_scanner.h"
 #include "services/peer/library/library.h"
 #include "services/peer/serve/handover.h"
+#include "services/peer/serve/served_proofs.h"
 #include "services/peer/testing/fake_book.h"
 #include "services/peer/testing/temp_folder.h"
 
@@ -42,6 +43,7 @@ struct PeerDisk {
   std::unique_ptr<HashCache> cache;
   std::unique_ptr<Library> library;
   std::unique_ptr<FolderScanner> scanner;
+  std::unique_ptr<ServedProofs> proofs;
   std::unique_ptr<Handover> handover;
 };
 

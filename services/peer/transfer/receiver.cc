@@ -54,6 +54,7 @@ Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
         return parts_.chooser->FindHolders(record.content, /*also_partial=*/true);
       },
       .source = record.move ? std::optional<PublicKey>(record.source) : std::nullopt,
+      .source_listing = record.source_listing,
       .offer = transfer.offer.get(),
       .on_progress =
           [&](uint64_t bytes, std::optional<QueuePlace> place) {
@@ -103,7 +104,11 @@ bool Receiver::Interrupt(Transfer& transfer, uint64_t bytes, const absl::Status&
 Outcome Receiver::ReceiveStream(const FetchTask& task, HandOnReceived hand_on) {
   const Batch& transfers = task.transfers;
   std::vector<ContentId> contents;
-  for (const TransferPtr& transfer : transfers) contents.push_back(transfer->record.content);
+  std::vector<uint64_t> listings;
+  for (const TransferPtr& transfer : transfers) {
+    contents.push_back(transfer->record.content);
+    listings.push_back(transfer->record.source_listing);
+  }
   std::vector<bool> came(transfers.size());
   bool queued = false;
   const auto show = [&](std::optional<QueuePlace> place) {
@@ -115,6 +120,7 @@ Outcome Receiver::ReceiveStream(const FetchTask& task, HandOnReceived hand_on) {
   const absl::Status fetched =
       parts_.small_fetcher->Fetch({.address = transfers[0]->holders[0].address,
                                    .contents = contents,
+                                   .listings = listings,
                                    .on_book =
                                        [&](size_t index, const std::string& bytes) {
                                          if (queued) show(std::nullopt);
