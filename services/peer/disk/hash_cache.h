@@ -5,6 +5,7 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,9 @@ class HashCache {
   };
   // Remembers all of them in one transaction.
   void RememberAll(absl::Span<const Entry> entries);
+  // Forgets files that are not among these, and their pieces, when at least half of what is known
+  // is of such files.
+  void Prune(absl::Span<const uint64_t> inodes);
 
  private:
   explicit HashCache(std::unique_ptr<SqlDatabase> db) : db_(std::move(db)) {}
@@ -52,7 +56,9 @@ struct HashedFile {
   std::vector<Sha256Digest> pieces;
 };
 // Hashes an open file with this identity. FailedPrecondition when the file changed meanwhile.
-absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity);
+// Cancelled, within a few milliseconds, when `stop` turns true.
+absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity,
+                                    const std::atomic<bool>* stop = nullptr);
 
 }  // namespace arkshare
 

@@ -21,6 +21,7 @@ enum class SharePolicy { kMove, kCopy };
 struct Book {
   ListingRecord record;
   bool lend_only = false;  // has more than one hard link: a move could not take the others away
+  std::string trouble{};   // why other peers cannot get it now, for people; empty when they can
 
   BookListing listing() const { return {record.number, record.name, record.content}; }
 };

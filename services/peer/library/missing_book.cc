@@ -1,6 +1,7 @@
 #include "services/peer/library/missing_book.h"
 
 #include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
 
 #include <optional>
 
@@ -35,6 +36,12 @@ absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item) {
                      "the file is no longer what this peer listed; keep the copy");
   }
   return MakeError(Reason::kBookGone, "this peer no longer has the book; keep the copy");
+}
+
+absl::Status CannotReadBook(const absl::Status& why) {
+  return MakeError(Reason::kBookChanged,
+                   absl::StrCat("this peer cannot read its file of the book (", why.message(),
+                                "); get the book from another peer, or tell the owner"));
 }
 
 }  // namespace arkshare

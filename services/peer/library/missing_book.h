@@ -19,6 +19,10 @@ absl::Status WhyNotServed(Ledger& ledger, const ContentId& content);
 // returns its error when that fails.
 absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item);
 
+// Returns the error for a listed book whose file the disk or the system does not let this peer
+// read: kBookChanged, because another peer may have the book, in the words of `why`.
+absl::Status CannotReadBook(const absl::Status& why);
+
 }  // namespace arkshare
 
 #endif  // ARKSHARE_SERVICES_PEER_LIBRARY_MISSING_BOOK_H_
