@@ -190,9 +190,9 @@ void CommandLine::AddShare() {
 
 void CommandLine::AddUnshare() {
   CLI::App* const unshare =
-      AddCommand(*app_, "unshare", "Stop listing books; keep the files",
+      AddCommand(*app_, "unshare", "Stop listing books or folders; keep the files",
                  [this](Session& session) { return RunUnshare(session, unshare_); });
-  Unmark(unshare->add_option("NAME", unshare_.names, "The names of the books"))->required();
+  Unmark(unshare->add_option("NAME", unshare_.names, "The names of the books or folders"))->required();
 }
 
 void CommandLine::AddLimits() {

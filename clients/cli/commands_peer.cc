@@ -30,6 +30,7 @@ std::string NoteOf(const v1::LibraryEntry& entry) {
     return absl::StrCat("not shared: ", EscapeForDisplay(entry.unshared_reason()));
   }
   if (!entry.has_listing()) return "being hashed";
+  if (!entry.trouble().empty()) return EscapeForDisplay(entry.trouble());
   if (entry.lend_only()) {
     return absl::StrCat("only lent: ", EscapeForDisplay(entry.lend_only_reason()));
   }
@@ -139,6 +140,29 @@ int KeepTransfer(Session& session, const std::string& digits) {
                            "in its limbo\n";
   }
   return kDone;
+}
+
+// Reports what of a path is shared and what is not. Returns the exit code.
+int ReportShared(Session& session, const v1::ShareResponse::Result& result) {
+  Console& console = session.console;
+  if (!console.json && result.file_count() > 0) {
+    console.out << "shared " << EscapeForDisplay(result.name());
+    if (result.file_count() > 1) {
+      console.out << " and " << Count(result.file_count() - 1, "more file", "more files");
+    }
+    console.out << '\n';
+  }
+  int worst = kDone;
+  for (const v1::ShareResponse::Refused& refused : result.refused()) {
+    worst = std::max(worst, Report(session, FromItemError(refused.error()),
+                                   absl::StrCat(result.path(), "/", refused.path())));
+  }
+  const uint64_t shown = static_cast<uint64_t>(result.refused_size());
+  if (result.refused_count() > shown && !console.json) {
+    console.err << "and " << Count(result.refused_count() - shown, "more file", "more files")
+                << " not shared\n";
+  }
+  return worst;
 }
 
 }  // namespace
@@ -288,12 +312,8 @@ int RunShare(Session& session, const ShareOptions& options) {
       if (console.json) console.out << ToJson(result) << '\n';
       if (result.has_error()) {
         worst = std::max(worst, Report(session, FromItemError(result.error()), result.path()));
-      } else if (!console.json) {
-        console.out << "shared " << EscapeForDisplay(result.name());
-        if (result.file_count() > 1) {
-          console.out << " and " << Count(result.file_count() - 1, "more file", "more files");
-        }
-        console.out << '\n';
+      } else {
+        worst = std::max(worst, ReportShared(session, result));
       }
     }
   }

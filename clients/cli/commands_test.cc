@@ -241,6 +241,13 @@ TEST_F(CommandsTest, ShareSendsAbsolutePathsAndReportsEachOne) {
   EXPECT_EQ(err(), "arkshare-cli: " + here + "/missing: there is no such file\n");
 }
 
+TEST_F(CommandsTest, ShareNamesWhatIsNotSharedOfAFolder) {
+  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/mixed folder"}}), kUsage);
+  EXPECT_THAT(out(), HasSubstr("shared mixed folder and 2 more files"));
+  EXPECT_THAT(err(), HasSubstr("/a/mixed folder/sub/caf\\xe9: the name is not UTF-8"));
+  EXPECT_THAT(err(), HasSubstr("and 2 more files not shared"));
+}
+
 TEST_F(CommandsTest, ShareSplitsManyPathsIntoSeveralRequests) {
   std::vector<std::string> paths;
   for (int i = 0; i < 2001; ++i) paths.push_back(absl::StrCat("/a/", i));

@@ -1,6 +1,7 @@
 #include "lib/rpc/process.h"
 
 #include <absl/synchronization/mutex.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -20,9 +21,22 @@ sigset_t StopSignals() {
   return signals;
 }
 
+void OpenStandardStreams() {
+  while (true) {
+    const int fd = open("/dev/null", O_RDWR);
+    if (fd < 0) return;
+    if (fd > STDERR_FILENO) {
+      close(fd);
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 void TuneProcess() {
+  OpenStandardStreams();
+  for (int harmless : {SIGXFSZ, SIGPIPE, SIGHUP}) std::signal(harmless, SIG_IGN);
   // By default malloc maps and unmaps every message of 1 MiB, which costs up to half of the
   // throughput.
   mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);

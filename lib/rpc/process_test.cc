@@ -1,9 +1,11 @@
 #include "lib/rpc/process.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 namespace arkshare {
@@ -22,6 +24,23 @@ TEST(StopSignalDeathTest, ARequestBeforeTheWaitIsNotMissed) {
         WaitForStopSignal();
         stopper.join();
         _exit(0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(TuneProcessTest, NoEventThatIsNoneOfItsBusinessEndsTheProcess) {
+  TuneProcess();
+  for (int signal : {SIGHUP, SIGPIPE, SIGXFSZ}) EXPECT_EQ(raise(signal), 0) << signal;
+}
+
+TEST(TuneProcessDeathTest, AClosedStandardStreamIsNotTakenByAFile) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+        TuneProcess();
+        _exit(open("/dev/null", O_RDONLY) > STDERR_FILENO ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
 }

@@ -129,13 +129,15 @@ absl::Status PeerNode::Serve() {
 PeerNode::~PeerNode() {
   // First unregisters, then refuses new calls, then ends the running ones.
   if (announcer_) announcer_->Stop();
+  // A file that is being hashed or copied for a call would hold up the end of the servers.
+  if (sharing_) sharing_->Stop();
+  if (scanner_) scanner_->Stop();
   if (files_server_) files_server_->SetServing(false);
   if (queue_) queue_->Close();
   partials_.Stop();
   if (transfers_) transfers_->Stop();
   if (control_server_) control_server_->Shutdown(kDrain);
   if (files_server_) files_server_->Shutdown(kDrain);
-  if (scanner_) scanner_->Stop();
 }
 
 }  // namespace arkshare

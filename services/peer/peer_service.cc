@@ -1,6 +1,7 @@
 #include "services/peer/peer_service.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
@@ -64,6 +65,12 @@ v1::Transfer ToProto(const TransferView& view) {
   return proto;
 }
 
+// Returns those that are not empty.
+std::vector<std::string> Troubles(std::vector<std::string> all) {
+  std::erase(all, "");
+  return all;
+}
+
 v1::LibraryEntry ToProto(const LibraryItem& item) {
   v1::LibraryEntry proto;
   absl::StatusOr<BookName> name = BookName::Parse(item.path);
@@ -75,6 +82,7 @@ v1::LibraryEntry ToProto(const LibraryItem& item) {
     const std::string reason = WhyOnlyLent(*item.book);
     proto.set_lend_only(!reason.empty());
     proto.set_lend_only_reason(reason);
+    proto.set_trouble(item.book->trouble);
   }
   return proto;
 }
@@ -137,7 +145,7 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   response->set_listen_address(listen_address_);
   response->set_index_address(parts_.index->address());
   response->set_online(state.online);
-  response->set_trouble(state.trouble);
+  response->set_trouble(absl::StrJoin(Troubles({state.trouble, parts_.scanner->Trouble()}), "; "));
   response->set_policy(parts_.library->policy() == SharePolicy::kMove ? v1::SHARE_POLICY_MOVE
                                                                       : v1::SHARE_POLICY_COPY);
   response->set_share_folder(parts_.folder->path());
@@ -279,6 +287,12 @@ grpc::Status PeerService::Share(grpc::ServerContext*, const v1::ShareRequest* re
     }
     result->set_name(shared->first_name);
     result->set_file_count(shared->file_count);
+    result->set_refused_count(shared->refused_count);
+    for (const Sharing::Refused& refused : shared->refused) {
+      v1::ShareResponse::Refused* proto = result->add_refused();
+      proto->set_path(EscapeForDisplay(refused.path));
+      *proto->mutable_error() = ToItemError(refused.why);
+    }
   }
   return grpc::Status::OK;
 }

@@ -76,7 +76,7 @@ class Auditor {
     for (const ListingRow& row : peer.listings) {
       if (row.state != ListingState::kPresent) continue;
       const std::string what = absl::StrCat("listing ", row.number, " \"", row.name, "\"");
-      if (peer.unshared.contains(row.path)) Open(peer, what, " is unshared by its owner");
+      if (peer.IsUnshared(row.path)) Open(peer, what, " is unshared by its owner");
       const TransferRow* received = TransferOfListing(peer, row.number);
       const bool entering = received != nullptr && received->state == TransferState::kOwned &&
                             peer.staged.contains(received->id);
@@ -108,7 +108,7 @@ class Auditor {
       }
     }
     for (const auto& [path, file] : peer.visible) {
-      if (paths.contains(path) || peer.unshared.contains(path) || !BookName::Parse(path).ok()) {
+      if (paths.contains(path) || peer.IsUnshared(path) || !BookName::Parse(path).ok()) {
         continue;
       }
       Open(peer, "\"", path, "\" is in the folder and not listed");

@@ -216,6 +216,14 @@ absl::Status ReadKey(PeerDisk& disk) {
 
 }  // namespace
 
+bool PeerDisk::IsUnshared(const std::string& path) const {
+  for (size_t end = path.size(); end != std::string::npos && end > 0;
+       end = path.rfind('/', end - 1)) {
+    if (unshared.contains(path.substr(0, end))) return true;
+  }
+  return false;
+}
+
 const ListingRow* PeerDisk::FindListing(uint64_t number) const {
   for (const ListingRow& row : listings) {
     if (row.number == number) return &row;

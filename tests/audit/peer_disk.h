@@ -71,13 +71,15 @@ struct PeerDisk {
   std::vector<ListingRow> listings;
   std::vector<ReleaseRow> releases;
   std::vector<TransferRow> transfers;
-  std::set<std::string> unshared;
+  std::set<std::string> unshared;  // files and folders
   uint64_t last_number = 0;  // the counter that listing numbers are drawn from
   // The library: path relative to the folder; no dot-files, no symlinks.
   std::map<std::string, FoundFile> visible;
   std::map<TransferId, FoundFile> staged;
   std::map<std::pair<TransferId, uint64_t>, FoundFile> hidden;
 
+  // Whether the owner keeps this path or a folder above it private.
+  bool IsUnshared(const std::string& path) const;
   const ListingRow* FindListing(uint64_t number) const;
   const ReleaseRow* FindRelease(const TransferId& id) const;
   const TransferRow* FindTransfer(const TransferId& id) const;

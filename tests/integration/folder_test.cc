@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -76,6 +77,9 @@ class FolderTest : public testing::Test {
   }
   void Restart() {
     ASSERT_TRUE(Ok(cluster_.peer("p").process().Stop()));
+    ASSERT_NO_FATAL_FAILURE(StartAgain());
+  }
+  void StartAgain() {
     ASSERT_TRUE(Ok(cluster_.peer("p").Restart()));
     ASSERT_TRUE(Ok(cluster_.peer("p").WaitOnline()));
   }
@@ -213,6 +217,47 @@ TEST_F(FolderTest, ARestartHashesNothingAgain) {
   const uint64_t read = BytesRead(cluster_.peer("p").process().pid());
   EXPECT_GT(read, 0u);
   EXPECT_LT(read, large.size() / 2);
+}
+
+TEST_F(FolderTest, AClosedTerminalEndsNoPeer) {
+  ASSERT_NO_FATAL_FAILURE(StartWith({{"195", "the book"}}));
+  for (int harmless : {SIGHUP, SIGPIPE, SIGXFSZ}) {
+    ASSERT_TRUE(Ok(cluster_.peer("p").process().Signal(harmless)));
+  }
+  WriteBook(folder_, "196", "noticed by a peer that lives");
+  EXPECT_TRUE(IsListed("noticed by a peer that lives"));
+}
+
+TEST_F(FolderTest, ARestoredFolderIsFoundAgain) {
+  ASSERT_NO_FATAL_FAILURE(StartWith({{"195", "the book"}, {"196", "another"}}));
+  const std::string backup = cluster_.path() + "/backup";
+  ASSERT_TRUE(Ok(cluster_.peer("p").process().Stop()));
+  fs::copy(folder_, backup, fs::copy_options::recursive);
+  ASSERT_NO_FATAL_FAILURE(StartAgain());
+  // These draw the numbers that the older ledger will draw again, and the index sees them go.
+  for (int i = 0; i < 10; ++i) WriteBook(folder_, absl::StrCat("later ", i), absl::StrCat(i));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(IsListed(absl::StrCat(i)));
+  for (int i = 0; i < 10; ++i) fs::remove(folder_ + absl::StrCat("/later ", i));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(IsGone(absl::StrCat(i)));
+  ASSERT_TRUE(Ok(cluster_.peer("p").process().Stop()));
+  fs::remove_all(folder_);
+  fs::rename(backup, folder_);
+  ASSERT_NO_FATAL_FAILURE(StartAgain());
+  EXPECT_TRUE(IsListed("the book"));
+  EXPECT_TRUE(IsListed("another"));
+}
+
+TEST_F(FolderTest, APrivateFolderStaysPrivateUnderAnotherName) {
+  ASSERT_NO_FATAL_FAILURE(StartWith({{"private/diary", "secret"}, {"195", "the book"}}));
+  const std::string control = cluster_.peer("p").control();
+  ASSERT_EQ(RunCli({"--peer", control, "unshare", "private"})->exit, ExitStatus{});
+  EXPECT_TRUE(IsGone("secret"));
+  fs::rename(folder_ + "/private", folder_ + "/renamed");
+  WriteBook(folder_, "196", "a sign that it was looked at");
+  EXPECT_TRUE(IsListed("a sign that it was looked at"));
+  EXPECT_TRUE(cluster_.HoldersOf(ContentOf("secret")).empty());
+  ASSERT_EQ(RunCli({"--peer", control, "share", folder_ + "/renamed"})->exit, ExitStatus{});
+  EXPECT_TRUE(IsListed("secret"));
 }
 
 TEST_F(FolderTest, UnsharedIsRemembered) {

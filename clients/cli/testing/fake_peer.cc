@@ -236,6 +236,13 @@ grpc::Status FakePeer::Share(grpc::ServerContext*, const v1::ShareRequest* reque
     }
     result.set_name(std::filesystem::path(path).filename().string());
     result.set_file_count(absl::StrContains(path, "folder") ? 3 : 1);
+    if (absl::StrContains(path, "mixed")) {
+      v1::ShareResponse::Refused& refused = *result.add_refused();
+      refused.set_path("sub/caf\\xe9");
+      *refused.mutable_error() =
+          ToItemError(MakeError(Reason::kInvalidName, "the name is not UTF-8; rename the file"));
+      result.set_refused_count(3);
+    }
   }
   return grpc::Status::OK;
 }

@@ -52,11 +52,15 @@ Catalog::~Catalog() = default;
 
 Catalog::ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
   Change change(this);
+  uint64_t largest = 0;
   if (const auto earlier = by_key_.find(peer.key); earlier != by_key_.end()) {
+    // A session that has not proven its key may have invented its numbers.
+    if (earlier->second->reachable) largest = earlier->second->LargestPresent();
     CloseLocked(ShelfPtr(earlier->second));
   }
   auto shelf = std::make_shared<Shelf>(std::move(peer), reachable);
   shelf->gone_earlier = graveyard_.Exhume(shelf->info.key);
+  shelf->largest_earlier = std::max(largest, shelf->gone_earlier.Largest());
   tables_.slots.Add(*shelf);
   by_id_[shelf->info.peer_id] = shelf;
   by_key_[shelf->info.key] = shelf;

@@ -78,6 +78,11 @@ class Shelf {
     const bool old = !by_number.empty() && number <= by_number.rbegin()->first;
     return (old && by_number.contains(number)) || parts.contains(number);
   }
+  // Returns the largest number of a book, whole or partial; 0 when there is none.
+  uint64_t LargestPresent() const {
+    return std::max(by_number.empty() ? 0 : by_number.rbegin()->first,
+                    parts.empty() ? 0 : parts.rbegin()->first);
+  }
   // Returns how many books there are, whole and partial.
   size_t size() const { return by_number.size() + parts.size(); }
   PeerSummary Summary() const { return {info, by_number.size(), visible()}; }
@@ -97,6 +102,8 @@ class Shelf {
   // `gone_earlier` outlives it.
   NumberSet gone;
   NumberSet gone_earlier;
+  // The largest number that was known of the key when this session began; 0 for none.
+  uint64_t largest_earlier = 0;
   // How many snapshots still have to read the shelf. It is not reclaimed before they have.
   int pins = 0;
 };

@@ -129,6 +129,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     response_->mutable_reachability()->set_reason(answer.reason);
     response_->mutable_reachability()->set_message(answer.message);
     response_->set_boot_id(service_->boot_id_);
+    response_->set_largest_listing_number(registered->largest_listing);
     return absl::OkStatus();
   }
 

@@ -97,7 +97,7 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
   registration.peer.peer_id = ChooseIdLocked(registration.peer.key, registration.peer.peer_id);
   const SessionPtr session =
       BeginLocked(std::move(registration), ToHex(RandomBytes(kTokenBytes)), after_unlock);
-  return Registered{session->peer_id, session->token};
+  return Registered{session->peer_id, session->token, session->shelf->largest_earlier};
 }
 
 Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::string token,

@@ -72,6 +72,7 @@ class Sessions {
   struct Registered {
     uint32_t peer_id = 0;
     std::string token;
+    uint64_t largest_listing = 0;  // the largest number known of the key; 0 for none
   };
   // KEY_IN_USE for an unproven registration of a key that has a live session.
   absl::StatusOr<Registered> Register(Registration registration);

@@ -19,6 +19,8 @@ class NumberSet {
   void Merge(const NumberSet& other);
   void Clear() { ranges_.clear(); }
   bool empty() const { return ranges_.empty(); }
+  // Returns 0 when there is none.
+  uint64_t Largest() const { return ranges_.empty() ? 0 : ranges_.rbegin()->second; }
   // Returns the number of runs of consecutive numbers, which is what the set costs.
   size_t range_count() const { return ranges_.size(); }
 

@@ -67,6 +67,7 @@ absl::Status ErrnoStatus(int error, absl::string_view what) {
       return absl::AlreadyExistsError(message);
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:  // beyond the largest file that the file system or a limit of the process allows
       return absl::ResourceExhaustedError(message);
     case EACCES:
     case EPERM:

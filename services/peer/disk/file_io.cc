@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "lib/core/log.h"
 #include "services/peer/disk/beneath.h"
@@ -44,20 +45,42 @@ absl::StatusOr<FileStat> StatAt(int dir, const std::string& name) {
   return FromStat(st);
 }
 
-std::vector<std::string> ListNames(int dir) {
-  std::vector<std::string> names;
+absl::StatusOr<FileMark> MarkAt(int dir, const std::string& name) {
+  struct statx stx;
+  if (::statx(dir, name.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &stx) != 0) {
+    return ErrnoStatus(errno, name);
+  }
+  FileMark mark{.inode = stx.stx_ino};
+  if (stx.stx_mask & STATX_BTIME) {
+    mark.born_ns = stx.stx_btime.tv_sec * 1'000'000'000 + stx.stx_btime.tv_nsec;
+  }
+  return mark;
+}
+
+absl::StatusOr<std::vector<std::string>> ReadNames(int dir) {
   const int copy = ::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (copy < 0) return names;
+  if (copy < 0) return ErrnoStatus(errno, "open");
   DIR* stream = ::fdopendir(copy);
   if (stream == nullptr) {
+    const int error = errno;
     ::close(copy);
-    return names;
+    return ErrnoStatus(error, "open");
   }
+  std::vector<std::string> names;
+  errno = 0;
   while (const dirent* entry = ::readdir(stream)) {
     if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    errno = 0;
   }
+  const int error = errno;
   ::closedir(stream);
+  if (error != 0) return ErrnoStatus(error, "read");
   return names;
+}
+
+std::vector<std::string> ListNames(int dir) {
+  absl::StatusOr<std::vector<std::string>> names = ReadNames(dir);
+  return names.ok() ? *std::move(names) : std::vector<std::string>();
 }
 
 void SyncOrDie(int fd, const char* what) {

@@ -44,6 +44,16 @@ struct FileStat {
   uint64_t links = 0;
 };
 
+// Tells a file or folder from every other one, also after it was renamed or changed.
+struct FileMark {
+  uint64_t inode = 0;
+  // When it was made, since 1970, because inodes are used again; 0 where the file system does not
+  // know this.
+  int64_t born_ns = 0;
+
+  auto operator<=>(const FileMark&) const = default;
+};
+
 FileStat FromStat(const struct stat& st);
 // Returns the size, inode and times of an open file.
 absl::StatusOr<FileStat> StatFd(int fd);
@@ -58,7 +68,11 @@ void SyncOrDie(int fd, const char* what);
 
 // Returns the stat of a name in an open folder; does not follow a symlink.
 absl::StatusOr<FileStat> StatAt(int folder, const std::string& name);
-// Returns the names in an open folder, without dot-files; none when it cannot be read.
+// Returns the mark of a name in an open folder; does not follow a symlink.
+absl::StatusOr<FileMark> MarkAt(int folder, const std::string& name);
+// Returns the names in an open folder, without dot-files.
+absl::StatusOr<std::vector<std::string>> ReadNames(int folder);
+// The same; none when it cannot be read.
 std::vector<std::string> ListNames(int folder);
 
 }  // namespace arkshare

@@ -149,6 +149,28 @@ void HashCache::RememberAll(absl::Span<const Entry> entries) {
   }));
 }
 
+void HashCache::Prune(absl::Span<const uint64_t> inodes) {
+  constexpr int64_t kFew = 1000;
+  MutexLock lock(&mutex_);
+  LogFailure(db_->Transaction([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    SqlStatement count(db_.get(), "SELECT COUNT(*) FROM files");
+    absl::StatusOr<bool> row = count.Step();
+    if (!row.ok()) return row.status();
+    if (count.Int(0) < 2 * static_cast<int64_t>(inodes.size()) + kFew) return absl::OkStatus();
+    absl::Status s = db_->Execute(
+        "CREATE TEMP TABLE IF NOT EXISTS live(inode INTEGER PRIMARY KEY); DELETE FROM live");
+    SqlStatement live(db_.get(), "INSERT OR IGNORE INTO live VALUES(?)");
+    for (size_t i = 0; s.ok() && i < inodes.size(); ++i) {
+      s = live.Bind(static_cast<int64_t>(inodes[i])).Run();
+    }
+    if (!s.ok()) return s;
+    return db_->Execute(
+        "DELETE FROM files WHERE inode NOT IN (SELECT inode FROM live);"
+        "DELETE FROM pieces WHERE (root, size) NOT IN (SELECT root, size FROM files);"
+        "DELETE FROM live");
+  }));
+}
+
 absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity,
                                     const std::atomic<bool>* stop) {
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -157,7 +179,7 @@ absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity,
       std::min<uint64_t>(std::max<uint64_t>(identity.size, 1), 1024 * 1024));
   for (uint64_t offset = 0; offset < identity.size;) {
     if (stop != nullptr && stop->load(std::memory_order_relaxed)) {
-      return absl::CancelledError("the peer is stopping");
+      return absl::CancelledError("the peer stops");
     }
     const size_t n = std::min<uint64_t>(buffer.size(), identity.size - offset);
     if (absl::Status s = ReadFully(fd, offset, buffer.data(), n); !s.ok()) return s;

@@ -45,6 +45,9 @@ class HashCache {
   };
   // Remembers all of them in one transaction.
   void RememberAll(absl::Span<const Entry> entries);
+  // Forgets files that are not among these, and their pieces, when at least half of what is known
+  // is of such files.
+  void Prune(absl::Span<const uint64_t> inodes);
 
  private:
   explicit HashCache(std::unique_ptr<SqlDatabase> db) : db_(std::move(db)) {}
@@ -56,8 +59,8 @@ struct HashedFile {
   ContentId id;
   std::vector<Sha256Digest> pieces;
 };
-// Hashes an open file with this identity. FailedPrecondition when the file changed meanwhile;
-// Cancelled when `stop` became true, which is looked at for each MiB.
+// Hashes an open file with this identity. FailedPrecondition when the file changed meanwhile.
+// Cancelled, within a few milliseconds, when `stop` turns true.
 absl::StatusOr<HashedFile> HashFile(int fd, const FileIdentity& identity,
                                     const std::atomic<bool>* stop = nullptr);
 

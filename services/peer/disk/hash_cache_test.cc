@@ -179,6 +179,25 @@ TEST_F(HashCacheTest, AFullDiskLosesNothingThatWasKnown) {
   folder_.reset();
 }
 
+TEST_F(HashCacheTest, PruningForgetsFilesThatAreGone) {
+  const FakeBook large = FakeBook::OfSize(3 << 20);
+  const FakeBook small = FakeBook::OfSize(10);
+  std::vector<HashCache::Entry> entries = {{{1, large.id.size, 1}, large.id, large.pieces},
+                                           {{2, small.id.size, 1}, small.id, {}}};
+  cache_->RememberAll(entries);
+  cache_->Prune({2});
+  EXPECT_EQ(cache_->FindContent(entries[0].identity), large.id) << "too few to be worth it";
+  for (uint64_t inode = 100; inode < 1200; ++inode) {
+    entries.push_back({{inode, small.id.size, 1}, small.id, {}});
+  }
+  cache_->RememberAll(entries);
+  cache_->Prune({2});
+  EXPECT_EQ(cache_->FindContent(entries[0].identity), std::nullopt);
+  EXPECT_EQ(cache_->FindPieces(large.id), std::nullopt);
+  EXPECT_EQ(cache_->FindContent(entries[1].identity), small.id);
+  EXPECT_EQ(cache_->FindContent(entries.back().identity), std::nullopt);
+}
+
 // --- Hashing ---
 
 class HashFileTest : public testing::Test {
@@ -199,6 +218,16 @@ TEST_F(HashFileTest, AgreesWithTheMerkleTree) {
     EXPECT_EQ(hashed.id, book.id) << size;
     EXPECT_EQ(hashed.pieces, book.pieces) << size;
   }
+}
+
+TEST_F(HashFileTest, EndsInTheMiddleOfAFile) {
+  WriteFileAt(temp_ / "book", std::string(100, 'x'));
+  const UniqueFd fd(::open((temp_ / "book").c_str(), O_RDONLY | O_CLOEXEC));
+  const FileIdentity identity = Must(StatFd(fd.get())).identity;
+  std::atomic<bool> stop{false};
+  EXPECT_TRUE(HashFile(fd.get(), identity, &stop).ok());
+  stop.store(true);
+  EXPECT_TRUE(absl::IsCancelled(HashFile(fd.get(), identity, &stop).status()));
 }
 
 TEST_F(HashFileTest, NoticesAFileThatIsNotWhatItWas) {

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -37,6 +38,10 @@ CREATE TABLE IF NOT EXISTS transfers(
   index_told INTEGER NOT NULL, confirmed INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS transfers_open ON transfers(state) WHERE state < 4;
 CREATE TABLE IF NOT EXISTS unshared(path BLOB PRIMARY KEY);
+-- The newest files and folders at such a path, to follow them when they are renamed: a FileMark.
+CREATE TABLE IF NOT EXISTS unshared_marks(
+  path BLOB NOT NULL, folder INTEGER NOT NULL, inode INTEGER NOT NULL, born_ns INTEGER NOT NULL,
+  PRIMARY KEY(path, inode, born_ns));
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL);
 )sql";
 
@@ -48,7 +53,8 @@ Ledger::Ledger(const SharedFolder* folder, const Clock* clock, std::unique_ptr<S
       db_(std::move(db)),
       listings_(db_.get()),
       releases_(db_.get()),
-      transfers_(db_.get()) {}
+      transfers_(db_.get()),
+      unshared_(db_.get()) {}
 
 absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
                                                      const Clock* clock) {
@@ -121,18 +127,54 @@ absl::StatusOr<std::optional<ListingRecord>> Ledger::FindListing(uint64_t number
 
 absl::StatusOr<uint64_t> Ledger::ReplaceListing(uint64_t gone, ListingRecord::State gone_state,
                                                 const ListingRecord& added) {
+  absl::StatusOr<std::vector<uint64_t>> numbers = ReplaceListings({{gone, gone_state, &added}});
+  if (!numbers.ok()) return numbers.status();
+  return numbers->front();
+}
+
+absl::StatusOr<std::vector<uint64_t>> Ledger::ReplaceListings(absl::Span<const Replacement> changes,
+                                                              uint64_t above) {
   MutexLock lock(&mutex_);
-  uint64_t number = 0;
+  std::vector<uint64_t> numbers;
   absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    if (gone != 0) {
-      if (absl::Status s = listings_.SetState({gone}, gone_state); !s.ok()) return s;
+    numbers.assign(changes.size(), 0);  // drops those of a first attempt on a full disk
+    if (above != 0) {
+      if (absl::Status s = listings_.SkipTo(above); !s.ok()) return s;
     }
-    absl::StatusOr<uint64_t> inserted = listings_.Insert(added);
-    if (inserted.ok()) number = *inserted;
-    return inserted.status();
+    for (size_t i = 0; i < changes.size(); ++i) {
+      const auto& [gone, gone_state, added] = changes[i];
+      if (gone != 0) {
+        if (absl::Status s = listings_.SetState({gone}, gone_state); !s.ok()) return s;
+      }
+      if (added == nullptr) continue;
+      absl::StatusOr<uint64_t> inserted = listings_.Insert(*added);
+      if (!inserted.ok()) return inserted.status();
+      numbers[i] = *inserted;
+    }
+    return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  return number;
+  return numbers;
+}
+
+absl::Status Ledger::PruneListings() {
+  constexpr uint64_t kKept = 10'000;
+  constexpr uint64_t kSlice = 50'000;  // numbers in one transaction, which holds the lock
+  const absl::StatusOr<uint64_t> last = LastListingNumber();
+  if (!last.ok()) return last.status();
+  for (uint64_t after = 0; after + kKept < *last; after += kSlice) {
+    const uint64_t through = std::min(after + kSlice, *last - kKept);
+    MutexLock lock(&mutex_);
+    absl::Status s = Commit(
+        [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return listings_.DeleteEnded(after, through); });
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> Ledger::LastListingNumber() {
+  MutexLock lock(&mutex_);
+  return listings_.LastNumber();
 }
 
 absl::StatusOr<uint64_t> Ledger::DrawListingNumber() {
@@ -158,10 +200,15 @@ absl::Status Ledger::SettleListings(absl::Span<const uint64_t> numbers) {
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return listings_.Settle(numbers); });
 }
 
-absl::Status Ledger::RecordIdentity(uint64_t number, const FileIdentity& identity) {
+absl::Status Ledger::RecordIdentities(absl::Span<const Identity> identities) {
   MutexLock lock(&mutex_);
-  return Commit(
-      [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return listings_.SetIdentity(number, identity); });
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    absl::Status status;
+    for (const auto& [listing, identity] : identities) {
+      if (status.ok()) status = listings_.SetIdentity(listing, identity);
+    }
+    return status;
+  });
 }
 
 // --- The source's half ---
@@ -269,25 +316,19 @@ absl::StatusOr<std::vector<TransferRecord>> Ledger::OpenTransfers() {
 
 // --- What the owner decided, and the peer's number ---
 
-absl::StatusOr<std::vector<std::string>> Ledger::UnsharedPaths() {
+absl::StatusOr<std::vector<UnsharedRecord>> Ledger::Unshared() {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(), "SELECT path FROM unshared");
-  std::vector<std::string> out;
-  while (true) {
-    absl::StatusOr<bool> row = rows.Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return out;
-    out.push_back(rows.Bytes(0));
-  }
+  return unshared_.All();
 }
 
-absl::Status Ledger::SetUnshared(const std::string& path, bool unshared) {
+absl::Status Ledger::RecordUnshared(absl::Span<const UnsharedRecord> records) {
   MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    SqlStatement update(db_.get(), unshared ? "INSERT OR IGNORE INTO unshared(path) VALUES(?)"
-                                            : "DELETE FROM unshared WHERE path = ?");
-    return update.BindBlob(path).Run();
-  });
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return unshared_.Put(records); });
+}
+
+absl::Status Ledger::RecordShared(absl::Span<const std::string> paths) {
+  MutexLock lock(&mutex_);
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return unshared_.Remove(paths); });
 }
 
 absl::StatusOr<uint32_t> Ledger::LastPeerId() {

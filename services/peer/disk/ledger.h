@@ -25,6 +25,7 @@
 #include "services/peer/disk/ledger_records.h"
 #include "services/peer/disk/ledger_releases.h"
 #include "services/peer/disk/ledger_transfers.h"
+#include "services/peer/disk/ledger_unshared.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/disk/sqlite.h"
 
@@ -50,12 +51,32 @@ class Ledger {
   // the number of the new listing.
   absl::StatusOr<uint64_t> ReplaceListing(uint64_t gone, ListingRecord::State gone_state,
                                           const ListingRecord& added);
+  struct Replacement {
+    uint64_t gone = 0;  // the listing that ends; 0: none
+    ListingRecord::State gone_state = ListingRecord::State::kDeleted;
+    const ListingRecord* added = nullptr;  // nullptr: none
+  };
+  // Makes all of them in one transaction. Returns the number of each new listing, 0 where none was
+  // added. All numbers from now on are larger than `above`.
+  absl::StatusOr<std::vector<uint64_t>> ReplaceListings(absl::Span<const Replacement> changes,
+                                                        uint64_t above = 0);
+  // Deletes the records of listings that were deleted or changed, but not those of the last 10,000
+  // numbers: a receiver that still asks for one of these is told what became of it. Takes several
+  // transactions.
+  absl::Status PruneListings();
+  // Returns the largest number that was drawn; 0 when none was.
+  absl::StatusOr<uint64_t> LastListingNumber();
   // Returns a number for a listing that is announced to the index but never recorded.
   absl::StatusOr<uint64_t> DrawListingNumber();
   absl::Status EndListing(uint64_t number, ListingRecord::State state);
   absl::Status SettleListings(absl::Span<const uint64_t> numbers);
-  // Stores the identity under which the file of a listing was hashed again, with the same content.
-  absl::Status RecordIdentity(uint64_t number, const FileIdentity& identity);
+  struct Identity {
+    uint64_t listing = 0;
+    FileIdentity identity;
+  };
+  // Stores the identities under which the files of listings were hashed again, with the same
+  // contents, in one transaction.
+  absl::Status RecordIdentities(absl::Span<const Identity> identities);
 
   // --- The source's half ---
   absl::StatusOr<std::optional<ReleaseRecord>> FindRelease(const TransferId& id);
@@ -90,8 +111,9 @@ class Ledger {
   absl::StatusOr<std::vector<TransferRecord>> OpenTransfers();
 
   // --- What the owner decided, and the peer's number ---
-  absl::StatusOr<std::vector<std::string>> UnsharedPaths();
-  absl::Status SetUnshared(const std::string& path, bool unshared);
+  absl::StatusOr<std::vector<UnsharedRecord>> Unshared();
+  absl::Status RecordUnshared(absl::Span<const UnsharedRecord> records);
+  absl::Status RecordShared(absl::Span<const std::string> paths);
   // Returns the number that the index gave this peer last; 0 for none.
   absl::StatusOr<uint32_t> LastPeerId();
   absl::Status SetLastPeerId(uint32_t id);
@@ -111,6 +133,7 @@ class Ledger {
   LedgerListings listings_ ABSL_GUARDED_BY(mutex_);
   LedgerReleases releases_ ABSL_GUARDED_BY(mutex_);
   LedgerTransfers transfers_ ABSL_GUARDED_BY(mutex_);
+  LedgerUnshared unshared_ ABSL_GUARDED_BY(mutex_);
   // False when it was given up; made again as soon as there is room.
   bool reserve_ ABSL_GUARDED_BY(mutex_) = true;
 };

@@ -86,6 +86,30 @@ absl::Status LedgerListings::SetState(absl::Span<const uint64_t> numbers,
   return absl::OkStatus();
 }
 
+absl::Status LedgerListings::DeleteEnded(uint64_t after, uint64_t through) {
+  SqlStatement remove(db_,
+                      "DELETE FROM listings WHERE number > ? AND number <= ? AND state IN (3, 4) "
+                      "AND number NOT IN (SELECT listing FROM transfers)");
+  return remove.Bind(static_cast<int64_t>(after)).Bind(static_cast<int64_t>(through)).Run();
+}
+
+absl::StatusOr<uint64_t> LedgerListings::LastNumber() const {
+  SqlStatement rows(db_, "SELECT seq FROM sqlite_sequence WHERE name = 'listings'");
+  absl::StatusOr<bool> row = rows.Step();
+  if (!row.ok()) return row.status();
+  return *row ? static_cast<uint64_t>(rows.Int(0)) : uint64_t{0};
+}
+
+absl::Status LedgerListings::SkipTo(uint64_t number) {
+  // The table has no row before the first number is drawn.
+  SqlStatement first(db_,
+                     "INSERT INTO sqlite_sequence(name, seq) SELECT 'listings', 0 WHERE NOT EXISTS "
+                     "(SELECT 1 FROM sqlite_sequence WHERE name = 'listings')");
+  if (absl::Status s = first.Run(); !s.ok()) return s;
+  SqlStatement last(db_, "UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = 'listings'");
+  return last.Bind(static_cast<int64_t>(number)).Run();
+}
+
 absl::Status LedgerListings::Settle(absl::Span<const uint64_t> numbers) {
   SqlStatement update(db_, "UPDATE listings SET unsettled = 0 WHERE number = ?");
   for (uint64_t number : numbers) {

@@ -31,6 +31,13 @@ class LedgerListings {
   // Uses up a number without a listing, and returns it.
   absl::StatusOr<uint64_t> DrawNumber();
   absl::Status SetState(absl::Span<const uint64_t> numbers, ListingRecord::State state);
+  // Deletes listings that ended by themselves, with numbers above `after` and up to `through`.
+  // Keeps those that a transfer names.
+  absl::Status DeleteEnded(uint64_t after, uint64_t through);
+  // Returns the largest number that was drawn; 0 when none was.
+  absl::StatusOr<uint64_t> LastNumber() const;
+  // Makes all later numbers larger than `number`.
+  absl::Status SkipTo(uint64_t number);
   absl::Status Settle(absl::Span<const uint64_t> numbers);
   // Stores the identity under which the file was hashed again, with the same content.
   absl::Status SetIdentity(uint64_t number, const FileIdentity& identity);

@@ -31,6 +31,14 @@ struct ListingRecord {
   bool unsettled = false;
 };
 
+// A file or folder that the owner keeps private, by its path and by itself: it stays private when
+// it is renamed.
+struct UnsharedRecord {
+  std::string path;
+  bool folder = false;  // with everything in it, now and later
+  FileMark mark{};      // zeros when the path had no file
+};
+
 // The source's half of a move: its answer to a Release, kept for ever.
 struct ReleaseRecord {
   enum class State {

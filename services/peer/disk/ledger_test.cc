@@ -17,6 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::ExitedWithCode;
+using testing::Field;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::UnorderedElementsAre;
@@ -132,6 +133,54 @@ TEST_F(LedgerTest, ListingsThatEndedSayHow) {
   EXPECT_EQ(Must(ledger_->FindListing(99)), std::nullopt);
 }
 
+TEST_F(LedgerTest, ManyListingsChangeInOneTransaction) {
+  const uint64_t a = Add(Listing("a"));
+  const uint64_t b = Add(Listing("b"));
+  const ListingRecord changed = Listing("a", 2);
+  const ListingRecord added = Listing("c");
+  const std::vector<uint64_t> numbers =
+      Must(ledger_->ReplaceListings({{a, ListingState::kChanged, &changed},
+                                     {b, ListingState::kDeleted, nullptr},
+                                     {0, ListingState::kDeleted, &added}}));
+  ASSERT_EQ(numbers.size(), 3U);
+  EXPECT_EQ(numbers[1], 0U);
+  Reopen();
+  EXPECT_THAT(Present(), ElementsAre(numbers[0], numbers[2]));
+  EXPECT_EQ(Must(ledger_->FindListing(a))->state, ListingState::kChanged);
+  EXPECT_EQ(Must(ledger_->FindListing(b))->state, ListingState::kDeleted);
+}
+
+TEST_F(LedgerTest, NumbersCanSkipThoseThatWereUsedBefore) {
+  EXPECT_EQ(Must(ledger_->LastListingNumber()), 0U);
+  const ListingRecord a = Listing("a");
+  EXPECT_THAT(Must(ledger_->ReplaceListings({{0, ListingState::kDeleted, &a}}, /*above=*/41)),
+              ElementsAre(42));
+  EXPECT_THAT(Must(ledger_->ReplaceListings({{42, ListingState::kChanged, &a}}, /*above=*/7)),
+              ElementsAre(43));
+  Reopen();
+  EXPECT_EQ(Must(ledger_->LastListingNumber()), 43U);
+  EXPECT_THAT(Present(), ElementsAre(43));
+}
+
+TEST_F(LedgerTest, ListingsThatEndedLongAgoAreDeleted) {
+  const uint64_t deleted = Add(Listing("deleted"));
+  Must(ledger_->EndListing(deleted, ListingState::kDeleted));
+  const uint64_t present = Add(Listing("present"));
+  const ListingRecord released = Listing("released");
+  const uint64_t given = Add(released);
+  Must(ledger_->RecordReleases({Released(given, released.content)}));
+  Must(ledger_->PruneListings());
+  EXPECT_TRUE(Must(ledger_->FindListing(deleted)).has_value()) << "a receiver may still ask";
+  const ListingRecord late = Listing("late");
+  Must(ledger_->ReplaceListings({{0, ListingState::kDeleted, &late}}, /*above=*/10'100));
+  Must(ledger_->PruneListings());
+  Reopen();
+  EXPECT_FALSE(Must(ledger_->FindListing(deleted)).has_value());
+  EXPECT_TRUE(Must(ledger_->FindListing(present)).has_value());
+  EXPECT_EQ(Must(ledger_->FindListing(given))->state, ListingState::kReleased);
+  EXPECT_GT(Add(Listing("next")), 10'101U);
+}
+
 TEST_F(LedgerTest, ASettledListingStaysSettled) {
   ListingRecord listing = Listing("a");
   listing.unsettled = true;
@@ -147,7 +196,7 @@ TEST_F(LedgerTest, AListingTakesTheIdentityOfItsTouchedFile) {
   const uint64_t number = Add(Listing("a"));
   FileIdentity touched = Listing("a").identity;
   ++touched.ctime_ns;
-  Must(ledger_->RecordIdentity(number, touched));
+  Must(ledger_->RecordIdentities({{number, touched}}));
   Reopen();
   EXPECT_EQ(Must(ledger_->FindListing(number))->identity, touched);
 }
@@ -164,7 +213,7 @@ TEST_F(LedgerTest, ALedgerFromElsewhereDoubtsItsListings) {
     EXPECT_EQ(identity.ctime_ns, expected);
     EXPECT_TRUE(SameButCtime(identity, Listing("a").identity)) << "it stays listed meanwhile";
     // Hashed again; the next start at this place believes it.
-    Must(ledger_->RecordIdentity(number, Listing("a").identity));
+    Must(ledger_->RecordIdentities({{number, Listing("a").identity}}));
   }
 }
 
@@ -177,7 +226,7 @@ TEST_F(LedgerTest, WithoutATrustedCtimeEachStartDoubtsItsListings) {
     folder_->SetTraitsForTest(traits);
     ledger_ = Must(Ledger::Open(folder_.get(), &clock_));
     EXPECT_EQ(Must(ledger_->FindListing(number))->identity.ctime_ns, kDoubtedCtime);
-    Must(ledger_->RecordIdentity(number, Listing("a").identity));
+    Must(ledger_->RecordIdentities({{number, Listing("a").identity}}));
   }
 }
 
@@ -446,16 +495,19 @@ TEST_F(LedgerTest, ACopyThatTheOwnerKeptIsKnownAsSuch) {
 
 TEST_F(LedgerTest, UnsharedPathsAndThePeerIdLast) {
   EXPECT_EQ(Must(ledger_->LastPeerId()), 0U);
-  Must(ledger_->SetUnshared("a", true));
-  Must(ledger_->SetUnshared("a", true));
-  Must(ledger_->SetUnshared("not utf-8 \xff", true));
-  Must(ledger_->SetUnshared("b", true));
-  Must(ledger_->SetUnshared("b", false));
-  Must(ledger_->SetUnshared("never", false));
+  Must(ledger_->RecordUnshared({{"a"}}));
+  const UnsharedRecord marked{"a", /*folder=*/true, {4711, -8}};
+  Must(ledger_->RecordUnshared({marked, {"not utf-8 \xff"}, {"b"}}));
+  Must(ledger_->RecordShared({"b", "never"}));
   Must(ledger_->SetLastPeerId(3));
   Must(ledger_->SetLastPeerId(5));
   Reopen();
-  EXPECT_THAT(Must(ledger_->UnsharedPaths()), UnorderedElementsAre("a", "not utf-8 \xff"));
+  const std::vector<UnsharedRecord> unshared = Must(ledger_->Unshared());
+  EXPECT_THAT(unshared, UnorderedElementsAre(Field(&UnsharedRecord::path, "a"),
+                                             Field(&UnsharedRecord::path, "not utf-8 \xff")));
+  const UnsharedRecord& a = unshared[0].path == "a" ? unshared[0] : unshared[1];
+  EXPECT_TRUE(a.folder);
+  EXPECT_EQ(a.mark, marked.mark);
   EXPECT_EQ(Must(ledger_->LastPeerId()), 5U);
 }
 

@@ -14,7 +14,9 @@
 #include <set>
 
 #include "lib/core/bytes.h"
+#include "lib/core/log.h"
 #include "services/peer/disk/beneath.h"
+#include "services/peer/disk/mount_points.h"
 
 namespace arkshare {
 namespace {
@@ -39,8 +41,36 @@ bool IsNetworkFileSystem(int fd) {
   }
 }
 
+// The end of the messages of CheckInPlace.
+constexpr char kNothingChanges[] =
+    ". Until it is back, no listing ends and no book is received: put it back, or stop this peer "
+    "and start it again";
+
+bool IsSame(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 std::string HiddenName(const SharedFolder::HiddenFile& hidden) {
   return absl::StrCat(hidden.transfer_id.hex(), "-", hidden.listing);
+}
+
+// A folder without .arkshare begins a new peer. When its disk is not mounted, that is not what the
+// owner wants.
+absl::Status CheckNewFolder(int root, const std::string& path) {
+  struct stat st;
+  if (::fstatat(root, kStateFolder, &st, AT_SYMLINK_NOFOLLOW) == 0) return absl::OkStatus();
+  if (const std::string mount_point = UnmountedMountPoint(path); !mount_point.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the shared folder ", path, " is on ", mount_point,
+                     ", where /etc/fstab mounts a disk, and nothing is mounted there now; mount it "
+                     "and start again"));
+  }
+  LogInfo("new_shared_folder",
+          {{"folder", path},
+           {"hint",
+            "it has no .arkshare, so this is a new peer with a new key; if its disk is not "
+            "mounted, stop this peer, mount the disk and start again"}});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<UniqueFd> MakeFolder(int dir, const char* name) {
@@ -80,6 +110,7 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
   if (::fstat(folder->root_.get(), &st) != 0) return ErrnoStatus(errno, path);
   folder->device_ = st.st_dev;
 
+  if (absl::Status s = CheckNewFolder(folder->root_.get(), folder->path_); !s.ok()) return s;
   absl::StatusOr<UniqueFd> state = MakeFolder(folder->root_.get(), kStateFolder);
   if (!state.ok()) {
     return absl::Status(state.status().code(),
@@ -110,6 +141,30 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
 
 std::string SharedFolder::StatePath(absl::string_view file) const {
   return absl::StrCat(path_, "/", kStateFolder, "/", file);
+}
+
+absl::Status SharedFolder::CheckInPlace() const {
+  struct stat opened, found;
+  if (::fstat(root_.get(), &opened) != 0) return ErrnoStatus(errno, path_);
+  if (::stat(path_.c_str(), &found) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) return absl::OkStatus();  // says nothing about it
+    return absl::FailedPreconditionError(
+        absl::StrCat("the shared folder ", path_, " is gone: it was deleted, renamed or unmounted",
+                     kNothingChanges));
+  }
+  if (!IsSame(opened, found)) {
+    return absl::FailedPreconditionError(absl::StrCat("the shared folder ", path_,
+                                                      " was replaced by another one, or unmounted",
+                                                      kNothingChanges));
+  }
+  const bool there = ::fstat(state_.get(), &opened) == 0 &&
+                     ::fstatat(root_.get(), kStateFolder, &found, AT_SYMLINK_NOFOLLOW) == 0;
+  if (there && IsSame(opened, found)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path_, "/", kStateFolder,
+                   " was removed or replaced in the shared folder; it "
+                   "holds what this peer has promised",
+                   kNothingChanges));
 }
 
 absl::StatusOr<PrivateKey> SharedFolder::LoadOrCreateKey() const {
@@ -209,24 +264,38 @@ absl::StatusOr<UniqueFd> SharedFolder::OpenFolder(const std::string& path) const
   return OpenBeneath(root_.get(), path.empty() ? "." : path, O_RDONLY | O_DIRECTORY);
 }
 
-void SharedFolder::Walk(
-    const std::function<void(const std::string&, const FileStat&)>& visit) const {
-  std::vector<std::string> folders = {""};
+absl::StatusOr<FileMark> SharedFolder::Mark(const std::string& path) const {
+  absl::StatusOr<Place> place = OpenParent(path, /*create=*/false);
+  if (!place.ok()) return place.status();
+  return MarkAt(place->folder.get(), place->leaf);
+}
+
+bool SharedFolder::Walk(const std::string& top, const Visitor& visitor) const {
+  std::vector<std::string> folders = {top};
   while (!folders.empty()) {
     const std::string folder = std::move(folders.back());
     folders.pop_back();
     absl::StatusOr<UniqueFd> fd = OpenFolder(folder);
-    if (!fd.ok()) continue;
-    for (const std::string& name : ListNames(fd->get())) {
+    absl::StatusOr<std::vector<std::string>> names =
+        fd.ok() ? ReadNames(fd->get()) : absl::StatusOr<std::vector<std::string>>(fd.status());
+    if (!names.ok()) {
+      if (!absl::IsNotFound(names.status())) visitor.unreadable(folder, names.status());
+      continue;
+    }
+    for (const std::string& name : *names) {
+      const std::string path = folder.empty() ? name : absl::StrCat(folder, "/", name);
       struct stat st;
-      if (::fstatat(fd->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (::fstatat(fd->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT) visitor.unreadable(path, ErrnoStatus(errno, name));
+        continue;
+      }
       FileStat stat = *Trusted(FromStat(st));
       if (st.st_dev != device_) stat.kind = FileKind::kOtherFileSystem;
-      const std::string path = folder.empty() ? name : absl::StrCat(folder, "/", name);
-      visit(path, stat);
+      if (!visitor.entry(path, stat)) return false;
       if (stat.kind == FileKind::kFolder) folders.push_back(path);
     }
   }
+  return true;
 }
 
 // --- Receiving ---

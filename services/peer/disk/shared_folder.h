@@ -41,7 +41,8 @@ class SharedFolder {
  public:
   // Creates .arkshare/ when missing and locks it for this process. Errors, written for the owner:
   // NotFound, PermissionDenied, AlreadyExists (another peer shares this folder),
-  // FailedPrecondition (a network file system).
+  // FailedPrecondition (a network file system; a folder without .arkshare/ on a mount point of
+  // /etc/fstab on which nothing is mounted).
   static absl::StatusOr<std::unique_ptr<SharedFolder>> Open(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -52,6 +53,10 @@ class SharedFolder {
   void SetTraitsForTest(const FolderTraits& traits) { traits_ = traits; }
   // Returns the path of a file in .arkshare/, for databases.
   std::string StatePath(absl::string_view file) const;
+  // Returns OK while this folder and its .arkshare/ are at their paths. FailedPrecondition, for
+  // people, when one of them was deleted, renamed, replaced or unmounted: no file in it can then be
+  // said to be missing, and none must be put there.
+  absl::Status CheckInPlace() const;
   // Returns the peer's key; draws it and writes it durably the first time.
   absl::StatusOr<PrivateKey> LoadOrCreateKey() const;
 
@@ -63,9 +68,18 @@ class SharedFolder {
   };
   // Opens a regular file for reading.
   absl::StatusOr<OpenedFile> OpenFile(const std::string& path) const;
-  // Calls `visit` for everything in the folder except dot-files, parents before children. A folder
-  // that cannot be read is visited, but not entered.
-  void Walk(const std::function<void(const std::string& path, const FileStat& stat)>& visit) const;
+  // Tells the file or folder at a path from all others.
+  absl::StatusOr<FileMark> Mark(const std::string& path) const;
+  struct Visitor {
+    // Called for everything except dot-files, parents before children. Returns false to end the
+    // walk.
+    std::function<bool(const std::string& path, const FileStat& stat)> entry;
+    // Called for a folder or file that cannot be read; a folder is not entered.
+    std::function<void(const std::string& path, const absl::Status& why)> unreadable;
+  };
+  // Visits everything beneath a folder; "" is DIR itself. Returns false when `entry` ended the
+  // walk. A folder that is not there has nothing in it.
+  bool Walk(const std::string& top, const Visitor& visitor) const;
   // Opens a folder for inotify; "" is DIR itself.
   absl::StatusOr<UniqueFd> OpenFolder(const std::string& path) const;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <map>
+#include <set>
 
 #include "services/peer/disk/beneath.h"
 #include "services/peer/testing/fake_book.h"
@@ -29,6 +30,10 @@ using testing::Pair;
 using testing::UnorderedElementsAre;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+void FailOnUnreadable(const std::string& path, const absl::Status& why) {
+  ADD_FAILURE() << path << ": " << why;
+}
 
 // Runs each test twice: through openat2, and part by part.
 class SharedFolderTest : public testing::TestWithParam<bool> {
@@ -235,18 +240,62 @@ TEST_P(SharedFolderTest, WalkSeesAllButDotFiles) {
   WriteFileAt(temp_ / "\xff\xfe", "");  // not UTF-8: the caller's to judge
   Link("sub", "link");
   std::map<std::string, FileKind> seen;
-  folder_->Walk([&](const std::string& path, const FileStat& stat) {
+  const auto entry = [&](const std::string& path, const FileStat& stat) {
     const size_t slash = path.rfind('/');
     if (slash != std::string::npos) {
       EXPECT_TRUE(seen.contains(path.substr(0, slash))) << path << " before its folder";
     }
     EXPECT_TRUE(seen.emplace(path, stat.kind).second) << path << " twice";
-  });
+    return true;
+  };
+  EXPECT_TRUE(folder_->Walk("", {entry, FailOnUnreadable}));
   EXPECT_THAT(seen, UnorderedElementsAre(
                         Pair("a", FileKind::kRegular), Pair("sub", FileKind::kFolder),
                         Pair("sub/b", FileKind::kRegular), Pair("sub/deep", FileKind::kFolder),
                         Pair("sub/deep/c", FileKind::kRegular),
                         Pair("\xff\xfe", FileKind::kRegular), Pair("link", FileKind::kSymlink)));
+}
+
+TEST_P(SharedFolderTest, AWalkEndsWhenItsVisitorSaysSo) {
+  WriteFileAt(temp_ / "sub/a", "");
+  WriteFileAt(temp_ / "sub/deep/b", "");
+  WriteFileAt(temp_ / "other/c", "");
+  std::set<std::string> seen;
+  const auto entry = [&](const std::string& path, const FileStat&) {
+    seen.insert(path);
+    return seen.size() < 2;
+  };
+  EXPECT_TRUE(folder_->Walk("sub/deep", {entry, FailOnUnreadable}));
+  EXPECT_THAT(seen, ElementsAre("sub/deep/b"));
+  EXPECT_FALSE(folder_->Walk("", {entry, FailOnUnreadable}));
+  EXPECT_EQ(seen.size(), 2U);
+  EXPECT_TRUE(folder_->Walk("never", {entry, FailOnUnreadable}));
+}
+
+TEST_P(SharedFolderTest, AFolderThatIsNotInItsPlaceIsNoticed) {
+  TempFolder other;
+  Must(folder_->CheckInPlace());
+  const std::string away = temp_.path() + ".away";
+  ASSERT_EQ(::rename(temp_.path().c_str(), away.c_str()), 0);
+  EXPECT_THAT(Message(folder_->CheckInPlace()), HasSubstr("is gone"));
+  ASSERT_EQ(::symlink(other.path().c_str(), temp_.path().c_str()), 0);
+  EXPECT_THAT(Message(folder_->CheckInPlace()), HasSubstr("was replaced"));
+  ASSERT_EQ(::unlink(temp_.path().c_str()), 0);
+  ASSERT_EQ(::rename(away.c_str(), temp_.path().c_str()), 0);
+  Must(folder_->CheckInPlace());
+  ASSERT_EQ(::rename(State("").c_str(), (temp_ / "state").c_str()), 0);
+  EXPECT_THAT(Message(folder_->CheckInPlace()), HasSubstr(".arkshare was removed"));
+}
+
+TEST_P(SharedFolderTest, AMarkFollowsAFileAndNoOther) {
+  WriteFileAt(temp_ / "a", "bytes");
+  const FileMark mark = Must(folder_->Mark("a"));
+  WriteFileAt(temp_ / "a", "other bytes");
+  ASSERT_EQ(::rename((temp_ / "a").c_str(), (temp_ / "b").c_str()), 0);
+  EXPECT_EQ(Must(folder_->Mark("b")), mark);
+  WriteFileAt(temp_ / "a", "bytes");
+  EXPECT_NE(Must(folder_->Mark("a")), mark);
+  EXPECT_TRUE(absl::IsNotFound(folder_->Mark("c").status()));
 }
 
 TEST_P(SharedFolderTest, OtherFileSystemsAreNotEntered) {
@@ -257,7 +306,11 @@ TEST_P(SharedFolderTest, OtherFileSystemsAreNotEntered) {
   ASSERT_EQ(::mkdir(inside.c_str(), 0700), 0);
   ASSERT_EQ(::mount((*disk)->path().c_str(), inside.c_str(), nullptr, MS_BIND, nullptr), 0);
   std::map<std::string, FileKind> seen;
-  folder_->Walk([&](const std::string& path, const FileStat& stat) { seen[path] = stat.kind; });
+  const auto entry = [&](const std::string& path, const FileStat& stat) {
+    seen[path] = stat.kind;
+    return true;
+  };
+  EXPECT_TRUE(folder_->Walk("", {entry, FailOnUnreadable}));
   EXPECT_THAT(seen, ElementsAre(Pair("mounted", FileKind::kOtherFileSystem)));
   EXPECT_EQ(Must(folder_->Stat("mounted/book")).kind, FileKind::kOtherFileSystem);
   // A rename cannot take a book out of another file system.

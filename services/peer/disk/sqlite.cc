@@ -14,7 +14,8 @@ absl::Status SqlError(sqlite3* db, absl::string_view what) {
       return absl::ResourceExhaustedError(message);
     case SQLITE_IOERR:
       // SQLite does not report a full disk when there is no room for the shared memory of the log.
-      if (const int error = sqlite3_system_errno(db); error == ENOSPC || error == EDQUOT) {
+      if (const int error = sqlite3_system_errno(db);
+          error == ENOSPC || error == EDQUOT || error == EFBIG) {
         return absl::ResourceExhaustedError(message);
       }
       return absl::InternalError(message);

@@ -23,6 +23,7 @@ struct Book {
   bool lend_only = false;  // has more than one hard link: a move could not take the others away
   // Why else the book can only be lent, for people, after "only lent: "; empty: nothing is known.
   std::string lend_reason{};
+  std::string trouble{};  // why other peers cannot get it now, for people; empty when they can
 
   BookListing listing() const { return {record.number, record.name, record.content}; }
 };

@@ -3,17 +3,12 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/inotify.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <vector>
+#include <iterator>
+#include <set>
+#include <utility>
 
-#include "lib/core/book_name.h"
 #include "lib/core/log.h"
 
 namespace arkshare {
@@ -21,28 +16,26 @@ namespace {
 
 constexpr absl::Duration kQuiet = absl::Seconds(1);
 constexpr absl::Duration kRescanEvery = absl::Seconds(60);
-constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
-                             IN_MODIFY | IN_ATTRIB | IN_ONLYDIR | IN_EXCL_UNLINK;
+// How often the peer checks that the folder is still there.
+constexpr absl::Duration kCheckPlaceEvery = absl::Seconds(5);
+// Paths that are examined, and written to the ledger, at once.
+constexpr size_t kBatch = 4000;
+// After a write of the ledger, the next one waits this long for company: many changes cost a
+// handful of syncs a second. A single change does not wait.
+constexpr absl::Duration kCompany = absl::Milliseconds(100);
+// How often Examine hashes a file that changes meanwhile.
+constexpr int kAttempts = 3;
 
-std::string UnsharedReason(FileKind kind) {
-  switch (kind) {
-    case FileKind::kSymlink:
-      return "a symbolic link; only the files themselves are shared";
-    case FileKind::kOtherFileSystem:
-      return "on another file system than the shared folder; move it there to share it";
-    default:
-      return "not a regular file";
-  }
+// A file that was not written for this long does not change all the time.
+constexpr absl::Duration kChanging = absl::Minutes(2);
+
+absl::Time Written(const FileHash& file) {
+  return absl::FromUnixNanos(file.stat.identity.mtime_ns);
 }
 
-// Returns true when the path has no book: it has no file, or a symlink or a file is on the way. Any
-// other error says nothing about the book.
-bool IsNoBook(const absl::Status& stat) {
-  return absl::IsNotFound(stat) || absl::IsInvalidArgument(stat);
+bool IsBeneath(const std::string& path, const std::string& folder) {
+  return folder.empty() || path == folder || absl::StartsWith(path, folder + "/");
 }
-
-// Returns the folder of a path with a slash at the end; "" for the shared folder itself.
-std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
 
 }  // namespace
 
@@ -52,326 +45,342 @@ FolderScanner::FolderScanner(const SharedFolder* folder, HashCache* cache, Libra
       cache_(cache),
       library_(library),
       clock_(clock),
-      lend_reasons_(folder, clock) {}
+      watcher_(folder),
+      examiner_(folder, cache, library, clock),
+      lanes_(folder, clock, [this] {
+        MutexLock lock(&mutex_);
+        changed_.NotifyAll();
+      }) {}
 
 FolderScanner::~FolderScanner() { Stop(); }
 
 absl::Status FolderScanner::Start() {
-  inotify_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  stop_event_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
-  if (!inotify_.valid() || !stop_event_.valid()) {
-    LogWarning("inotify_unavailable",
-               {{"why", std::strerror(errno)}, {"rescan_every", kRescanEvery}});
-  }
+  watcher_.Open();
   library_->SetExamineRequest([this](const std::string& path) { Request(path); });
-  WatchFolder("");
-  Rescan(Depth::kCacheOnly);
+  lanes_.Start();
+  Walk("", /*at_once=*/true);
   watch_thread_ = std::thread([this] { WatchLoop(); });
   examine_thread_ = std::thread([this] { ExamineLoop(); });
   return absl::OkStatus();
 }
 
 void FolderScanner::Stop() {
+  stop_.store(true);
   {
     MutexLock lock(&mutex_);
-    if (stopping_) return;
-    stopping_ = true;
+    changed_.NotifyAll();
+    stopped_.NotifyAll();
+    examined_.NotifyAll();
   }
-  changed_.NotifyAll();
-  const uint64_t one = 1;
-  if (stop_event_.valid() && ::write(stop_event_.get(), &one, sizeof one) < 0) {
-    LogError("eventfd_failed", {{"why", std::strerror(errno)}});
-  }
+  watcher_.Wake();
+  lanes_.Stop();
   if (watch_thread_.joinable()) watch_thread_.join();
   if (examine_thread_.joinable()) examine_thread_.join();
 }
 
+std::string FolderScanner::Trouble() const {
+  const absl::Status in_place = folder_->CheckInPlace();
+  return in_place.ok() ? watcher_.Trouble() : std::string(in_place.message());
+}
+
+bool FolderScanner::CheckInPlace() {
+  const absl::Status in_place = folder_->CheckInPlace();
+  {
+    MutexLock lock(&mutex_);
+    if (in_place_ == in_place.ok()) return in_place_;
+    in_place_ = in_place.ok();
+    rescan_ = true;
+  }
+  if (in_place.ok()) {
+    LogWarning("shared_folder_back", {{"folder", folder_->path()}});
+  } else {
+    LogError("shared_folder_lost", {{"why", in_place}});
+  }
+  return in_place.ok();
+}
+
+// --- What is to be examined, and when ---
+
 void FolderScanner::Request(const std::string& path) { Schedule(path, absl::ZeroDuration()); }
 
 void FolderScanner::Schedule(const std::string& path, absl::Duration quiet) {
-  MutexLock lock(&mutex_);
-  ScheduleAt(path, clock_->Monotonic() + quiet);
+  ScheduleAll({path}, quiet);
 }
 
-void FolderScanner::ScheduleAt(const std::string& path, absl::Time time) {
-  if (const auto it = due_.find(path); it != due_.end()) queue_.erase({it->second, path});
-  due_[path] = time;
-  queue_.insert({time, path});
+void FolderScanner::ScheduleAll(absl::Span<const std::string> paths, absl::Duration quiet) {
+  const absl::Time time = clock_->Monotonic() + quiet;
+  MutexLock lock(&mutex_);
+  for (const std::string& path : paths) due_.Schedule(path, time);
   changed_.NotifyAll();
 }
 
-void FolderScanner::Examine(const std::string& path) { ExamineNow(path, Depth::kAtOnce); }
-
-void FolderScanner::ExamineNow(const std::string& path, Depth depth) {
-  {
-    MutexLock lock(&mutex_);
-    while (!examining_.insert(path).second) examined_.Wait(&mutex_);
-  }
-  Look(path, depth);
-  MutexLock lock(&mutex_);
-  examining_.erase(path);
-  examined_.NotifyAll();
+void FolderScanner::ScheduleBeneath(const std::string& folder) {
+  ScheduleAll(library_->PathsBeneath(folder), absl::ZeroDuration());
+  Schedule(folder, absl::ZeroDuration());  // it may be noted as one that cannot be read
 }
 
-void FolderScanner::Look(const std::string& path, Depth depth) {
-  if (library_->Claimed(path)) return;  // its holder requests another look at the end of the claim
-  absl::StatusOr<FileStat> stat = folder_->Stat(path);
-  if (!stat.ok() && !IsNoBook(stat.status())) return KeepUnreadable(path, stat.status());
-  {
-    MutexLock lock(&mutex_);
-    unreadable_.erase(path);
-  }
-  if (!stat.ok() || stat->kind == FileKind::kFolder) {
-    if (absl::Status s = library_->Vanish(path, ListingRecord::State::kDeleted); !s.ok()) {
-      LogError("not_unlisted", {{"book", path}, {"why", s}});
+std::vector<std::string> FolderScanner::TakeEvents(absl::Span<const FolderEvent> events) {
+  std::vector<std::string> walks;
+  for (const auto& [kind, path] : events) {
+    switch (kind) {
+      case FolderEvent::Kind::kFileSettled:
+        Schedule(path, absl::ZeroDuration());
+        break;
+      case FolderEvent::Kind::kFileTouched:
+        Schedule(path, kQuiet);
+        break;
+      case FolderEvent::Kind::kFolderAppeared: {
+        const auto covers = [&path = path](const std::string& top) { return IsBeneath(path, top); };
+        if (std::none_of(walks.begin(), walks.end(), covers)) walks.push_back(path);
+        break;
+      }
+      case FolderEvent::Kind::kFolderVanished:
+        watcher_.Forget(path);
+        ScheduleBeneath(path);
+        break;
+      case FolderEvent::Kind::kMissed:
+      case FolderEvent::Kind::kRoot: {
+        MutexLock lock(&mutex_);
+        rescan_ = true;
+        break;
+      }
     }
-    return;
   }
-  const uint64_t size = stat->identity.size;
-  if (stat->kind != FileKind::kRegular) return Unshare(path, size, UnsharedReason(stat->kind));
-  absl::StatusOr<BookName> name = BookName::Parse(path);
-  if (!name.ok()) return Unshare(path, size, std::string(name.status().message()));
-  if (library_->UnsharedByOwner(path)) return Unshare(path, size, "unshared by its owner");
-
-  const std::optional<Book> known = library_->FindPath(path);
-  const auto lend_depth =
-      depth == Depth::kCacheOnly ? LendReasons::Depth::kFolder : LendReasons::Depth::kFile;
-  if (known && known->record.identity == stat->identity) {
-    library_->Confirm(path, stat->links > 1);
-    NoteLending(*known, lend_depth);
-    return;
-  }
-  std::optional<ContentId> content = cache_->FindContent(stat->identity);
-  if (!content) {
-    // Touched, linked, renamed, or changed by a program that has put the mtime back: the book is
-    // served until its bytes are known, because its receivers check them.
-    const bool doubted = known && SameButCtime(known->record.identity, stat->identity);
-    // Otherwise the old listing is wrong already, before the new content is known.
-    if (known && !doubted) library_->Vanish(path, ListingRecord::State::kChanged).IgnoreError();
-    if (!doubted) library_->NotePending(path, size);
-    if (depth == Depth::kCacheOnly) return Schedule(path, absl::ZeroDuration());
-    std::optional<Hashed> hashed = Hash(path, *stat, depth);
-    if (!hashed) return;
-    content = hashed->content;
-    stat = hashed->stat;
-  }
-  List({.name = *name, .path = path, .content = *content, .identity = stat->identity},
-       stat->links > 1);
-  if (const std::optional<Book> listed = library_->FindPath(path)) {
-    NoteLending(*listed, lend_depth);
-  }
-}
-
-void FolderScanner::NoteLending(const Book& book, LendReasons::Depth depth) {
-  const std::string& path = book.record.path;
-  // A reason that lies in the file itself is looked for again.
-  if (!book.lend_reason.empty()) depth = LendReasons::Depth::kFile;
-  const std::string reason = lend_reasons_.Find(path, depth);
-  if (reason != book.lend_reason) library_->SetLendReason(path, reason);
-}
-
-std::optional<FolderScanner::Hashed> FolderScanner::Hash(const std::string& path,
-                                                         const FileStat& stat, Depth depth) {
-  // A hash that is taken too early may be that of other bytes with the same identity.
-  absl::Duration young = folder_->traits().UntilSettled(stat.identity, clock_->Now());
-  if (young > absl::ZeroDuration()) {
-    if (depth != Depth::kAtOnce) {
-      Schedule(path, young);
-      return std::nullopt;
-    }
-    absl::SleepFor(young);
-  }
-  const auto unreadable = [&](const absl::Status& why) {
-    Unshare(path, stat.identity.size, absl::StrCat("cannot be read: ", why.message()));
-  };
-  absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(path);
-  if (!file.ok()) {
-    if (absl::IsNotFound(file.status())) {
-      Schedule(path, absl::ZeroDuration());
-    } else {
-      unreadable(file.status());
-    }
-    return std::nullopt;
-  }
-  young = folder_->traits().UntilSettled(file->stat.identity, clock_->Now());
-  if (young > absl::ZeroDuration()) {
-    Schedule(path, young);
-    return std::nullopt;
-  }
-  absl::StatusOr<HashedFile> hashed = HashFile(file->fd.get(), file->stat.identity);
-  if (!hashed.ok()) {
-    if (absl::IsFailedPrecondition(hashed.status())) {
-      Schedule(path, kQuiet);
-    } else {
-      unreadable(hashed.status());
-    }
-    return std::nullopt;
-  }
-  cache_->Remember(file->stat.identity, hashed->id, hashed->pieces);
-  return Hashed{hashed->id, file->stat};
-}
-
-void FolderScanner::List(ListingRecord record, bool lend_only) {
-  const std::string path = record.path;
-  const uint64_t size = record.content.size;
-  if (absl::Status s = library_->Appear(std::move(record), lend_only); !s.ok()) {
-    LogError("not_listed", {{"book", path}, {"why", s}});
-    Schedule(path, kRescanEvery);
-    return;
-  }
-  LogDebug("listed", {{"book", path}, {"bytes", size}});
-}
-
-void FolderScanner::Unshare(const std::string& path, uint64_t size, const std::string& reason) {
-  library_->Vanish(path, ListingRecord::State::kDeleted).IgnoreError();
-  library_->NoteUnshared(path, size, reason);
-}
-
-// A listing that is ended is gone for good: a pending move would be refused, and the file would be
-// listed again once it can be read, so that the book exists twice. The next rescan looks again.
-void FolderScanner::KeepUnreadable(const std::string& path, const absl::Status& why) {
-  const std::string folder = FolderOf(path);
-  bool told = false;
-  {
-    MutexLock lock(&mutex_);
-    // Logs once a folder, which may hold a million books.
-    const auto other = unreadable_.lower_bound(folder);
-    told = other != unreadable_.end() && absl::StartsWith(*other, folder);
-    unreadable_.insert(path);
-  }
-  if (!told) {
-    LogWarning("not_readable",
-               {{"book", path},
-                {"why", why},
-                {"retry_every", kRescanEvery},
-                {"hint", "what is listed stays listed; make it readable, or delete it"}});
-  }
-  if (library_->FindPath(path)) return;
-  const std::optional<LibraryItem> item = library_->FindUnlisted(path);
-  library_->NoteUnshared(path, item ? item->size : 0,
-                         absl::StrCat("cannot be read: ", why.message()));
-}
-
-void FolderScanner::Rescan(Depth depth) {
-  std::set<std::string> gone;
-  for (std::string& path : library_->Paths()) gone.insert(std::move(path));
-  folder_->Walk([&](const std::string& path, const FileStat& stat) {
-    if (stat.kind == FileKind::kFolder) {
-      WatchFolder(path);
-      return;
-    }
-    gone.erase(path);
-    const std::optional<Book> known = library_->FindPath(path);
-    if (known && known->record.identity == stat.identity && depth == Depth::kHash) {
-      library_->Confirm(path, stat.links > 1);
-      NoteLending(*known, LendReasons::Depth::kFolder);
-      return;
-    }
-    if (depth == Depth::kCacheOnly) {
-      ExamineNow(path, depth);
-    } else {
-      Schedule(path, absl::ZeroDuration());
-    }
-  });
-  for (const std::string& path : gone) ExamineNow(path, depth);
-}
-
-void FolderScanner::WatchFolder(const std::string& path) {
-  if (!inotify_.valid()) return;
-  absl::StatusOr<UniqueFd> fd = folder_->OpenFolder(path);
-  if (!fd.ok()) return;
-  // By descriptor, so that no symlink can replace a folder on the way.
-  const std::string link = absl::StrCat("/proc/self/fd/", fd->get());
-  const int wd = ::inotify_add_watch(inotify_.get(), link.c_str(), kEvents);
-  if (wd < 0) {
-    LogWarning("folder_not_watched",
-               {{"folder", path}, {"why", std::strerror(errno)}, {"rescan_every", kRescanEvery}});
-    return;
-  }
-  MutexLock lock(&mutex_);
-  watched_[wd] = path;
+  return walks;
 }
 
 void FolderScanner::WatchLoop() {
-  std::array<pollfd, 2> fds = {pollfd{stop_event_.get(), POLLIN, 0},
-                               pollfd{inotify_.get(), POLLIN, 0}};
-  std::vector<char> buffer(64 * 1024);
   absl::Time next_rescan = clock_->Monotonic() + kRescanEvery;
-  while (true) {
-    const absl::Duration left = next_rescan - clock_->Monotonic();
-    ::poll(fds.data(), fds.size(),
-           static_cast<int>(std::max<int64_t>(0, absl::ToInt64Milliseconds(left)) + 1));
+  while (!stop_.load()) {
+    watcher_.Wait(std::min(next_rescan - clock_->Monotonic(), kCheckPlaceEvery));
+    if (stop_.load()) return;
+    std::vector<std::string> walks = TakeEvents(watcher_.Read());
+    CheckInPlace();
     bool rescan = clock_->Monotonic() >= next_rescan;
     {
       MutexLock lock(&mutex_);
-      if (stopping_) return;
-    }
-    if (inotify_.valid()) {
-      const ssize_t n = ::read(inotify_.get(), buffer.data(), buffer.size());
-      if (n > 0) HandleEvents(buffer.data(), static_cast<size_t>(n));
-    }
-    {
-      MutexLock lock(&mutex_);
-      rescan = rescan || std::exchange(rescan_, false);
+      rescan = std::exchange(rescan_, false) || rescan;
     }
     if (rescan) {
-      Rescan(Depth::kHash);
+      walks = {""};
       next_rescan = clock_->Monotonic() + kRescanEvery;
+      if (absl::Status s = library_->Prune(); !s.ok()) LogWarning("not_pruned", {{"why", s}});
     }
+    for (const std::string& folder : walks) Walk(folder, /*at_once=*/false);
   }
 }
 
-void FolderScanner::HandleEvents(const char* data, size_t size) {
-  for (size_t at = 0; at < size;) {
-    inotify_event event;
-    std::memcpy(&event, data + at, sizeof event);
-    const std::string name(event.len > 0 ? data + at + sizeof event : "");
-    at += sizeof event + event.len;
-    MutexLock lock(&mutex_);
-    if (event.mask & IN_Q_OVERFLOW) {
-      rescan_ = true;
-      continue;
-    }
-    const auto folder = watched_.find(event.wd);
-    if (folder == watched_.end()) continue;
-    if (event.mask & IN_IGNORED) {
-      watched_.erase(folder);
-      continue;
-    }
-    if (name.empty() || name[0] == '.') continue;
-    if (event.mask & IN_ISDIR) {
-      rescan_ = true;  // a folder that comes, goes or is renamed changes many paths at once
-      continue;
-    }
-    const std::string path = folder->second.empty() ? name : folder->second + "/" + name;
-    const bool settled =
-        (event.mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)) != 0;
-    ScheduleAt(path, clock_->Monotonic() + (settled ? absl::ZeroDuration() : kQuiet));
+void FolderScanner::Walk(const std::string& top, bool at_once) {
+  if (!CheckInPlace()) return;
+  // Before its files: the owner may keep the folder private under its earlier name.
+  if (const absl::StatusOr<FileStat> stat = folder_->Stat(top); !top.empty() && stat.ok()) {
+    library_->FollowUnshared(top, *stat);
   }
+  const auto examine = [&](std::vector<std::string>& paths, size_t from) {
+    if (paths.size() < from) return;
+    if (at_once) {
+      Process({std::move(paths), {}}, LendReasons::Depth::kFolder);
+    } else {
+      ScheduleAll(paths, absl::ZeroDuration());
+    }
+    paths.clear();
+  };
+  std::set<std::string> gone;
+  for (std::string& path : library_->PathsBeneath(top)) gone.insert(std::move(path));
+  std::vector<std::string> differ;
+  std::vector<uint64_t> inodes;
+  watcher_.Watch(top);
+  const auto entry = [&](const std::string& path, const FileStat& stat) {
+    if (stat.kind == FileKind::kFolder) {
+      watcher_.Watch(path);
+      library_->FollowUnshared(path, stat);
+      return !stop_.load();
+    }
+    gone.erase(path);
+    inodes.push_back(stat.identity.inode);
+    const std::optional<Book> known = library_->FindPath(path);
+    if (!at_once && known && known->record.identity == stat.identity && known->trouble.empty()) {
+      library_->Confirm(path, stat.links > 1);
+      examiner_.NoteLending(*known, LendReasons::Depth::kFolder);
+      return !stop_.load();
+    }
+    differ.push_back(path);
+    examine(differ, kBatch);
+    return !stop_.load();
+  };
+  const auto unreadable = [&](const std::string& path, const absl::Status&) {
+    // "" is the shared folder itself.
+    if (!path.empty()) differ.push_back(path);
+  };
+  if (!folder_->Walk(top, {entry, unreadable})) return;
+  if (top.empty()) cache_->Prune(inodes);
+  differ.insert(differ.end(), gone.begin(), gone.end());
+  if (!top.empty()) differ.push_back(top);  // it may be noted as a folder that cannot be read
+  examine(differ, 1);
+}
+
+// --- Examining ---
+
+bool FolderScanner::TryBegin(const std::string& path) {
+  MutexLock lock(&mutex_);
+  const auto [other, begun] = examining_.try_emplace(path, false);
+  if (!begun) other->second = true;
+  return begun;
+}
+
+bool FolderScanner::Begin(const std::string& path) {
+  MutexLock lock(&mutex_);
+  while (!stop_.load()) {
+    if (examining_.try_emplace(path, false).second) return true;
+    examined_.Wait(&mutex_);
+  }
+  return false;
+}
+
+void FolderScanner::End(absl::Span<const Job> jobs) {
+  const absl::Time now = clock_->Monotonic();
+  MutexLock lock(&mutex_);
+  for (const Job& job : jobs) {
+    const auto ended = examining_.find(job.path);
+    if (ended->second) due_.Schedule(job.path, now);
+    examining_.erase(ended);
+  }
+  examined_.NotifyAll();
+  changed_.NotifyAll();
 }
 
 void FolderScanner::ExamineLoop() {
-  while (true) {
-    std::string path;
-    {
-      MutexLock lock(&mutex_);
-      while (true) {
-        if (stopping_) return;
-        const absl::Time now = clock_->Monotonic();
-        if (queue_.empty()) {
-          changed_.Wait(&mutex_);
-        } else if (queue_.begin()->first > now) {
-          changed_.WaitFor(&mutex_, queue_.begin()->first - now);
-        } else {
-          break;
-        }
-      }
-      path = queue_.begin()->second;
-      queue_.erase(queue_.begin());
-      due_.erase(path);
+  while (std::optional<Work> work = AwaitWork()) Process(*work, LendReasons::Depth::kFile);
+}
+
+std::optional<FolderScanner::Work> FolderScanner::AwaitWork() {
+  MutexLock lock(&mutex_);
+  while (!stop_.load()) {
+    const absl::Time now = clock_->Monotonic();
+    const size_t done = lanes_.done();
+    const absl::Time next = due_.Next();
+    if (done == 0 && next == absl::InfiniteFuture()) {
+      changed_.Wait(&mutex_);
+    } else if (done == 0 && next > now) {
+      changed_.WaitFor(&mutex_, next - now);
+    } else if (done < kBatch && last_commit_ + kCompany > now) {
+      stopped_.WaitFor(&mutex_, last_commit_ + kCompany - now);
+    } else {
+      return Work{due_.Take(now, kBatch), lanes_.TakeDone(kBatch)};
     }
-    ExamineNow(path, Depth::kHash);
   }
+  return std::nullopt;
+}
+
+void FolderScanner::Process(const Work& work, LendReasons::Depth lending) {
+  std::vector<HashCache::Entry> hashes;
+  for (const HashLanes::Done& done : work.hashed) {
+    if (!done.file.ok()) continue;
+    const auto& [stat, hashed] = *done.file;
+    hashes.push_back({stat.identity, hashed.id, hashed.pieces});
+  }
+  if (!hashes.empty()) cache_->RememberAll(hashes);
+
+  std::vector<Job> jobs;
+  const absl::Time now = clock_->Monotonic();
+  for (const HashLanes::Done& done : work.hashed) {
+    if (!done.file.ok() || clock_->Now() - Written(*done.file) < kChanging) {
+      MutexLock lock(&mutex_);
+      pauses_.Ended(done.path, now);
+    }
+    if (TryBegin(done.path)) jobs.push_back({done.path, &done.file});
+  }
+  for (const std::string& path : work.paths) {
+    if (TryBegin(path)) jobs.push_back({path});
+  }
+  ExamineBatch(jobs, lending);
+  End(jobs);
+}
+
+void FolderScanner::ExamineBatch(absl::Span<const Job> jobs, LendReasons::Depth lending) {
+  std::vector<Finding> findings;
+  for (const auto& [path, hashed] : jobs) {
+    if (stop_.load()) return;
+    FileExaminer::Result result = examiner_.Look(path, hashed, lending);
+    if (result.again) Schedule(path, *result.again);
+    if (result.hash) Hash(path, result.size);
+    if (result.finding) findings.push_back(*std::move(result.finding));
+  }
+  Apply(std::move(findings));
+}
+
+void FolderScanner::Hash(const std::string& path, uint64_t size) {
+  const absl::Time now = clock_->Monotonic();
+  {
+    MutexLock lock(&mutex_);
+    if (const absl::Time allowed = pauses_.Allowed(path, now); allowed > now) {
+      due_.Schedule(path, allowed);
+      return;
+    }
+  }
+  lanes_.Add(path, size);
+}
+
+void FolderScanner::Apply(std::vector<Finding> findings) {
+  // When the folder is gone, so are all of its files, and that says nothing about them.
+  const auto ends = [](const Finding& finding) { return !finding.book; };
+  if (std::any_of(findings.begin(), findings.end(), ends) && !CheckInPlace()) return;
+  std::vector<std::string> paths;
+  for (const Finding& finding : findings) paths.push_back(finding.path);
+  const absl::StatusOr<size_t> changed = library_->Apply(std::move(findings));
+  if (!changed.ok()) {
+    LogError("not_listed",
+             {{"first", paths.front()}, {"paths", paths.size()}, {"why", changed.status()}});
+    ScheduleAll(paths, kRescanEvery);
+  } else if (*changed > 0) {
+    LogDebug("listings_changed", {{"listings", *changed}});
+    MutexLock lock(&mutex_);
+    last_commit_ = clock_->Monotonic();
+  }
+}
+
+// --- In the caller's thread ---
+
+void FolderScanner::ExamineAll(std::vector<std::string> paths) {
+  // In order, so that two callers cannot wait for each other in a circle.
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  for (size_t begin = 0; begin < paths.size(); begin += kBatch) {
+    std::vector<Job> jobs;
+    std::vector<Finding> findings;
+    for (size_t i = begin; i < std::min(paths.size(), begin + kBatch); ++i) {
+      if (!Begin(paths[i])) break;
+      jobs.push_back({paths[i]});
+      if (std::optional<Finding> finding = ExamineNow(paths[i])) {
+        findings.push_back(*std::move(finding));
+      }
+    }
+    if (!stop_.load()) Apply(std::move(findings));
+    End(jobs);
+  }
+}
+
+std::optional<Finding> FolderScanner::ExamineNow(const std::string& path) {
+  absl::StatusOr<FileHash> hashed = absl::NotFoundError("not hashed");
+  const auto look = [&](const absl::StatusOr<FileHash>* hash) {
+    return examiner_.Look(path, hash, LendReasons::Depth::kFile);
+  };
+  FileExaminer::Result result = look(nullptr);
+  for (int i = 0; i < kAttempts && (result.again || result.hash) && !stop_.load(); ++i) {
+    if (result.again) {
+      absl::SleepFor(*result.again);
+      result = look(nullptr);
+    }
+    if (!result.hash) continue;
+    if (result.finding) library_->NotePending(path, result.size);
+    hashed = HashPath(*folder_, path, *clock_, stop_);
+    if (hashed.ok()) {
+      cache_->Remember(hashed->stat.identity, hashed->hashed.id, hashed->hashed.pieces);
+    }
+    result = look(&hashed);
+  }
+  if (result.again || result.hash) Schedule(path, kQuiet);
+  return std::move(result.finding);
 }
 
 }  // namespace arkshare

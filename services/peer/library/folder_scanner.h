@@ -4,28 +4,34 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 
+#include <atomic>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "lib/core/clock.h"
-#include "lib/core/content_id.h"
 #include "lib/core/mutex.h"
 #include "services/peer/disk/hash_cache.h"
 #include "services/peer/disk/shared_folder.h"
+#include "services/peer/library/due_paths.h"
+#include "services/peer/library/file_examiner.h"
+#include "services/peer/library/folder_watcher.h"
+#include "services/peer/library/hash_lanes.h"
+#include "services/peer/library/hash_pauses.h"
 #include "services/peer/library/lend_reasons.h"
 #include "services/peer/library/library.h"
 
 namespace arkshare {
 
-// Has two threads. One reads inotify(7) and schedules paths; the other examines the paths that are
-// due, one after another, and hashes new files. A path is due at once after CLOSE_WRITE or a
-// rename, and after one second of quiet otherwise; all paths are due every 60 s. The listing of a
-// file that cannot be read (no permission, no descriptors, a broken disk) stays as it is.
+// Has two threads, and those of HashLanes. One reads events and walks folders: a new one by itself,
+// and all of them every 60 s. The other examines the paths that are due, and what was hashed, many
+// together: the ledger is written for all of them at once. It never hashes. A path is due at once
+// after it was closed or renamed, and after one second of quiet otherwise.
 class FolderScanner {
  public:
   // All must outlive it.
@@ -35,63 +41,79 @@ class FolderScanner {
   // Compares the folder with the library once and lists the files that the cache knows. Then starts
   // the threads, which hash the others.
   absl::Status Start();
+  // Ends within a second, also in the middle of a file. Examine does nothing from then on.
   void Stop();
 
   // Schedules a path to be examined at once. Thread-safe.
   void Request(const std::string& path);
-  // Examines a path in the caller's thread, and hashes the file when needed: a whole file that may
-  // be shared is listed on return. Thread-safe.
-  void Examine(const std::string& path);
+  // Examine paths in the caller's thread, and hash files when needed: whole files that may be
+  // shared are listed on return. Thread-safe.
+  void Examine(const std::string& path) { ExamineAll({path}); }
+  void ExamineAll(std::vector<std::string> paths);
+
+  // Returns why the folder is not shared as it is, for people; "" when it is. Thread-safe.
+  std::string Trouble() const;
 
  private:
-  // kAtOnce is like kHash, but waits for a file that was just written instead of scheduling it.
-  enum class Depth { kCacheOnly, kHash, kAtOnce };
-  // Examines a path, and waits while another thread examines it.
-  void ExamineNow(const std::string& path, Depth depth);
-  // Compares one path with the library and tells the library of the difference.
-  void Look(const std::string& path, Depth depth);
-  struct Hashed {
-    ContentId content;
-    FileStat stat;  // of the file that was hashed
+  // Paths and hashes that the examining thread takes together.
+  struct Work {
+    std::vector<std::string> paths;
+    std::vector<HashLanes::Done> hashed;
   };
-  // Hashes a file and remembers the result. Returns nullopt when the path is scheduled for later,
-  // or noted as unshared.
-  std::optional<Hashed> Hash(const std::string& path, const FileStat& stat, Depth depth);
-  void List(ListingRecord record, bool lend_only);
-  // Tells the library why a listed book can only be lent.
-  void NoteLending(const Book& book, LendReasons::Depth depth);
-  // Ends the listing of a file that is there and cannot be shared.
-  void Unshare(const std::string& path, uint64_t size, const std::string& reason);
-  // Keeps the listing of a path that may have a file and cannot be read now.
-  void KeepUnreadable(const std::string& path, const absl::Status& why);
-  void Rescan(Depth depth);
-  void Schedule(const std::string& path, absl::Duration quiet);
-  void ScheduleAt(const std::string& path, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct Job {
+    std::string path;
+    const absl::StatusOr<FileHash>* hashed = nullptr;  // what came of hashing it, if it was
+  };
+
   void WatchLoop();
+  // Schedules what changed. Returns the folders to be walked, outermost ones only.
+  std::vector<std::string> TakeEvents(absl::Span<const FolderEvent> events);
+  // Compares a folder with the library: examines what differs at once, or schedules it.
+  void Walk(const std::string& top, bool at_once);
+  void ScheduleBeneath(const std::string& folder);
+  void Schedule(const std::string& path, absl::Duration quiet);
+  void ScheduleAll(absl::Span<const std::string> paths, absl::Duration quiet);
+
   void ExamineLoop();
-  void HandleEvents(const char* data, size_t size);
-  void WatchFolder(const std::string& path);
+  // Waits for work. Returns nullopt when the scanner stops.
+  std::optional<Work> AwaitWork();
+  void Process(const Work& work, LendReasons::Depth lending);
+  // Looks at paths that the caller has begun, and applies what it finds.
+  void ExamineBatch(absl::Span<const Job> jobs, LendReasons::Depth lending);
+  // Looks at a path, and hashes its file in this thread when needed.
+  std::optional<Finding> ExamineNow(const std::string& path);
+  void Hash(const std::string& path, uint64_t size);
+  void Apply(std::vector<Finding> findings);
+
+  // One thread at a time examines a path. A path that TryBegin refuses is examined again when the
+  // other thread has ended. Begin waits; returns false when the scanner stops.
+  bool TryBegin(const std::string& path);
+  bool Begin(const std::string& path);
+  void End(absl::Span<const Job> jobs);
+
+  // Returns whether the folder is in its place, and logs when that changes.
+  bool CheckInPlace();
 
   const SharedFolder* const folder_;
   HashCache* const cache_;
   Library* const library_;
   const Clock* const clock_;
-  LendReasons lend_reasons_;
-  UniqueFd inotify_;
-  UniqueFd stop_event_;
+  FolderWatcher watcher_;
+  FileExaminer examiner_;
+  HashLanes lanes_;
+  std::atomic<bool> stop_{false};
 
-  Mutex mutex_;
-  absl::flat_hash_map<int, std::string> watched_ ABSL_GUARDED_BY(mutex_);
+  mutable Mutex mutex_;
   CondVar changed_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool rescan_ ABSL_GUARDED_BY(mutex_) = false;
-  // The time from which each path may be examined, by path and in order of time.
-  absl::flat_hash_map<std::string, absl::Time> due_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::pair<absl::Time, std::string>> queue_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> examining_ ABSL_GUARDED_BY(mutex_);
+  CondVar stopped_;
   CondVar examined_;
-  // Paths that could not be read the last time.
-  std::set<std::string> unreadable_ ABSL_GUARDED_BY(mutex_);
+  DuePaths due_ ABSL_GUARDED_BY(mutex_);
+  HashPauses pauses_ ABSL_GUARDED_BY(mutex_);
+  // Paths that a thread is examining, and whether to examine them again.
+  absl::flat_hash_map<std::string, bool> examining_ ABSL_GUARDED_BY(mutex_);
+  bool rescan_ ABSL_GUARDED_BY(mutex_) = false;
+  bool in_place_ ABSL_GUARDED_BY(mutex_) = true;
+  absl::Time last_commit_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 
   std::thread watch_thread_;
   std::thread examine_thread_;

@@ -76,13 +76,14 @@ class FolderScannerTest : public testing::Test {
   [[nodiscard]] bool AwaitGone(const std::string& path) {
     return Await([&] { return !library().FindPath(path).has_value(); });
   }
-  // Waits until everything that happened in the folder so far has been examined: the queue is in
-  // order of time, a second of quiet included, and this book is the last one in it.
+  // Waits until everything that happened in the folder so far has been examined and hashed: paths
+  // are examined in order of time, a second of quiet included, and this one is the last.
   [[nodiscard]] bool AwaitAllSeen() {
     const std::string name = absl::StrCat("marker ", ++markers_);
     const UniqueFd fd(::open((temp_ / name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    return Await(
-        [&] { return library().FindPath(name).has_value(); });  // still open: no CLOSE_WRITE
+    return Await([&] {  // still open: no CLOSE_WRITE
+      return library().FindPath(name).has_value() && library().GetTotals().pending == 0;
+    });
   }
   std::vector<std::string> Books() {
     std::vector<std::string> paths;
@@ -403,6 +404,97 @@ TEST_F(FolderScannerTest, AFileThatCannotBeReadNowStaysListed) {
   Stop();
 }
 
+TEST_F(FolderScannerTest, AListedFileThatCannotBeOpenedSaysSo) {
+  const NotRoot not_root(temp_.path());
+  WriteFileAt(temp_ / "book", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("book", one_));
+  ASSERT_EQ(::chmod((temp_ / "book").c_str(), 0), 0);
+  disk_->scanner->Examine("book");
+  ASSERT_TRUE(library().FindPath("book").has_value());
+  EXPECT_THAT(library().FindPath("book")->trouble, HasSubstr("Permission denied"));
+  ASSERT_EQ(::chmod((temp_ / "book").c_str(), 0600), 0);
+  disk_->scanner->Examine("book");
+  EXPECT_EQ(library().FindPath("book")->trouble, "");
+  Stop();
+}
+
+TEST_F(FolderScannerTest, AFolderThatCannotBeReadIsNamed) {
+  const NotRoot not_root(temp_.path());
+  WriteFileAt(temp_ / "closed/book", one_.bytes);
+  ASSERT_EQ(::chmod((temp_ / "closed").c_str(), 0), 0);
+  Start();
+  EXPECT_THAT(WhyUnshared("closed"), HasSubstr("Permission denied"));
+  EXPECT_TRUE(AwaitAllSeen());
+  EXPECT_THAT(WhyUnshared("closed"), HasSubstr("Permission denied"));
+  ASSERT_EQ(::chmod((temp_ / "closed").c_str(), 0700), 0);
+  EXPECT_TRUE(AwaitBook("closed/book", one_));
+  EXPECT_TRUE(AwaitAllSeen());
+  EXPECT_EQ(WhyUnshared("closed"), "(not there)");
+  Stop();
+}
+
+TEST_F(FolderScannerTest, AFolderWithTooLongAPathIsNamed) {
+  const std::string part(250, 'd');
+  std::string path;
+  ASSERT_EQ(::chdir(temp_.path().c_str()), 0);
+  while (path.size() < 4096) {
+    ASSERT_EQ(::mkdir(part.c_str(), 0700), 0);
+    ASSERT_EQ(::chdir(part.c_str()), 0);
+    path += (path.empty() ? "" : "/") + part;
+  }
+  WriteFileAt("book", one_.bytes);
+  ASSERT_EQ(::chdir("/"), 0);
+  Start();
+  EXPECT_THAT(WhyUnshared(path), HasSubstr("longer than the 4095 bytes"));
+}
+
+// --- The folder itself ---
+
+TEST_F(FolderScannerTest, NothingEndsWhileTheFolderIsAway) {
+  const std::string share = temp_ / "share";
+  const std::string away = temp_ / "away";
+  WriteFileAt(share + "/sub/book", one_.bytes);
+  disk_ = std::make_unique<PeerDisk>(share);
+  Must(library().Load());
+  Must(disk_->scanner->Start());
+  ASSERT_TRUE(AwaitBook("sub/book", one_));
+  EXPECT_EQ(disk_->scanner->Trouble(), "");
+  const uint64_t number = library().FindPath("sub/book")->record.number;
+
+  ASSERT_EQ(::rename(share.c_str(), away.c_str()), 0);
+  EXPECT_THAT(disk_->scanner->Trouble(), HasSubstr("is gone"));
+  // Another folder in its place is not taken for it, nor is its lack of files.
+  ASSERT_EQ(::mkdir(share.c_str(), 0700), 0);
+  EXPECT_THAT(disk_->scanner->Trouble(), HasSubstr("was replaced"));
+  ASSERT_EQ(::rename((away + "/sub").c_str(), (temp_ / "sub").c_str()), 0);
+  disk_->scanner->Examine("sub/book");
+  EXPECT_THAT(Books(), ElementsAre("sub/book"));
+  EXPECT_EQ(ReasonOf(library().ReserveName(Must(BookName::Parse("another")))), "INTERNAL");
+
+  ASSERT_EQ(::rename((temp_ / "sub").c_str(), (away + "/sub").c_str()), 0);
+  ASSERT_EQ(::rmdir(share.c_str()), 0);
+  ASSERT_EQ(::rename(away.c_str(), share.c_str()), 0);
+  EXPECT_EQ(disk_->scanner->Trouble(), "");
+  disk_->scanner->Examine("sub/book");
+  EXPECT_EQ(library().FindPath("sub/book")->record.number, number);
+  Must(library().ReserveName(Must(BookName::Parse("another"))));
+}
+
+TEST_F(FolderScannerTest, NothingEndsWithoutThePeersOwnState) {
+  WriteFileAt(temp_ / "book", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("book", one_));
+  ASSERT_EQ(::rename((temp_ / ".arkshare").c_str(), (temp_ / ".away").c_str()), 0);
+  EXPECT_THAT(disk_->scanner->Trouble(), HasSubstr(".arkshare was removed"));
+  ::unlink((temp_ / "book").c_str());
+  disk_->scanner->Examine("book");
+  EXPECT_THAT(Books(), ElementsAre("book"));
+  ASSERT_EQ(::rename((temp_ / ".away").c_str(), (temp_ / ".arkshare").c_str()), 0);
+  disk_->scanner->Examine("book");
+  EXPECT_THAT(Books(), IsEmpty());
+}
+
 TEST_F(FolderScannerTest, WithoutDescriptorsEverythingStaysListed) {
   Start();
   WriteFileAt(temp_ / "book", one_.bytes);
@@ -492,11 +584,11 @@ TEST_F(FolderScannerTest, OnlyOneOfTwoFilesWithOneNameIsListed) {
   const std::string other = first ? "cafe\u0301" : "caf\u00e9";
   EXPECT_FALSE(library().FindPath(other).has_value());
   EXPECT_THAT(WhyUnshared(other), HasSubstr("Unicode NFC"));
-  // When the first is gone, the next rescan lists the second.
+  // When the first is gone, the next look, a rescan for example, lists the second.
   ::unlink((temp_ / listed).c_str());
   ASSERT_TRUE(AwaitGone(listed));
-  ASSERT_EQ(::mkdir((temp_ / "folder").c_str(), 0700), 0);
-  EXPECT_TRUE(AwaitBook(other, first ? two_ : one_));
+  disk_->scanner->Examine(other);
+  EXPECT_EQ(library().FindPath(other)->record.content, first ? two_.id : one_.id);
 }
 
 TEST_F(FolderScannerTest, ABookThatTheOwnerUnsharedStaysUnshared) {
@@ -515,6 +607,63 @@ TEST_F(FolderScannerTest, ABookThatTheOwnerUnsharedStaysUnshared) {
   EXPECT_TRUE(library().FindPath("book").has_value());
 }
 
+TEST_F(FolderScannerTest, AnUnsharedFileStaysPrivateWhenItIsRenamed) {
+  WriteFileAt(temp_ / "private/diary", one_.bytes);
+  WriteFileAt(temp_ / "public", two_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("private/diary", one_));
+  Must(library().SetUnsharedByOwner("private/diary", true));
+  disk_->scanner->Examine("private/diary");
+  // Its folder is renamed, then the file itself.
+  ASSERT_EQ(::rename((temp_ / "private").c_str(), (temp_ / "own").c_str()), 0);
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_THAT(WhyUnshared("own/diary"), HasSubstr("unshared by its owner"));
+  ASSERT_EQ(::rename((temp_ / "own/diary").c_str(), (temp_ / "diary").c_str()), 0);
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_THAT(WhyUnshared("diary"), HasSubstr("unshared by its owner"));
+  // While the peer is away, too.
+  Stop();
+  ASSERT_EQ(::rename((temp_ / "diary").c_str(), (temp_ / "moved on").c_str()), 0);
+  Start();
+  EXPECT_THAT(WhyUnshared("moved on"), HasSubstr("unshared by its owner"));
+  // As many editors save: the earlier file gets another name, and a new one takes its place.
+  ASSERT_EQ(::rename((temp_ / "moved on").c_str(), (temp_ / "backup").c_str()), 0);
+  WriteFileAt(temp_ / "moved on", two_.bytes);
+  ASSERT_TRUE(AwaitAllSeen());
+  EXPECT_THAT(WhyUnshared("backup"), HasSubstr("unshared by its owner"));
+  EXPECT_THAT(WhyUnshared("moved on"), HasSubstr("unshared by its owner"));
+  EXPECT_THAT(Books(), testing::Contains("public"));
+  // Shared again under its new name, it stays shared.
+  Must(library().SetUnsharedByOwner("backup", false));
+  disk_->scanner->Examine("backup");
+  EXPECT_TRUE(library().FindPath("backup").has_value());
+  Stop();
+  Start();
+  EXPECT_TRUE(library().FindPath("backup").has_value());
+}
+
+TEST_F(FolderScannerTest, AnUnsharedFolderStaysPrivateWithAllThatComesIntoIt) {
+  WriteFileAt(temp_ / "private/deep/diary", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("private/deep/diary", one_));
+  Must(library().SetUnsharedByOwner("private", true));
+  disk_->scanner->ExamineAll(library().PathsBeneath("private"));
+  EXPECT_THAT(Books(), IsEmpty());
+  WriteFileAt(temp_ / "private/new", two_.bytes);
+  ASSERT_EQ(::rename((temp_ / "private").c_str(), (temp_ / "own").c_str()), 0);
+  WriteFileAt(temp_ / "own/deep/newer", two_.bytes);
+  ASSERT_TRUE(AwaitAllSeen());
+  for (const char* path : {"own/deep/diary", "own/new", "own/deep/newer"}) {
+    EXPECT_THAT(WhyUnshared(path), HasSubstr("unshared by its owner")) << path;
+  }
+  // A file that leaves the folder is no longer in it.
+  ASSERT_EQ(::rename((temp_ / "own/new").c_str(), (temp_ / "published").c_str()), 0);
+  EXPECT_TRUE(AwaitBook("published", two_));
+  Must(library().ShareBeneath("own"));
+  disk_->scanner->ExamineAll(library().PathsBeneath("own"));
+  EXPECT_TRUE(library().FindPath("own/deep/diary").has_value());
+}
+
 TEST_F(FolderScannerTest, AFileWithTwoLinksIsOnlyLent) {
   WriteFileAt(temp_ / "book", one_.bytes);
   Start();
@@ -523,14 +672,12 @@ TEST_F(FolderScannerTest, AFileWithTwoLinksIsOnlyLent) {
   ASSERT_EQ(::link((temp_ / "book").c_str(), (temp_ / "same book").c_str()), 0);
   ASSERT_TRUE(AwaitBook("same book", one_));
   EXPECT_TRUE(library().FindPath("same book")->lend_only);
-  // The next rescan, which a new folder causes, notices the other name.
-  WriteFileAt(temp_ / "folder/inside", two_.bytes);
-  ASSERT_TRUE(AwaitBook("folder/inside", two_));
+  // The next look, a rescan for example, notices the other name.
+  disk_->scanner->Examine("book");
   EXPECT_TRUE(library().FindPath("book")->lend_only);
   ::unlink((temp_ / "same book").c_str());
   ASSERT_TRUE(AwaitGone("same book"));
-  WriteFileAt(temp_ / "another folder/inside", two_.bytes);
-  ASSERT_TRUE(AwaitBook("another folder/inside", two_));
+  disk_->scanner->Examine("book");
   EXPECT_FALSE(library().FindPath("book")->lend_only);
 }
 
@@ -609,6 +756,33 @@ TEST_F(FolderScannerTest, StopsWithWorkLeft) {
   Start();
   EXPECT_TRUE(AwaitAllSeen());
   EXPECT_EQ(library().GetTotals().books, 51U);
+}
+
+TEST_F(FolderScannerTest, AHugeFileKeepsNothingWaiting) {
+  WriteFileAt(temp_ / "deleted", one_.bytes);
+  Start();
+  ASSERT_TRUE(AwaitBook("deleted", one_));
+  WriteFileAt(temp_ / "huge", "");
+  // Hashing this hole takes longer than all tests together.
+  ASSERT_EQ(::truncate((temp_ / "huge").c_str(), off_t{1} << 42), 0);
+  WriteFileAt(temp_ / "small", two_.bytes);
+  ::unlink((temp_ / "deleted").c_str());
+  EXPECT_TRUE(AwaitBook("small", two_));
+  EXPECT_TRUE(AwaitGone("deleted"));
+  Stop();  // in the middle of the file
+}
+
+TEST_F(FolderScannerTest, ManyFilesComeAndGoTogether) {
+  constexpr int kFiles = 3000;
+  for (int i = 0; i < kFiles; ++i) {
+    WriteFileAt(temp_ / absl::StrCat("folder ", i % 10, "/", i), absl::StrCat(i));
+  }
+  Start();
+  ASSERT_TRUE(Await([&] { return library().GetTotals().books == kFiles; }));
+  // The folder went with all that was in it.
+  ASSERT_EQ(::rename((temp_ / "folder 3").c_str(), (temp_ / ".hidden").c_str()), 0);
+  ASSERT_TRUE(Await([&] { return library().GetTotals().books == kFiles - kFiles / 10; }));
+  EXPECT_EQ(library().GetTotals().pending, 0U);
 }
 
 TEST_F(FolderScannerTest, TwoThreadsThatExamineOneFileListItOnce) {

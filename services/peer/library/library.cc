@@ -1,5 +1,6 @@
 #include "services/peer/library/library.h"
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -27,24 +28,31 @@ Library::Library(const SharedFolder* folder, Ledger* ledger, const Clock* clock,
     : folder_(folder), ledger_(ledger), clock_(clock), options_(options) {}
 
 absl::Status Library::Load() {
+  const absl::StatusOr<uint64_t> last = ledger_->LastListingNumber();
+  if (!last.ok()) return last.status();
+  number_at_load_ = *last;
+  ledger_->PruneListings().IgnoreError();  // it only takes room
   absl::StatusOr<std::vector<ListingRecord>> listings = ledger_->PresentListings();
   if (!listings.ok()) return listings.status();
-  absl::StatusOr<std::vector<std::string>> unshared = ledger_->UnsharedPaths();
+  absl::StatusOr<std::vector<UnsharedRecord>> unshared = ledger_->Unshared();
   if (!unshared.ok()) return unshared.status();
   // A crash may have left two listings of one path. The later one replaced the other.
   std::sort(listings->begin(), listings->end(),
             [](const ListingRecord& a, const ListingRecord& b) { return a.number > b.number; });
   std::set<std::string> seen;
+  std::vector<Ledger::Replacement> surplus;
   for (const ListingRecord& record : *listings) {
     // --max-books may be lower than it was.
     if (seen.size() < options_.max_books && seen.insert(record.path).second) continue;
-    ledger_->EndListing(record.number, ListingRecord::State::kDeleted).IgnoreError();
+    surplus.push_back({.gone = record.number});
   }
+  // When this fails, the next Load ends them.
+  if (!surplus.empty()) ledger_->ReplaceListings(surplus).IgnoreError();
   MutexLock lock(&mutex_);
   for (ListingRecord& record : *listings) {
     if (seen.erase(record.path) > 0) Insert(Book{std::move(record), false});
   }
-  unshared_by_owner_.insert(unshared->begin(), unshared->end());
+  for (UnsharedRecord& record : *unshared) unshared_by_owner_.Put(std::move(record));
   feed_.Clear();
   return absl::OkStatus();
 }
@@ -108,11 +116,18 @@ std::vector<LibraryItem> Library::Items(const std::string& after, size_t limit) 
   return out;
 }
 
-std::vector<std::string> Library::Paths() const {
-  MutexLock lock(&mutex_);
+std::vector<std::string> Library::PathsBeneath(const std::string& folder) const {
+  const std::string prefix = folder.empty() ? "" : folder + "/";
   std::vector<std::string> out;
-  for (const auto& [path, number] : listings_.by_path()) out.push_back(path);
-  for (const auto& [path, entry] : unlisted_.by_path()) out.push_back(path);
+  const auto add = [&](const auto& by_path) {
+    for (auto it = by_path.lower_bound(prefix);
+         it != by_path.end() && absl::StartsWith(it->first, prefix); ++it) {
+      out.push_back(it->first);
+    }
+  };
+  MutexLock lock(&mutex_);
+  add(listings_.by_path());
+  add(unlisted_.by_path());
   return out;
 }
 
@@ -137,6 +152,7 @@ absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content, uin
       }
     }
   }
+  absl::Status unreadable;
   for (auto& [book, ended] : candidates) {
     absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(book.record.path);
     if (file.ok() && SameButCtime(file->stat.identity, book.record.identity)) {
@@ -144,12 +160,16 @@ absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content, uin
       return ServedBook{std::move(file->fd), file->stat.identity, std::move(book),
                         std::move(ended)};
     }
+    if (absl::IsPermissionDenied(file.status()) || absl::IsInternal(file.status())) {
+      unreadable = file.status();
+    }
     RequestExamine(book.record.path);
   }
   if (releasing) {
     return MakeError(Reason::kBookUnsettled, "the book is being handed over; ask again in a moment",
                      {}, absl::Milliseconds(100));
   }
+  if (!unreadable.ok()) return CannotReadBook(unreadable);
   if (!candidates.empty()) {
     return MakeError(Reason::kBookChanged,
                      "the file is no longer what this peer listed; search again");
@@ -183,8 +203,6 @@ void Library::Doubt(const ContentId& content, absl::FunctionRef<void(const FileI
   }
 }
 
-// --- What the scanner finds in the folder ---
-
 void Library::Insert(Book book) {
   unlisted_.Erase(book.record.path);
   // Before the book is announced, so that the index never has both the whole book and a part of it.
@@ -194,122 +212,12 @@ void Library::Insert(Book book) {
   listings_.Insert(std::move(book));
 }
 
-absl::Status Library::Appear(ListingRecord record, bool lend_only) {
-  const std::string path = record.path;
-  uint64_t old = 0;
-  uint64_t same = 0;
-  std::string refusal;
-  {
-    MutexLock lock(&mutex_);
-    if (claims_.Claimed(path)) return absl::OkStatus();
-    if (ListingTable::Entry* entry = listings_.FindPath(path)) {
-      const ListingRecord& known = entry->book.record;
-      // Two threads may have examined one file; it appears once.
-      if (known.identity == record.identity && known.content == record.content) {
-        return absl::OkStatus();
-      }
-      old = known.number;
-      if (known.content == record.content && SameButCtime(known.identity, record.identity)) {
-        same = old;
-        entry->book.lend_only = lend_only;
-        entry->book.record.identity = record.identity;
-      }
-    }
-    const ListingTable::Entry* named = listings_.FindName(record.name);
-    if (named != nullptr && named->book.record.number != old) {
-      refusal = absl::StrCat("its name is that of another file once both are in Unicode NFC: ",
-                             EscapeForDisplay(named->book.record.path), "; rename one of them");
-    } else if (old == 0 && listings_.size() >= options_.max_books) {
-      refusal = absl::StrCat("the limit of ", options_.max_books,
-                             " books is reached; raise --max-books or remove some");
-    }
-    // No other thread may decide about this path while the ledger is written.
-    if (refusal.empty() && same == 0) claims_.Claim(path);
-  }
-  // When the ledger cannot be written, the next start hashes the file once more.
-  if (same != 0) return ledger_->RecordIdentity(same, record.identity);
-  if (!refusal.empty()) {
-    NoteUnshared(path, record.content.size, refusal);
-    return absl::OkStatus();
-  }
-  absl::StatusOr<uint64_t> number =
-      ledger_->ReplaceListing(old, ListingRecord::State::kChanged, record);
-  MutexLock lock(&mutex_);
-  Unclaim(path);
-  if (!number.ok()) return number.status();
-  record.number = *number;
-  if (old != 0) {
-    listings_.Erase(old);
-    Push(old);
-  }
-  Insert(Book{std::move(record), lend_only});
-  return absl::OkStatus();
-}
-
-void Library::Confirm(const std::string& path, bool lend_only) {
-  MutexLock lock(&mutex_);
-  if (ListingTable::Entry* entry = listings_.FindPath(path)) entry->book.lend_only = lend_only;
-}
-
-void Library::SetLendReason(const std::string& path, const std::string& reason) {
-  MutexLock lock(&mutex_);
-  if (ListingTable::Entry* entry = listings_.FindPath(path)) entry->book.lend_reason = reason;
-}
-
-absl::Status Library::Vanish(const std::string& path, ListingRecord::State state) {
-  Forget(path);
-  uint64_t number = 0;
-  {
-    MutexLock lock(&mutex_);
-    if (claims_.Claimed(path)) return absl::OkStatus();
-    const ListingTable::Entry* entry = listings_.FindPath(path);
-    if (entry == nullptr) return absl::OkStatus();
-    number = entry->book.record.number;
-    claims_.Claim(path);
-  }
-  absl::Status status = ledger_->EndListing(number, state);
-  MutexLock lock(&mutex_);
-  Unclaim(path);
-  if (!status.ok()) return status;
-  listings_.Erase(number);
-  Push(number);
-  return absl::OkStatus();
-}
-
-void Library::NotePending(const std::string& path, uint64_t size) {
-  MutexLock lock(&mutex_);
-  unlisted_.Put(path, {size, ""});
-}
-
-void Library::NoteUnshared(const std::string& path, uint64_t size, const std::string& reason) {
-  MutexLock lock(&mutex_);
-  unlisted_.Put(path, {size, reason});
-}
-
-void Library::Forget(const std::string& path) {
-  MutexLock lock(&mutex_);
-  unlisted_.Erase(path);
-}
-
-bool Library::UnsharedByOwner(const std::string& path) const {
-  MutexLock lock(&mutex_);
-  return unshared_by_owner_.contains(path);
-}
-
-absl::Status Library::SetUnsharedByOwner(const std::string& path, bool unshared) {
-  if (absl::Status s = ledger_->SetUnshared(path, unshared); !s.ok()) return s;
-  MutexLock lock(&mutex_);
-  if (unshared) {
-    unshared_by_owner_.insert(path);
-  } else {
-    unshared_by_owner_.erase(path);
-  }
-  return absl::OkStatus();
-}
-
 // --- Names and paths in use by transfers ---
 
 absl::Status Library::ReserveName(const BookName& name) {
+  if (absl::Status s = folder_->CheckInPlace(); !s.ok()) {
+    return MakeError(Reason::kInternal, s.message());
+  }
   MutexLock lock(&mutex_);
   if (listings_.FindName(name) != nullptr || !claims_.ReserveName(name)) {
     return MakeError(Reason::kNameTaken,

@@ -2,6 +2,8 @@
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_H_
 
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -12,7 +14,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,11 @@
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/library/book.h"
 #include "services/peer/library/change_feed.h"
+#include "services/peer/library/finding.h"
 #include "services/peer/library/listing_table.h"
 #include "services/peer/library/path_claims.h"
 #include "services/peer/library/unlisted_files.h"
+#include "services/peer/library/unshared_paths.h"
 
 namespace arkshare {
 
@@ -49,6 +52,8 @@ class Library {
   void SetExamineRequest(std::function<void(const std::string& path)> request);
 
   SharePolicy policy() const { return options_.policy; }
+  // Returns the largest number that the ledger had drawn before Load; 0 when it had drawn none.
+  uint64_t number_at_load() const { return number_at_load_; }
 
   // --- Looking ---
   std::optional<Book> Find(const BookName& name) const;
@@ -58,7 +63,8 @@ class Library {
   std::optional<LibraryItem> FindUnlisted(const std::string& path) const;
   // Returns at most `limit` items in order of path, after `after` ("" for the first).
   std::vector<LibraryItem> Items(const std::string& after, size_t limit) const;
-  std::vector<std::string> Paths() const;
+  // Returns the paths of all files beneath a folder, shared or not; "" for all.
+  std::vector<std::string> PathsBeneath(const std::string& folder) const;
   struct Totals {
     uint64_t books = 0;
     uint64_t bytes = 0;
@@ -77,23 +83,44 @@ class Library {
   // minute ago, and stops after ten listings a minute.
   void Doubt(const ContentId& content, absl::FunctionRef<void(const FileIdentity&)> forget);
 
-  // --- What the scanner finds in the folder ---
-  // Lists a hashed file in place of the listing at its path, and draws its `number`. A listing of
-  // the same content whose identity differs in ctime at most stays, and takes the new identity.
-  // Does nothing when the path is claimed. Notes a file as unshared when another path has its name
-  // (NFC), or beyond max_books. Errors: those of the ledger.
+  // --- What the scanner finds in the folder; in library_findings.cc ---
+  // Makes the listings agree with the folder, in one transaction of the ledger. A book takes the
+  // place of the listing at its path, and draws its `number`. Leaves alone a path that is claimed.
+  // Notes a file as unshared when another path has its name (NFC), or beyond max_books. Errors:
+  // those of the ledger; then no listing has changed. A listing of the same content whose identity
+  // differs in ctime at most stays, and takes the new identity.
+  // Returns how many listings have changed.
+  absl::StatusOr<size_t> Apply(std::vector<Finding> findings);
+  // Applies that a book was found.
   absl::Status Appear(ListingRecord record, bool lend_only);
-  // Notes that a listed file is unchanged; hard links may have come or gone.
-  void Confirm(const std::string& path, bool lend_only);
+  // Applies that a path has no file any more, or none that can be shared.
+  absl::Status Vanish(const std::string& path, ListingRecord::State state);
+  // Notes that a listed file is unchanged; hard links may have come or gone. `trouble` says why
+  // other peers cannot get it now; "" when they can.
+  void Confirm(const std::string& path, bool lend_only, const std::string& trouble = "");
   // Sets why the listing at a path can only be lent, apart from hard links; empty: it can be taken.
   void SetLendReason(const std::string& path, const std::string& reason);
-  // Ends the listing at a path that has no file any more, or none that can be shared.
-  absl::Status Vanish(const std::string& path, ListingRecord::State state);
   void NotePending(const std::string& path, uint64_t size);
   void NoteUnshared(const std::string& path, uint64_t size, const std::string& reason);
   void Forget(const std::string& path);
+  // Deletes what the ledger knows of listings that ended long ago, when it is much.
+  absl::Status Prune();
+  // Gives the listings new numbers, all larger than `number`, and returns how many: the ledger is
+  // older than what the index knows of this peer, so its next numbers were used before. Leaves
+  // alone what transfers are using: claimed paths, and listings that the index has not answered
+  // for.
+  absl::StatusOr<size_t> Renumber(uint64_t number);
+
+  // --- What the owner keeps private; in library_unshared.cc ---
+  // Returns whether the owner keeps this path private, or a folder above it.
   bool UnsharedByOwner(const std::string& path) const;
+  // The same for a file or folder that is there, also when it came there by a rename: then its new
+  // path is private from now on.
+  bool FollowUnshared(const std::string& path, const FileStat& stat);
+  // Keeps what is at a path private, a folder with everything in it, or shares it again.
   absl::Status SetUnsharedByOwner(const std::string& path, bool unshared);
+  // Shares all again that is private beneath a folder, and the folder; "" for all.
+  absl::Status ShareBeneath(const std::string& folder);
 
   // --- Names and paths in use by transfers ---
   // Reserves a name that no book and no other transfer has. kNameTaken.
@@ -140,6 +167,28 @@ class Library {
   void WakeFeed();
 
  private:
+  // A finding that changes listings: `old` ends, and the book of the finding, if any, is added.
+  struct Step {
+    Finding* finding;
+    uint64_t old = 0;
+  };
+  // Claims the paths of the steps that it returns. Listings whose files were only touched take
+  // their new identities at once, and are added to `touched`.
+  std::vector<Step> Plan(std::vector<Finding>& findings, std::vector<Ledger::Identity>& touched);
+  // Makes the steps in memory once the ledger has drawn `numbers`, and ends the claims of Plan.
+  absl::Status Finish(absl::Span<const Step> steps,
+                      const absl::StatusOr<std::vector<uint64_t>>& numbers);
+  void Carry(absl::Span<const Step> steps, absl::Span<const uint64_t> numbers);
+  // The outcome of the findings before this one.
+  struct Planned {
+    absl::flat_hash_set<uint64_t> ended;
+    absl::flat_hash_map<BookName, std::string> added;  // the paths, by name
+    uint64_t books = 0;                                // afterwards
+  };
+  // Returns why a book cannot be added, for people; "" when it can.
+  std::string Refusal(const Finding& finding, uint64_t old, const Planned& planned) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status ShareAgain(std::vector<std::string> paths);
   void Insert(Book book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unclaim(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Push(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -150,6 +199,7 @@ class Library {
   const Clock* const clock_;
   const Options options_;
   std::function<void(const std::string&)> request_;
+  uint64_t number_at_load_ = 0;
 
   mutable Mutex mutex_;
   CondVar unclaimed_;
@@ -158,7 +208,8 @@ class Library {
   UnlistedFiles unlisted_ ABSL_GUARDED_BY(mutex_);
   PathClaims claims_ ABSL_GUARDED_BY(mutex_);
   ChangeFeed feed_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> unshared_by_owner_ ABSL_GUARDED_BY(mutex_);
+  UnsharedPaths unshared_by_owner_ ABSL_GUARDED_BY(mutex_);
+  uint64_t ended_ ABSL_GUARDED_BY(mutex_) = 0;  // listings that ended since the last Prune
   bool feed_woken_ ABSL_GUARDED_BY(mutex_) = false;
   // When each listing was doubted, within the last minute.
   std::map<uint64_t, absl::Time> doubted_ ABSL_GUARDED_BY(mutex_);

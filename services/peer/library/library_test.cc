@@ -97,7 +97,7 @@ TEST_F(LibraryTest, ABookThatAppearsIsFoundByEachKey) {
   EXPECT_EQ(library().FindContent(book(2).id)->record.number, b.record.number);
   EXPECT_FALSE(library().Find(Name("b")).has_value());
   EXPECT_FALSE(library().FindContent(book(3).id).has_value());
-  EXPECT_THAT(library().Paths(), UnorderedElementsAre("a", "sub/b"));
+  EXPECT_THAT(library().PathsBeneath(""), UnorderedElementsAre("a", "sub/b"));
   EXPECT_EQ(library().GetTotals().books, 2U);
   EXPECT_EQ(library().GetTotals().bytes, book(1).id.size + book(2).id.size);
   EXPECT_THAT(Changes(), ElementsAre("+a", "+sub/b"));
@@ -115,6 +115,51 @@ TEST_F(LibraryTest, OneFileAppearsOnce) {
   Must(library().Appear(Record("a", 1), false));
   EXPECT_EQ(library().FindPath("a")->record.number, number);
   EXPECT_THAT(Changes(), ElementsAre("+a"));
+}
+
+TEST_F(LibraryTest, ManyFindingsAreAppliedTogether) {
+  Must(library().Appear(Record("gone", 1), false));
+  Must(library().Appear(Record("changed", 2), false));
+  Must(library().Appear(Record(kDecomposed, 3), false));
+  Changes();
+  std::vector<Finding> findings;
+  for (const ListingRecord& record :
+       {Record("new", 4), Record("changed", 5), Record(kComposed, 3)}) {
+    findings.push_back({.path = record.path, .book = record});
+  }
+  findings.push_back({.path = "gone"});
+  findings.push_back({.path = kDecomposed});  // renamed to a name that is the same in NFC
+  findings.push_back({.path = "pending", .unlisted = Finding::Unlisted{7, ""}});
+  EXPECT_EQ(Must(library().Apply(std::move(findings))), 5U);
+  EXPECT_THAT(library().PathsBeneath(""),
+              UnorderedElementsAre("new", "changed", kComposed, "pending"));
+  EXPECT_EQ(library().GetTotals().pending, 1U);
+  EXPECT_EQ(library().FindPath("changed")->record.content, book(5).id);
+  Restart();
+  EXPECT_THAT(Feed(), UnorderedElementsAre("new", "changed", kComposed));
+}
+
+TEST_F(LibraryTest, OfTwoFindingsWithOneNameTheFirstIsListed) {
+  EXPECT_EQ(Must(library().Apply({{.path = kDecomposed, .book = Record(kDecomposed, 1)},
+                                  {.path = kComposed, .book = Record(kComposed, 2)}})),
+            1U);
+  EXPECT_TRUE(library().FindPath(kDecomposed).has_value());
+  EXPECT_THAT(library().FindUnlisted(kComposed)->unshared_reason, HasSubstr("Unicode NFC"));
+}
+
+TEST_F(LibraryTest, AnOlderLedgerGivesItsListingsNewNumbers) {
+  Must(library().Appear(Record("a", 1), false));
+  Must(library().Appear(Record("b", 2), true));
+  library().ClaimPath("claimed");
+  EXPECT_EQ(Must(library().Renumber(1000)), 2U);
+  EXPECT_GT(library().FindPath("a")->record.number, 1000U);
+  EXPECT_GT(library().FindPath("b")->record.number, 1000U);
+  EXPECT_TRUE(library().FindPath("b")->lend_only);
+  EXPECT_EQ(library().FindContent(book(1).id)->record.path, "a");
+  Restart();
+  EXPECT_GT(library().FindPath("a")->record.number, 1000U);
+  Must(library().Appear(Record("c", 3), false));
+  EXPECT_GT(library().FindPath("c")->record.number, library().FindPath("a")->record.number);
 }
 
 TEST_F(LibraryTest, AnotherFileInItsPlaceIsAnotherListing) {

@@ -44,4 +44,10 @@ absl::Status OnlyLent(const std::string& reason) {
                                 reason.empty() ? "" : ")", ": keep what you received as a copy"));
 }
 
+absl::Status CannotReadBook(const absl::Status& why) {
+  return MakeError(Reason::kBookChanged,
+                   absl::StrCat("this peer cannot read its file of the book (", why.message(),
+                                "); get the book from another peer, or tell the owner"));
+}
+
 }  // namespace arkshare

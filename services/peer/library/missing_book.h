@@ -24,6 +24,10 @@ absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item);
 // Returns kNotForTaking for a book that this peer only lends; `reason` as in Book::lend_reason.
 absl::Status OnlyLent(const std::string& reason);
 
+// Returns the error for a listed book whose file the disk or the system does not let this peer
+// read: kBookChanged, because another peer may have the book, in the words of `why`.
+absl::Status CannotReadBook(const absl::Status& why);
+
 }  // namespace arkshare
 
 #endif  // ARKSHARE_SERVICES_PEER_LIBRARY_MISSING_BOOK_H_

@@ -5,9 +5,11 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
+#include <optional>
 #include <system_error>
-#include <vector>
+#include <utility>
 
 #include "lib/core/errors.h"
 
@@ -31,19 +33,52 @@ absl::Status NoFiles(absl::string_view folder) {
                    absl::StrCat(EscapeForDisplay(folder), " holds no files to share"));
 }
 
+void Refuse(Sharing::Shared& shared, std::string path, absl::Status why) {
+  ++shared.refused_count;
+  if (shared.refused.size() < Sharing::kMostRefused) {
+    shared.refused.push_back({std::move(path), std::move(why)});
+  }
+}
+
+void Count(Sharing::Shared& shared, const std::string& name) {
+  if (shared.file_count++ == 0) shared.first_name = name;
+}
+
 // Returns the regular files below a folder, relative to it and in order, without dot-files. Enters
-// neither symlinks nor the folder `except`.
-std::vector<std::string> FilesIn(const fs::path& folder, const fs::path& except) {
+// neither symlinks nor the folder `except`. Notes what else is there as refused.
+std::vector<std::string> FilesIn(const fs::path& top, const fs::path& except,
+                                 Sharing::Shared& shared) {
   std::vector<std::string> files;
-  std::error_code error, unknown;
-  for (fs::recursive_directory_iterator
-           it(folder, fs::directory_options::skip_permission_denied, error),
-       end;
-       !error && it != end; it.increment(error)) {
-    if (it->path().filename().string()[0] == '.' || it->path() == except) {
-      it.disable_recursion_pending();
-    } else if (it->symlink_status(unknown).type() == fs::file_type::regular) {
-      files.push_back(it->path().lexically_relative(folder).string());
+  std::vector<fs::path> folders = {top};
+  while (!folders.empty()) {
+    const fs::path folder = std::move(folders.back());
+    folders.pop_back();
+    std::error_code error;
+    fs::directory_iterator it(folder, error);
+    for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
+      const fs::path& path = it->path();
+      if (path.filename().string()[0] == '.' || path == except) continue;
+      std::error_code unknown;
+      const fs::file_type type = it->symlink_status(unknown).type();
+      if (type == fs::file_type::directory) {
+        folders.push_back(path);
+        continue;
+      }
+      std::string name = path.lexically_relative(top).string();
+      if (type == fs::file_type::regular) {
+        files.push_back(std::move(name));
+      } else {
+        Refuse(shared, std::move(name),
+               MakeError(Reason::kInvalidField,
+                         type == fs::file_type::symlink
+                             ? "a symbolic link; only the files themselves are shared"
+                             : "not a regular file"));
+      }
+    }
+    if (error) {
+      Refuse(shared, folder == top ? "." : folder.lexically_relative(top).string(),
+             MakeError(Reason::kFileNotFound,
+                       absl::StrCat("a folder that cannot be read: ", error.message())));
     }
   }
   std::sort(files.begin(), files.end());
@@ -71,120 +106,163 @@ absl::StatusOr<Sharing::Shared> Sharing::Share(const std::string& path) {
     absl::StatusOr<std::string> name = CopyIn(real.string(), real.filename().string());
     if (!name.ok()) return name.status();
     scanner_->Examine(*name);
-    return Shared{*std::move(name), 1};
+    return Shared{.first_name = *std::move(name), .file_count = 1};
   }
   if (fs::is_directory(real, error)) return CopyFolderIn(real.string());
   return MakeError(Reason::kInvalidField,
                    absl::StrCat(EscapeForDisplay(path), " is neither a file nor a folder"));
 }
 
-absl::Status Sharing::ListAgain(const std::string& path) {
-  if (library_->UnsharedByOwner(path)) {
-    if (absl::Status s = library_->SetUnsharedByOwner(path, false); !s.ok()) {
-      return ForPeople(s, path);
-    }
+absl::Status Sharing::WhyNotShared(const std::string& path) const {
+  const std::optional<LibraryItem> item = library_->FindUnlisted(path);
+  if (!item || item->unshared_reason.empty()) {
+    return MakeError(Reason::kInvalidField, "not listed yet; `arkshare-cli ls` shows when it is");
   }
-  scanner_->Examine(path);
-  return absl::OkStatus();
+  if (library_->UnsharedByOwner(path)) {
+    return MakeError(
+        Reason::kInvalidField,
+        "a folder above it is unshared; share that folder, or move the file out of it");
+  }
+  return MakeError(Reason::kInvalidField, item->unshared_reason);
 }
 
 absl::StatusOr<Sharing::Shared> Sharing::ShareAgain(const std::string& path) {
-  if (absl::Status s = ListAgain(path); !s.ok()) return s;
-  if (library_->FindPath(path)) return Shared{path, 1};
-  return MakeError(Reason::kInvalidField, absl::StrCat(EscapeForDisplay(path),
-                                                       " is in the shared folder, but cannot be "
-                                                       "shared; `arkshare-cli ls` says why"));
+  if (absl::Status s = library_->SetUnsharedByOwner(path, false); !s.ok()) {
+    return ForPeople(s, path);
+  }
+  scanner_->Examine(path);
+  if (library_->FindPath(path)) return Shared{.first_name = path, .file_count = 1};
+  const absl::Status why = WhyNotShared(path);
+  return MakeError(Reason::kInvalidField,
+                   absl::StrCat(EscapeForDisplay(path),
+                                " is in the shared folder, but cannot be shared: ", why.message()));
 }
 
 absl::StatusOr<Sharing::Shared> Sharing::ShareFolderAgain(const std::string& folder) {
-  std::string above;  // the shared folder itself
-  if (folder != ".") {
-    // Fails for .arkshare, which contains no books.
+  const bool whole = folder == ".";
+  // Fails for .arkshare, which contains no books.
+  if (!whole) {
     if (absl::Status s = BookName::Parse(folder).status(); !s.ok()) return s;
-    above = folder + "/";
   }
+  const std::string above = whole ? "" : folder + "/";
   Shared shared;
-  size_t refused = 0;
-  for (const std::string& file : FilesIn(folder_->path() + "/" + above, /*except=*/"")) {
-    const std::string path = above + file;
-    if (absl::Status s = ListAgain(path); !s.ok()) return s;
+  std::vector<std::string> paths = FilesIn(folder_->path() + "/" + above, /*except=*/"", shared);
+  for (std::string& path : paths) path = above + path;
+  if (absl::Status s = library_->ShareBeneath(whole ? "" : folder); !s.ok()) {
+    return ForPeople(s, folder);
+  }
+  scanner_->ExamineAll(paths);
+  for (const std::string& path : paths) {
     if (library_->FindPath(path)) {
-      if (shared.file_count++ == 0) shared.first_name = path;
+      Count(shared, path);
     } else if (library_->FindUnlisted(path)) {
-      ++refused;  // else it has just gone, or a transfer is using the path
+      // Otherwise it has just gone, or a transfer is using the path.
+      Refuse(shared, path.substr(above.size()), WhyNotShared(path));
     }
   }
-  if (refused > 0) {
-    return MakeError(
-        Reason::kInvalidField,
-        absl::StrCat(refused, " of the files in ", EscapeForDisplay(folder), " cannot be shared, ",
-                     shared.file_count, " are; `arkshare-cli ls` says why"));
-  }
-  if (shared.file_count == 0) return NoFiles(folder);
+  if (shared.file_count + shared.refused_count == 0) return NoFiles(folder);
   return shared;
 }
 
 absl::StatusOr<Sharing::Shared> Sharing::CopyFolderIn(const std::string& folder) {
-  const std::vector<std::string> files = FilesIn(folder, folder_->path());
-  if (files.empty()) return NoFiles(folder);
+  Shared shared;
+  const std::vector<std::string> files = FilesIn(folder, folder_->path(), shared);
+  if (files.empty() && shared.refused_count == 0) return NoFiles(folder);
   const std::string name = fs::path(folder).filename().string();
   std::vector<std::string> names;
-  absl::Status status;
   for (const std::string& file : files) {
     absl::StatusOr<std::string> copied = CopyIn(
         absl::StrCat(folder, "/", file), name.empty() ? file : absl::StrCat(name, "/", file));
-    status = copied.status();
-    if (!status.ok()) break;
-    names.push_back(*std::move(copied));
+    if (copied.ok()) {
+      names.push_back(*std::move(copied));
+      continue;
+    }
+    Refuse(shared, file, copied.status());
+    // The next file would fail as well.
+    if (GetReason(copied.status()) == Reason::kShuttingDown) break;
   }
   // After all are copied, because examining a file that was just written waits a moment.
-  for (const std::string& copied : names) scanner_->Examine(copied);
-  if (!status.ok()) {
-    return MakeError(GetReason(status),
-                     absl::StrCat(status.message(), " (", names.size(), " of ", files.size(),
-                                  " files were shared before that)"));
-  }
-  return Shared{names.front(), names.size()};
+  scanner_->ExamineAll(names);
+  for (const std::string& copied : names) Count(shared, copied);
+  return shared;
 }
 
 absl::StatusOr<std::string> Sharing::CopyIn(const std::string& path, const std::string& name) {
+  if (stop_.load()) return MakeError(Reason::kShuttingDown, "the peer is shutting down");
   absl::StatusOr<BookName> book = BookName::Parse(name);
   if (!book.ok()) return book.status();
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid()) {
-    return MakeError(Reason::kFileNotFound,
-                     absl::StrCat(EscapeForDisplay(path), " cannot be read"));
+    return MakeError(
+        Reason::kFileNotFound,
+        absl::StrCat(EscapeForDisplay(path), " cannot be read: ", std::strerror(errno)));
   }
-  if (absl::Status s = library_->ReserveName(*book); !s.ok()) return s;
-  const TransferId id = TransferId::Random();
-  absl::Status status = folder_->StageCopy(fd.get(), id).status();
-  if (status.ok()) status = folder_->Admit(id, book->value());
-  if (status.ok()) folder_->SyncAdmitted({book->value()});
-  library_->UnreserveName(*book);
-  if (!status.ok()) {
-    folder_->RemoveStaging(id).IgnoreError();
-    if (!absl::IsAlreadyExists(status)) return ForPeople(status, path);
+  absl::Status status = library_->ReserveName(*book);
+  if (status.ok()) {
+    status = CopyTo(fd.get(), *book);
+    library_->UnreserveName(*book);
+  } else if (GetReason(status) != Reason::kNameTaken) {
+    return status;
+  }
+  if (absl::IsAlreadyExists(status) && !IsCopy(fd.get(), book->value())) {
     return MakeError(Reason::kNameTaken,
                      absl::StrCat("there is already a file named ", EscapeForDisplay(book->value()),
                                   " in the shared folder; rename one of them"));
   }
+  if (!status.ok() && !absl::IsAlreadyExists(status)) return ForPeople(status, path);
   if (absl::Status s = library_->SetUnsharedByOwner(book->value(), false); !s.ok()) {
     return ForPeople(s, path);
   }
   return book->value();
 }
 
+absl::Status Sharing::CopyTo(int fd, const BookName& name) {
+  // A copy of a large file is made only when its name is free.
+  if (folder_->Stat(name.value()).ok()) return absl::AlreadyExistsError(name.value());
+  const TransferId id = TransferId::Random();
+  absl::Status status = folder_->StageCopy(fd, id).status();
+  if (status.ok()) status = folder_->Admit(id, name.value());
+  if (status.ok()) folder_->SyncAdmitted({name.value()});
+  if (!status.ok()) folder_->RemoveStaging(id).IgnoreError();
+  return status;
+}
+
+bool Sharing::IsCopy(int fd, const std::string& name) const {
+  const absl::StatusOr<FileStat> ours = StatFd(fd);
+  const absl::StatusOr<SharedFolder::OpenedFile> theirs = folder_->OpenFile(name);
+  if (!ours.ok() || !theirs.ok()) return false;
+  const uint64_t size = ours->identity.size;
+  if (theirs->stat.identity.size != size) return false;
+  std::vector<uint8_t> a(std::min<uint64_t>(size, 1024 * 1024));
+  std::vector<uint8_t> b(a.size());
+  for (uint64_t offset = 0; offset < size && !stop_.load();) {
+    const size_t n = std::min<uint64_t>(a.size(), size - offset);
+    if (!ReadFully(fd, offset, a.data(), n).ok()) return false;
+    if (!ReadFully(theirs->fd.get(), offset, b.data(), n).ok()) return false;
+    if (std::memcmp(a.data(), b.data(), n) != 0) return false;
+    offset += n;
+  }
+  return !stop_.load();
+}
+
 absl::Status Sharing::Unshare(const std::string& name) {
   absl::StatusOr<BookName> book = BookName::Parse(name);
   if (!book.ok()) return book.status();
   const std::optional<Book> known = library_->Find(*book);
-  if (!known) {
-    return MakeError(Reason::kBookNotFound,
-                     absl::StrCat("no book named ", EscapeForDisplay(name), " is shared here"));
+  const std::string path = known ? known->record.path : book->value();
+  const absl::StatusOr<FileStat> stat = folder_->Stat(path);
+  const bool folder = stat.ok() && stat->kind == FileKind::kFolder;
+  if (!known && !folder && !library_->FindUnlisted(path)) {
+    return MakeError(
+        Reason::kBookNotFound,
+        absl::StrCat("no book or folder named ", EscapeForDisplay(name), " is shared here"));
   }
-  const std::string& path = known->record.path;
   if (absl::Status s = library_->SetUnsharedByOwner(path, true); !s.ok()) return ForPeople(s, name);
-  scanner_->Examine(path);
+  if (folder) {
+    scanner_->ExamineAll(library_->PathsBeneath(path));
+  } else {
+    scanner_->Examine(path);
+  }
   return absl::OkStatus();
 }
 

@@ -4,9 +4,12 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/library/folder_scanner.h"
@@ -21,32 +24,50 @@ class Sharing {
   Sharing(const SharedFolder* folder, Library* library, FolderScanner* scanner)
       : folder_(folder), library_(library), scanner_(scanner) {}
 
-  struct Shared {
-    std::string first_name;
-    uint64_t file_count = 0;
+  struct Refused {
+    std::string path;  // relative to the folder that was to be shared
+    absl::Status why;
   };
+  struct Shared {
+    std::string first_name{};        // "" when no file is shared
+    uint64_t file_count = 0;         // those that are shared now, also if they were before
+    std::vector<Refused> refused{};  // of a folder: the files that are not shared, and its folders
+                                     // that cannot be read; at most kMostRefused of them
+    uint64_t refused_count = 0;      // all of these
+  };
+  static constexpr size_t kMostRefused = 100;
+
   // Copies a file, or a folder with all its files, into the shared folder and lists it. Files that
   // are in the shared folder already are not copied; those that were unshared are listed again.
-  // From a folder that contains the shared folder, copies the other files. `path` is absolute.
-  // Errors: kFileNotFound, kInvalidName, kNameTaken, kDiskFull, kInvalidField (relative; not a
-  // file; in the shared folder, but cannot be shared).
+  // A file whose copy is there already counts as shared, so a folder can be shared once more when
+  // some of its files could not be. From a folder that contains the shared folder, copies the other
+  // files. `path` is absolute. Errors, for a folder only when it has no files: kFileNotFound,
+  // kInvalidName, kNameTaken, kDiskFull, kInvalidField (relative; not a file; in the shared folder,
+  // but cannot be shared), kShuttingDown.
   absl::StatusOr<Shared> Share(const std::string& path);
-  // Stops listing a book, for good; the file stays. kBookNotFound.
+  // Stops listing a book, or a folder with all that is in it or comes into it, for good; the files
+  // stay. Both stay private when they are renamed. kBookNotFound.
   absl::Status Unshare(const std::string& name);
+  // Makes running calls of Share end soon.
+  void Stop() { stop_.store(true); }
 
  private:
   // For files that are in the shared folder already; the paths are relative to it.
   absl::StatusOr<Shared> ShareAgain(const std::string& path);
   absl::StatusOr<Shared> ShareFolderAgain(const std::string& folder);
-  // Lists the file at this path when it can be shared.
-  absl::Status ListAgain(const std::string& path);
   absl::StatusOr<Shared> CopyFolderIn(const std::string& folder);
   // Returns the name of the copy.
   absl::StatusOr<std::string> CopyIn(const std::string& path, const std::string& name);
+  // Copies an open file to a reserved name.
+  absl::Status CopyTo(int fd, const BookName& name);
+  // Returns whether the file at this name is the same as an open one, byte by byte.
+  bool IsCopy(int fd, const std::string& name) const;
+  absl::Status WhyNotShared(const std::string& path) const;
 
   const SharedFolder* const folder_;
   Library* const library_;
   FolderScanner* const scanner_;
+  std::atomic<bool> stop_{false};
 };
 
 }  // namespace arkshare

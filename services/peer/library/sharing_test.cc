@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "services/peer/testing/must.h"
 #include "services/peer/testing/peer_disk.h"
@@ -36,6 +39,14 @@ class SharingTest : public testing::Test {
     return paths;
   }
 
+  // Returns what was refused, with the reasons, in order.
+  static std::vector<std::string> Refused(const Sharing::Shared& shared) {
+    std::vector<std::string> refused;
+    for (const auto& [path, why] : shared.refused) refused.push_back(path + ": " + ReasonOf(why));
+    std::sort(refused.begin(), refused.end());
+    return refused;
+  }
+
   TempFolder temp_;
   std::unique_ptr<PeerDisk> disk_;
   std::unique_ptr<Sharing> sharing_;
@@ -51,7 +62,16 @@ TEST_F(SharingTest, AFileOrAFolderFromOutsideIsCopied) {
   EXPECT_EQ(Must(sharing_->Share(temp_ / "outside/a")).first_name, "a");
   EXPECT_THAT(Listed(),
               ElementsAre("195", "a", "outside/a", "outside/sub/b", "sub/197", "sub/deep/196"));
-  EXPECT_EQ(ReasonOf(sharing_->Share(temp_ / "outside").status()), "NAME_TAKEN");
+  // Once more, with another file under one of the names.
+  WriteFileAt(temp_ / "outside/a", "book A");
+  WriteFileAt(temp_ / "outside/c", "book c");
+  const Sharing::Shared again = Must(sharing_->Share(temp_ / "outside"));
+  EXPECT_EQ(again.file_count, 2U);
+  EXPECT_EQ(again.first_name, "outside/c");
+  EXPECT_THAT(Refused(again), ElementsAre("a: NAME_TAKEN"));
+  EXPECT_EQ(ReasonOf(sharing_->Share(temp_ / "outside/a").status()), "NAME_TAKEN");
+  WriteFileAt(temp_ / "outside/a", "book a");
+  EXPECT_EQ(Must(sharing_->Share(temp_ / "outside/a")).first_name, "a");
 }
 
 TEST_F(SharingTest, TheSharedFolderIsNotCopiedIntoItself) {
@@ -86,12 +106,34 @@ TEST_F(SharingTest, AFolderThatContainsTheSharedOneIsCopiedWithoutIt) {
   EXPECT_THAT(NamesIn(temp_ / "books/" + above), ElementsAre("198", "books of others"));
 }
 
-TEST_F(SharingTest, ShareCountsTheFilesThatCannotBeShared) {
+TEST_F(SharingTest, WhatCannotBeSharedKeepsNothingElseOut) {
+  WriteFileAt(temp_ / "outside/1", "one");
+  WriteFileAt(temp_ / "outside/2-caf\xe9", "not UTF-8");
+  WriteFileAt(temp_ / "outside/3", "three");
+  ASSERT_EQ(::symlink("3", (temp_ / "outside/4").c_str()), 0);
+  const Sharing::Shared shared = Must(sharing_->Share(temp_ / "outside"));
+  EXPECT_EQ(shared.file_count, 2U);
+  EXPECT_EQ(shared.refused_count, 2U);
+  EXPECT_THAT(Refused(shared), ElementsAre("2-caf\xe9: INVALID_NAME", "4: INVALID_FIELD"));
+  EXPECT_THAT(Listed(), ElementsAre("195", "outside/1", "outside/3", "sub/197", "sub/deep/196"));
+}
+
+TEST_F(SharingTest, AFolderIsUnsharedAndSharedAgain) {
+  Must(sharing_->Unshare("sub"));
+  EXPECT_THAT(Listed(), ElementsAre("195", "sub/197?", "sub/deep/196?"));
+  const absl::Status inside = sharing_->Share(temp_ / "books/sub/197").status();
+  EXPECT_THAT(std::string(inside.message()), HasSubstr("a folder above it is unshared"));
+  EXPECT_EQ(Must(sharing_->Share(temp_ / "books/sub")).file_count, 2U);
+  EXPECT_THAT(Listed(), ElementsAre("195", "sub/197", "sub/deep/196"));
+  EXPECT_EQ(ReasonOf(sharing_->Unshare("never")), "BOOK_NOT_FOUND");
+}
+
+TEST_F(SharingTest, AFolderInsideNamesTheFilesThatCannotBeShared) {
   WriteFileAt(temp_ / "books/sub/line\nbreak", "no book");
   Must(sharing_->Unshare("sub/197"));
-  const absl::Status status = sharing_->Share(temp_ / "books/sub").status();
-  EXPECT_EQ(ReasonOf(status), "INVALID_FIELD");
-  EXPECT_THAT(std::string(status.message()), HasSubstr("1 of the files in sub cannot"));
+  const Sharing::Shared shared = Must(sharing_->Share(temp_ / "books/sub"));
+  EXPECT_EQ(shared.file_count, 2U);
+  EXPECT_THAT(Refused(shared), ElementsAre("line\nbreak: INVALID_FIELD"));
   EXPECT_THAT(Listed(), ElementsAre("195", "sub/197", "sub/deep/196", "sub/line\nbreak?"));
 }
 

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "lib/core/errors.h"
+#include "lib/core/log.h"
 #include "lib/core/merkle.h"
 #include "services/peer/disk/file_io.h"
+#include "services/peer/library/missing_book.h"
 
 namespace arkshare {
 namespace {
@@ -32,6 +34,11 @@ absl::Status ReadServed(ServedBook& book, uint64_t offset, absl::Span<uint8_t> o
     const absl::Status read = ReadFully(book.fd.get(), offset, out.data(), out.size());
     // Compared after the read: bytes that were read before a change are those that were hashed.
     const absl::StatusOr<FileStat> now = StatFd(book.fd.get());
+    // FailedPrecondition: the file has become shorter.
+    if (!read.ok() && !absl::IsFailedPrecondition(read)) {
+      LogWarning("not_readable", {{"book", book.book.record.path}, {"why", read}});
+      return CannotReadBook(read);
+    }
     if (!read.ok() || !now.ok() || !SameButCtime(now->identity, book.book.record.identity)) {
       return MakeError(Reason::kBookChanged,
                        "the file is no longer what this peer listed; search again");

@@ -42,6 +42,7 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
       key_(key),
       on_registered_(std::move(on_registered)),
       on_superseded_(std::move(on_superseded)),
+      numbers_(parts_.library, parts_.ledger),
       recheck_timer_(options_.recheck) {}
 
 Announcer::~Announcer() { Stop(); }
@@ -181,6 +182,7 @@ absl::Status Announcer::Register() {
 
   lease_ = absl::Milliseconds(
       google::protobuf::util::TimeUtil::DurationToMilliseconds(response->lease()));
+  numbers_.Check(parts_.index->address(), response->largest_listing_number());
   // The feed begins before the session can be used. A transfer may then call UpdateOwner with the
   // token, and what the library announces of that book must come after the snapshot.
   const size_t books = StartSnapshot();

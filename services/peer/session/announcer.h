@@ -21,6 +21,7 @@
 #include "services/peer/disk/ledger.h"
 #include "services/peer/library/library.h"
 #include "services/peer/session/index_client.h"
+#include "services/peer/session/listing_numbers.h"
 #include "services/peer/session/recheck_timer.h"
 #include "services/peer/session/registration_gate.h"
 
@@ -126,6 +127,7 @@ class Announcer {
   const std::function<void()> on_superseded_;
   absl::BitGen random_;  // announcer thread only
   absl::Duration lease_ = absl::Seconds(10);
+  ListingNumbers numbers_;      // announcer thread only
   RecheckTimer recheck_timer_;  // announcer thread only: when the index is asked to dial back again
 
   mutable Mutex mutex_;

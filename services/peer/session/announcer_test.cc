@@ -32,6 +32,7 @@ class FakeIndex : public v1::IndexService::Service {
     bool reachable = true;
     // How the stream ends after the snapshot. The index then has the session, but no statements.
     grpc::Status restart = grpc::Status::OK;
+    uint64_t largest_listing = 0;  // of this peer, as the index knows it
   };
   explicit FakeIndex(std::vector<Answer> script, absl::Duration lease)
       : script_(std::move(script)), lease_(lease) {
@@ -74,6 +75,7 @@ class FakeIndex : public v1::IndexService::Service {
         google::protobuf::util::TimeUtil::MillisecondsToDuration(absl::ToInt64Milliseconds(lease_));
     acknowledged_ = 0;
     restart_ = answer.restart;
+    response->set_largest_listing_number(answer.largest_listing);
     response->mutable_reachability()->set_reachable(answer.reachable);
     response->mutable_reachability()->set_message(answer.reachable ? "" : "open this port");
     return grpc::Status::OK;
@@ -200,6 +202,20 @@ TEST_F(AnnouncerTest, RegistersAgainUntilTheIndexCanReachIt) {
   EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 4"));
   EXPECT_EQ(announcer_->GetState().trouble, "");
   EXPECT_FALSE(superseded_) << "by itself";
+}
+
+TEST_F(AnnouncerTest, ListingsGetNewNumbersWhenTheIndexKnowsLargerOnes) {
+  const uint64_t number = disk_.List("one", FakeBook::OfSize(10, 1)).record.number;
+  Start({{.status = absl::OkStatus(), .largest_listing = number + 100}}, absl::Minutes(1));
+  EXPECT_TRUE(fake_->AwaitSnapshots(1));
+  const uint64_t larger = disk_.library->FindPath("one")->record.number;
+  EXPECT_GT(larger, number + 100);
+  announcer_.reset();
+  // A restart has not forgotten them.
+  Must(disk_.library->Load());
+  Start({{.status = absl::OkStatus(), .largest_listing = larger}}, absl::Minutes(1));
+  EXPECT_TRUE(fake_->AwaitSnapshots(1));
+  EXPECT_EQ(disk_.library->FindPath("one")->record.number, larger);
 }
 
 TEST_F(AnnouncerTest, ARestartedIndexThatKeptTheSessionGetsANewSnapshot) {
