@@ -23,6 +23,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/credentials.h"
 #include "lib/rpc/status.h"
 #include "lib/rpc/testing/tls_files.h"
 #include "services/index/index_server.h"
