@@ -53,7 +53,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& index) {
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  std::shared_ptr<grpc::Channel> channel = ConnectOnce(index, std::move(args));
+  std::shared_ptr<grpc::Channel> channel = ConnectOnce(index, absl::Minutes(1), std::move(args));
   return channel != nullptr ? channel : MakeChannel(index, grpc::InsecureChannelCredentials());
 }
 

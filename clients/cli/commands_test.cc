@@ -6,6 +6,9 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -18,6 +21,7 @@ namespace arkshare {
 namespace {
 
 using google::protobuf::Struct;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -426,7 +430,10 @@ TEST_F(CommandsTest, PingOfSeveralPeersReturnsTheWorstExitCode) {
   AddPeer(1, "127.0.0.1:1");
   EXPECT_EQ(RunPing(*session_, {.peer_ids = {9, 1}}), kUnreachable);
   EXPECT_THAT(err(), HasSubstr("the index knows no peer 9; arkshare-cli peers lists them\n"));
-  EXPECT_THAT(err(), HasSubstr("peer 1 at 127.0.0.1:1: no peer answers at 127.0.0.1:1\n"));
+  EXPECT_THAT(
+      err(),
+      HasSubstr(
+          "peer 1 at 127.0.0.1:1: cannot reach the peer at 127.0.0.1:1: nothing listens there"));
 }
 
 TEST_F(CommandsTest, HealthPrintsWhatEachServerAnswers) {
@@ -460,8 +467,24 @@ TEST_F(CommandsTest, WithoutAPeerEveryCommandSaysSo) {
   }
   err_.str("");
   EXPECT_EQ(RunPeers(*session_), kUnreachable);
-  EXPECT_THAT(err(), HasSubstr("; name one with --index HOST:PORT"));
+  EXPECT_THAT(err(), HasSubstr("; or name an index with --index HOST:PORT"));
   EXPECT_EQ(out(), "");
+}
+
+TEST_F(CommandsTest, APeerThatHangsIsToldFromOneThatDoesNotRun) {
+  StopPeer();
+  // A stopped process still has its socket: the kernel accepts connections, and nothing answers.
+  const std::string path = peer_target_.substr(sizeof("unix:") - 1);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(fd, 8), 0);
+  EXPECT_EQ(RunStatus(*session_), kUnreachable);
+  EXPECT_THAT(err(),
+              AllOf(HasSubstr("runs and does not answer"), Not(HasSubstr("start one with"))));
+  close(fd);
 }
 
 TEST_F(CommandsTest, AnIndexOfTheUsersOwnNeedsNoPeer) {

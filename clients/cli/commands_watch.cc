@@ -22,7 +22,8 @@ class EventPrinter {
  public:
   explicit EventPrinter(Console& console) : console_(console) {}
 
-  void Print(const v1::WatchResponse& event) {
+  // Returns false when the output cannot be written: its reader has gone, or the disk is full.
+  bool Print(const v1::WatchResponse& event) {
     if (console_.json) {
       console_.out << ToJson(event) << '\n' << std::flush;
     } else if (const std::string words = InWords(event); !words.empty()) {
@@ -30,6 +31,7 @@ class EventPrinter {
     }
     boot_id_ = event.boot_id();
     seen_ = true;
+    return console_.out.good();
   }
 
   // Call when a watch begins: the next events are a snapshot.
@@ -118,6 +120,7 @@ int RunWatch(Session& session, const WatchOptions& options) {
     request.set_keywords(absl::StrJoin(options.words, " "));
   }
   EventPrinter printer(console);
+  if (console.out_fd >= 0) session.interrupts.EndWhenClosed(console.out_fd);
   // True while the index is away, so that the message about it is printed once.
   bool away = false;
   while (true) {
@@ -134,8 +137,9 @@ int RunWatch(Session& session, const WatchOptions& options) {
           }
           first = false;
           away = false;
-          printer.Print(event);
+          return printer.Print(event);
         });
+    if (!console.out.good()) return kFailed;
     if (session.interrupts.triggered()) return session.interrupts.exit_code();
     if (!printer.seen() || !IsPassing(status)) return Report(session, status);
     if (GetReason(status) == Reason::kWatchLagged) {

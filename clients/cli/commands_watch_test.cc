@@ -157,6 +157,16 @@ TEST_F(WatchTest, ReconnectsAndSaysWhy) {
             "watching: 0 books at 0 peers so far; Ctrl-C ends\n");
 }
 
+TEST_F(WatchTest, EndsWhenItsOutputCannotBeWritten) {
+  index_.SetWatchScript([](const v1::WatchRequest&, grpc::ServerContext* context, Writer* writer) {
+    WriteBook(writer, "boot", "164");
+    return Hold(context);
+  });
+  out_.setstate(std::ios::badbit);
+  EXPECT_EQ(RunWatch(*session_, Quick()), kFailed);
+  EXPECT_EQ(err(), "") << "main reports it";
+}
+
 TEST_F(WatchTest, WithoutAnIndexAtTheStartItFails) {
   StopIndex();
   EXPECT_EQ(RunWatch(*session_, Quick()), kUnreachable);

@@ -4,16 +4,19 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <absl/strings/strip.h>
-#include <google/protobuf/wrappers.pb.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <future>
 #include <utility>
 
+#include "grpc/health/v1/health.pb.h"
 #include "lib/core/clock.h"
 #include "lib/core/errors.h"
+#include "lib/rpc/connection_cause.h"
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/status.h"
 #include "lib/rpc/targets.h"
@@ -28,13 +31,39 @@ bool DidNotAnswer(const grpc::Status& status) {
           status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
 }
 
-absl::Status NoPeerAnswers(const std::string& target) {
+// True when a process accepts connections on the unix socket at `path`.
+bool IsListening(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return false;
+  path.copy(address.sun_path, path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const bool connected =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  const bool full = !connected && errno == EAGAIN;
+  close(fd);
+  return connected || full;
+}
+
+// True for a server that accepted the connection, if there is one, and then said nothing.
+bool SaidNothing(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
+         absl::StrContains(status.error_message(), "failed to connect");
+}
+
+absl::Status NoPeerAnswers(const std::string& target, const grpc::Status& status) {
   const std::string path(absl::StripPrefix(target, "unix:"));
   if (access(path.c_str(), W_OK) != 0 && errno == EACCES) {
     return MakeError(Reason::kPeerUnreachable,
                      absl::StrCat("the arkshare-peer at ", target,
                                   " belongs to another user; run this command as that user, or "
                                   "name your own peer with --peer unix:PATH"));
+  }
+  if (SaidNothing(status) && IsListening(path)) {
+    return MakeError(Reason::kPeerUnreachable,
+                     absl::StrCat("the arkshare-peer at ", target,
+                                  " runs and does not answer: it hangs, is stopped, or waits for a "
+                                  "disk; look at its log, or end it and start it again"));
   }
   return MakeError(
       Reason::kPeerUnreachable,
@@ -106,7 +135,7 @@ absl::Status Connection::FetchMany(
 }
 
 absl::Status Connection::Watch(v1::WatchRequest request,
-                               const std::function<void(const v1::WatchResponse&)>& on_event) {
+                               const std::function<bool(const v1::WatchResponse&)>& on_event) {
   for (size_t tried = 1;; ++tried) {
     absl::StatusOr<v1::IndexService::Stub*> stub = IndexStub();
     if (!stub.ok()) return stub.status();
@@ -115,16 +144,22 @@ absl::Status Connection::Watch(v1::WatchRequest request,
     const std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> reader =
         (*stub)->Watch(&context, request);
     bool any = false;
+    bool wanted = true;
     v1::WatchResponse response;
-    while (reader->Read(&response)) {
+    while (wanted && reader->Read(&response)) {
       any = true;
       google::protobuf::RepeatedPtrField<v1::WatchResponse> more;
       more.Swap(response.mutable_more());
-      on_event(response);
+      wanted = on_event(response);
       for (v1::WatchResponse& event : more) {
         event.set_boot_id(response.boot_id());
-        on_event(event);
+        wanted = wanted && on_event(event);
       }
+    }
+    if (!wanted) {
+      context.TryCancel();
+      reader->Finish();
+      return absl::CancelledError("the events are not wanted any more");
     }
     absl::Status status = FromIndex(reader->Finish());
     if (status.ok()) {
@@ -145,7 +180,9 @@ absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> Connection::ConnectFileSe
   while (state != GRPC_CHANNEL_READY) {
     if (interrupts_->triggered()) return Interrupted();
     if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || Clock::Real()->Monotonic() > end) {
-      return MakeError(Reason::kPeerUnreachable, absl::StrCat("no peer answers at ", address));
+      return WithCause(MakeError(Reason::kPeerUnreachable,
+                                 absl::StrCat("the peer at ", address, " does not answer in time")),
+                       absl::StrCat("the peer at ", address), address, options_.tls);
     }
     channel->WaitForStateChange(state,
                                 std::chrono::system_clock::now() + std::chrono::milliseconds(100));
@@ -168,27 +205,28 @@ absl::StatusOr<v1::PingResponse> Connection::Ping(v1::FileService::Stub& stub,
 }
 
 absl::StatusOr<bool> Connection::IsServing(const std::string& address) {
-  // Debian ships no health.proto. On the wire a HealthCheckRequest is a StringValue (1: service,
-  // here the whole server) and a HealthCheckResponse an Int32Value (1: status).
-  using google::protobuf::Int32Value;
-  using google::protobuf::StringValue;
-  constexpr int kServing = 1;
+  using grpc::health::v1::HealthCheckRequest;
+  using grpc::health::v1::HealthCheckResponse;
   KeepCallbackQueue();
-  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(
+  grpc::TemplatedGenericStub<HealthCheckRequest, HealthCheckResponse> stub(
       MakeChannel(address, absl::StartsWith(address, "unix:") ? grpc::InsecureChannelCredentials()
                                                               : credentials_));
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   Interrupts::CallGuard guard(interrupts_, &context);
-  const StringValue request;
-  Int32Value response;
+  const HealthCheckRequest request;
+  HealthCheckResponse response;
   std::promise<grpc::Status> done;
   stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", {}, &request, &response,
                  [&done](grpc::Status status) { done.set_value(std::move(status)); });
   const grpc::Status status = done.get_future().get();
   if (interrupts_->triggered()) return Interrupted();
-  if (!status.ok()) return FromGrpcStatus(status, address, Reason::kPeerUnreachable);
-  return response.value() == kServing;
+  if (!status.ok()) {
+    const absl::Status why = FromGrpcStatus(status, address, Reason::kPeerUnreachable);
+    return absl::StartsWith(address, "unix:") ? why
+                                              : WithCause(why, address, address, options_.tls);
+  }
+  return response.status() == HealthCheckResponse::SERVING;
 }
 
 absl::StatusOr<std::string> Connection::IndexTarget() {
@@ -199,8 +237,8 @@ absl::StatusOr<std::string> Connection::IndexTarget() {
   if (!status.ok()) {
     if (GetReason(status.status()) != Reason::kPeerUnreachable) return status.status();
     return MakeError(Reason::kPeerUnreachable,
-                     absl::StrCat("no index is known, because no peer answers at ", options_.peer,
-                                  "; name one with --index HOST:PORT"));
+                     absl::StrCat("no index is known: ", status.status().message(),
+                                  "; or name an index with --index HOST:PORT"));
   }
   if (status->index_address().empty()) {
     return MakeError(Reason::kIndexUnreachable,
@@ -231,7 +269,7 @@ absl::Status Connection::Interrupted() const { return absl::CancelledError("inte
 absl::Status Connection::FromPeer(const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
   if (interrupts_->triggered()) return Interrupted();
-  if (DidNotAnswer(status)) return NoPeerAnswers(options_.peer);
+  if (DidNotAnswer(status)) return NoPeerAnswers(options_.peer, status);
   return FromGrpcStatus(status, absl::StrCat("the peer at ", options_.peer),
                         Reason::kPeerUnreachable);
 }
@@ -239,8 +277,9 @@ absl::Status Connection::FromPeer(const grpc::Status& status) const {
 absl::Status Connection::FromIndex(const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
   if (interrupts_->triggered()) return Interrupted();
-  return FromGrpcStatus(status, absl::StrCat("the index at ", index_target_),
-                        Reason::kIndexUnreachable);
+  const std::string index = absl::StrCat("the index at ", index_target_);
+  return WithCause(FromGrpcStatus(status, index, Reason::kIndexUnreachable), index, index_target_,
+                   options_.tls);
 }
 
 }  // namespace arkshare

@@ -74,9 +74,10 @@ class Connection {
       const v1::FetchManyRequest& request,
       const std::function<void(uint32_t index, const v1::Transfer& transfer)>& on_update);
 
-  // Passes the events to `on_event` one by one until the stream ends. The result is never OK.
+  // Passes the events to `on_event` one by one until the stream ends. The result is never OK;
+  // Cancelled once `on_event` has returned false.
   absl::Status Watch(v1::WatchRequest request,
-                     const std::function<void(const v1::WatchResponse&)>& on_event);
+                     const std::function<bool(const v1::WatchResponse&)>& on_event);
 
   // Connects to the FileService at `address`. kPeerUnreachable after `timeout`.
   absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> ConnectFileService(

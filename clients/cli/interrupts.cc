@@ -57,6 +57,7 @@ Interrupts::~Interrupts() {
   stopping_ = true;
   (void)eventfd_write(fd_, 1);
   watcher_.join();
+  if (closed_watcher_.joinable()) closed_watcher_.join();
   close(fd_);
 }
 
@@ -66,6 +67,19 @@ void Interrupts::CatchSignals() {
   action.sa_handler = HandleSignal;
   action.sa_flags = SA_RESTART;  // Waits poll fd().
   for (const int signal : kSignals) sigaction(signal, &action, nullptr);
+}
+
+void Interrupts::EndWhenClosed(int fd) {
+  closed_watcher_ = std::thread([this, fd] { AwaitClosed(fd); });
+}
+
+void Interrupts::AwaitClosed(int fd) {
+  // poll reports POLLERR and POLLHUP without being asked.
+  pollfd fds[] = {{.fd = fd_, .events = POLLIN, .revents = 0},
+                  {.fd = fd, .events = 0, .revents = 0}};
+  while (poll(fds, 2, -1) < 0 && errno == EINTR) {
+  }
+  if (fds[0].revents == 0) Trigger(SIGPIPE);
 }
 
 void Interrupts::Trigger(int signal) {

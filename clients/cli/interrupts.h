@@ -26,6 +26,9 @@ class Interrupts {
   // signal ends the process at once. Requires: no other object of the process has called this.
   void CatchSignals();
 
+  // Interrupts as SIGPIPE when the reader of `fd`, a pipe or a terminal, has gone, also while
+  // nothing is written. Does nothing for a file. Call at most once.
+  void EndWhenClosed(int fd);
   // Interrupts, as the signal does. Safe in a signal handler.
   void Trigger(int signal = SIGINT);
   bool triggered() const { return signal_.load() != 0; }
@@ -52,6 +55,7 @@ class Interrupts {
 
  private:
   void CancelCallsWhenTriggered();
+  void AwaitClosed(int fd);
 
   const int fd_;
   std::atomic<int> signal_ = 0;
@@ -59,6 +63,7 @@ class Interrupts {
   Mutex mutex_;
   absl::flat_hash_set<grpc::ClientContext*> calls_ ABSL_GUARDED_BY(mutex_);
   std::thread watcher_;
+  std::thread closed_watcher_;
 };
 
 }  // namespace arkshare

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <thread>
@@ -26,6 +27,18 @@ TEST(InterruptsTest, TheFirstInterruptCounts) {
   interrupts.Trigger(SIGTERM);
   interrupts.Trigger(SIGINT);
   EXPECT_EQ(interrupts.exit_code(), 143);
+}
+
+TEST(InterruptsTest, TheEndOfAReaderInterrupts) {
+  int pipe_fds[2] = {};
+  ASSERT_EQ(pipe(pipe_fds), 0);
+  Interrupts interrupts;
+  interrupts.EndWhenClosed(pipe_fds[1]);
+  EXPECT_TRUE(interrupts.SleepFor(absl::ZeroDuration()));
+  close(pipe_fds[0]);
+  EXPECT_FALSE(interrupts.SleepFor(absl::InfiniteDuration()));
+  EXPECT_EQ(interrupts.exit_code(), 128 + SIGPIPE);
+  close(pipe_fds[1]);
 }
 
 TEST(InterruptsTest, CatchesSignalsWhileItLives) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -22,6 +23,12 @@ int TerminalColumns() {
   winsize size = {};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
   return size.ws_col;
+}
+
+// True when standard error is a terminal that understands escape sequences.
+bool CanRedraw() {
+  const char* const term = std::getenv("TERM");
+  return isatty(STDERR_FILENO) != 0 && term != nullptr && std::strcmp(term, "dumb") != 0;
 }
 
 // Runs the command, or the menu. Returns its exit code.
@@ -56,9 +63,10 @@ int Main(int argc, char** argv) {
                               .err = std::cerr,
                               .json = command_line.json(),
                               .out_is_terminal = isatty(STDOUT_FILENO) != 0,
-                              .err_is_terminal = isatty(STDERR_FILENO) != 0,
-                              .columns = TerminalColumns()}};
-  if (session.console.err_is_terminal) {
+                              .err_is_terminal = CanRedraw(),
+                              .columns = TerminalColumns(),
+                              .out_fd = STDOUT_FILENO}};
+  if (isatty(STDERR_FILENO) != 0) {
     (*connection)->OnSlowCall([](const std::string& server) {
       std::cerr << absl::StrCat("waiting for ", EscapeForDisplay(server), " …\n") << std::flush;
     });
@@ -67,7 +75,7 @@ int Main(int argc, char** argv) {
   std::cout << std::flush;
   if (!std::cout.good()) {
     std::cerr << "arkshare-cli: the output could not be written; check the disk or the pipe\n";
-    return std::max<int>(exit_code, kFailed);
+    return kFailed;
   }
   return exit_code;
 }

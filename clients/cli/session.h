@@ -29,8 +29,9 @@ struct Console {
   // Print one JSON object a line instead of tables.
   bool json = false;
   bool out_is_terminal = false;
-  bool err_is_terminal = false;
-  int columns = 80;  // the terminal's width
+  bool err_is_terminal = false;  // and a line on it can be drawn again
+  int columns = 80;              // the terminal's width
+  int out_fd = -1;               // of `out`; -1 when it is no file
   const Clock* clock = Clock::Real();
 };
 

@@ -140,6 +140,34 @@ bool IsWordCharacter(utf8proc_int32_t c) {
   }
 }
 
+// Returns how people without the letter on their keyboard write it, for letters that Unicode does
+// not decompose; "" for others. `c` is folded.
+absl::string_view PlainLetters(utf8proc_int32_t c) {
+  switch (c) {
+    case 0x00E6:  // æ
+      return "ae";
+    case 0x00F0:  // ð
+    case 0x0111:  // đ
+      return "d";
+    case 0x00F8:  // ø
+      return "o";
+    case 0x00FE:  // þ
+      return "th";
+    case 0x0127:  // ħ
+      return "h";
+    case 0x0131:  // ı
+      return "i";
+    case 0x0142:  // ł
+      return "l";
+    case 0x0153:  // œ
+      return "oe";
+    case 0x0167:  // ŧ
+      return "t";
+    default:
+      return "";
+  }
+}
+
 // NFKD without marks.
 constexpr auto kNoMarks = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
                                                          UTF8PROC_COMPAT | UTF8PROC_STRIPMARK);
@@ -288,7 +316,9 @@ std::string FoldedText(absl::string_view text) {
     for (utf8proc_int32_t letter : Decomposed(c.value, kNoMarks)) {
       for (utf8proc_int32_t folded :
            Decomposed(letter, static_cast<utf8proc_option_t>(kNoMarks | UTF8PROC_CASEFOLD))) {
-        if (IsWordCharacter(folded)) {
+        if (const absl::string_view plain = PlainLetters(folded); !plain.empty()) {
+          for (const char ascii : plain) append(ascii);
+        } else if (IsWordCharacter(folded)) {
           append(folded);
         } else {
           in_word = false;

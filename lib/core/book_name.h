@@ -47,7 +47,8 @@ class BookName {
 std::string EscapeForDisplay(absl::string_view text);
 
 // Returns the words of a text for keyword search: runs of letters and digits, case-folded, without
-// accents (NFKD without marks). In order of appearance, with duplicates.
+// accents (NFKD without marks; letters such as ø, ł, æ and þ become o, l, ae and th). In order of
+// appearance, with duplicates.
 std::vector<std::string> FoldedWords(absl::string_view text);
 // Returns the same words as one string, with a space between them.
 std::string FoldedText(absl::string_view text);

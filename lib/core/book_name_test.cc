@@ -232,6 +232,14 @@ TEST(FoldedWordsTest, FoldsCaseAndAccents) {
   EXPECT_THAT(FoldedWords("\U0001D400\u00B2"), ElementsAre("a2"));
 }
 
+TEST(FoldedWordsTest, FoldsLettersThatDoNotDecompose) {
+  EXPECT_THAT(FoldedWords("\u0110\u00E0 N\u1EB5ng"), ElementsAre("da", "nang"));
+  EXPECT_THAT(FoldedWords("\u0141\u00F3d\u017A \u00D8rsted"), ElementsAre("lodz", "orsted"));
+  EXPECT_THAT(FoldedWords("\u0153uvre \u00C6sop"), ElementsAre("oeuvre", "aesop"));
+  EXPECT_THAT(FoldedWords("DI\u015EI d\u0131\u015F\u0131"), ElementsAre("disi", "disi"));
+  EXPECT_THAT(FoldedWords("\u00DEorir \u01FF"), ElementsAre("thorir", "o"));
+}
+
 TEST(FoldedWordsTest, ComposedAndDecomposedTextsHaveTheSameWords) {
   EXPECT_THAT(FoldedWords("\u1FFC"), ElementsAre("\u03C9"));
   EXPECT_THAT(FoldedWords("\u03A9\u0345"), ElementsAre("\u03C9"));

@@ -1,5 +1,6 @@
 #include "lib/options/options.h"
 
+#include <absl/algorithm/container.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
@@ -7,6 +8,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 #include <absl/strings/strip.h>
+#include <absl/time/time.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -32,12 +34,20 @@ const char* FromEnvironment(const std::string& option) {
   return value == nullptr || *value == '\0' ? nullptr : value;
 }
 
+// ARKSHARE_CONFIG is for every program that runs with it.
+constexpr absl::string_view kOptionsOfAllPrograms[] = {
+    "advertise", "control", "download-limit", "index",       "insecure",    "json",
+    "lease",     "listen",  "log-level",      "max-books",   "metrics",     "metrics-public",
+    "number",    "peer",    "policy",         "print-table", "share",       "slots",
+    "state",     "tls-ca",  "tls-cert",       "tls-key",     "upload-limit"};
+
 // Reads the config file, except for options that the environment sets. Throws errors, as CLI11
 // requires; ParseOptions catches them. CLI11's own reader would take an unclosed quote as part of
 // the value, and a "#" in quotes as a comment.
 class StrictToml : public CLI::ConfigTOML {
  public:
-  explicit StrictToml(const CLI::App* app) : app_(app) {}
+  // `shared`: the file may be for several programs, so it may have options that only others know.
+  StrictToml(const CLI::App* app, bool shared) : app_(app), shared_(shared) {}
 
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     const std::string text(std::istreambuf_iterator<char>(input), {});
@@ -50,6 +60,7 @@ class StrictToml : public CLI::ConfigTOML {
     for (TomlEntry& entry : *entries) {
       const bool known = app_->get_option_no_throw("--" + entry.key) != nullptr;
       if (known && FromEnvironment(entry.key) != nullptr) continue;
+      if (!known && shared_ && absl::c_linear_search(kOptionsOfAllPrograms, entry.key)) continue;
       CLI::ConfigItem item;
       item.name = std::move(entry.key);
       item.inputs = std::move(entry.values);
@@ -60,6 +71,7 @@ class StrictToml : public CLI::ConfigTOML {
 
  private:
   const CLI::App* const app_;
+  const bool shared_;
 };
 
 // Makes a check that prints the message of our parser.
@@ -92,18 +104,23 @@ std::unique_ptr<CLI::App> MakeApp(const std::string& program, const std::string&
       ->default_str("info")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}).description(""));
-  app->config_formatter(std::make_shared<StrictToml>(app.get()));
-  app->allow_config_extras(CLI::config_extras_mode::error);
   // CLI11 ignores an environment variable for this option, so its value becomes the default.
   const char* config = FromEnvironment("config");
+  app->config_formatter(std::make_shared<StrictToml>(app.get(), /*shared=*/config != nullptr));
+  app->allow_config_extras(CLI::config_extras_mode::error);
   app->set_config("--config", config == nullptr ? "" : config, "A TOML file with these options",
                   /*config_required=*/config != nullptr);
   return app;
 }
 
 CLI::Option* AddDuration(CLI::App& app, const std::string& name, absl::Duration& variable,
-                         const std::string& description) {
-  const auto parse = [](const std::string& text) { return ParsePositiveDuration(text); };
+                         const std::string& description, absl::Duration least) {
+  const auto parse = [least](const std::string& text) -> absl::StatusOr<absl::Duration> {
+    absl::StatusOr<absl::Duration> duration = ParsePositiveDuration(text);
+    if (!duration.ok() || *duration >= least) return duration;
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is too short: the least is ", absl::FormatDuration(least)));
+  };
   return app
       .add_option_function<std::string>(
           name, [&variable, parse](const std::string& text) { variable = *parse(text); },

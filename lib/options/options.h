@@ -35,9 +35,10 @@ std::unique_ptr<CLI::App> MakeApp(const std::string& program, const std::string&
 // The Add functions write into the variable when the options are parsed. Its current value is the
 // default.
 
-// Adds an option such as "10s" or "1m30s".
+// Adds an option such as "10s" or "1m30s", of at least `least`.
 CLI::Option* AddDuration(CLI::App& app, const std::string& name, absl::Duration& variable,
-                         const std::string& description);
+                         const std::string& description,
+                         absl::Duration least = absl::ZeroDuration());
 // Adds an option in bytes, such as "20MiB", "100kB" or "0".
 CLI::Option* AddByteSize(CLI::App& app, const std::string& name, uint64_t& variable,
                          const std::string& description);

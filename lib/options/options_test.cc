@@ -133,6 +133,28 @@ TEST_F(OptionsTest, MistakesInTheConfigFileAreErrors) {
   EXPECT_EQ(Parse({"--config", config.c_str()}).exit_code, kExitUsage);
 }
 
+TEST_F(OptionsTest, AFileOfTheEnvironmentMayBeForOtherProgramsToo) {
+  const std::string config = WriteConfig("slots = 5\nshare = \"/books\"\nmetrics = \"[::]:1\"\n");
+  EXPECT_EQ(Parse({"--config", config.c_str()}).exit_code, kExitUsage)
+      << "it was given to this one";
+  setenv("ARKSHARE_CONFIG", config.c_str(), 1);
+  const Outcome outcome = Parse({});
+  EXPECT_EQ(outcome.exit_code, std::nullopt) << err_;
+  EXPECT_EQ(outcome.values.slots, 5);
+  WriteConfig("slots = 5\nsahre = \"/books\"\n");
+  EXPECT_EQ(Parse({}).exit_code, kExitUsage) << "no program knows it";
+}
+
+TEST_F(OptionsTest, ADurationCanHaveALeastValue) {
+  absl::Duration duration = absl::Seconds(10);
+  const std::unique_ptr<CLI::App> app = MakeApp("arkshare-test", "For the test.");
+  AddDuration(*app, "--lease", duration, "Lease", /*least=*/absl::Seconds(1));
+  const std::vector<const char*> too_short = {"arkshare-test", "--lease", "999ms"};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(ParseOptions(*app, 3, too_short.data()), kExitUsage);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("the least is 1s"));
+}
+
 TEST_F(OptionsTest, QuotesInCommentsAndHashesInQuotesAreFine) {
   const std::string config = WriteConfig("# \"a comment\nlisten = 'a#b:1' # \" another\n");
   const Outcome outcome = Parse({"--config", config.c_str()});

@@ -5,6 +5,7 @@
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/server.h"
+#include "lib/rpc/testing/silent_address.h"
 
 namespace arkshare {
 namespace {
@@ -34,7 +35,7 @@ TEST(ConnectOnceTest, CallsFailOnceTheServerHasGone) {
   ASSERT_TRUE(server.ok()) << server.status();
   const std::string address = (*server)->address();
   v1::PingResponse response;
-  const auto channel = ConnectOnce(address);
+  const auto channel = ConnectOnce(address, absl::Minutes(1));
   ASSERT_NE(channel, nullptr);
   EXPECT_TRUE(Ping(channel, response).ok());
   EXPECT_EQ(response.nonce(), "nonce");
@@ -42,14 +43,23 @@ TEST(ConnectOnceTest, CallsFailOnceTheServerHasGone) {
   server->reset();
   EXPECT_EQ(Ping(channel, response).error_code(), grpc::StatusCode::UNAVAILABLE);
   // No server listens there any more; the call finds out.
-  const auto refused = ConnectOnce(address);
+  const auto refused = ConnectOnce(address, absl::Minutes(1));
   ASSERT_NE(refused, nullptr);
   EXPECT_EQ(Ping(refused, response).error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+// Without a timeout of its own, the call would last until the kernel gives up, for two minutes.
+TEST(ConnectOnceTest, AnAddressThatDropsPacketsFailsTheCallBeforeItsDeadline) {
+  const SilentAddress silent;
+  const auto channel = ConnectOnce(silent.address(), absl::Milliseconds(100));
+  ASSERT_NE(channel, nullptr);
+  v1::PingResponse response;
+  EXPECT_EQ(Ping(channel, response).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST(ConnectOnceTest, RefusesHostNames) {
-  EXPECT_EQ(ConnectOnce("peer.example:7001"), nullptr);
-  EXPECT_EQ(ConnectOnce("no address"), nullptr);
+  EXPECT_EQ(ConnectOnce("peer.example:7001", absl::Minutes(1)), nullptr);
+  EXPECT_EQ(ConnectOnce("no address", absl::Minutes(1)), nullptr);
 }
 
 }  // namespace

@@ -1,104 +1,27 @@
 #include "lib/rpc/credentials.h"
 
-#include <absl/strings/str_cat.h>
+#include <absl/status/status.h>
+#include <absl/time/clock.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "lib/core/errors.h"
+#include "lib/core/log.h"
+#include "lib/rpc/certificates.h"
 
 namespace arkshare {
 namespace {
 
-struct PemFiles {
-  std::string cert;
-  std::string key;
-  std::string ca;
-};
+// How often the files are read again, so that a renewed certificate is used without a restart.
+// Connections that exist keep theirs.
+constexpr unsigned int kRereadSeconds = 1;
 
-absl::StatusOr<std::string> ReadPem(const std::string& path, absl::string_view option) {
-  if (path.empty()) {
-    return MakeError(Reason::kInvalidField,
-                     absl::StrCat("TLS needs --tls-cert, --tls-key and --tls-ca together; ", option,
-                                  " is missing"));
-  }
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return MakeError(
-        Reason::kInvalidField,
-        absl::StrCat("cannot read ", option, " ", path, ": ",
-                     errno != 0 ? std::strerror(errno) : "it is empty or not a regular file"));
-  }
-  return text.str();
-}
-
-using BioPtr = std::unique_ptr<BIO, decltype(&BIO_free)>;
-using CertPtr = std::unique_ptr<X509, decltype(&X509_free)>;
-using PrivateKeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-
-CertPtr ParseCertificate(const std::string& pem) {
-  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
-  return CertPtr(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), &X509_free);
-}
-
-// Reads and checks the files. gRPC would check them at the first connection only, and write the
-// error only to its log.
-absl::StatusOr<PemFiles> LoadPemFiles(const TlsOptions& tls) {
-  PemFiles files;
-  absl::StatusOr<std::string> cert = ReadPem(tls.cert_file, "--tls-cert");
-  if (!cert.ok()) return cert.status();
-  absl::StatusOr<std::string> key = ReadPem(tls.key_file, "--tls-key");
-  if (!key.ok()) return key.status();
-  absl::StatusOr<std::string> ca = ReadPem(tls.ca_file, "--tls-ca");
-  if (!ca.ok()) return ca.status();
-
-  const CertPtr parsed_cert = ParseCertificate(*cert);
-  const CertPtr parsed_ca = ParseCertificate(*ca);
-  // Gives an empty passphrase, because OpenSSL would ask for that of an encrypted key on the
-  // terminal.
-  const BioPtr bio(BIO_new_mem_buf(key->data(), static_cast<int>(key->size())), &BIO_free);
-  static char no_passphrase[] = "";
-  const PrivateKeyPtr parsed_key(
-      PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, no_passphrase), &EVP_PKEY_free);
-  absl::string_view trouble;
-  std::string path;
-  if (parsed_cert == nullptr) {
-    trouble = "is not a PEM certificate";
-    path = tls.cert_file;
-  } else if (parsed_key == nullptr) {
-    trouble = "is not a PEM private key without a passphrase";
-    path = tls.key_file;
-  } else if (parsed_ca == nullptr) {
-    trouble = "is not a PEM certificate";
-    path = tls.ca_file;
-  } else if (X509_check_private_key(parsed_cert.get(), parsed_key.get()) != 1) {
-    trouble = "is not the private key of the certificate given with --tls-cert";
-    path = tls.key_file;
-  }
-  ERR_clear_error();
-  if (!trouble.empty()) {
-    return MakeError(Reason::kInvalidField, absl::StrCat(path, " ", trouble));
-  }
-  return PemFiles{*std::move(cert), *std::move(key), *std::move(ca)};
-}
-
-std::shared_ptr<grpc::experimental::CertificateProviderInterface> MakeProvider(PemFiles files) {
-  return std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
-      std::move(files.ca), std::vector<grpc::experimental::IdentityKeyCertPair>{
-                               {std::move(files.key), std::move(files.cert)}});
+std::shared_ptr<grpc::experimental::CertificateProviderInterface> MakeProvider(
+    const TlsOptions& tls) {
+  return std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+      tls.key_file, tls.cert_file, tls.ca_file, kRereadSeconds);
 }
 
 }  // namespace
@@ -106,9 +29,12 @@ std::shared_ptr<grpc::experimental::CertificateProviderInterface> MakeProvider(P
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const TlsOptions& tls) {
   if (!tls.enabled()) return grpc::InsecureServerCredentials();
-  absl::StatusOr<PemFiles> files = LoadPemFiles(tls);
-  if (!files.ok()) return files.status();
-  grpc::experimental::TlsServerCredentialsOptions options(MakeProvider(*std::move(files)));
+  if (absl::Status checked = CheckTlsFiles(tls); !checked.ok()) return checked;
+  // Only a warning: the files may be renewed while the server runs.
+  if (const std::string trouble = OwnCertificateTrouble(tls, absl::Now()); !trouble.empty()) {
+    LogWarning("bad_certificate", {{"why", trouble}});
+  }
+  grpc::experimental::TlsServerCredentialsOptions options(MakeProvider(tls));
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
   options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
@@ -118,10 +44,9 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(
     const TlsOptions& tls) {
   if (!tls.enabled()) return grpc::InsecureChannelCredentials();
-  absl::StatusOr<PemFiles> files = LoadPemFiles(tls);
-  if (!files.ok()) return files.status();
+  if (absl::Status checked = CheckTlsFiles(tls); !checked.ok()) return checked;
   grpc::experimental::TlsChannelCredentialsOptions options;
-  options.set_certificate_provider(MakeProvider(*std::move(files)));
+  options.set_certificate_provider(MakeProvider(tls));
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
   options.set_verify_server_certs(true);

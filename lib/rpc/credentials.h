@@ -13,7 +13,9 @@
 namespace arkshare {
 
 // Makes credentials for mutual TLS, where every client needs a valid certificate; for plaintext
-// when `tls` is not enabled. kInvalidField names the file that is missing, unreadable or not PEM.
+// when `tls` is not enabled. The files are read again every second, and new connections use what
+// they then have. kInvalidField names the file that is missing, unreadable or not PEM. Logs a
+// warning when other programs will refuse the certificate.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const TlsOptions& tls);
 

@@ -1,14 +1,21 @@
 #include "lib/rpc/process.h"
 
+#include <absl/base/thread_annotations.h>
+#include <absl/strings/string_view.h>
 #include <absl/synchronization/mutex.h>
+#include <absl/time/clock.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <thread>
+
+#include "lib/core/mutex.h"
 
 namespace arkshare {
 namespace {
@@ -30,6 +37,40 @@ void OpenStandardStreams() {
       return;
     }
   }
+}
+
+struct StopState {
+  Mutex mutex;
+  CondVar changed;
+  bool stopping ABSL_GUARDED_BY(mutex) = false;
+};
+
+// Never destroyed, because LimitStop runs until the process ends.
+StopState& State() {
+  static StopState& state = *new StopState;
+  return state;
+}
+
+// Writes to stderr unless that would block: a full pipe may be what hangs.
+void SayWithoutWaiting(absl::string_view text) {
+  pollfd standard_error{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (poll(&standard_error, 1, 0) != 1) return;
+  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
+}
+
+void LimitStop(const sigset_t& signals, absl::Duration limit) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  StopState& state = State();
+  {
+    MutexLock lock(&state.mutex);
+    state.stopping = true;
+    state.changed.NotifyAll();
+  }
+  absl::SleepFor(limit);
+  SayWithoutWaiting("stopped without waiting any longer for what hangs; nothing is lost\n");
+  _exit(1);
 }
 
 }  // namespace
@@ -57,19 +98,19 @@ void TuneProcess() {
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
 }
 
-void BlockStopSignals() {
+void BlockStopSignals(absl::Duration limit) {
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([signals, limit] { LimitStop(signals, limit); }).detach();
 }
 
 void WaitForStopSignal() {
-  const sigset_t signals = StopSignals();
-  int signal = 0;
-  while (sigwait(&signals, &signal) != 0) {
-  }
+  StopState& state = State();
+  MutexLock lock(&state.mutex);
+  while (!state.stopping) state.changed.Wait(&state.mutex);
 }
 
-// Never lost: every thread blocks the signal, so it stays pending until WaitForStopSignal takes it.
+// Never lost: every thread blocks the signal, so it stays pending until LimitStop takes it.
 void RequestStop() { kill(getpid(), SIGTERM); }
 
 }  // namespace arkshare

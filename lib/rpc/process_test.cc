@@ -45,6 +45,29 @@ TEST(TuneProcessDeathTest, AClosedStandardStreamIsNotTakenByAFile) {
       testing::ExitedWithCode(0), "");
 }
 
+TEST(StopSignalDeathTest, AProcessThatHangsAfterTheSignalIsEnded) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        BlockStopSignals(absl::Milliseconds(50));
+        RequestStop();
+        WaitForStopSignal();
+        while (true) pause();
+      },
+      testing::ExitedWithCode(1), "what hangs");
+}
+
+TEST(StopSignalDeathTest, AProcessThatHangsAtItsStartIsEnded) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        BlockStopSignals(absl::Milliseconds(50));
+        RequestStop();
+        while (true) pause();
+      },
+      testing::ExitedWithCode(1), "what hangs");
+}
+
 TEST(TuneProcessTest, RaisesTheLimitOfOpenFilesToTheMaximum) {
   TuneProcess();
   rlimit files{};

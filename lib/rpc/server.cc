@@ -14,6 +14,8 @@
 #include <chrono>
 #include <utility>
 
+#include "grpc/health/v1/health.pb.h"
+#include "lib/rpc/accept_guard.h"
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/host_port.h"
 #include "lib/rpc/socket_lock.h"
@@ -85,6 +87,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
   const bool is_unix = absl::StartsWith(options.listen, kUnixPrefix);
   HostPort host_port;
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+  GuardAccept();
   if (!is_unix) {
     absl::StatusOr<HostPort> parsed = ParseHostPort(options.listen);
     if (!parsed.ok()) return parsed.status();
@@ -104,6 +107,8 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // Reflection finds the description of grpc.health.v1 only if its file is linked.
+  (void)grpc::health::v1::HealthCheckRequest::descriptor();
   grpc::ServerBuilder builder;
   SetCommonOptions(options, builder);
   builder.SetOption(std::make_unique<NameCollector>(&server->service_names_));

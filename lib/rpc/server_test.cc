@@ -2,8 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
-#include <google/protobuf/wrappers.pb.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -20,7 +20,9 @@
 #include <utility>
 
 #include "arkshare/v1/file.grpc.pb.h"
+#include "grpc/health/v1/health.pb.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/credentials.h"
 #include "lib/rpc/status.h"
 #include "lib/rpc/testing/tls_files.h"
 
@@ -53,26 +55,59 @@ class PingOnly : public v1::FileService::WithCallbackMethod_Download<v1::FileSer
   }
 };
 
-// Returns the answer of grpc.health.v1.Health/Check for a service. On the wire, its messages are
-// the same as these wrappers.
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+// Returns the answer of grpc.health.v1.Health/Check for a service.
 absl::StatusOr<int> CheckHealth(const std::string& target, const std::string& service) {
-  grpc::TemplatedGenericStub<google::protobuf::StringValue, google::protobuf::Int32Value> stub(
+  grpc::TemplatedGenericStub<HealthCheckRequest, HealthCheckResponse> stub(
       MakeChannel(target, grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
   SetTimeout(context, absl::Seconds(20));
-  google::protobuf::StringValue request;
-  request.set_value(service);
-  google::protobuf::Int32Value response;
+  HealthCheckRequest request;
+  request.set_service(service);
+  HealthCheckResponse response;
   std::promise<grpc::Status> done;
   stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", {}, &request, &response,
                  [&](grpc::Status status) { done.set_value(std::move(status)); });
   const absl::Status status = FromGrpcStatus(done.get_future().get(), target);
   if (!status.ok()) return status;
-  return response.value();
+  return response.status();
 }
 
-constexpr int kHealthServing = 1;
-constexpr int kHealthNotServing = 2;
+constexpr int kHealthServing = HealthCheckResponse::SERVING;
+constexpr int kHealthNotServing = HealthCheckResponse::NOT_SERVING;
+
+// Asks reflection for the file that describes `symbol`, and returns the bytes of the answer.
+std::string Reflect(const std::string& target, const std::string& symbol) {
+  grpc::GenericStub stub(MakeChannel(target, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  SetTimeout(context, absl::Seconds(20));
+  grpc::CompletionQueue queue;
+  const auto await = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  const auto call = stub.PrepareCall(
+      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  call->StartCall(&queue);
+  if (!await()) return "no call";
+  // ServerReflectionRequest.file_containing_symbol, field 4.
+  const std::string request = absl::StrCat("\x22", std::string(1, char(symbol.size())), symbol);
+  const grpc::Slice slice(request);
+  call->WriteLast(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(), &queue);
+  if (!await()) return "no write";
+  grpc::ByteBuffer answer;
+  call->Read(&answer, &queue);
+  if (!await()) return "no answer";
+  grpc::Slice bytes;
+  if (!answer.DumpToSingleSlice(&bytes).ok()) return "no bytes";
+  grpc::Status status;
+  call->Finish(&status, &queue);
+  await();
+  return std::string(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+}
 
 class RpcServerTest : public testing::Test {
  protected:
@@ -169,6 +204,17 @@ TEST_F(RpcServerTest, HealthFollowsSetServing) {
   }
   EXPECT_EQ(CheckHealth((*server)->address(), "no.such.Service").status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(RpcServerTest, ReflectionDescribesEveryService) {
+  for (const std::string& listen : {std::string("127.0.0.1:0"), "unix:" + folder_ + "/s"}) {
+    const auto server = Start(listen);
+    ASSERT_TRUE(server.ok()) << server.status();
+    const std::string& address = (*server)->address();
+    EXPECT_THAT(Reflect(address, "grpc.health.v1.Health"), HasSubstr("HealthCheckRequest"));
+    EXPECT_THAT(Reflect(address, "grpc.health.v1.Health.Check"), HasSubstr("HealthCheckRequest"));
+    EXPECT_THAT(Reflect(address, "arkshare.v1.FileService"), HasSubstr("PingRequest"));
+  }
 }
 
 TEST_F(RpcServerTest, IsNotHealthyBeforeSetServing) {

@@ -31,7 +31,14 @@ absl::Status PrepareFolder(const std::string& folder) {
   std::error_code parents_error;  // Ignored: the mkdir below fails then.
   std::filesystem::create_directories(std::filesystem::path(folder).parent_path(), parents_error);
   if (mkdir(folder.c_str(), 0700) == 0) return absl::OkStatus();
-  if (errno != EEXIST) return SystemError("make the folder", folder, errno);
+  if (errno != EEXIST) {
+    const absl::Status status = SystemError("make the folder", folder, errno);
+    return absl::Status(
+        status.code(),
+        absl::StrCat(status.message(),
+                     "; set XDG_RUNTIME_DIR to a folder of your own, or choose another socket with "
+                     "--control unix:PATH"));
+  }
   struct stat info {};
   if (stat(folder.c_str(), &info) != 0) return SystemError("look at the folder", folder, errno);
   if (!S_ISDIR(info.st_mode)) return SystemError("use as a folder", folder, ENOTDIR);

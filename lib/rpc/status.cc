@@ -64,15 +64,26 @@ std::optional<absl::Status> FromDetails(const grpc::Status& status) {
                   ErrorMetadata(info->metadata().begin(), info->metadata().end()), retry_after);
 }
 
+constexpr char kNoAnswer[] =
+    "it does not answer; the machine is off, or a firewall drops the packets";
+constexpr char kNoTls[] =
+    "the two sides do not agree on TLS; compare --tls-cert, --tls-key, --tls-ca";
+
 // Explains a connection failure to people, from gRPC's own message.
 absl::string_view ExplainConnectionFailure(absl::string_view raw) {
   static constexpr struct {
     const char* symptom;
     const char* explanation;
   } kExplanations[] = {
-      {"handshake", "the two sides do not agree on TLS; compare --tls-cert, --tls-key, --tls-ca"},
-      {"ssl", "the two sides do not agree on TLS; compare --tls-cert, --tls-key, --tls-ca"},
-      {"tls", "the two sides do not agree on TLS; compare --tls-cert, --tls-key, --tls-ca"},
+      // Not of TLS: gRPC calls every connection that takes too long by this name.
+      {"tcp handshaker shutdown", kNoAnswer},
+      {"timed out", kNoAnswer},
+      {"handshake", kNoTls},
+      {"ssl", kNoTls},
+      {"tls", kNoTls},
+      {"http2 header", "something else than arkshare answers there; check the address"},
+      {"no route to host", "the network has no way to it; check the address and the network"},
+      {"network is unreachable", "the network has no way to it; check the address and the network"},
       {"refused", "nothing listens there; is it running?"},
       {"no such file", "nothing listens there; is it running?"},
       {"dns", "its name cannot be resolved to an address"},

@@ -101,6 +101,12 @@ TEST(StatusTest, ConnectionFailuresAreExplained) {
        "nothing listens there"},
       {grpc::StatusCode::UNAVAILABLE, "Socket closed", "the connection broke"},
       {grpc::StatusCode::UNAVAILABLE, "failed to connect: Ssl handshake failed", "TLS"},
+      {grpc::StatusCode::UNAVAILABLE,
+       "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:1: tcp handshaker "
+       "shutdown",
+       "drops the packets"},
+      {grpc::StatusCode::UNAVAILABLE, "Connection timed out", "drops the packets"},
+      {grpc::StatusCode::UNAVAILABLE, "Received http2 header with status: 502", "something else"},
       {grpc::StatusCode::UNAVAILABLE, "DNS resolution failed for x", "name"},
       {grpc::StatusCode::UNAVAILABLE, "something else", "no connection"},
       {grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded", "in time"},

@@ -11,6 +11,7 @@
 
 #include "lib/core/log.h"
 #include "lib/rpc/credentials.h"
+#include "lib/rpc/host_port.h"
 #include "services/index/metrics/metrics_page.h"
 #include "services/index/sessions/peer_ids.h"
 
@@ -43,12 +44,21 @@ void TuneForManyConnections(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
 }
 
+bool ServesOtherMachines(const std::string& listen) {
+  const absl::StatusOr<HostPort> address = ParseHostPort(listen);
+  return address.ok() && !IsLoopbackHost(address->host);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions options) {
   Sessions::Options session_options;
   session_options.lease = options.lease;
+  std::unique_ptr<StateLock> state_lock;
   if (!options.state_file.empty()) {
+    absl::StatusOr<std::unique_ptr<StateLock>> lock = StateLock::Acquire(options.state_file);
+    if (!lock.ok()) return lock.status();
+    state_lock = *std::move(lock);
     absl::StatusOr<PeerIds> ids = PeerIds::Load(options.state_file);
     if (!ids.ok()) return ids.status();
     // Find out now if the folder cannot be written to.
@@ -62,6 +72,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
 
   std::unique_ptr<IndexServer> server(
       new IndexServer(std::move(options), std::move(session_options), *std::move(credentials)));
+  server->state_lock_ = std::move(state_lock);
   if (!server->options_.metrics.empty()) {
     absl::StatusOr<std::unique_ptr<MetricsServer>> metrics =
         MetricsServer::Start(server->options_.metrics, server->options_.metrics_public,
@@ -91,9 +102,10 @@ IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options
       printer_(stdout),
       catalog_({options_.max_books, [this] { printer_.Changed(); }, kWatchPause, options_.clock}),
       sessions_(std::move(session_options), options_.clock, &catalog_),
-      service_({options_.tls.enabled() ? std::move(credentials) : nullptr,
-                options_.dial_back_timeout, options_.clock},
-               &catalog_, &sessions_) {}
+      service_(
+          {options_.tls.enabled() ? std::move(credentials) : nullptr, options_.dial_back_timeout,
+           ServesOtherMachines(options_.listen), options_.max_books, options_.clock},
+          &catalog_, &sessions_) {}
 
 IndexServer::~IndexServer() { Stop(); }
 
@@ -138,9 +150,13 @@ void IndexServer::SaveIds() {
   const std::optional<std::string> ids = sessions_.TakeChangedIds();
   if (!ids.has_value()) return;
   const absl::Status saved = WriteFileAtomically(options_.state_file, *ids);
-  if (saved.ok()) return;
-  LogError("state_not_saved", {{"why", saved}});
-  sessions_.IdsNotSaved();
+  if (saved != last_save_) {
+    // Once, and not every second: a full disk may stay full for days.
+    if (saved.ok()) LogInfo("state_saved_again");
+    if (!saved.ok()) LogError("state_not_saved", {{"why", saved}});
+  }
+  last_save_ = saved;
+  if (!saved.ok()) sessions_.IdsNotSaved();
 }
 
 }  // namespace arkshare

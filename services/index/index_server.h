@@ -2,6 +2,7 @@
 #ifndef ARKSHARE_SERVICES_INDEX_INDEX_SERVER_H_
 #define ARKSHARE_SERVICES_INDEX_INDEX_SERVER_H_
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
@@ -18,6 +19,7 @@
 #include "services/index/metrics/metrics_server.h"
 #include "services/index/service/index_service.h"
 #include "services/index/sessions/sessions.h"
+#include "services/index/sessions/state_lock.h"
 #include "services/index/table_printer.h"
 
 namespace arkshare {
@@ -59,6 +61,7 @@ class IndexServer {
   void SaveIds();
 
   const IndexOptions options_;
+  std::unique_ptr<StateLock> state_lock_;  // null without a state file
   TablePrinter printer_;
   Catalog catalog_;
   Sessions sessions_;
@@ -68,6 +71,7 @@ class IndexServer {
   Mutex mutex_;
   CondVar stop_cv_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status last_save_;  // of the state file; for the housekeeper only
   std::thread housekeeper_;
 };
 

@@ -23,7 +23,9 @@
 #include "lib/core/errors.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/credentials.h"
 #include "lib/rpc/status.h"
+#include "lib/rpc/testing/silent_address.h"
 #include "lib/rpc/testing/tls_files.h"
 #include "services/index/index_server.h"
 #include "services/index/testing/fake_peer.h"
@@ -242,6 +244,36 @@ TEST_F(IndexServiceTest, APeerThatCannotBeReachedLearnsSoAndIsNotListed) {
   const auto peers = ListPeers({});
   ASSERT_THAT(peers->peers(), SizeIs(1));
   EXPECT_FALSE(peers->peers(0).listed());
+}
+
+TEST_F(IndexServiceTest, PeersBehindAFirewallThatDropsPacketsAreRegisteredAndToldSo) {
+  const SilentAddress silent;
+  std::vector<std::unique_ptr<FakePeer>> peers;
+  for (int i = 0; i < 3; ++i) peers.push_back(NewPeer());
+  for (const auto& peer : peers) {
+    v1::RegisterRequest request = peer->MakeRegister();
+    request.set_port(static_cast<uint32_t>(silent.port()));
+    const auto response = peer->Register(request);
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->reachability().reason(), "PORT_UNREACHABLE");
+    EXPECT_THAT(response->reachability().message(), HasSubstr("drops the packets"));
+  }
+}
+
+TEST_F(IndexServiceTest, APeerOnItsMachineIsToldThatOtherMachinesDoNotSeeIt) {
+  const auto alone = NewPeer();
+  const auto unseen = alone->Register();
+  EXPECT_EQ(unseen->reachability().reason(), "") << "the index serves no other machine";
+  EXPECT_EQ(unseen->max_books(), options_.max_books);
+
+  options_.listen = "0.0.0.0:0";
+  options_.insecure = true;
+  Start();
+  const auto response = NewPeer()->Register();
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_TRUE(response->reachability().reachable());
+  EXPECT_EQ(response->reachability().reason(), "LOOPBACK_ONLY");
+  EXPECT_THAT(response->reachability().message(), HasSubstr("--advertise"));
 }
 
 TEST_F(IndexServiceTest, APeerThatDoesNotAnswerIsNotWaitedForLong) {

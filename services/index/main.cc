@@ -24,7 +24,8 @@ int main(int argc, char** argv) {
       ->type_name("ADDRESS")
       ->capture_default_str();
   arkshare::AddDuration(*app, "--lease", options.lease,
-                        "A peer that is silent for this long is gone");
+                        "A peer that is silent for this long is gone",
+                        /*least=*/absl::Seconds(1));
   app->add_option("--state", options.state_file,
                   "File that keeps the peers' numbers and sessions over restarts")
       ->type_name("FILE");

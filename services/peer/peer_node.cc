@@ -6,12 +6,19 @@
 
 #include "lib/core/log.h"
 #include "lib/rpc/credentials.h"
+#include "lib/rpc/host_port.h"
 #include "lib/rpc/targets.h"
+#include "services/peer/session/reachability.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kDrain = absl::Seconds(1);
+
+bool ListensOnLoopback(const RpcServer& server) {
+  const absl::StatusOr<HostPort> address = ParseHostPort(server.address());
+  return address.ok() && IsLoopbackHost(address->host);
+}
 
 }  // namespace
 
@@ -70,7 +77,7 @@ absl::Status PeerNode::Open() {
       FileService::Parts{library_.get(), handover_.get(), cache_.get(), queue_.get(),
                          watchdog_.get(), &gate_, &partials_, proofs_.get()},
       *key);
-  index_ = std::make_unique<IndexClient>(options_.index_addresses, *credentials);
+  index_ = std::make_unique<IndexClient>(options_.index_addresses, *credentials, options_.tls);
   holders_ = std::make_unique<Holders>(*credentials, clock);
   fetcher_ =
       std::make_unique<Fetcher>(holders_.get(), download_limiter_.get(), watchdog_.get(), clock);
@@ -99,7 +106,7 @@ absl::Status PeerNode::Serve() {
 
   announcer_ = std::make_unique<Announcer>(
       Announcer::Options{files_server_->port(), options_.advertise, options_.policy,
-                         options_.number},
+                         options_.number, ListensOnLoopback(*files_server_)},
       Announcer::Parts{index_.get(), library_.get(), ledger_.get(), &gate_, Clock::Real(),
                        [this] {
                          return UploadLoad{queue_->slots(),
@@ -108,7 +115,7 @@ absl::Status PeerNode::Serve() {
                        }},
       key->public_key(), [this] { transfers_->RetryNow(); },
       [this] {
-        LogCritical("superseded", {{"why", "another peer with the same key has registered"}});
+        LogCritical("superseded", {{"why", kSupersededAdvice}});
         request_stop_();
       });
   peer_service_ = std::make_unique<PeerService>(

@@ -33,7 +33,7 @@ std::optional<TestCa> TestCa::Make(const std::string& folder, const std::string&
   return ca;
 }
 
-std::optional<TlsOptions> TestCa::Issue(const std::string& name) const {
+std::optional<TlsOptions> TestCa::IssueFor(const std::string& name, int days) const {
   const std::string stem = absl::StrCat(folder_, "/", name);
   TlsOptions tls{absl::StrCat(stem, ".pem"), absl::StrCat(stem, ".key"), ca_file_};
   const std::string request = absl::StrCat(stem, ".csr");
@@ -41,7 +41,7 @@ std::optional<TlsOptions> TestCa::Issue(const std::string& name) const {
       RunOpenssl({"req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
                   "/CN=arkshare-test", "-keyout", tls.key_file, "-out", request}) &&
       RunOpenssl({"x509", "-req", "-in", request, "-CA", ca_file_, "-CAkey", ca_key_file_,
-                  "-CAcreateserial", "-days", "2", "-out", tls.cert_file});
+                  "-CAcreateserial", "-days", absl::StrCat(days), "-out", tls.cert_file});
   if (!made) return std::nullopt;
   return tls;
 }

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "lib/rpc/credentials.h"
+#include "lib/rpc/tls_options.h"
 
 namespace arkshare {
 
@@ -16,10 +16,15 @@ class TestCa {
   static std::optional<TestCa> Make(const std::string& folder, const std::string& name);
 
   // Returns a certificate for the host "arkshare-test", its key, and this CA.
-  std::optional<TlsOptions> Issue(const std::string& name) const;
+  std::optional<TlsOptions> Issue(const std::string& name) const { return IssueFor(name, 2); }
+  // The same, but the certificate has expired yesterday.
+  std::optional<TlsOptions> IssueExpired(const std::string& name) const {
+    return IssueFor(name, -1);
+  }
   const std::string& ca_file() const { return ca_file_; }
 
  private:
+  std::optional<TlsOptions> IssueFor(const std::string& name, int days) const;
   TestCa(std::string folder, std::string ca_file, std::string ca_key_file);
 
   std::string folder_;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "lib/core/errors.h"
+#include "lib/core/search_words.h"
 #include "services/index/testing/sample_books.h"
 #include "services/index/testing/search_values.h"
 
@@ -622,7 +623,7 @@ TEST_F(CatalogTest, KeywordSearchFindsTheSameAsAScanOfAllBooks) {
     const Keywords keywords{{words.begin(), words.end()}};
     std::vector<SearchKey> expected;
     for (const auto& [book, holders] : shown_holders) {
-      const std::string folded = FoldedText(book.first);
+      const std::string folded = NameWords(book.first);
       const std::optional<Fit> fit = FitOf(keywords, DistinctWords(folded));
       if (!fit.has_value()) continue;
       const int bits = static_cast<int>(std::bit_width(static_cast<unsigned>(holders)));

@@ -1,6 +1,7 @@
 #include "services/index/catalog/events.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
 #include <absl/strings/string_view.h>
 
 #include <string>
@@ -8,13 +9,16 @@
 
 #include "lib/core/book_name.h"
 #include "lib/core/errors.h"
+#include "lib/core/search_words.h"
 
 namespace arkshare {
 namespace {
 
 bool Matches(const BookQuery& query, const BookListing& listing) {
   std::vector<std::string> words;
-  if (query.NeedsWords()) words = FoldedWords(listing.name.value());
+  if (query.NeedsWords()) {
+    words = absl::StrSplit(NameWords(listing.name.value()), ' ', absl::SkipEmpty());
+  }
   const std::vector<absl::string_view> views(words.begin(), words.end());
   return query.Matches(listing.name, listing.content, views);
 }

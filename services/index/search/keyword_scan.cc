@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/core/book_name.h"
+#include "lib/core/search_words.h"
 
 namespace arkshare {
 namespace {
@@ -57,23 +58,21 @@ TitleId EndOfLength(TitleId title) {
                                             : FirstTitleOf(WordsInId(title) + 1);
 }
 
-// Rejects most names that do not match, before FoldedText, which takes several times as long.
+// Rejects most names that do not match, before NameWords, which takes several times as long.
 class PreFilter {
  public:
   explicit PreFilter(const Keywords& keywords) : keywords_(keywords) {}
 
   // Returns whether each keyword may begin a word of `name`.
   bool MayMatch(absl::string_view name) {
-    if (name.size() > text_.size()) return true;
-    bool ascii = true;
+    if (name.size() > text_.size() || MayHaveMoreWords(name)) return true;
     for (size_t i = 0; i < name.size(); ++i) {
       const auto byte = static_cast<unsigned char>(name[i]);
       const auto letter = static_cast<unsigned char>(byte | 0x20);
       const bool kept = (letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9');
       text_[i] = kept ? static_cast<char>(letter) : ' ';
-      ascii = ascii && byte < 0x80;
     }
-    return !ascii || EachBeginsAWord(keywords_, {text_.data(), name.size()});
+    return EachBeginsAWord(keywords_, {text_.data(), name.size()});
   }
 
  private:
@@ -203,7 +202,7 @@ bool KeywordScan::StepWhole(const BookTable& books, const BestKeys& best, Effort
 
   const auto judge = [&](TitleId title, Fit fit) {
     if (WordsInId(title) == kMostWordsInId) {
-      fit = FitWith(DistinctWords(FoldedText(books.TextOf(title))).size(), 0);
+      fit = FitWith(DistinctWords(NameWords(books.TextOf(title))).size(), 0);
     }
     effort.Spend(offer(title, fit));
   };
@@ -301,7 +300,7 @@ bool KeywordScan::StepBegun(const BookTable& books, const BestKeys& best, Effort
     effort.Spend(kFitEffort);
     const absl::string_view name = books.TextOf(title);
     if (filter.MayMatch(name)) {
-      const std::string folded = FoldedText(name);
+      const std::string folded = NameWords(name);
       const std::optional<Fit> fit = FitOf(keywords_, DistinctWords(folded));
       if (fit.has_value()) return effort.Spend(offer(title, *fit));
     }

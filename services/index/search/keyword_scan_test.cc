@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/core/book_name.h"
+#include "lib/core/search_words.h"
 #include "services/index/store/book_keys.h"
 
 namespace arkshare {
@@ -33,7 +34,7 @@ class KeywordScanTest : public testing::Test {
   std::vector<std::string> Expected(const Keywords& keywords, size_t most) const {
     std::vector<SearchKey> all;
     for (const std::string& name : names_) {
-      const std::string folded = FoldedText(name);
+      const std::string folded = NameWords(name);
       const std::optional<Fit> fit = FitOf(keywords, DistinctWords(folded));
       if (fit.has_value()) all.push_back({*fit, -1, ShuffleOf(name), name, {}});
     }

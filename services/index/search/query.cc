@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "lib/core/errors.h"
+#include "lib/core/search_words.h"
 #include "lib/rpc/convert.h"
 
 namespace arkshare {
@@ -24,7 +25,7 @@ absl::StatusOr<BookQuery> ParseName(const std::string& text) {
 }
 
 absl::StatusOr<BookQuery> ParseKeywords(const std::string& text) {
-  Keywords keywords{FoldedWords(text)};
+  Keywords keywords{QueryWords(text)};
   std::sort(keywords.words.begin(), keywords.words.end());
   keywords.words.erase(std::unique(keywords.words.begin(), keywords.words.end()),
                        keywords.words.end());

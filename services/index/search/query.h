@@ -20,7 +20,7 @@
 
 namespace arkshare {
 
-// Folded words, each of which must be a prefix of some word of the name. Never empty.
+// Words from QueryWords, each of which must be a prefix of some word of NameWords. Never empty.
 struct Keywords {
   std::vector<std::string> words;
 };

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/core/errors.h"
@@ -14,11 +15,17 @@ namespace arkshare {
 namespace {
 
 constexpr size_t kNonceBytes = 32;
+// A call cannot end before its connection has: the deadline must hold for both. Long enough for
+// the kernel to send a lost packet again, after one second.
+constexpr absl::Duration kMostConnect = absl::Milliseconds(1500);
 
-std::shared_ptr<grpc::Channel> Dial(const std::string& address,
+std::shared_ptr<grpc::Channel> Dial(const std::string& address, absl::Duration timeout,
                                     const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   if (credentials == nullptr) {
-    if (std::shared_ptr<grpc::Channel> channel = ConnectOnce(address)) return channel;
+    const absl::Duration connect_timeout = std::min(timeout * 0.75, kMostConnect);
+    if (std::shared_ptr<grpc::Channel> channel = ConnectOnce(address, connect_timeout)) {
+      return channel;
+    }
     return MakeChannel(address, grpc::InsecureChannelCredentials());
   }
   return MakeChannel(address, credentials);
@@ -28,7 +35,7 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address,
 
 DialBack::DialBack(Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
     : question_(std::move(question)),
-      stub_(v1::FileService::NewStub(Dial(question_.address, credentials))) {
+      stub_(v1::FileService::NewStub(Dial(question_.address, question_.timeout, credentials))) {
   SetTimeout(context_, question_.timeout);
   request_.set_nonce(RandomBytes(kNonceBytes));
   request_.set_registration_id(question_.registration_id);

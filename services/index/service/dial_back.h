@@ -25,6 +25,7 @@ class DialBack : public std::enable_shared_from_this<DialBack> {
     std::string address;
     PublicKey key;
     std::string registration_id;
+    // For the connection and the call together.
     absl::Duration timeout = absl::Seconds(2);
   };
   struct Answer {

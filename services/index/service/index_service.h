@@ -45,6 +45,9 @@ class IndexService : public IndexCallbacks {
     // For dialling peers back. Null: without TLS.
     std::shared_ptr<grpc::ChannelCredentials> credentials;
     absl::Duration dial_back_timeout = absl::Seconds(2);
+    // Other machines can connect to the index.
+    bool serves_other_machines = false;
+    uint64_t max_books = 0;  // that the catalog lists for one peer
     // Must be the catalog's clock, for the lag of watchers.
     const Clock* clock = Clock::Real();
   };

@@ -19,6 +19,11 @@ namespace {
 
 constexpr size_t kRegistrationIdBytes = 16;
 
+constexpr char kLoopbackOnly[] =
+    "peers on other machines cannot see or reach your books, because this peer reaches the index "
+    "over loopback: restart it with an address of this machine that other peers can reach as the "
+    "host of --index, or as --advertise HOST:PORT, and with a --listen that covers it";
+
 absl::StatusOr<PeerInfo> ParsePeer(const v1::RegisterRequest& request, const Caller& caller) {
   PeerInfo peer;
   const absl::StatusOr<PublicKey> key = KeyFromProto(request.public_key(), "public_key");
@@ -113,6 +118,8 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     }
     registration_.proven = answer.proven;
     const std::string address = registration_.peer.address;
+    const bool here_only =
+        answer.proven && registration_.peer.loopback && service_->options_.serves_other_machines;
     const absl::StatusOr<Sessions::Registered> registered =
         service_->sessions_->Register(std::move(registration_));
     if (!registered.ok()) return registered.status();
@@ -126,8 +133,9 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
         static_cast<int32_t>(absl::ToInt64Nanoseconds(lease % absl::Seconds(1))));
     response_->set_address(address);
     response_->mutable_reachability()->set_reachable(answer.proven);
-    response_->mutable_reachability()->set_reason(answer.reason);
-    response_->mutable_reachability()->set_message(answer.message);
+    response_->mutable_reachability()->set_reason(here_only ? "LOOPBACK_ONLY" : answer.reason);
+    response_->mutable_reachability()->set_message(here_only ? kLoopbackOnly : answer.message);
+    response_->set_max_books(service_->options_.max_books);
     response_->set_boot_id(service_->boot_id_);
     response_->set_largest_listing_number(registered->largest_listing);
     return absl::OkStatus();

@@ -96,11 +96,15 @@ absl::StatusOr<PeerIds> PeerIds::Parse(absl::string_view text) {
 absl::StatusOr<PeerIds> PeerIds::Load(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error) && !error) return PeerIds();
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(text << file.rdbuf())) ||
       file.bad()) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot read the state file ", path));
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot read the state file ", path, ": ",
+                     errno != 0 ? std::strerror(errno) : "it is not a regular file",
+                     "; name another one with --state, or correct its owner and mode"));
   }
   absl::StatusOr<PeerIds> ids = Parse(text.str());
   if (!ids.ok()) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/core/search_words.h"
 #include "services/index/store/stored_text.h"
 #include "services/index/store/words.h"
 
@@ -110,7 +111,7 @@ void BookTable::SetPopularity(TitleId title, int popularity) {
                                    Standing(-popularity, StandingOf(title).shuffle()));
   // Titles without words may have been added with by_words = false.
   if (was_popular == (popularity >= kPopular) || WordsInId(title) == 0) return;
-  const std::string folded = FoldedText(TextOf(title));
+  const std::string folded = NameWords(TextOf(title));
   if (was_popular) {
     popular_words_.Remove(title, DistinctWords(folded));
   } else {
@@ -137,7 +138,7 @@ void BookTable::RemoveTitle(TitleId title) {
   SetPopularity(title, 0);
   char* name = TitleAt(title).name;
   if (WordsInId(title) > 0) {
-    const std::string folded = FoldedText(ReadText(name));
+    const std::string folded = NameWords(ReadText(name));
     words_.Remove(title, DistinctWords(folded));
   }
   by_name_.Erase(ReadText(name));

@@ -7,7 +7,7 @@
 
 namespace arkshare {
 
-// The words of FoldedText, each once. They point into the text.
+// The words of NameWords, each once. They point into the text.
 using Words = absl::InlinedVector<absl::string_view, 12>;
 Words DistinctWords(absl::string_view folded);
 

@@ -1,6 +1,7 @@
 #include "services/peer/session/announcer.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
@@ -11,12 +12,17 @@
 #include "lib/core/limits.h"
 #include "lib/core/log.h"
 #include "lib/rpc/status.h"
+#include "services/peer/session/reachability.h"
+#include "services/peer/session/retry.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kLastRetry = absl::Seconds(3);
+// After an index has refused this peer's books because they are too many.
+constexpr absl::Duration kFirstLimitRetry = absl::Seconds(10);
+constexpr absl::Duration kLastLimitRetry = absl::Minutes(5);
 
 v1::Statement ToStatement(const Library::Change& change) {
   v1::Statement statement;
@@ -30,11 +36,6 @@ v1::Statement ToStatement(const Library::Change& change) {
 
 }  // namespace
 
-RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry) {
-  const absl::Duration wait = GetRetryAfter(failure).value_or(retry / 2);
-  return {wait, std::max(wait * 1.1, retry)};
-}
-
 Announcer::Announcer(Options options, Parts parts, PublicKey key,
                      std::function<void()> on_registered, std::function<void()> on_superseded)
     : options_(std::move(options)),
@@ -43,7 +44,9 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
       on_registered_(std::move(on_registered)),
       on_superseded_(std::move(on_superseded)),
       numbers_(parts_.library, parts_.ledger),
-      recheck_timer_(options_.recheck) {}
+      recheck_timer_(options_.recheck),
+      return_timer_(options_.return_after),
+      limit_retry_(kFirstLimitRetry) {}
 
 Announcer::~Announcer() { Stop(); }
 
@@ -62,6 +65,7 @@ void Announcer::Stop() {
     if (stream_context_ != nullptr) stream_context_->TryCancel();
     changed_.NotifyAll();
   }
+  parts_.index->Stop();
   parts_.library->WakeFeed();
   if (thread_.joinable()) thread_.join();
 }
@@ -98,15 +102,25 @@ void Announcer::Run() {
     if (end == StreamEnd::kSuperseded) {
       {
         MutexLock lock(&mutex_);
-        state_.trouble = "another peer with the same key has taken this one's place";
+        state_.trouble = kSupersededAdvice;
       }
       on_superseded_();
       return;
     }
     if (end == StreamEnd::kSessionLost) {
       WaitBeforeRetry(absl::ZeroDuration(), std::min(lease_, absl::Seconds(1)));
+    } else if (end == StreamEnd::kOverLimit) {
+      WaitBeforeRetry(limit_retry_ / 2, limit_retry_);
+      limit_retry_ = std::min(limit_retry_ * 2, kLastLimitRetry);
+    } else if (end == StreamEnd::kReturn) {
+      Unregister();
+      parts_.index->UseEarlierAddress();
     }
   }
+  Unregister();
+}
+
+void Announcer::Unregister() {
   if (absl::Status s = parts_.index->Unregister(); !s.ok()) {
     LogInfo("not_unregistered", {{"why", s}});
   }
@@ -124,7 +138,7 @@ bool Announcer::RegisterOrWait(absl::Duration& retry) {
     state_.trouble = std::string(status.message());
     state_.address.clear();
   }
-  parts_.index->UseNextAddress();
+  if (IsFailureOfIndex(status)) parts_.index->UseNextAddress(std::string(status.message()));
   const RetryWindow wait = RetryAfter(status, retry);
   WaitBeforeRetry(wait.from, wait.to);
   retry = std::min(retry * 2, kLastRetry);
@@ -182,6 +196,7 @@ absl::Status Announcer::Register() {
 
   lease_ = absl::Milliseconds(
       google::protobuf::util::TimeUtil::DurationToMilliseconds(response->lease()));
+  most_books_ = response->max_books();
   numbers_.Check(parts_.index->address(), response->largest_listing_number());
   // The feed begins before the session can be used. A transfer may then call UpdateOwner with the
   // token, and what the library announces of that book must come after the snapshot.
@@ -192,16 +207,25 @@ absl::Status Announcer::Register() {
     MutexLock lock(&mutex_);
     last_id = std::exchange(state_.peer_id, response->peer_id());
     state_.address = response->address();
-    unreachable_ = response->reachability().reachable() ? "" : response->reachability().message();
-    state_.trouble = unreachable_;
   }
+  reachability_ = ReachabilityInWords(*response, options_.listens_on_loopback);
+  const std::string why_not_first = parts_.index->WhyNotFirst();
+  if (why_not_first.empty()) {
+    return_timer_.Reached();
+  } else {
+    return_timer_.Unreachable(Now());
+    LogWarning("not_the_first_index", {{"why", why_not_first}});
+  }
+  NoteTroubles();
   if (response->reachability().reachable()) {
     recheck_timer_.Reached();
   } else {
     recheck_timer_.Unreachable(Now());
+  }
+  if (!reachability_.empty()) {
     LogWarning("not_reachable", {{"address", response->address()},
                                  {"reason", response->reachability().reason()},
-                                 {"message", response->reachability().message()}});
+                                 {"message", reachability_}});
   }
   LogInfo("registered", {{"id", response->peer_id()},
                          {"address", response->address()},
@@ -215,13 +239,28 @@ absl::Status Announcer::Register() {
   return absl::OkStatus();
 }
 
+void Announcer::NoteTroubles() {
+  std::vector<std::string> all = {reachability_, parts_.index->WhyNotFirst(), budget_.Trouble()};
+  std::erase(all, "");
+  const std::string notes = absl::StrJoin(all, "; ");
+  MutexLock lock(&mutex_);
+  notes_ = notes;
+  state_.trouble = notes;
+}
+
 size_t Announcer::StartSnapshot() {
-  std::vector<BookListing> snapshot = parts_.library->StartFeed();
+  const std::vector<BookListing> snapshot = parts_.library->StartFeed();
+  budget_.Begin(most_books_);
+  std::vector<Library::Change> statements;
+  for (const BookListing& listing : snapshot) budget_.Add(listing, statements);
+  if (const std::string left_out = budget_.Trouble(); !left_out.empty()) {
+    LogWarning("not_all_listed", {{"why", left_out}});
+  }
   MutexLock lock(&mutex_);
   unacknowledged_.clear();
   first_ = next_to_send_ = 1;
-  for (BookListing& listing : snapshot) {
-    unacknowledged_.push_back(ToStatement(std::move(listing)));
+  for (const Library::Change& statement : statements) {
+    unacknowledged_.push_back(ToStatement(statement));
   }
   return snapshot.size();
 }
@@ -268,7 +307,7 @@ Announcer::StreamEnd Announcer::Announce() {
     stream_context_ = &context;
   }
   const std::unique_ptr<Stream> stream = parts_.index->stub()->Announce(&context);
-  bool recheck = false;
+  StreamEnd wish = StreamEnd::kBroken;
   if (OpenStream(*stream)) {
     std::atomic<bool> ended{false};
     std::thread reader([&] {
@@ -276,11 +315,11 @@ Announcer::StreamEnd Announcer::Announce() {
       ended.store(true);
       parts_.library->WakeFeed();
     });
-    recheck = Beat(*stream, ended);
+    wish = Beat(*stream, ended);
     const bool stop = stopping();
     if (stop) stream->WritesDone();
     // After a recheck, acknowledgements of this stream must not count for the next session.
-    if (stop || recheck) context.TryCancel();
+    if (stop || wish != StreamEnd::kBroken) context.TryCancel();
     reader.join();
   }
   const grpc::Status status = stream->Finish();
@@ -289,7 +328,7 @@ Announcer::StreamEnd Announcer::Announce() {
     stream_context_ = nullptr;
     if (stopping_) return StreamEnd::kStopped;
   }
-  return recheck ? StreamEnd::kRecheck : Classify(status);
+  return wish == StreamEnd::kBroken ? Classify(status) : wish;
 }
 
 bool Announcer::OpenStream(Stream& stream) {
@@ -315,30 +354,34 @@ void Announcer::ReadAcknowledgements(Stream& stream) {
     TakeAcknowledgement(acknowledgement.acknowledged_sequence());
     MutexLock lock(&mutex_);
     state_.online = true;
-    state_.trouble = unreachable_;
+    state_.trouble = notes_;
   }
 }
 
-bool Announcer::Beat(Stream& stream, const std::atomic<bool>& ended) {
+Announcer::StreamEnd Announcer::Beat(Stream& stream, const std::atomic<bool>& ended) {
   const absl::Duration beat = lease_ / 3;
   bool sent = Send(stream, /*snapshot_complete=*/true, /*at_least_one=*/true);
   absl::Time next_beat = Now() + beat;
   while (sent && !ended.load() && !stopping()) {
-    if (recheck_timer_.IsDue(Now())) return true;
-    std::vector<Library::Change> changes =
+    if (recheck_timer_.IsDue(Now())) return StreamEnd::kRecheck;
+    if (return_timer_.IsDue(Now()) && parts_.index->EarlierAnswers()) return StreamEnd::kReturn;
+    const std::vector<Library::Change> changes =
         parts_.library->NextChanges(next_beat - Now(), kMaxItems);
+    std::vector<Library::Change> statements;
+    for (const Library::Change& change : changes) budget_.Add(change, statements);
+    if (!changes.empty()) NoteTroubles();
     {
       MutexLock lock(&mutex_);
-      for (const Library::Change& change : changes) {
-        unacknowledged_.push_back(ToStatement(change));
+      for (const Library::Change& statement : statements) {
+        unacknowledged_.push_back(ToStatement(statement));
       }
     }
     const bool beat_due = Now() >= next_beat;
-    if (changes.empty() && !beat_due) continue;
+    if (statements.empty() && !beat_due) continue;
     sent = Send(stream, /*snapshot_complete=*/false, beat_due);
     next_beat = Now() + beat;
   }
-  return false;
+  return StreamEnd::kBroken;
 }
 
 Announcer::StreamEnd Announcer::Classify(const grpc::Status& status) {
@@ -356,6 +399,8 @@ Announcer::StreamEnd Announcer::Classify(const grpc::Status& status) {
     case Reason::kShuttingDown:  // perhaps for a restart, which the session survives
     case Reason::kStreamReplaced:
       return StreamEnd::kBroken;
+    case Reason::kLimitExceeded:  // this peer had left out too few books
+      return StreamEnd::kOverLimit;
     default:
       return StreamEnd::kSessionLost;  // for errors too: a new session announces everything again
   }

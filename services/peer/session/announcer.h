@@ -21,19 +21,12 @@
 #include "services/peer/disk/ledger.h"
 #include "services/peer/library/library.h"
 #include "services/peer/session/index_client.h"
+#include "services/peer/session/listing_budget.h"
 #include "services/peer/session/listing_numbers.h"
 #include "services/peer/session/recheck_timer.h"
 #include "services/peer/session/registration_gate.h"
 
 namespace arkshare {
-
-// The wait after a failed call is at random between the two.
-struct RetryWindow {
-  absl::Duration from;
-  absl::Duration to;
-};
-// Returns the window that the index asks for (RetryInfo); without that, up to `retry`.
-RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry);
 
 // This peer's upload capacity, as the index tells other peers.
 struct UploadLoad {
@@ -52,10 +45,14 @@ class Announcer {
     int port = 0;                    // of FileService
     std::string advertised_address;  // "HOST:PORT"; empty: the address that the index sees
     SharePolicy policy = SharePolicy::kMove;
-    uint32_t first_peer_id = 0;  // requested when the peer never had a number; 0: any
+    uint32_t first_peer_id = 0;        // requested when the peer never had a number; 0: any
+    bool listens_on_loopback = false;  // no other machine can connect to the port
     // The index is asked again to dial a peer that it could not reach: after this, and then after
     // twice the last wait, up to 16 times this.
     absl::Duration recheck = absl::Minutes(1);
+    // The peer looks whether an earlier index answers again: after this, and after twice the last
+    // wait, up to 16 times this, when that index then fails once more.
+    absl::Duration return_after = absl::Seconds(5);
   };
   struct Parts {  // all must outlive it
     IndexClient* index;
@@ -86,7 +83,15 @@ class Announcer {
   State GetState() const;
 
  private:
-  enum class StreamEnd { kBroken, kSessionLost, kSuperseded, kRecheck, kStopped };
+  enum class StreamEnd {
+    kBroken,
+    kSessionLost,
+    kOverLimit,
+    kSuperseded,
+    kRecheck,
+    kReturn,  // to an earlier index
+    kStopped
+  };
   using Stream = grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>;
   void Run();
   // Registers. When that fails, notes the trouble, waits, doubles `retry` and returns false.
@@ -105,9 +110,12 @@ class Announcer {
   bool OpenStream(Stream& stream);
   // Reads acknowledgements until the stream ends.
   void ReadAcknowledgements(Stream& stream);
-  // Sends the snapshot, then changes and heartbeats until the stream ends, the announcer stops or
-  // it is time for a recheck. Returns true for the recheck.
-  bool Beat(Stream& stream, const std::atomic<bool>& ended);
+  // Sends the snapshot, then changes and heartbeats until the stream ends, the announcer stops, or
+  // it is time for a recheck (kRecheck) or to use an earlier index (kReturn).
+  StreamEnd Beat(Stream& stream, const std::atomic<bool>& ended);
+  // Notes what people shall know of a session that is fine otherwise.
+  void NoteTroubles();
+  void Unregister();
   // Says what the end of a stream means for the session, and notes it as the trouble.
   StreamEnd Classify(const grpc::Status& status);
   // Sends the statements from `next_to_send_` on as full messages, or an empty message when there
@@ -127,14 +135,20 @@ class Announcer {
   const std::function<void()> on_superseded_;
   absl::BitGen random_;  // announcer thread only
   absl::Duration lease_ = absl::Seconds(10);
-  ListingNumbers numbers_;      // announcer thread only
-  RecheckTimer recheck_timer_;  // announcer thread only: when the index is asked to dial back again
+  // All of these are for the announcer thread only.
+  ListingNumbers numbers_;
+  RecheckTimer recheck_timer_;  // when the index is asked to dial back again
+  RecheckTimer return_timer_;   // when an earlier index may be used again
+  ListingBudget budget_;
+  uint64_t most_books_ = 0;  // that the index lists; 0: any number
+  absl::Duration limit_retry_;
+  std::string reachability_;  // in words, of the last registration
 
   mutable Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   State state_ ABSL_GUARDED_BY(mutex_);
-  std::string unreachable_ ABSL_GUARDED_BY(mutex_);  // what the index said at the last registration
+  std::string notes_ ABSL_GUARDED_BY(mutex_);  // the trouble of a session that is fine otherwise
   grpc::ClientContext* stream_context_ ABSL_GUARDED_BY(mutex_) = nullptr;
   // The statements of this session that the index has not acknowledged; the first is number
   // `first_`.

@@ -168,23 +168,6 @@ class AnnouncerTest : public testing::Test {
   std::unique_ptr<Announcer> announcer_;
 };
 
-TEST(RetryAfterTest, WaitsAsLongAsTheIndexAsks) {
-  const absl::Status busy =
-      MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Seconds(7));
-  const RetryWindow told = RetryAfter(busy, absl::Milliseconds(200));
-  EXPECT_EQ(told.from, absl::Seconds(7)) << "not sooner";
-  EXPECT_GT(told.to, absl::Seconds(7)) << "not all at once";
-  EXPECT_LE(told.to, absl::Seconds(8));
-  // The index asks for a very short wait: the peer may still wait for its own.
-  const absl::Status soon =
-      MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Milliseconds(1));
-  EXPECT_EQ(RetryAfter(soon, absl::Seconds(3)).to, absl::Seconds(3));
-
-  const RetryWindow untold = RetryAfter(absl::UnavailableError("no answer"), absl::Seconds(3));
-  EXPECT_EQ(untold.from, absl::Seconds(1.5));
-  EXPECT_EQ(untold.to, absl::Seconds(3));
-}
-
 TEST_F(AnnouncerTest, RegistersAgainWhenTheIndexIsBusy) {
   const absl::Status busy =
       MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Milliseconds(1));

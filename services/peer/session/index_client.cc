@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "lib/core/errors.h"
+#include "lib/core/log.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/connection_cause.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -14,26 +16,70 @@ namespace {
 constexpr absl::Duration kTimeout = absl::Seconds(5);
 // A restarted index must dial back all its peers, and a second request only makes that longer.
 constexpr absl::Duration kRegisterTimeout = absl::Seconds(15);
+// Thousands of peers that come back at once take longer to connect than one, and an attempt that is
+// given up and begun again makes that longer still.
+constexpr absl::Duration kConnectTimeout = absl::Seconds(20);
 
 }  // namespace
 
 IndexClient::IndexClient(std::vector<std::string> addresses,
-                         std::shared_ptr<grpc::ChannelCredentials> credentials)
+                         std::shared_ptr<grpc::ChannelCredentials> credentials, TlsOptions tls)
     : addresses_(std::move(addresses)),
       credentials_(std::move(credentials)),
-      stub_(v1::IndexService::NewStub(MakeChannel(addresses_[0], credentials_))) {}
+      tls_(std::move(tls)),
+      stub_(v1::IndexService::NewStub(Connect(0))) {}
+
+std::shared_ptr<grpc::Channel> IndexClient::Connect(size_t position) const {
+  return MakeChannel(addresses_[position], credentials_, /*read_ahead=*/0, kConnectTimeout);
+}
 
 std::string IndexClient::address() const {
   MutexLock lock(&mutex_);
   return addresses_[in_use_];
 }
 
-void IndexClient::UseNextAddress() {
+void IndexClient::UseLocked(size_t position, const std::shared_ptr<grpc::Channel>& channel) {
+  LogInfo("index_changed", {{"from", addresses_[in_use_]}, {"to", addresses_[position]}});
+  in_use_ = position;
+  stub_ = v1::IndexService::NewStub(channel);
+  token_.clear();
+  unreachable_.clear();
+  earlier_.clear();
+}
+
+void IndexClient::UseNextAddress(const std::string& why) {
   if (addresses_.size() == 1) return;
   MutexLock lock(&mutex_);
-  in_use_ = (in_use_ + 1) % addresses_.size();
-  stub_ = v1::IndexService::NewStub(MakeChannel(addresses_[in_use_], credentials_));
-  token_.clear();
+  if (in_use_ == 0) first_failed_ = why;
+  const size_t next = (in_use_ + 1) % addresses_.size();
+  UseLocked(next, Connect(next));
+}
+
+bool IndexClient::EarlierAnswers() {
+  MutexLock lock(&mutex_);
+  for (size_t i = earlier_.size(); i < in_use_; ++i) earlier_.push_back(Connect(i));
+  bool any = false;
+  for (const std::shared_ptr<grpc::Channel>& channel : earlier_) {
+    any = channel->GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY || any;
+  }
+  return any;
+}
+
+void IndexClient::UseEarlierAddress() {
+  MutexLock lock(&mutex_);
+  for (size_t i = 0; i < earlier_.size(); ++i) {
+    const std::shared_ptr<grpc::Channel> channel = earlier_[i];
+    if (channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) continue;
+    UseLocked(i, channel);
+    return;
+  }
+}
+
+std::string IndexClient::WhyNotFirst() const {
+  MutexLock lock(&mutex_);
+  if (in_use_ == 0) return "";
+  return absl::StrCat("this peer uses the index at ", addresses_[in_use_],
+                      " until the first one answers: ", first_failed_);
 }
 
 std::shared_ptr<v1::IndexService::Stub> IndexClient::stub() const {
@@ -57,17 +103,56 @@ void IndexClient::AddToken(grpc::ClientContext& context) const {
 }
 
 absl::Status IndexClient::ToStatus(const grpc::Status& status) const {
-  return FromGrpcStatus(status, absl::StrCat("the index at ", address()),
-                        Reason::kIndexUnreachable);
+  absl::Status converted =
+      FromGrpcStatus(status, absl::StrCat("the index at ", address()), Reason::kIndexUnreachable);
+  if (GetReason(converted) != Reason::kIndexUnreachable) return converted;
+  MutexLock lock(&mutex_);
+  if (unreachable_.empty()) return converted;
+  return MakeError(Reason::kIndexUnreachable, unreachable_);
 }
 
 absl::StatusOr<v1::RegisterResponse> IndexClient::Register(const v1::RegisterRequest& request) {
+  absl::StatusOr<v1::RegisterResponse> response = TryRegister(request);
+  const std::string in_use = address();
+  absl::Status status = response.status();
+  {
+    MutexLock lock(&mutex_);
+    if (stopping_ || status.ok()) return response;
+  }
+  // Not under the lock: it may take seconds.
+  const absl::Status explained =
+      WithCause(status, absl::StrCat("the index at ", in_use), in_use, tls_);
+  if (explained == status) return status;
+  MutexLock lock(&mutex_);
+  unreachable_ = std::string(explained.message());
+  // The kernel repeats a lost packet after ever longer waits; a new connection begins at once.
+  stub_ = v1::IndexService::NewStub(Connect(in_use_));
+  return explained;
+}
+
+absl::StatusOr<v1::RegisterResponse> IndexClient::TryRegister(const v1::RegisterRequest& request) {
   grpc::ClientContext context;
   SetTimeout(context, kRegisterTimeout);
+  {
+    MutexLock lock(&mutex_);
+    if (stopping_) return absl::CancelledError("this peer stops");
+    registering_ = &context;
+  }
   v1::RegisterResponse response;
   const grpc::Status status = stub()->Register(&context, request, &response);
+  {
+    MutexLock lock(&mutex_);
+    registering_ = nullptr;
+    unreachable_.clear();
+  }
   if (!status.ok()) return ToStatus(status);
   return response;
+}
+
+void IndexClient::Stop() {
+  MutexLock lock(&mutex_);
+  stopping_ = true;
+  if (registering_ != nullptr) registering_->TryCancel();
 }
 
 absl::StatusOr<v1::SearchResponse> IndexClient::Search(const v1::SearchRequest& request) {

@@ -17,6 +17,7 @@
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/tls_options.h"
 
 namespace arkshare {
 
@@ -24,13 +25,22 @@ namespace arkshare {
 // the index does not answer.
 class IndexClient {
  public:
-  // Requires at least one address, "HOST:PORT" each; one is used at a time.
+  // Requires at least one address, "HOST:PORT" each; one is used at a time, and earlier ones are
+  // preferred. `tls` are the files of `credentials`.
   IndexClient(std::vector<std::string> addresses,
-              std::shared_ptr<grpc::ChannelCredentials> credentials);
+              std::shared_ptr<grpc::ChannelCredentials> credentials, TlsOptions tls = {});
 
   std::string address() const;
-  // Uses the next address from now on, because the one in use has failed. Forgets the token.
-  void UseNextAddress();
+  // Uses the next address from now on, because the one in use has failed: `why`, for people.
+  // Forgets the token.
+  void UseNextAddress(const std::string& why);
+  // Looks whether an address answers that comes before the one in use, without waiting: the call
+  // begins to connect, and a later one tells. False while the first address is in use.
+  bool EarlierAnswers();
+  // Uses the address that EarlierAnswers found. Forgets the token.
+  void UseEarlierAddress();
+  // Returns why not the first address is in use, for people; "" when it is.
+  std::string WhyNotFirst() const;
   std::shared_ptr<v1::IndexService::Stub> stub() const;
 
   // Sets the token for UpdateOwner, Unregister and AddToken; "" for none.
@@ -49,18 +59,32 @@ class IndexClient {
   // Returns one status an update. kIndexUnreachable without a session.
   absl::StatusOr<std::vector<absl::Status>> UpdateOwner(absl::Span<const Update> updates);
   absl::Status Unregister();
+  // Ends a Register that waits, and lets later ones fail at once.
+  void Stop();
 
  private:
+  std::shared_ptr<grpc::Channel> Connect(size_t position) const;
+  void UseLocked(size_t position, const std::shared_ptr<grpc::Channel>& channel)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<v1::RegisterResponse> TryRegister(const v1::RegisterRequest& request);
   absl::Status ToStatus(const grpc::Status& status) const;
   absl::StatusOr<std::optional<v1::Peer>> FindPeer(const v1::ListPeersRequest& request);
   bool HasToken() const;
 
   const std::vector<std::string> addresses_;
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  const TlsOptions tls_;
   mutable Mutex mutex_;
   size_t in_use_ ABSL_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
   std::string token_ ABSL_GUARDED_BY(mutex_);
+  // Why the index in use cannot be reached, as the last Register found out; "" when it can.
+  std::string unreachable_ ABSL_GUARDED_BY(mutex_);
+  std::string first_failed_ ABSL_GUARDED_BY(mutex_);  // why the first address is not in use
+  // Connections that are tried to the addresses before the one in use, in their order.
+  std::vector<std::shared_ptr<grpc::Channel>> earlier_ ABSL_GUARDED_BY(mutex_);
+  grpc::ClientContext* registering_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace arkshare

@@ -1,0 +1,89 @@
+#include "services/peer/session/index_client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "lib/core/clock.h"
+#include "lib/core/errors.h"
+#include "lib/rpc/server.h"
+#include "lib/rpc/testing/silent_address.h"
+#include "services/peer/testing/grpc_runtime.h"
+#include "services/peer/testing/must.h"
+
+namespace arkshare {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr absl::Duration kReturnPatience = absl::Minutes(1);
+
+class RegisteringIndex : public v1::IndexService::Service {
+ public:
+  grpc::Status Register(grpc::ServerContext* /*context*/, const v1::RegisterRequest* /*request*/,
+                        v1::RegisterResponse* response) override {
+    response->set_peer_id(7);
+    return grpc::Status::OK;
+  }
+};
+
+class IndexClientTest : public testing::Test {
+ protected:
+  IndexClientTest() { KeepGrpcRunning(); }
+
+  std::unique_ptr<RpcServer> Serve(const std::string& listen = "127.0.0.1:0") {
+    RpcServerOptions options;
+    options.listen = listen;
+    return Must(RpcServer::Start(std::move(options), {&service_}));
+  }
+  // The address of a server that has ended.
+  std::string FreeAddress() { return Serve()->address(); }
+
+  RegisteringIndex service_;
+};
+
+TEST_F(IndexClientTest, ItReturnsToTheFirstIndexOnceThatAnswers) {
+  const std::string first = FreeAddress();
+  const auto second = Serve();
+  IndexClient client({first, second->address()}, grpc::InsecureChannelCredentials());
+  const absl::Status away = client.Register({}).status();
+  EXPECT_EQ(GetReason(away), Reason::kIndexUnreachable);
+  EXPECT_FALSE(client.EarlierAnswers()) << "the first is in use";
+  client.UseNextAddress(std::string(away.message()));
+  EXPECT_EQ(client.address(), second->address());
+  EXPECT_TRUE(client.Register({}).ok());
+  EXPECT_THAT(client.WhyNotFirst(), HasSubstr("nothing listens there"));
+  EXPECT_FALSE(client.EarlierAnswers());
+
+  const auto back = Serve(first);
+  const absl::Time end = Clock::Real()->Monotonic() + kReturnPatience;
+  while (!client.EarlierAnswers() && Clock::Real()->Monotonic() < end) std::this_thread::yield();
+  client.UseEarlierAddress();
+  EXPECT_EQ(client.address(), first);
+  EXPECT_EQ(client.WhyNotFirst(), "");
+  EXPECT_TRUE(client.Register({}).ok());
+}
+
+TEST_F(IndexClientTest, OtherCallsKnowWhyTheIndexCannotBeReached) {
+  const std::string address = FreeAddress();
+  IndexClient client({address}, grpc::InsecureChannelCredentials());
+  EXPECT_FALSE(client.Register({}).ok());
+  EXPECT_THAT(std::string(client.Search({}).status().message()),
+              HasSubstr("cannot reach the index at " + address + ": nothing listens there"));
+}
+
+TEST_F(IndexClientTest, StopEndsARegistrationThatWaits) {
+  const SilentAddress silent;
+  IndexClient client({silent.address()}, grpc::InsecureChannelCredentials());
+  absl::Status status;
+  std::thread waiting([&] { status = client.Register({}).status(); });
+  client.Stop();
+  waiting.join();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+}
+
+}  // namespace
+}  // namespace arkshare

@@ -1,0 +1,26 @@
+#include "services/peer/session/reachability.h"
+
+#include <absl/status/statusor.h>
+
+#include "lib/rpc/host_port.h"
+
+namespace arkshare {
+namespace {
+
+constexpr char kListensOnLoopback[] =
+    "this peer listens on its own machine only, so no other peer can reach it and its books are "
+    "not listed: restart it with --listen 0.0.0.0:PORT, and with --tls-cert, --tls-key and "
+    "--tls-ca, or --insecure in a network that you trust";
+
+}  // namespace
+
+std::string ReachabilityInWords(const v1::RegisterResponse& response, bool listens_on_loopback) {
+  const absl::StatusOr<HostPort> address = ParseHostPort(response.address());
+  const bool elsewhere = address.ok() && !IsLoopbackHost(address->host);
+  if (!response.reachability().reachable() && listens_on_loopback && elsewhere) {
+    return kListensOnLoopback;
+  }
+  return response.reachability().message();
+}
+
+}  // namespace arkshare

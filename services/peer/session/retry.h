@@ -1,0 +1,24 @@
+// Decides how to go on after the index has refused or failed a registration.
+#ifndef ARKSHARE_SERVICES_PEER_SESSION_RETRY_H_
+#define ARKSHARE_SERVICES_PEER_SESSION_RETRY_H_
+
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+namespace arkshare {
+
+// The wait after a failed call is at random between the two.
+struct RetryWindow {
+  absl::Duration from;
+  absl::Duration to;
+};
+// Returns the window that the index asks for (RetryInfo); without that, up to `retry`.
+RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry);
+
+// True when another index could do better than the one that failed: an index that is busy, or that
+// has another peer with the same key, works.
+bool IsFailureOfIndex(const absl::Status& failure);
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_SESSION_RETRY_H_

@@ -1,0 +1,35 @@
+#include "services/peer/session/retry.h"
+
+#include <gtest/gtest.h>
+
+#include "lib/core/errors.h"
+
+namespace arkshare {
+namespace {
+
+TEST(RetryAfterTest, WaitsAsLongAsTheIndexAsks) {
+  const absl::Status busy =
+      MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Seconds(7));
+  const RetryWindow told = RetryAfter(busy, absl::Milliseconds(200));
+  EXPECT_EQ(told.from, absl::Seconds(7)) << "not sooner";
+  EXPECT_GT(told.to, absl::Seconds(7)) << "not all at once";
+  EXPECT_LE(told.to, absl::Seconds(8));
+  // The index asks for a very short wait: the peer may still wait for its own.
+  const absl::Status soon =
+      MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Milliseconds(1));
+  EXPECT_EQ(RetryAfter(soon, absl::Seconds(3)).to, absl::Seconds(3));
+
+  const RetryWindow untold = RetryAfter(absl::UnavailableError("no answer"), absl::Seconds(3));
+  EXPECT_EQ(untold.from, absl::Seconds(1.5));
+  EXPECT_EQ(untold.to, absl::Seconds(3));
+}
+
+TEST(RetryAfterTest, ABusyIndexIsNoReasonToUseAnother) {
+  EXPECT_FALSE(IsFailureOfIndex(MakeError(Reason::kLimitExceeded, "too many peers")));
+  EXPECT_FALSE(IsFailureOfIndex(MakeError(Reason::kKeyInUse, "a peer with this key is here")));
+  EXPECT_TRUE(IsFailureOfIndex(MakeError(Reason::kIndexUnreachable, "no answer")));
+  EXPECT_TRUE(IsFailureOfIndex(absl::UnimplementedError("not an index")));
+}
+
+}  // namespace
+}  // namespace arkshare
