@@ -162,6 +162,26 @@ INSTANTIATE_TEST_SUITE_P(Everybody, KillAtRefusalTest,
                          testing::Values(Victim::kItself, Victim::kTheOther, Victim::kBoth),
                          [](const auto& info) { return std::string(Name(info.param)); });
 
+// The source dies before it has read a hidden copy that was touched, and so is not proven to be the
+// book. It reads the copy after its restart.
+TEST(KillBeforeReadingTest, EndsWithOneHolder) {
+  const std::string book = BookBytes(3 * 1024 * 1024 + 5, 7);
+  Cluster cluster;
+  PausePoint pause("source.hidden_synced", cluster.path() + "/pause");
+  ASSERT_TRUE(Ok(StartMove(cluster, book, pause.Setting() + ";source.confirmed=kill")));
+  PendingFetch fetch(cluster.peer("r"), Wish("195"));
+  ASSERT_TRUE(Ok(pause.WaitUntilReached()));
+  const std::string released = cluster.Books("s") + "/.arkshare/released";
+  std::filesystem::permissions(std::filesystem::directory_iterator(released)->path(),
+                               std::filesystem::perms::owner_all);
+  ASSERT_TRUE(Ok(pause.Resume()));
+  ASSERT_TRUE(Ok(cluster.peer("s").process().WaitExit())) << "the failpoint was never reached";
+  EXPECT_TRUE(Undamaged(cluster.AllBooks()));
+  ASSERT_TRUE(Ok(cluster.peer("s").Restart()));
+  EXPECT_TRUE(Ok(fetch.Await()));
+  EXPECT_TRUE(EndsWith(cluster, {{book, {"r"}}}));
+}
+
 // The index dies with an UpdateOwner in its hands.
 class KillIndexTest : public testing::TestWithParam<std::tuple<const char*, Victim>> {};
 
@@ -207,8 +227,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 // A failpoint that is added to the programs must be added here.
 TEST(FailpointsTest, AllAreTested) {
-  std::set<std::string> tested = {"source.refusal_recorded", "index.update_received",
-                                  "index.update_applied"};
+  std::set<std::string> tested = {"source.refusal_recorded", "source.confirmed",
+                                  "index.update_received", "index.update_applied"};
   for (const Step& step : kSteps) tested.insert(step.failpoint);
   std::set<std::string> found;
   const std::regex failpoint("ARKSHARE_FAILPOINT(_ERROR)?\\(\"([a-z._]+)\"\\)");

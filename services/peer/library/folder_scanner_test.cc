@@ -12,6 +12,7 @@
 #include "services/peer/testing/fake_book.h"
 #include "services/peer/testing/must.h"
 #include "services/peer/testing/peer_disk.h"
+#include "services/peer/testing/small_disk.h"
 #include "services/peer/testing/temp_folder.h"
 
 namespace arkshare {
@@ -799,6 +800,23 @@ TEST_F(FolderScannerTest, TwoThreadsThatExamineOneFileListItOnce) {
   a.join();
   b.join();
   EXPECT_EQ(library().NextChanges(absl::ZeroDuration(), 10).size(), 1U);
+}
+
+// Where times have whole seconds, two saves of one second leave the same identity.
+TEST(CoarseTimesTest, TheSecondSaveOfASecondIsNoticed) {
+  absl::StatusOr<std::unique_ptr<SmallDisk>> small = SmallDisk::MountWithWholeSeconds();
+  if (!small.ok()) GTEST_SKIP() << small.status().message();
+  const FakeBook first = FakeBook::OfSize(1000, 1);
+  const FakeBook second = FakeBook::OfSize(1000, 2);
+  PeerDisk disk((*small)->path());
+  EXPECT_GE(disk.folder->traits().grain, absl::Seconds(1));
+  Must(disk.library->Load());
+  WriteFileAt(disk.PathOf("book"), first.bytes);
+  disk.scanner->Examine("book");  // waits until the second is over
+  EXPECT_EQ(disk.library->FindPath("book")->record.content, first.id);
+  WriteFileAt(disk.PathOf("book"), second.bytes);
+  disk.scanner->Examine("book");
+  EXPECT_EQ(disk.library->FindPath("book")->record.content, second.id);
 }
 
 }  // namespace

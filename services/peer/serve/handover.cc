@@ -344,6 +344,7 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
   if (!unproven.files.empty()) {
     confirmed =
         ledger_->RecordReleaseStates(IdsOf(unproven.files), ReleaseRecord::State::kConfirmed);
+    ARKSHARE_FAILPOINT("source.confirmed");
   }
   if (confirmed.ok()) copies_.ReadLater(unproven.files);
   SetErrors(confirmed, unproven.places, results);

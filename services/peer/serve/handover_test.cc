@@ -595,6 +595,7 @@ TEST_F(HandoverTest, OnlyTheReceiverConfirms) {
   const ReleaseItem other = PeerDisk::Wish(disk_->List("other", FakeBook::OfSize(3)));
   Must(Release(other));
   EXPECT_EQ(ReasonOf(handover().Confirm(stranger_, {other.transfer_id})[0]), "TRANSFER_UNKNOWN");
+  handover().AwaitRead();
   EXPECT_THAT(disk_->Hidden(), SizeIs(1));
 }
 

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "lib/core/book_name.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr absl::Duration kReadAgainAfter = absl::Minutes(1);
 // Small files are deleted together, with one sync and one transaction.
 constexpr size_t kMaxBatch = 100;
+constexpr uint64_t kMaxBatchBytes = 64 * 1024 * 1024;
 // Bounds the notes of releases that no receiver confirms. One that is forgotten costs one reading.
 constexpr size_t kMaxNoted = 100'000;
 
@@ -101,10 +103,17 @@ std::vector<HiddenCopies::HiddenFile> HiddenCopies::TakeBatch() {
 
 void HiddenCopies::ReadBatch(absl::Span<const HiddenFile> files) {
   std::vector<Proven> proven;
+  uint64_t bytes = 0;
   for (const HiddenFile& file : files) {
     if (stopping_) return;
     const Verdict verdict = Read(file, proven);
     if (verdict == Verdict::kOther) Keep(file);
+    if (verdict == Verdict::kBook) bytes += proven.back().identity.size;
+    if (bytes > kMaxBatchBytes) {
+      Delete(proven);
+      proven.clear();
+      bytes = 0;
+    }
   }
   if (!proven.empty()) Delete(proven);
 }

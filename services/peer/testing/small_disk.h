@@ -1,4 +1,4 @@
-// A small disk for tests of a full one.
+// Small disks for tests: of a full one, and of one with coarse times.
 #ifndef ARKSHARE_SERVICES_PEER_TESTING_SMALL_DISK_H_
 #define ARKSHARE_SERVICES_PEER_TESTING_SMALL_DISK_H_
 
@@ -11,12 +11,15 @@
 
 namespace arkshare {
 
-// A tmpfs of a few MiB that only this process sees. Its methods abort the test program when they
+// A disk of a few MiB that only this process sees. Its methods abort the test program when they
 // fail.
 class SmallDisk {
  public:
   // Unavailable, with the cause, where this process may not mount: skip the test.
+  // Mounts a tmpfs.
   static absl::StatusOr<std::unique_ptr<SmallDisk>> Mount(uint64_t bytes);
+  // Mounts an ext4 with small inodes, whose times have no fraction of a second.
+  static absl::StatusOr<std::unique_ptr<SmallDisk>> MountWithWholeSeconds();
   ~SmallDisk();
 
   const std::string& path() const { return path_; }
