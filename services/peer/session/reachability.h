@@ -16,7 +16,8 @@ std::string ReachabilityInWords(const v1::RegisterResponse& response, bool liste
 // For the owner of a peer whose place another one has taken.
 inline constexpr char kSupersededAdvice[] =
     "another peer with the same key has registered, so this one stops: run only one of them. If "
-    "this folder is a copy of the other's, remove .arkshare/key from the copy and start again";
+    "this folder is a copy of the other's, remove .arkshare from the copy, which keeps its books, "
+    "and start it again";
 
 }  // namespace arkshare
 
