@@ -225,9 +225,13 @@ absl::Status Ledger::RenameOwned(const TransferId& id, uint64_t listing, const B
   });
 }
 
-absl::Status Ledger::RecordProgress(absl::Span<const TransferRecord> records) {
+absl::Status Ledger::RecordProgress(absl::Span<const TransferRecord> records,
+                                    absl::Span<const ListingRecord> listings) {
   MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return transfers_.SetProgress(records); });
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (absl::Status s = transfers_.SetProgress(records); !s.ok()) return s;
+    return listings_.SetIdentities(listings);
+  });
 }
 
 absl::StatusOr<std::vector<TransferRecord>> Ledger::OpenTransfers() {

@@ -92,6 +92,18 @@ absl::Status LedgerListings::Settle(absl::Span<const uint64_t> numbers) {
   return absl::OkStatus();
 }
 
+absl::Status LedgerListings::SetIdentities(absl::Span<const ListingRecord> listings) {
+  SqlStatement update(db_, "UPDATE listings SET inode = ?, mtime_ns = ? WHERE number = ?");
+  for (const ListingRecord& listing : listings) {
+    absl::Status s = update.Bind(static_cast<int64_t>(listing.identity.inode))
+                         .Bind(listing.identity.mtime_ns)
+                         .Bind(static_cast<int64_t>(listing.number))
+                         .Run();
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LedgerListings::Rename(uint64_t number, const BookName& name) {
   SqlStatement update(db_, "UPDATE listings SET name = ?, path = ? WHERE number = ?");
   return update.BindText(name.value())

@@ -32,6 +32,8 @@ class LedgerListings {
   absl::StatusOr<uint64_t> DrawNumber();
   absl::Status SetState(absl::Span<const uint64_t> numbers, ListingRecord::State state);
   absl::Status Settle(absl::Span<const uint64_t> numbers);
+  // Stores the identities of these listings' files.
+  absl::Status SetIdentities(absl::Span<const ListingRecord> listings);
   // Sets name and path.
   absl::Status Rename(uint64_t number, const BookName& name);
 

@@ -38,7 +38,9 @@ absl::Status Library::Load() {
   }
   MutexLock lock(&mutex_);
   for (ListingRecord& record : *listings) {
-    if (seen.erase(record.path) > 0) Insert(Book{std::move(record), false});
+    // A claimed path is that of a received book that cannot enter the folder yet.
+    if (seen.erase(record.path) == 0 || claims_.Claimed(record.path)) continue;
+    Insert(Book{std::move(record), false});
   }
   unshared_by_owner_.insert(unshared->begin(), unshared->end());
   feed_.Clear();
