@@ -39,7 +39,8 @@ enum Hands : uint8_t {
   kAddBook = 8,    // a copy of the book appears under a free name, from a person's backup
   kRename = 16,    // the book is renamed
   kScribble = 32,  // a program that had the file open writes into it after the source has hidden it
-  kAllHands = 63,
+  kBlock = 64,     // a name cannot be taken any more: a mount, a file in place of its folder
+  kAllHands = 63,  // but kBlock
 };
 
 struct Scenario {
