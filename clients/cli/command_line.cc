@@ -179,6 +179,13 @@ void CommandLine::AddTransfers() {
       *transfers, "keep",
       "Keep a received book whose source is gone for good; the source may have a copy too", run);
   keep->add_option("ID", transfers_.keep, "The ID that transfers shows")->required();
+  CLI::App* const cancel = AddCommand(
+      *transfers, "cancel", "End downloads for good, and remove what has been received", run);
+  cancel->add_option("ID", transfers_.cancel, "The IDs that transfers shows")->required();
+  CLI::App* const forget = AddCommand(
+      *transfers, "forget",
+      "Remove ended and failed transfers from the list, with what they keep on the disk", run);
+  forget->add_option("ID", transfers_.forget, "The IDs that transfers shows")->required();
 }
 
 void CommandLine::AddShare() {

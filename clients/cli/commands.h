@@ -15,16 +15,22 @@
 
 namespace arkshare {
 
-// Commands that call the peer only (commands_peer.cc).
+// Commands that call the peer only (commands_peer.cc; those for transfers and limbo are in
+// commands_transfers.cc).
 
 // ls: lists the files of the shared folder; for a file that is not shared, the reason.
 int RunLs(Session& session);
 int RunStatus(Session& session);
 
+// At most one of the three; none: list all. A transfer is named by at least the first 6 hex digits
+// of its ID, which must fit one transfer.
 struct TransfersOptions {
-  // The transfer whose received book becomes a copy, because its source does not answer. At least
-  // the first 6 hex digits of the transfer's ID, which must fit one transfer. Empty: list all.
+  // The transfer whose received book becomes a copy, because its source does not answer.
   std::string keep = {};
+  // The downloads to end for good.
+  std::vector<std::string> cancel = {};
+  // The transfers to remove from the list.
+  std::vector<std::string> forget = {};
 };
 // The peer first finishes a call to the source that is in progress, so keep needs a long timeout.
 inline constexpr absl::Duration kKeepTimeout = absl::Minutes(2);

@@ -115,7 +115,8 @@ int ReportFailure(Session& session, const std::string& name, const absl::Status&
 
 int ReportInterrupt(Session& session) {
   session.console.err << (session.console.err_is_terminal ? "\n" : "")
-                      << "the peer continues the download; arkshare-cli transfers shows progress\n";
+                      << "the peer continues the download; arkshare-cli transfers shows progress, "
+                         "and arkshare-cli transfers cancel ends it\n";
   return session.interrupts.exit_code();
 }
 

@@ -276,7 +276,9 @@ TEST_P(GetInterruptTest, CtrlCLeavesTheTransferToThePeer) {
           grpc::ServerWriter<v1::FetchManyResponse>*) { return interrupt(context); });
   const std::vector<std::string> names = GetParam();
   EXPECT_EQ(RunGet(*session_, {.names = names}), 130);
-  EXPECT_EQ(err(), "the peer continues the download; arkshare-cli transfers shows progress\n");
+  EXPECT_EQ(err(),
+            "the peer continues the download; arkshare-cli transfers shows progress, and "
+            "arkshare-cli transfers cancel ends it\n");
   EXPECT_EQ(out(), "");
 }
 

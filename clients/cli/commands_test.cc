@@ -149,14 +149,15 @@ TEST_F(CommandsTest, TransfersAreATable) {
   waiting.mutable_estimated_wait()->set_seconds(125);
   peer_.AddTransfer(waiting);
   EXPECT_EQ(RunTransfers(*session_, {}), kDone);
-  EXPECT_EQ(out(),
-            "BEGUN  STATE     NAME     SIZE     DONE     RATE                FROM  HOW   NOTE\n"
-            "       fetching  195   2.0 KiB  1.0 KiB  512 B/s                   1  move\n"
-            "       failed    7     2.0 KiB  1.0 KiB           2, 3, 4 and 2 more  copy  the disk "
-            "is full\n"
-            "       queued    8     2.0 KiB      0 B                               copy  waiting: "
-            "3 before you, "
-            "about 2 min\n");
+  EXPECT_EQ(
+      out(),
+      "ID  BEGUN  STATE     NAME     SIZE     DONE     RATE                FROM  HOW   NOTE\n"
+      "           fetching  195   2.0 KiB  1.0 KiB  512 B/s                   1  move\n"
+      "           failed    7     2.0 KiB  1.0 KiB           2, 3, 4 and 2 more  copy  the disk "
+      "is full\n"
+      "           queued    8     2.0 KiB      0 B                               copy  waiting: "
+      "3 before you, "
+      "about 2 min\n");
   out_.str("");
   session_->console.json = true;
   EXPECT_EQ(RunTransfers(*session_, {}), kDone);
@@ -193,6 +194,12 @@ TEST_F(CommandsTest, TransfersSayHowToKeepWhatWaitsForItsSource) {
   EXPECT_THAT(out(), Not(HasSubstr("keep 1234567a")));
 }
 
+TEST_F(CommandsTest, TransfersShowTheIdsThatOtherCommandsTake) {
+  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_THAT(out(), HasSubstr("\n123456786161  "));
+}
+
 TEST_F(CommandsTest, KeepTakesTheTransferWithThisId) {
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
@@ -212,6 +219,28 @@ TEST_F(CommandsTest, KeepTakesTheTransferWithThisId) {
             "kept 195 in the library as a copy; the source may have one as well, shared or in its "
             "limbo\n");
   EXPECT_THAT(peer_.kept(), ElementsAre(std::string("\x12\x34\x56\x78") + std::string(12, 'a')));
+}
+
+TEST_F(CommandsTest, CancelAndForgetEndTheTransfersWithTheseIds) {
+  const std::string first = std::string("\x12\x34\x56\x78") + std::string(12, 'a');
+  const std::string second = std::string("\x12\x34\x56\x99") + std::string(12, 'a');
+  const std::string third = std::string("\x13\x34\x56\x99") + std::string(12, 'a');
+  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
+  peer_.AddTransfer(WaitingTransfer("\x13\x34\x56\x99", "8"));
+  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"123456"}}), kFailed);
+  EXPECT_EQ(RunTransfers(*session_, {.forget = {"nothex"}}), kUsage);
+  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"12345678", "aaaaaa"}}), kNotFound);
+  EXPECT_THAT(peer_.ended(), IsEmpty());
+
+  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"12345678", "12345699"}}), kDone);
+  EXPECT_EQ(out(), "cancelled 195\ncancelled 7\n");
+  EXPECT_THAT(peer_.ended(), ElementsAre(first, second));
+  out_.str("");
+  peer_.RefuseToEnd(third, MakeError(Reason::kTransferNotEndable, "it is too late"));
+  EXPECT_EQ(RunTransfers(*session_, {.forget = {"13345699"}}), kFailed);
+  EXPECT_THAT(err(), HasSubstr("it is too late"));
+  EXPECT_EQ(out(), "");
 }
 
 TEST_F(CommandsTest, KeepSaysWhatTheSourceAnsweredMeanwhile) {

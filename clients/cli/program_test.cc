@@ -284,6 +284,8 @@ TEST_F(ProgramTest, MistakesOnTheCommandLineExitWithTwo) {
                                              {"limbo", "restore"},
                                              {"transfers", "keep"},
                                              {"transfers", "keep", "123"},
+                                             {"transfers", "cancel"},
+                                             {"transfers", "forget"},
                                              {"limits", "--upload", "fast"},
                                              {"ping", "1", "--count", "-1"},
                                              {"--json"},

@@ -48,9 +48,12 @@ enum class Reason {
   kSequenceGap,
   kPieceNotHere,
   kTransferNotWaiting,
-  // ABORTED: a newer session or stream has replaced this one; stop.
+  kTransferNotEndable,
+  kPlaceUnusable,
+  // ABORTED: a newer session or stream has replaced this one, or the owner has ended it; stop.
   kSessionSuperseded,
   kStreamReplaced,
+  kTransferCancelled,
   // OUT_OF_RANGE: correct the offset.
   kOffsetOutOfRange,
   // RESOURCE_EXHAUSTED: wait (RetryInfo), or free some space.

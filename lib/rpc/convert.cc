@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
 
 #include <algorithm>
 #include <limits>
@@ -16,6 +17,10 @@ namespace {
 
 // The limit of google/protobuf/duration.proto.
 constexpr int64_t kMostDurationSeconds = 315'576'000'000;
+
+// The first and the last second of google/protobuf/timestamp.proto.
+constexpr int64_t kFirstSecond = -62'135'596'800;
+constexpr int64_t kLastSecond = 253'402'300'799;
 
 // The largest possible file; below it, arithmetic on pieces cannot overflow.
 constexpr uint64_t kMaxBookBytes = std::numeric_limits<int64_t>::max();
@@ -187,6 +192,27 @@ absl::StatusOr<int> PageSize(int32_t requested, int standard, int most) {
                      absl::StrCat("page_size must be 0 to ", most, ", not ", requested));
   }
   return requested == 0 ? standard : std::min<int>(requested, most);
+}
+
+v1::FileAttributes ToProto(const FileAttributes& attributes) {
+  v1::FileAttributes proto;
+  const timespec time = absl::ToTimespec(attributes.modified);
+  proto.mutable_modify_time()->set_seconds(
+      std::clamp<int64_t>(time.tv_sec, kFirstSecond, kLastSecond));
+  proto.mutable_modify_time()->set_nanos(static_cast<int32_t>(time.tv_nsec));
+  proto.set_permissions(attributes.permissions);
+  return proto;
+}
+
+std::optional<FileAttributes> FromProto(const v1::FileAttributes& proto) {
+  const int64_t seconds = proto.modify_time().seconds();
+  const int32_t nanos = proto.modify_time().nanos();
+  if (!proto.has_modify_time() || seconds < kFirstSecond || seconds > kLastSecond || nanos < 0 ||
+      nanos >= 1'000'000'000) {
+    return std::nullopt;
+  }
+  return FileAttributes{absl::FromUnixSeconds(seconds) + absl::Nanoseconds(nanos),
+                        proto.permissions() & 0777U};
 }
 
 }  // namespace arkshare

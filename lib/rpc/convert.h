@@ -8,11 +8,13 @@
 #include <absl/time/time.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "lib/core/book_listing.h"
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
+#include "lib/core/file_attributes.h"
 #include "lib/core/ticket.h"
 
 // Declared only: protobuf's headers would cost each includer seconds of build time.
@@ -21,6 +23,7 @@ class Duration;
 }  // namespace google::protobuf
 namespace arkshare::v1 {
 class ContentId;
+class FileAttributes;
 class Listing;
 class MoveTicket;
 class ReleaseRequest_Item;  // v1::ReleaseRequest::Item
@@ -67,6 +70,16 @@ absl::StatusOr<TransferId> TransferIdFromProto(absl::string_view bytes);
 
 // Returns the page size to use, 1 to `most`: `standard` for 0. kInvalidField when negative.
 absl::StatusOr<int> PageSize(int32_t requested, int standard, int most);
+
+v1::FileAttributes ToProto(const FileAttributes& attributes);
+// nullopt when the time is unset or no time of the proto.
+std::optional<FileAttributes> FromProto(const v1::FileAttributes& proto);
+// The attributes in a message that may have some.
+template <typename Message>
+std::optional<FileAttributes> AttributesIn(const Message& message) {
+  if (!message.has_attributes()) return std::nullopt;
+  return FromProto(message.attributes());
+}
 
 }  // namespace arkshare
 

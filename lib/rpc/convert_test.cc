@@ -124,6 +124,20 @@ TEST(ConvertTest, DurationsAreNotNegative) {
   }
 }
 
+TEST(ConvertTest, AttributesHaveATimeAndPermissionsOnly) {
+  const FileAttributes attributes{absl::FromUnixSeconds(-5) + absl::Nanoseconds(700), 0750};
+  EXPECT_EQ(FromProto(ToProto(attributes)), attributes);
+  v1::FileAttributes proto = ToProto(attributes);
+  proto.set_permissions(0104755);
+  EXPECT_EQ(FromProto(proto)->permissions, 0755U) << "no other bit of the mode";
+  proto.mutable_modify_time()->set_nanos(1'000'000'000);
+  EXPECT_EQ(FromProto(proto), std::nullopt);
+  proto.clear_modify_time();
+  EXPECT_EQ(FromProto(proto), std::nullopt);
+  EXPECT_EQ(ToProto(FileAttributes{absl::InfiniteFuture(), 0}).modify_time().seconds(),
+            253'402'300'799);
+}
+
 TEST(ConvertTest, PageSizesHaveADefaultAndAMaximum) {
   EXPECT_EQ(*PageSize(0, 50, 1000), 50);
   EXPECT_EQ(*PageSize(1, 50, 1000), 1);

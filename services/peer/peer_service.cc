@@ -5,7 +5,9 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
@@ -112,6 +114,25 @@ absl::StatusOr<FetchWish> ParseWish(const v1::FetchRequest& request) {
                      "listing_number needs name, content and from_peer_id as well");
   }
   return wish;
+}
+
+// Calls `act` with the ids of the request, and adds a result for each to the response.
+template <typename Request, typename Response, typename Act>
+grpc::Status ForEachTransfer(const Request& request, Response* response, Act act) {
+  if (absl::Status s = CheckItemCount(request.transfer_ids_size()); !s.ok()) return ToGrpcStatus(s);
+  std::vector<TransferId> ids;
+  for (const std::string& bytes : request.transfer_ids()) {
+    absl::StatusOr<TransferId> id = TransferIdFromProto(bytes);
+    if (!id.ok()) return ToGrpcStatus(id.status());
+    ids.push_back(*id);
+  }
+  const std::vector<absl::Status> statuses = act(ids);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    typename Response::Result* result = response->add_results();
+    result->set_transfer_id(ids[i].bytes());
+    if (!statuses[i].ok()) *result->mutable_error() = ToItemError(statuses[i]);
+  }
+  return grpc::Status::OK;
 }
 
 // Makes the update for a wish that never became a transfer.
@@ -329,6 +350,22 @@ grpc::Status PeerService::KeepTransfer(grpc::ServerContext* context,
         ToProto(BookListing{view.record.listing, view.record.name, view.record.content});
     response->set_moved(view.record.move);
     return grpc::Status::OK;
+  });
+}
+
+grpc::Status PeerService::CancelTransfers(grpc::ServerContext*,
+                                          const v1::CancelTransfersRequest* request,
+                                          v1::CancelTransfersResponse* response) {
+  return ForEachTransfer(*request, response, [this](absl::Span<const TransferId> ids) {
+    return parts_.transfers->Cancel(ids);
+  });
+}
+
+grpc::Status PeerService::ForgetTransfers(grpc::ServerContext*,
+                                          const v1::ForgetTransfersRequest* request,
+                                          v1::ForgetTransfersResponse* response) {
+  return ForEachTransfer(*request, response, [this](absl::Span<const TransferId> ids) {
+    return parts_.transfers->Forget(ids);
   });
 }
 

@@ -55,6 +55,12 @@ class PeerService final : public v1::PeerService::Service {
                              v1::ListTransfersResponse* response) override;
   grpc::Status KeepTransfer(grpc::ServerContext* context, const v1::KeepTransferRequest* request,
                             v1::KeepTransferResponse* response) override;
+  grpc::Status CancelTransfers(grpc::ServerContext* context,
+                               const v1::CancelTransfersRequest* request,
+                               v1::CancelTransfersResponse* response) override;
+  grpc::Status ForgetTransfers(grpc::ServerContext* context,
+                               const v1::ForgetTransfersRequest* request,
+                               v1::ForgetTransfersResponse* response) override;
   grpc::Status SetLimits(grpc::ServerContext* context, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override;
   grpc::Status ListLimbo(grpc::ServerContext* context, const v1::ListLimboRequest* request,

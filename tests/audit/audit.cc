@@ -259,7 +259,8 @@ class Auditor {
       if (staged == peer.staged.end()) {
         // Dropping removes the file first; only a refusal leads there.
         const bool refused = release != nullptr && !released;
-        if (source != nullptr && !refused) Damage(peer, what, ": prepared, but not in staging");
+        if (source != nullptr && !refused)
+          Damage(peer, what, ": prepared, but its book waits nowhere");
       } else if (staged->second.content != transfer.content) {
         Damage(peer, what, ": prepared, but the staged file has another content");
       }
@@ -295,7 +296,7 @@ class Auditor {
     for (const auto& [id, file] : peer.staged) {
       const TransferRow* transfer = peer.FindTransfer(id);
       if (transfer == nullptr || transfer->state >= TransferState::kDone) {
-        Open(peer, "staging/", id.hex(), " belongs to no open transfer");
+        Open(peer, "the waiting book ", id.hex(), " belongs to no open transfer");
       }
     }
     for (const auto& [name, file] : peer.hidden) {
@@ -319,7 +320,7 @@ class Auditor {
       for (const auto& [id, file] : peer.staged) {
         const TransferRow* transfer = peer.FindTransfer(id);
         const bool whole = transfer != nullptr && transfer->content == file.content;
-        if (whole) where[file.content].push_back(absl::StrCat(peer.folder, " has it in staging"));
+        if (whole) where[file.content].push_back(absl::StrCat(peer.folder, " has it on its way"));
       }
     }
     for (const auto& [content, places] : where) {

@@ -156,7 +156,8 @@ TEST_F(AuditTest, LeftoversAndUnlistedFilesAreNotSettled) {
   WriteBook(a_, ".hidden", "x");
   const Finished finished = RunAudit({a_, b_});
   EXPECT_EQ(finished.exit.code, 0) << finished.output;
-  EXPECT_THAT(finished.output, HasSubstr("staging/" + id + " belongs to no open transfer"));
+  EXPECT_THAT(finished.output,
+              HasSubstr("the waiting book " + id + " belongs to no open transfer"));
   EXPECT_THAT(finished.output, HasSubstr("released/" + id + "-1 belongs to no open release"));
   EXPECT_THAT(finished.output, HasSubstr("\"new\" is in the folder and not listed"));
   EXPECT_THAT(finished.output, testing::Not(HasSubstr(".hidden")));
@@ -331,7 +332,7 @@ const Damage kDamages[] = {
        Sql(b,
            "UPDATE transfers SET state = 2, listing = 0, ticket = x''" + OfTransfer("sub/limbo"));
      },
-     "prepared, but not in staging"},
+     "prepared, but its book waits nowhere"},
     {"PreparedWithOtherContent",
      [](const std::string&, const std::string& b) {
        absl::StatusOr<PeerDisk> disk = ReadPeerDisk(b);

@@ -3,6 +3,7 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
+#include <absl/strings/strip.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -44,12 +45,29 @@ std::optional<FoundFile> HashFound(const std::string& path) {
   return found;
 }
 
+absl::StatusOr<TransferId> TransferIdFromHex(absl::string_view hex) {
+  absl::StatusOr<std::string> bytes = FromHex(hex);
+  if (!bytes.ok()) return bytes.status();
+  return TransferId::FromBytes(*bytes);
+}
+
+// A received book that waits beside its place: ".arkshare-<transfer id>.part".
+void ReadWaiting(PeerDisk& disk, const fs::path& path) {
+  const std::string name = path.filename().native();
+  absl::string_view hex = name;
+  if (!absl::ConsumePrefix(&hex, ".arkshare-") || !absl::ConsumeSuffix(&hex, ".part")) return;
+  absl::StatusOr<TransferId> id = TransferIdFromHex(hex);
+  std::optional<FoundFile> found = HashFound(path);
+  if (id.ok() && found) disk.staged[*id] = *found;
+}
+
 void ReadLibrary(PeerDisk& disk) {
   std::error_code error;
   for (fs::recursive_directory_iterator at(disk.folder, error), end; at != end;
        at.increment(error)) {
     if (error) return;
     if (at->path().filename().native().starts_with('.')) {
+      ReadWaiting(disk, at->path());
       at.disable_recursion_pending();
       continue;
     }
@@ -57,12 +75,6 @@ void ReadLibrary(PeerDisk& disk) {
       disk.visible[at->path().lexically_relative(disk.folder).native()] = *found;
     }
   }
-}
-
-absl::StatusOr<TransferId> TransferIdFromHex(absl::string_view hex) {
-  absl::StatusOr<std::string> bytes = FromHex(hex);
-  if (!bytes.ok()) return bytes.status();
-  return TransferId::FromBytes(*bytes);
 }
 
 // Files of the peer's state, whose names are "<transfer id>" or "<transfer id>-<listing>".
@@ -78,7 +90,7 @@ void ReadStateFiles(PeerDisk& disk) {
       if (!id.ok() || !found) continue;
       uint64_t listing = 0;
       if (parts.size() == 1) {
-        disk.staged[*id] = *found;
+        disk.staged.try_emplace(*id, *found);
       } else if (absl::SimpleAtoi(parts[1], &listing)) {
         disk.hidden[{*id, listing}] = *found;
       }

@@ -75,6 +75,7 @@ struct PeerDisk {
   uint64_t last_number = 0;  // the counter that listing numbers are drawn from
   // The library: path relative to the folder; no dot-files, no symlinks.
   std::map<std::string, FoundFile> visible;
+  // Received books that are not in their places: in staging/, or beside their places.
   std::map<TransferId, FoundFile> staged;
   std::map<std::pair<TransferId, uint64_t>, FoundFile> hidden;
 

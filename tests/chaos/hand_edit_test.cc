@@ -265,12 +265,15 @@ INSTANTIATE_TEST_SUITE_P(All, GoneAtReceiverTest,
                                          "receiver.confirmed"),
                          [](const auto& info) { return CaseName(info.param); });
 
-// A person tidies up .arkshare/staging: without its copy the receiver must not take the book.
+// A person tidies up the folder: without its copy the receiver must not take the book.
 TEST_F(HandEditTest, StagedFileRemoved) {
   ASSERT_NO_FATAL_FAILURE(StartAndHold("receiver.prepared"));
-  const std::string staging = cluster_.Books("r") + "/.arkshare/staging";
-  ASSERT_EQ(std::distance(fs::directory_iterator(staging), fs::directory_iterator()), 1);
-  fs::remove(fs::directory_iterator(staging)->path());
+  std::vector<fs::path> waiting;
+  for (const fs::directory_entry& entry : fs::directory_iterator(cluster_.Books("r"))) {
+    if (entry.path().extension() == ".part") waiting.push_back(entry.path());
+  }
+  ASSERT_EQ(waiting.size(), 1U);
+  fs::remove(waiting[0]);
   ASSERT_TRUE(Ok(pause_->Resume()));
   EXPECT_FALSE(Ok(fetch_->Await()));
   EXPECT_TRUE(EndsWith(cluster_, {{kOld, {"s"}}}));

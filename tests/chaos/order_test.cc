@@ -129,21 +129,23 @@ void MoveTo(std::vector<FileOp>& ops, size_t from, size_t to) {
 }
 
 const Mistake kMistakes[] = {
-    {"StagedFileNotSynced",
-     [](auto& ops, auto at) { Remove(ops, at["the staged file is synced"]); }},
+    {"StagedFileNotSynced", [](auto& ops, auto at) { Remove(ops, at["the book is synced"]); }},
     {"StagedFileSyncedBeforeItsLastWrite",
+     [](auto& ops, auto at) { MoveTo(ops, at["the book is synced"], at["the book is written"]); }},
+    {"NotBroughtNear", [](auto& ops, auto at) { Remove(ops, at["the book is brought near"]); }},
+    {"BroughtNearAfterPrepared",
      [](auto& ops, auto at) {
-       MoveTo(ops, at["the staged file is synced"], at["the book is written"]);
+       MoveTo(ops, at["the book is brought near"], at["PREPARED is recorded"]);
      }},
-    {"StagingNotSynced", [](auto& ops, auto at) { Remove(ops, at["staging is synced"]); }},
-    {"SyncThatFailed", [](auto& ops, auto at) { ops[at["staging is synced"]].error = 5; }},
+    {"ItsNameNotSynced", [](auto& ops, auto at) { Remove(ops, at["its name there is synced"]); }},
+    {"SyncThatFailed", [](auto& ops, auto at) { ops[at["its name there is synced"]].error = 5; }},
     {"PreparedBeforeTheSync",
-     [](auto& ops, auto at) {
-       MoveTo(ops, at["the staged file is synced"], at["PREPARED is recorded"]);
-     }},
+     [](auto& ops, auto at) { MoveTo(ops, at["the book is synced"], at["PREPARED is recorded"]); }},
     {"PreparedNotSynced", [](auto& ops, auto at) { Remove(ops, at["PREPARED is recorded"]); }},
     {"HiddenBeforePrepared",
-     [](auto& ops, auto at) { MoveTo(ops, at["the file is hidden"], at["staging is synced"]); }},
+     [](auto& ops, auto at) {
+       MoveTo(ops, at["the file is hidden"], at["its name there is synced"]);
+     }},
     {"NeverHidden", [](auto& ops, auto at) { Remove(ops, at["the file is hidden"]); }},
     {"ReleasedFolderNotSynced", [](auto& ops, auto at) { Remove(ops, at["released is synced"]); }},
     {"SourceFolderNotSynced",

@@ -63,11 +63,23 @@ int MostOwed(const Model& model, const World& world) {
   return most;
 }
 
+// The number of listings with which a peer begins. They keep their names for ever.
+int FirstListings(const Model& model, int peer) {
+  int count = 0;
+  for (const InitialBook& book : model.scenario.books) count += book.peer == peer;
+  return count;
+}
+
 Violation CheckTransfer(const Model& model, const World& world, int t) {
   const Transfer& transfer = world.transfers[t];
   if (transfer.ticket && transfer.refusal != Reason::kNone) return Violation::kTicketAndRefusal;
   if (!transfer.released()) return Violation::kNone;
   if (model.spec(t).copy) return Violation::kTookACopy;
+  const int source = model.spec(t).source;
+  if (transfer.listing <= FirstListings(model, source) &&
+      world.peers[source].at(transfer.listing).name != model.spec(t).name) {
+    return Violation::kTookAnotherName;
+  }
   if (transfer.hidden_file.file == File::kOther && !transfer.scribbled) {
     return Violation::kWrongContent;
   }
@@ -186,6 +198,8 @@ const char* Describe(Violation violation) {
       return "OVERWRITTEN: a person's other file was destroyed";
     case Violation::kTookACopy:
       return "TOOK A COPY: a transfer begun as a copy took the book away";
+    case Violation::kTookAnotherName:
+      return "TOOK ANOTHER NAME: a listing was released that has not the requested name";
     case Violation::kServedReleased:
       return "SERVED: a released listing was served";
     case Violation::kIndexRevived:

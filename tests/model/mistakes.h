@@ -45,6 +45,8 @@ enum class Mistake : uint8_t {
   kConfirmBeforeOwned,
   kConfirmBeforePlaced,
   kReplacesName,
+  kFindsPlaceUnusableLate,
+  kTakesAnotherName,
   kNameRecordedAfterRename,
   kUpdateOwnerBeforeOwned,
   kSettledInMemory,

@@ -39,9 +39,10 @@ enum Hands : uint8_t {
   kAddBook = 8,    // a copy of the book appears under a free name, from a person's backup
   kRename = 16,    // the book is renamed
   kScribble = 32,  // a program that had the file open writes into it after the source has hidden it
-  kAllHands = 63,
+  kBlock = 64,     // a name cannot be taken any more: a mount, a file in place of its folder
+  kAllHands = 63,  // but kBlock and kForge
   // The book becomes another content, and neither its times nor its size show it.
-  kForge = 64,
+  kForge = 128,
 };
 
 struct Scenario {

@@ -62,19 +62,23 @@ struct Peer {
   uint8_t recovering = 0;
   // The disk is lost, and the peer with it, for good.
   uint8_t lost = 0;
+  // Names that no book can take here, a bit each: their folder is another disk, a file, read-only.
+  uint8_t blocked = 0;
   // Ghost: how many files of other content people have here.
   uint8_t others = 0;
 
   Listing& at(int number) { return listings[number - 1]; }
   const Listing& at(int number) const { return listings[number - 1]; }
   bool up() const { return !recovering && !lost; }
+  bool Blocked(int name) const { return (blocked >> name & 1) != 0; }
 };
 
 // The receiver's ledger about one transfer. kOwned: by ticket. kKept: a copy of its own, without
 // one. kDropped: given up before PREPARED, or discarded upon BOOK_MOVED.
 enum class Receiving : uint8_t { kNone, kIntent, kPrepared, kOwned, kKept, kDropped };
 
-// Where the receiver's copy is. kFetched and kRenamed are not durable yet.
+// Where the receiver's copy is. kStaged: whole, beside its place. kFetched and kRenamed are not
+// durable yet.
 enum class Copy : uint8_t { kNone, kFetched, kStaged, kRenamed, kInLibrary };
 
 // The source's ledger about one transfer.

@@ -37,13 +37,15 @@ void BeginOrGiveUp(const Model& model, const World& world, int t, Successors& ou
     next.transfers[t].copy = Copy::kNone;
   }
   if (transfer.receiving != Receiving::kNone || world.peers[spec.source].lost) return;
+  if (receiver.Blocked(spec.name)) return;  // refused in words
   if (receiver.library[spec.name].file != File::kNone || (model.scenario.batch && t > 0)) return;
   if (Reserved(model, world, spec.receiver, spec.name)) return;
   for (int number = 1; number <= kListings; ++number) {
     const Listing& listing = world.peers[spec.source].at(number);
     const bool live = listing.state == ListingState::kLive;
     const bool shown = world.index.at(spec.source, number) == Indexed::kPresent;
-    if (listing.name != spec.name || (!live && !shown)) continue;
+    const bool named = listing.name == spec.name || model.Has(Mistake::kTakesAnotherName);
+    if (!named || (!live && !shown)) continue;
     World& next = out.Chaos(world, By(spec.receiver, "begins: INTENT", t));
     next.transfers[t].receiving = Receiving::kIntent;
     next.transfers[t].listing = static_cast<uint8_t>(number);
@@ -255,6 +257,11 @@ void HandsIn(const Model& model, const World& world, int p, Successors& out) {
         next.peers[p].library[free] = file;
         next.peers[p].library[name] = {};
       }
+    }
+    if ((hands & kBlock) && file.file == File::kNone && name < kNames - 1 &&
+        !world.peers[p].Blocked(name)) {
+      World& next = act("HAND: the place of a book cannot be used any more");
+      next.peers[p].blocked = static_cast<uint8_t>(next.peers[p].blocked | 1U << name);
     }
     if (file.file != File::kNone || name > model.transfer_count() || name >= 2) continue;
     bool wanted = false;

@@ -60,8 +60,16 @@ void Prepare(const Model& model, const World& world, int t, Successors& out) {
       }
       break;
     case Copy::kFetched:
-      out.Progress(world, By(model, t, "fsyncs the staged file and its folder")).transfers[t].copy =
-          Copy::kStaged;
+      if (world.peers[model.spec(t).receiver].Blocked(model.spec(t).name) &&
+          !model.Has(Mistake::kFindsPlaceUnusableLate)) {
+        World& next = out.Progress(world, By(model, t, "cannot bring the book near, and gives up"));
+        next.transfers[t].receiving = Receiving::kDropped;
+        next.transfers[t].copy = Copy::kNone;
+        break;
+      }
+      out.Progress(world, By(model, t, "brings the book near, and fsyncs it and its folder"))
+          .transfers[t]
+          .copy = Copy::kStaged;
       if (moves && model.Has(Mistake::kPreparedBeforeFsync)) {
         WriteRecord(model, world, t, Receiving::kPrepared, "writes PREPARED without fsync", out);
       }
@@ -150,12 +158,15 @@ void AskForTheBook(const Model& model, const World& world, int t, Successors& ou
   }
 }
 
-// Step 4: staging/ to the library, never over a file that is there.
+// Step 4: into the library, never over a file that is there, and elsewhere when the place cannot be
+// used any more.
 void Place(const Model& model, const World& world, int t, Successors& out) {
   const Transfer& transfer = world.transfers[t];
   const int receiver = model.spec(t).receiver;
   const int name = world.peers[receiver].at(transfer.own_listing).name;
-  const bool taken = world.peers[receiver].library[name].file != File::kNone;
+  const bool blocked = world.peers[receiver].Blocked(name);
+  if (blocked && model.Has(Mistake::kFindsPlaceUnusableLate)) return;
+  const bool taken = blocked || world.peers[receiver].library[name].file != File::kNone;
   const NamedFile book{File::kBook, transfer.own_listing};
   if (taken && !model.Has(Mistake::kReplacesName)) {
     const int free = FreeName(world, receiver, name);

@@ -17,6 +17,7 @@ enum class Violation : uint8_t {
   kWrongContent,
   kOverwritten,
   kTookACopy,
+  kTookAnotherName,
   // Found in a step.
   kServedReleased,
   kIndexRevived,

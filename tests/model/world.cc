@@ -59,7 +59,7 @@ int FreeName(const World& world, int peer, int wanted) {
   const auto& library = world.peers[peer].library;
   for (int i = 0; i < kNames; ++i) {
     const int name = (wanted + i) % kNames;
-    if (library[name].file == File::kNone) return name;
+    if (library[name].file == File::kNone && !world.peers[peer].Blocked(name)) return name;
   }
   return kNames;
 }

@@ -278,6 +278,44 @@ grpc::Status FakePeer::KeepTransfer(grpc::ServerContext*, const v1::KeepTransfer
   return grpc::Status::OK;
 }
 
+void FakePeer::RefuseToEnd(const std::string& transfer_id, absl::Status status) {
+  MutexLock lock(&mutex_);
+  refused_to_end_[transfer_id] = std::move(status);
+}
+
+std::vector<std::string> FakePeer::ended() const {
+  MutexLock lock(&mutex_);
+  return ended_;
+}
+
+template <typename Request, typename Response>
+grpc::Status FakePeer::EndTransfers(const Request& request, Response* response) {
+  MutexLock lock(&mutex_);
+  for (const std::string& id : request.transfer_ids()) {
+    typename Response::Result* result = response->add_results();
+    result->set_transfer_id(id);
+    if (const auto refused = refused_to_end_.find(id); refused != refused_to_end_.end()) {
+      *result->mutable_error() = ToItemError(refused->second);
+      continue;
+    }
+    ended_.push_back(id);
+    std::erase_if(transfers_, [&](const auto& transfer) { return transfer.transfer_id() == id; });
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::CancelTransfers(grpc::ServerContext*,
+                                       const v1::CancelTransfersRequest* request,
+                                       v1::CancelTransfersResponse* response) {
+  return EndTransfers(*request, response);
+}
+
+grpc::Status FakePeer::ForgetTransfers(grpc::ServerContext*,
+                                       const v1::ForgetTransfersRequest* request,
+                                       v1::ForgetTransfersResponse* response) {
+  return EndTransfers(*request, response);
+}
+
 grpc::Status FakePeer::SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                                  v1::SetLimitsResponse* response) {
   MutexLock lock(&mutex_);

@@ -42,6 +42,8 @@ class FakePeer final : public v1::PeerService::Service {
   void AddTransfer(v1::Transfer transfer);
   // Sets the answer of KeepTransfer.
   void SetKeepAnswer(absl::StatusOr<v1::KeepTransferResponse> answer);
+  // Makes CancelTransfers and ForgetTransfers refuse this transfer.
+  void RefuseToEnd(const std::string& transfer_id, absl::Status status);
   void AddLimbo(v1::LimboEntry entry);
 
   // The wishes of all Fetch and FetchMany calls.
@@ -51,6 +53,8 @@ class FakePeer final : public v1::PeerService::Service {
   std::vector<std::string> shared_paths() const;
   std::vector<v1::SetLimitsRequest> limit_changes() const;
   std::vector<std::string> kept() const;
+  // The transfers that were cancelled or forgotten.
+  std::vector<std::string> ended() const;
   std::vector<std::string> restored() const;
   int shutdowns() const;
 
@@ -72,6 +76,11 @@ class FakePeer final : public v1::PeerService::Service {
                              v1::ListTransfersResponse* response) override;
   grpc::Status KeepTransfer(grpc::ServerContext*, const v1::KeepTransferRequest* request,
                             v1::KeepTransferResponse* response) override;
+  // Both remove the transfers from the list.
+  grpc::Status CancelTransfers(grpc::ServerContext*, const v1::CancelTransfersRequest* request,
+                               v1::CancelTransfersResponse* response) override;
+  grpc::Status ForgetTransfers(grpc::ServerContext*, const v1::ForgetTransfersRequest* request,
+                               v1::ForgetTransfersResponse* response) override;
   grpc::Status SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override;
   grpc::Status ListLimbo(grpc::ServerContext*, const v1::ListLimboRequest*,
@@ -82,6 +91,8 @@ class FakePeer final : public v1::PeerService::Service {
                         v1::ShutdownResponse*) override;
 
  private:
+  template <typename Request, typename Response>
+  grpc::Status EndTransfers(const Request& request, Response* response);
   void AddBookLocked(const std::string& name, const v1::ContentId& content)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -101,6 +112,8 @@ class FakePeer final : public v1::PeerService::Service {
   absl::StatusOr<v1::KeepTransferResponse> keep_answer_ ABSL_GUARDED_BY(mutex_) =
       v1::KeepTransferResponse();
   std::vector<std::string> kept_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> refused_to_end_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> ended_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::LimboEntry> limbo_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> restored_ ABSL_GUARDED_BY(mutex_);
   grpc::Status shutdown_status_ ABSL_GUARDED_BY(mutex_);

@@ -4,11 +4,15 @@
 #include <absl/strings/str_split.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <vector>
+
+#include "services/peer/disk/file_io.h"
 
 namespace arkshare {
 namespace {
@@ -53,6 +57,25 @@ absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int fl
     if (errno == ENOSYS) openat2_refused.store(true, std::memory_order_relaxed);
   }
   return OpenPartByPart(folder, path, flags);
+}
+
+absl::StatusOr<UniqueFd> OpenOrMakeFolder(int folder, const std::string& path) {
+  const std::string whole = path.empty() ? "." : path;
+  absl::StatusOr<UniqueFd> there = OpenBeneath(folder, whole, O_RDONLY | O_DIRECTORY);
+  if (!absl::IsNotFound(there.status())) return there;
+  std::string made;
+  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+    absl::StatusOr<UniqueFd> above =
+        OpenBeneath(folder, made.empty() ? "." : made, O_RDONLY | O_DIRECTORY);
+    if (!above.ok()) return above.status();
+    if (::mkdirat(above->get(), std::string(part).c_str(), 0777) == 0) {
+      SyncOrDie(above->get(), "folder");
+    } else if (errno != EEXIST) {
+      return ErrnoStatus(errno, path);
+    }
+    absl::StrAppend(&made, made.empty() ? "" : "/", part);
+  }
+  return OpenBeneath(folder, whole, O_RDONLY | O_DIRECTORY);
 }
 
 void DisableOpenat2ForTest(bool disabled) { openat2_refused.store(disabled); }

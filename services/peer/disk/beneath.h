@@ -19,6 +19,10 @@ namespace arkshare {
 // folder.
 absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int flags);
 
+// Opens the folder `path` below `folder`, "" for `folder` itself, and first makes what is missing
+// of it, durably. For the errors see OpenBeneath and ErrnoStatus.
+absl::StatusOr<UniqueFd> OpenOrMakeFolder(int folder, const std::string& path);
+
 // Makes OpenBeneath open part by part from now on; for tests.
 void DisableOpenat2ForTest(bool disabled);
 

@@ -304,9 +304,16 @@ absl::Status Ledger::RenameOwned(const TransferId& id, uint64_t listing, const B
   });
 }
 
-absl::Status Ledger::RecordProgress(absl::Span<const TransferRecord> records) {
+absl::Status Ledger::RecordProgress(absl::Span<const TransferRecord> records,
+                                    absl::Span<const ListingRecord> listings) {
   MutexLock lock(&mutex_);
-  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return transfers_.SetProgress(records); });
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    absl::Status status = transfers_.SetProgress(records);
+    for (const ListingRecord& listing : listings) {
+      if (status.ok()) status = listings_.SetIdentity(listing.number, listing.identity);
+    }
+    return status;
+  });
 }
 
 absl::StatusOr<std::vector<TransferRecord>> Ledger::OpenTransfers() {

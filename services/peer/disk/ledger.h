@@ -105,8 +105,9 @@ class Ledger {
   absl::StatusOr<std::vector<uint64_t>> RecordOwned(absl::Span<const Owned> books);
   // Renames the listing and the transfer together, because the first name was taken.
   absl::Status RenameOwned(const TransferId& id, uint64_t listing, const BookName& name);
-  // Stores index_told, confirmed and state of the records.
-  absl::Status RecordProgress(absl::Span<const TransferRecord> records);
+  // Stores index_told, confirmed and state of the records, and the identities of `listings`.
+  absl::Status RecordProgress(absl::Span<const TransferRecord> records,
+                              absl::Span<const ListingRecord> listings = {});
   // Returns those that are neither done nor dropped.
   absl::StatusOr<std::vector<TransferRecord>> OpenTransfers();
 

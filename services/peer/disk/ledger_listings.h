@@ -39,7 +39,7 @@ class LedgerListings {
   // Makes all later numbers larger than `number`.
   absl::Status SkipTo(uint64_t number);
   absl::Status Settle(absl::Span<const uint64_t> numbers);
-  // Stores the identity under which the file was hashed again, with the same content.
+  // Stores the identity that the file of a listing has now, with the same content.
   absl::Status SetIdentity(uint64_t number, const FileIdentity& identity);
   // Gives the present listings kDoubtedCtime.
   absl::Status DoubtAll();

@@ -4,7 +4,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -17,6 +16,7 @@
 #include "lib/core/log.h"
 #include "services/peer/disk/beneath.h"
 #include "services/peer/disk/mount_points.h"
+#include "services/peer/disk/rename_new.h"
 
 namespace arkshare {
 namespace {
@@ -129,6 +129,7 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
   absl::StatusOr<UniqueFd> staging = MakeFolder(folder->state_.get(), "staging");
   if (!staging.ok()) return staging.status();
   folder->staging_ = StagingArea(*std::move(staging));
+  folder->entrance_ = Entrance(folder->root_.get(), folder->device_, folder->staging_.fd());
   absl::StatusOr<UniqueFd> released = MakeFolder(folder->state_.get(), "released");
   if (!released.ok()) return released.status();
   folder->released_ = *std::move(released);
@@ -207,22 +208,9 @@ absl::StatusOr<SharedFolder::Place> SharedFolder::OpenParent(const std::string& 
       path.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": no name of something in the folder"));
   }
-  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash);
-  if (create && slash != std::string::npos) {
-    std::string made;
-    for (absl::string_view part : absl::StrSplit(parent, '/')) {
-      absl::StatusOr<UniqueFd> above =
-          OpenBeneath(root_.get(), made.empty() ? "." : made, O_RDONLY | O_DIRECTORY);
-      if (!above.ok()) return above.status();
-      if (::mkdirat(above->get(), std::string(part).c_str(), 0777) == 0) {
-        SyncOrDie(above->get(), "folder");
-      } else if (errno != EEXIST) {
-        return ErrnoStatus(errno, parent);
-      }
-      absl::StrAppend(&made, made.empty() ? "" : "/", part);
-    }
-  }
-  absl::StatusOr<UniqueFd> folder = OpenBeneath(root_.get(), parent, O_RDONLY | O_DIRECTORY);
+  const std::string parent = slash == std::string::npos ? "" : path.substr(0, slash);
+  absl::StatusOr<UniqueFd> folder =
+      create ? OpenOrMakeFolder(root_.get(), parent) : OpenFolder(parent);
   if (!folder.ok()) return folder.status();
   place.folder = *std::move(folder);
   return place;
@@ -300,17 +288,6 @@ bool SharedFolder::Walk(const std::string& top, const Visitor& visitor) const {
 
 // --- Receiving ---
 
-absl::Status SharedFolder::RenameInto(int from_dir, const std::string& from,
-                                      const std::string& path) const {
-  absl::StatusOr<Place> place = OpenParent(path, /*create=*/true);
-  if (!place.ok()) return place.status();
-  if (::renameat2(from_dir, from.c_str(), place->folder.get(), place->leaf.c_str(),
-                  RENAME_NOREPLACE) != 0) {
-    return ErrnoStatus(errno, path);
-  }
-  return absl::OkStatus();
-}
-
 void SharedFolder::SyncFoldersOf(absl::Span<const std::string> paths) const {
   std::set<absl::string_view> parents;
   for (absl::string_view path : paths) {
@@ -324,15 +301,10 @@ void SharedFolder::SyncFoldersOf(absl::Span<const std::string> paths) const {
   }
 }
 
-absl::Status SharedFolder::Admit(const TransferId& id, const std::string& path) const {
-  // A missing folder on the way is NotFound as well, but RenameInto makes that folder.
-  if (absl::StatusOr<FileStat> staged = staging_.Stat(id); !staged.ok()) return staged.status();
-  return RenameInto(staging_.fd(), id.hex(), path);
-}
-
-void SharedFolder::SyncAdmitted(absl::Span<const std::string> paths) const {
+void SharedFolder::SyncStaged(absl::Span<const int> fds,
+                              absl::Span<const std::string> paths) const {
+  staging_.SyncBytes(fds);
   SyncFoldersOf(paths);
-  staging_.SyncNames();
 }
 
 // --- Giving away ---
@@ -342,10 +314,8 @@ absl::StatusOr<FileStat> SharedFolder::Hide(const std::string& path,
   absl::StatusOr<Place> place = OpenParent(path, /*create=*/false);
   if (!place.ok()) return place.status();
   const std::string name = HiddenName(hidden);
-  if (::renameat2(place->folder.get(), place->leaf.c_str(), released_.get(), name.c_str(),
-                  RENAME_NOREPLACE) != 0) {
-    return ErrnoStatus(errno, path);
-  }
+  absl::Status renamed = RenameNew(place->folder.get(), place->leaf, released_.get(), name);
+  if (!renamed.ok()) return renamed;
   return Trusted(StatAt(released_.get(), name));
 }
 
@@ -355,7 +325,11 @@ void SharedFolder::SyncHidden(absl::Span<const std::string> paths) const {
 }
 
 absl::Status SharedFolder::Unhide(const HiddenFile& hidden, const std::string& path) const {
-  if (absl::Status s = RenameInto(released_.get(), HiddenName(hidden), path); !s.ok()) return s;
+  absl::StatusOr<Place> place = OpenParent(path, /*create=*/true);
+  if (!place.ok()) return place.status();
+  absl::Status renamed =
+      RenameNew(released_.get(), HiddenName(hidden), place->folder.get(), place->leaf);
+  if (!renamed.ok()) return renamed;
   SyncFoldersOf({path});
   SyncOrDie(released_.get(), "released");
   return absl::OkStatus();

@@ -1,6 +1,8 @@
 // The only door to the disk: a shared folder and the peer's own state inside it.
 //
-//   DIR/                     the books
+//   DIR/                     the books; .arkshare-ID.part beside the place of a book that is about
+//   to
+//                            enter (see Entrance)
 //   DIR/.arkshare/key        the Ed25519 seed; ledger.db, cache.db; reserve; lock
 //   DIR/.arkshare/staging/   downloads in progress, one file a transfer, named by its id in hex
 //   DIR/.arkshare/released/  given away and not yet confirmed, named by the transfer's id in hex,
@@ -29,6 +31,7 @@
 
 #include "lib/core/key.h"
 #include "lib/core/ticket.h"
+#include "services/peer/disk/entrance.h"
 #include "services/peer/disk/file_io.h"
 #include "services/peer/disk/folder_traits.h"
 #include "services/peer/disk/staging_area.h"
@@ -90,18 +93,23 @@ class SharedFolder {
   absl::StatusOr<UniqueFd> ReopenStaging(const TransferId& id, uint64_t size) const {
     return staging_.Reopen(id, size);
   }
-  void SyncStaging(absl::Span<const int> fds) const { staging_.Sync(fds); }
   absl::Status RemoveStaging(const TransferId& id) const { return staging_.Remove(id); }
   absl::StatusOr<FileStat> StatStaging(const TransferId& id) const { return staging_.Stat(id); }
   std::vector<TransferId> ListStaging() const { return staging_.List(); }
   absl::StatusOr<FileStat> StageCopy(int from_fd, const TransferId& id) const {
     return staging_.Copy(from_fd, id);
   }
-  // Renames a staged file into the library and creates folders on the way. Not yet durable: see
-  // SyncAdmitted. Never replaces a file (AlreadyExists); NotFound when it is not in staging.
-  absl::Status Admit(const TransferId& id, const std::string& path) const;
-  // Makes renames of staged files to `paths` durable: syncs their folders and staging/.
-  void SyncAdmitted(absl::Span<const std::string> paths) const;
+  const StagingArea& staging() const { return staging_; }
+  // The way from staging/ to a place in the library.
+  const Entrance& entrance() const { return entrance_; }
+  // Makes the bytes of staged books durable, and the names that they have beside `paths`.
+  void SyncStaged(absl::Span<const int> fds, absl::Span<const std::string> paths) const;
+  // Renames a staged book into the library; see Entrance::Enter. Not yet durable: see SyncAdmitted.
+  absl::Status Admit(const TransferId& id, const std::string& path) const {
+    return entrance_.Enter(id, path);
+  }
+  // Makes renames of staged books to `paths` durable.
+  void SyncAdmitted(absl::Span<const std::string> paths) const { SyncFoldersOf(paths); }
 
   // --- Giving away ---
   struct HiddenFile {
@@ -139,7 +147,6 @@ class SharedFolder {
     std::string leaf;
   };
   absl::StatusOr<Place> OpenParent(const std::string& path, bool create) const;
-  absl::Status RenameInto(int from_dir, const std::string& from, const std::string& path) const;
   void SyncFoldersOf(absl::Span<const std::string> paths) const;
   absl::StatusOr<OpenedFile> OpenRegular(int folder, const std::string& path) const;
   absl::StatusOr<FileStat> Trusted(absl::StatusOr<FileStat> stat) const;
@@ -149,6 +156,7 @@ class SharedFolder {
   uint64_t device_ = 0;
   UniqueFd root_, state_, released_, lock_;
   StagingArea staging_;
+  Entrance entrance_;
 };
 
 }  // namespace arkshare

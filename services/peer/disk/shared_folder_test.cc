@@ -58,7 +58,7 @@ class SharedFolderTest : public testing::TestWithParam<bool> {
     const TransferId id = TransferId::Random();
     const UniqueFd fd = Must(folder_->CreateStaging(id, bytes.size()));
     Must(WriteFully(fd.get(), 0, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
-    folder_->SyncStaging({fd.get()});
+    folder_->SyncStaged({fd.get()}, {});
     return id;
   }
 

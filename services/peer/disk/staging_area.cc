@@ -60,13 +60,12 @@ absl::StatusOr<UniqueFd> StagingArea::Reopen(const TransferId& id, uint64_t size
   return OpenFile(id, size, 0);
 }
 
-void StagingArea::Sync(absl::Span<const int> fds) const {
+void StagingArea::SyncBytes(absl::Span<const int> fds) const {
   // Starts writing all of them first, so that the fsyncs below do not wait for one file each.
   if (fds.size() > 1) {
     for (int fd : fds) ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
   }
   for (int fd : fds) SyncOrDie(fd, "staged book");
-  SyncNames();
 }
 
 absl::Status StagingArea::Remove(const TransferId& id) const {
@@ -86,6 +85,21 @@ std::vector<TransferId> StagingArea::List() const {
     if (absl::StatusOr<TransferId> id = TransferIdFromHex(name); id.ok()) ids.push_back(*id);
   }
   return ids;
+}
+
+absl::StatusOr<absl::Time> StagingArea::ChangedAt(const TransferId& id) const {
+  struct stat st;
+  if (::fstatat(folder_.get(), id.hex().c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    return ErrnoStatus(errno, id.hex());
+  }
+  return absl::TimeFromTimespec(st.st_ctim);
+}
+
+void StagingArea::RemoveOthers(absl::FunctionRef<bool(const TransferId&)> keep) const {
+  for (const std::string& name : ListNames(folder_.get())) {
+    const absl::StatusOr<TransferId> id = TransferIdFromHex(name);
+    if (!id.ok() || !keep(*id)) ::unlinkat(folder_.get(), name.c_str(), 0);
+  }
 }
 
 absl::StatusOr<FileStat> StagingArea::Copy(int from_fd, const TransferId& id) const {
@@ -111,10 +125,8 @@ absl::StatusOr<FileStat> StagingArea::Copy(int from_fd, const TransferId& id) co
       offset += static_cast<uint64_t>(n);
     }
   }
-  Sync({to->get()});
+  SyncBytes({to->get()});
   return StatFd(to->get());
 }
-
-void StagingArea::SyncNames() const { SyncOrDie(folder_.get(), "staging"); }
 
 }  // namespace arkshare

@@ -2,9 +2,11 @@
 #ifndef ARKSHARE_SERVICES_PEER_DISK_STAGING_AREA_H_
 #define ARKSHARE_SERVICES_PEER_DISK_STAGING_AREA_H_
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+#include <absl/time/time.h>
 #include <absl/types/span.h>
 
 #include <cstdint>
@@ -40,10 +42,13 @@ class StagingArea {
   absl::StatusOr<FileStat> Stat(const TransferId& id) const;
   std::vector<TransferId> List() const;
 
-  // Makes the bytes of staged files and their names durable.
-  void Sync(absl::Span<const int> fds) const;
-  // Makes the names in the folder durable.
-  void SyncNames() const;
+  // Returns when the bytes or the attributes of a staged file changed last.
+  absl::StatusOr<absl::Time> ChangedAt(const TransferId& id) const;
+  // Removes everything for which `keep` returns false, and what has no transfer's name.
+  void RemoveOthers(absl::FunctionRef<bool(const TransferId&)> keep) const;
+
+  // Makes the bytes of staged files durable, but not their names.
+  void SyncBytes(absl::Span<const int> fds) const;
 
  private:
   absl::StatusOr<UniqueFd> OpenFile(const TransferId& id, uint64_t size, int truncate) const;

@@ -46,12 +46,15 @@ absl::StatusOr<std::vector<Sha256Digest>> BookFetch::Run() {
     scout.join();  // no stream begins any more
   }
   streams_.Join();
+  if (const auto attributes = swarm_.attributes(); attributes && job_.on_attributes) {
+    job_.on_attributes(*attributes);
+  }
   const absl::Status end = *swarm_.end();
   if (!end.ok()) return end;
   return writer_.manifest();
 }
 
-void BookFetch::Stop() { swarm_.End(absl::CancelledError("the peer is stopping")); }
+void BookFetch::Stop() { swarm_.End(absl::CancelledError("the fetch was ended")); }
 
 void BookFetch::TakeArrivals() {
   if (!queue_.AwaitOpen()) return;
@@ -74,7 +77,7 @@ void BookFetch::CountPiece(PiecePlan::HolderId holder, uint64_t piece,
   Swarm::Member& member = swarm_.member(holder);
   const BookHolder& from = member.holder;
   if (verdict == PieceWriter::Verdict::kVerified) {
-    if (job_.on_piece) job_.on_piece(from.peer_id, PieceBytes(job_.content.size, piece));
+    if (job_.on_piece) job_.on_piece(from, PieceBytes(job_.content.size, piece));
     job_.on_progress(writer_.verified_bytes(), std::nullopt);
     if (job_.offer != nullptr) job_.offer->Add(piece);
     swarm_.Verified(piece);

@@ -31,6 +31,7 @@ class BookFetch {
 
   // See Fetcher::Fetch. Call once.
   absl::StatusOr<std::vector<Sha256Digest>> Run();
+  const TransferId& id() const { return job_.id; }
   // Makes Run end with Cancelled. Thread-safe.
   void Stop();
 

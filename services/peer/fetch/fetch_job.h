@@ -12,8 +12,10 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/content_id.h"
+#include "lib/core/file_attributes.h"
 #include "lib/core/key.h"
 #include "lib/core/rate_limiter.h"
+#include "lib/core/ticket.h"
 #include "lib/rpc/idle_watchdog.h"
 #include "services/peer/fetch/holders.h"
 
@@ -40,6 +42,8 @@ struct FetchParts {
 // One book to fetch.
 struct FetchJob {
   ContentId content;
+  // Names the fetch for Fetcher::End.
+  TransferId id{};
   // A file for reading and writing. Fetch keeps the pieces of the book that the file already holds,
   // from a fetch that was interrupted, and overwrites the rest.
   int fd = -1;
@@ -57,9 +61,13 @@ struct FetchJob {
   // Reports verified bytes, and the place in a holder's queue (nullopt: not queued). Called without
   // locks, on the thread that called Fetch.
   std::function<void(uint64_t bytes, std::optional<QueuePlace> place)> on_progress;
-  // Reports each piece that is verified, before on_progress does, and the peer that sent it. Called
-  // like on_progress. May be empty.
-  std::function<void(uint32_t peer_id, uint64_t bytes)> on_piece{};
+  // Reports each piece that is verified, before on_progress does, and the holder that sent it.
+  // Called like on_progress. May be empty.
+  std::function<void(const BookHolder& from, uint64_t bytes)> on_piece{};
+  // When this holder has sent a part of the book, reports what it says of its file; nullopt when it
+  // says nothing. Called like on_progress, at the end. May be empty.
+  PublicKey attributes_of{};
+  std::function<void(std::optional<FileAttributes>)> on_attributes{};
 };
 
 }  // namespace arkshare

@@ -33,6 +33,13 @@ absl::StatusOr<std::vector<Sha256Digest>> Fetcher::Fetch(const Job& job) {
   return pieces;
 }
 
+void Fetcher::End(const TransferId& id) {
+  MutexLock lock(&mutex_);
+  for (BookFetch* fetch : running_) {
+    if (fetch->id() == id) fetch->Stop();
+  }
+}
+
 void Fetcher::Stop() {
   MutexLock lock(&mutex_);
   stopped_ = true;

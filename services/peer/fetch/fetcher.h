@@ -30,6 +30,8 @@ class Fetcher {
   // Errors: kNoHolderReachable, kBookMoved, kContentMismatch, kDiskFull, Cancelled (after Stop).
   absl::StatusOr<std::vector<Sha256Digest>> Fetch(const Job& job);
 
+  // Makes the running fetch with this id end with Cancelled. Does nothing when there is none.
+  void End(const TransferId& id);
   // Ends all fetches; later ones end at once.
   void Stop();
 

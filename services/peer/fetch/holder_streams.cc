@@ -143,6 +143,7 @@ void HolderStreams::ReadMessage(Run& run, v1::DownloadResponse& message,
     ReadChunk(run, *message.mutable_chunk(), watch);
   } else {
     swarm_->StartTiming(run.stream);
+    if (message.has_header()) swarm_->NoteAttributes(run.member, message.header());
     if (std::exchange(run.queued, false)) run.wanted = Deliver(run.member, std::move(news), watch);
   }
 }

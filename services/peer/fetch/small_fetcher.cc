@@ -10,6 +10,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/log.h"
 #include "lib/core/merkle.h"
+#include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -81,7 +82,7 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
       }
       if (!part.last()) continue;
       if (IsTheBook(content, bytes)) {
-        wanted = job.on_book(current, bytes);
+        wanted = job.on_book({current, bytes, AttributesIn(part)});
         watch.Progress();
       } else {
         LogWarning("bad_book", {{"address", job.address}, {"root", content}});

@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "lib/core/content_id.h"
+#include "lib/core/file_attributes.h"
 #include "lib/core/limits.h"
 #include "lib/core/mutex.h"
 #include "lib/core/rate_limiter.h"
@@ -29,6 +31,11 @@ class SmallFetcher {
   SmallFetcher(Holders* holders, RateLimiter* download_limiter, IdleWatchdog* watchdog)
       : holders_(holders), limiter_(download_limiter), watchdog_(watchdog) {}
 
+  struct Book {
+    size_t index = 0;  // in Job::contents
+    const std::string& bytes;
+    std::optional<FileAttributes> attributes{};  // of the holder's file
+  };
   struct Job {
     std::string address;
     absl::Span<const ContentId> contents;  // 1 to kMaxItems, each of at most kMaxSmallBookBytes
@@ -36,7 +43,7 @@ class SmallFetcher {
     absl::Span<const uint64_t> listings{};
     // Receives each book that came whole and verified, once. Returns false to end the fetch. Called
     // without locks.
-    std::function<bool(size_t index, const std::string& bytes)> on_book;
+    std::function<bool(const Book& book)> on_book;
     std::function<void(const QueuePlace& place)> on_queued;
   };
   // Returns OK when the stream came to its end, even if books are missing; otherwise why it ended

@@ -1,6 +1,7 @@
 // SmallFetcher, and FileService.DownloadMany that answers it.
 #include "services/peer/fetch/small_fetcher.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +12,7 @@
 #include "lib/rpc/convert.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/status.h"
+#include "services/peer/disk/file_attributes.h"
 #include "services/peer/serve/file_service.h"
 #include "services/peer/testing/fakes.h"
 
@@ -70,8 +72,9 @@ class SmallFetcherTest : public testing::Test {
         {.address = address,
          .contents = contents,
          .on_book =
-             [&](size_t index, const std::string& bytes) {
-               EXPECT_TRUE(came.emplace(index, bytes).second);
+             [&](const SmallFetcher::Book& book) {
+               EXPECT_TRUE(came.emplace(book.index, book.bytes).second);
+               attributes_ = book.attributes;
                return came.size() < most_;
              },
          .on_queued = [&](const QueuePlace& place) { positions_.push_back(place.position); }});
@@ -97,8 +100,19 @@ class SmallFetcherTest : public testing::Test {
   SmallFetcher fetcher_{&holders_, &download_limiter_, &watchdog_};
   absl::Status status_;
   std::vector<int> positions_;
+  std::optional<FileAttributes> attributes_;  // of the last book that came
   size_t most_ = 1000;
 };
+
+TEST_F(SmallFetcherTest, ABookComesWithTheAttributesOfItsFile) {
+  const FakeBook book = FakeBook::OfSize(1000);
+  disk_.List("book", book);
+  EXPECT_EQ(Fetch({book.id}).size(), 1U);
+  const UniqueFd fd(::open(disk_.PathOf("book").c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(attributes_, AttributesOf(fd.get()));
+  ASSERT_TRUE(attributes_.has_value());
+  EXPECT_LT(attributes_->modified, Clock::Real()->Now() - absl::Minutes(59)) << "List makes it old";
+}
 
 TEST_F(SmallFetcherTest, AllComeOfEverySize) {
   std::vector<ContentId> ids;

@@ -8,6 +8,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/log.h"
 #include "lib/core/merkle.h"
+#include "lib/rpc/convert.h"
 
 namespace arkshare {
 namespace {
@@ -219,6 +220,18 @@ std::optional<PiecePlan::Range> Swarm::AwaitRun(Member& member, PiecePlan::Strea
 void Swarm::StartTiming(PiecePlan::StreamId stream) {
   MutexLock lock(&mutex_);
   readings_[stream].begin = clock_->Monotonic();
+}
+
+void Swarm::NoteAttributes(const Member& member, const v1::DownloadResponse::Header& header) {
+  if (member.holder.key != job_.attributes_of) return;
+  const std::optional<FileAttributes> found = AttributesIn(header);
+  MutexLock lock(&mutex_);
+  attributes_ = found;
+}
+
+std::optional<std::optional<FileAttributes>> Swarm::attributes() const {
+  MutexLock lock(&mutex_);
+  return attributes_;
 }
 
 bool Swarm::Received(Member& member, PiecePlan::StreamId stream, uint64_t begin, uint64_t end) {

@@ -91,6 +91,10 @@ class Swarm {
                                            IdleWatchdog::Watch& watch);
   // The holder begins to send now: the time before, in its queue, does not count for its rate.
   void StartTiming(PiecePlan::StreamId stream);
+  // Keeps what the holder FetchJob::attributes_of says of its file.
+  void NoteAttributes(const Member& member, const v1::DownloadResponse::Header& header);
+  // nullopt: that holder has sent no header.
+  std::optional<std::optional<FileAttributes>> attributes() const;
   // The stream has received [begin, end) of the book. Returns false when it should stop.
   bool Received(Member& member, PiecePlan::StreamId stream, uint64_t begin, uint64_t end);
   // Whether the stream should go on with its run at `offset`.
@@ -151,6 +155,7 @@ class Swarm {
   std::deque<Member> members_ ABSL_GUARDED_BY(mutex_);       // also those that have failed
   std::map<PiecePlan::StreamId, Reading> readings_ ABSL_GUARDED_BY(mutex_);
   std::set<PublicKey> liars_ ABSL_GUARDED_BY(mutex_);
+  std::optional<std::optional<FileAttributes>> attributes_ ABSL_GUARDED_BY(mutex_);
   absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);
   absl::Duration retry_after_ ABSL_GUARDED_BY(mutex_);  // what a busy holder asked for
   std::set<grpc::ClientContext*> calls_ ABSL_GUARDED_BY(mutex_);

@@ -50,7 +50,9 @@ absl::Status Library::Load() {
   if (!surplus.empty()) ledger_->ReplaceListings(surplus).IgnoreError();
   MutexLock lock(&mutex_);
   for (ListingRecord& record : *listings) {
-    if (seen.erase(record.path) > 0) Insert(Book{std::move(record), false});
+    // A claimed path is that of a received book that cannot enter the folder yet.
+    if (seen.erase(record.path) == 0 || claims_.Claimed(record.path)) continue;
+    Insert(Book{std::move(record), false});
   }
   for (UnsharedRecord& record : *unshared) unshared_by_owner_.Put(std::move(record));
   feed_.Clear();

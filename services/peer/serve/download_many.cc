@@ -3,13 +3,16 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
+#include "services/peer/disk/file_attributes.h"
 #include "services/peer/serve/served_content.h"
 
 namespace arkshare {
@@ -36,16 +39,21 @@ absl::StatusOr<std::vector<ContentId>> ParseContents(const v1::DownloadManyReque
   return ids;
 }
 
+struct ReadBook {
+  std::string bytes;
+  std::optional<FileAttributes> attributes;
+};
+
 // Reads a whole book, as it was when it was hashed.
-absl::StatusOr<std::string> ReadBook(const ContentId& id, uint64_t listing, Library* library,
-                                     ServedProofs* proofs) {
+absl::StatusOr<ReadBook> Read(const ContentId& id, uint64_t listing, Library* library,
+                              ServedProofs* proofs) {
   absl::StatusOr<ServedBook> book = library->OpenForServing(id, listing);
   if (!book.ok()) return book.status();
   std::string bytes(id.size, '\0');
   const absl::Status read = ReadServed(
       *book, 0, absl::MakeSpan(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()), proofs);
   if (!read.ok()) return read;
-  return bytes;
+  return ReadBook{std::move(bytes), AttributesOf(book->fd.get())};
 }
 
 // Collects parts of books in a message. Its methods return false when the receiver has gone.
@@ -58,7 +66,8 @@ class PartWriter {
     *AddPart(index)->mutable_error() = ToItemError(why);
   }
 
-  bool AddBook(size_t index, const std::string& bytes) {
+  bool AddBook(size_t index, const ReadBook& book) {
+    const std::string& bytes = book.bytes;
     for (size_t at = 0;;) {
       v1::DownloadManyResponse::Part* const part = AddPart(index);
       const uint64_t left = bytes.size() - at;
@@ -69,6 +78,7 @@ class PartWriter {
       filled_ += granted;
       if (at == bytes.size()) {
         part->set_last(true);
+        if (book.attributes) *part->mutable_attributes() = ToProto(*book.attributes);
         return true;
       }
       // Under a limit less than the book may be granted. It is sent at once, because a receiver
@@ -123,7 +133,7 @@ absl::Status DownloadMany(UploadCall& call, const v1::DownloadManyRequest& reque
   for (size_t i = 0; i < ids->size(); ++i) {
     const uint64_t listing =
         request.listing_numbers_size() == 0 ? 0 : request.listing_numbers(static_cast<int>(i));
-    const absl::StatusOr<std::string> book = ReadBook((*ids)[i], listing, library, proofs);
+    const absl::StatusOr<ReadBook> book = Read((*ids)[i], listing, library, proofs);
     if (!book.ok()) {
       parts.AddError(i, book.status());
     } else if (!parts.AddBook(i, *book)) {

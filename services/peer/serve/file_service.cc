@@ -148,6 +148,9 @@ absl::Status FileService::DownloadRange(UploadCall& call, const v1::DownloadRequ
   *response.mutable_header()->mutable_content() = ToProto(*id);
   response.mutable_header()->set_range_offset(offset);
   response.mutable_header()->set_range_length(end - offset);
+  if (const std::optional<FileAttributes> attributes = content->attributes()) {
+    *response.mutable_header()->mutable_attributes() = ToProto(*attributes);
+  }
   if (!stream->Write(response)) return ReceiverGone();
 
   const uint64_t max_chunk = request.max_chunk_bytes() == 0

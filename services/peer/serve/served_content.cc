@@ -6,6 +6,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/log.h"
 #include "lib/core/merkle.h"
+#include "services/peer/disk/file_attributes.h"
 #include "services/peer/disk/file_io.h"
 #include "services/peer/library/missing_book.h"
 
@@ -74,6 +75,11 @@ absl::Status ServedContent::Read(uint64_t offset, absl::Span<uint8_t> out) {
     book_.emplace(*std::move(other));
   }
   return ReadServed(*book_, offset, out, parts_.proofs);
+}
+
+std::optional<FileAttributes> ServedContent::attributes() const {
+  if (!book_) return std::nullopt;
+  return AttributesOf(book_->fd.get());
 }
 
 }  // namespace arkshare

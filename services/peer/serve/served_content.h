@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "lib/core/content_id.h"
+#include "lib/core/file_attributes.h"
 #include "services/peer/disk/partial_books.h"
 #include "services/peer/library/library.h"
 #include "services/peer/serve/served_proofs.h"
@@ -40,6 +41,8 @@ class ServedContent {
   // When the listing has gone, goes on with another listing of the same content.
   // Errors: kBookChanged; kPieceNotHere for a part that has not come; those of Open.
   absl::Status Read(uint64_t offset, absl::Span<uint8_t> out);
+  // Returns those of the file; nullopt for a book that this peer still receives.
+  std::optional<FileAttributes> attributes() const;
 
  private:
   ServedContent(const ContentId& content, const Parts& parts) : id_(content), parts_(parts) {}

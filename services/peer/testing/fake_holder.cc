@@ -37,6 +37,7 @@ struct FakeHolder::State final : v1::FileService::Service {
     bool too_much = false;
     bool empty_chunks = false;
     uint64_t chunk_bytes = 1024 * 1024;
+    std::optional<FileAttributes> attributes{};
     bool manifest_late = false;
     // The pieces of a book that it is still receiving, in the order in which they came.
     std::optional<std::vector<uint64_t>> pieces{};
@@ -129,6 +130,7 @@ struct FakeHolder::State final : v1::FileService::Service {
     *message.mutable_header()->mutable_content() = ToProto(book.id);
     message.mutable_header()->set_range_offset(offset);
     message.mutable_header()->set_range_length(end - offset);
+    if (now.attributes) *message.mutable_header()->mutable_attributes() = ToProto(*now.attributes);
     writer->Write(message);
     uint64_t sent = 0;
     while (offset < end) {
@@ -391,6 +393,11 @@ void FakeHolder::SendTooMuch() {
 void FakeHolder::SendEmptyChunks() {
   MutexLock lock(&state_->mutex);
   state_->manners.empty_chunks = true;
+}
+
+void FakeHolder::SetAttributes(const FileAttributes& attributes) {
+  MutexLock lock(&state_->mutex);
+  state_->manners.attributes = attributes;
 }
 
 void FakeHolder::SetChunkBytes(uint64_t bytes) {

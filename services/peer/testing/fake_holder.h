@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/core/file_attributes.h"
 #include "lib/core/key.h"
 #include "services/peer/testing/fake_book.h"
 
@@ -65,6 +66,8 @@ class FakeHolder {
   void KnowNoManifest();
   // Calls `asked` at every Release, to which it never gives a final answer.
   void OnRelease(std::function<void()> asked);
+  // Says this of its file with every download.
+  void SetAttributes(const FileAttributes& attributes);
   // Sends chunks of this size; 1 MiB by default.
   void SetChunkBytes(uint64_t bytes);
 

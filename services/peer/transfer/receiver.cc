@@ -15,9 +15,16 @@ namespace {
 
 constexpr absl::Duration kRateWindow = absl::Seconds(3);
 
-// A holder or the index is away: the book may still be had.
+// The last holder that answered does not have the content any more. A file that was only touched
+// is listed again soon.
+bool IsGone(const absl::Status& status) {
+  const Reason reason = GetReason(status);
+  return reason == Reason::kBookChanged || reason == Reason::kBookGone;
+}
+
+// A holder or the index is away, or the content has gone a moment ago: the book may still be had.
 bool IsInterruption(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || IsGone(status);
 }
 
 // Whether the received bytes are of no more use: the disk does not take them, or the listing that
@@ -38,6 +45,7 @@ Outcome Receiver::Receive(const FetchTask& task, HandOnReceived hand_on) {
 Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
   Transfer& transfer = *shared;
   const TransferRecord& record = transfer.record;
+  if (EndIfAsked(transfer)) return {};
   absl::StatusOr<UniqueFd> fd = parts_.store->OpenStaging(record);
   if (!fd.ok()) {
     parts_.dropper->Drop(transfer, fd.status());
@@ -45,8 +53,10 @@ Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
   }
   parts_.offers->Begin(transfer, fd->get());
   uint64_t got = 0;
+  bool heard = false;  // what the source says of its file
   const Fetcher::Job job{
       .content = record.content,
+      .id = record.id,
       .fd = fd->get(),
       .find_holders = [&]() -> absl::StatusOr<std::vector<BookHolder>> {
         // The first call returns the holders that were found when the source was chosen.
@@ -61,33 +71,68 @@ Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
             got = bytes;
             ShowProgress(transfer, bytes, place);
           },
-      .on_piece = [&](uint32_t peer_id, uint64_t bytes) { transfer.brought[peer_id] += bytes; }};
+      .on_piece =
+          [&](const BookHolder& from, uint64_t bytes) {
+            transfer.brought[from.peer_id] += bytes;
+            if (from.key == record.source) transfer.bytes_from_source += bytes;
+          },
+      .attributes_of = record.source,
+      .on_attributes =
+          [&](std::optional<FileAttributes> found) {
+            heard = true;
+            if (found) transfer.attributes = found;
+          }};
   absl::StatusOr<std::vector<Sha256Digest>> pieces = parts_.fetcher->Fetch(job);
   if (pieces.ok()) {
     ARKSHARE_FAILPOINT("receiver.fetched");
+    // Other holders may have sent all bytes, now or before a restart.
+    if (!heard && !transfer.attributes) {
+      transfer.attributes = parts_.calls->AttributesAtSource(shared);
+    }
     transfer.received.emplace(*std::move(fd), *std::move(pieces));
     return {.go_on = {shared}};
   }
   parts_.offers->End(transfer);
+  *fd = UniqueFd();
+  if (EndIfAsked(transfer)) return {};
   if (absl::IsCancelled(pieces.status())) return {};  // stopping; the next start goes on
   if (!MakesReceivedUseless(record, pieces.status()) && parts_.store->CanResume(record) &&
       (got > 0 || transfer.interrupted)) {
     return Interrupt(transfer, got, pieces.status()) ? Outcome{.later = {shared}} : Outcome{};
   }
-  *fd = UniqueFd();
   parts_.dropper->Drop(transfer, pieces.status());
   return {};
+}
+
+bool Receiver::EndIfAsked(Transfer& transfer) {
+  const char* const end = transfer.end;
+  if (end == nullptr) return false;
+  parts_.dropper->Drop(transfer, MakeError(Reason::kTransferCancelled, end));
+  return true;
 }
 
 // The verified bytes count when the download goes on: when the owner asks for the book again, when
 // the peer starts, and by itself for a while if a holder or the index is only away.
 bool Receiver::Interrupt(Transfer& transfer, uint64_t bytes, const absl::Status& why) {
   const absl::Time now = parts_.clock->Monotonic();
-  if (bytes > transfer.bytes_before) transfer.try_until = absl::InfinitePast();
+  if (bytes > transfer.bytes_before) {
+    transfer.try_until = absl::InfinitePast();
+    transfer.gone = false;
+  }
+  transfer.gone = transfer.gone || IsGone(why);
   transfer.bytes_before = std::max(transfer.bytes_before, bytes);
   transfer.interrupted = true;
   if (transfer.try_until == absl::InfinitePast()) transfer.try_until = now + kTryAgainFor;
   const bool again = IsInterruption(why) && now < transfer.try_until;
+  if (!again && transfer.gone) {
+    parts_.dropper->Drop(
+        transfer, MakeError(Reason::kBookGone,
+                            absl::StrCat("no peer has had this content for ten minutes, so the "
+                                         "part received is removed; get ",
+                                         EscapeForDisplay(transfer.record.name.value()),
+                                         " again to get it as it is now")));
+    return false;
+  }
   parts_.board->Fail(
       transfer,
       MakeError(
@@ -122,10 +167,13 @@ Outcome Receiver::ReceiveStream(const FetchTask& task, HandOnReceived hand_on) {
                                    .contents = contents,
                                    .listings = listings,
                                    .on_book =
-                                       [&](size_t index, const std::string& bytes) {
+                                       [&](const SmallFetcher::Book& book) {
                                          if (queued) show(std::nullopt);
+                                         const size_t index = book.index;
                                          if (came[index]) return true;
-                                         if (!StageSmall(*transfers[index], bytes)) return false;
+                                         came[index] = EndIfAsked(*transfers[index]);
+                                         if (came[index]) return true;
+                                         if (!StageSmall(*transfers[index], book)) return false;
                                          came[index] = true;
                                          return hand_on(transfers[index]);
                                        },
@@ -146,9 +194,11 @@ Outcome Receiver::ReceiveStream(const FetchTask& task, HandOnReceived hand_on) {
   return outcome;
 }
 
-bool Receiver::StageSmall(Transfer& transfer, const std::string& bytes) {
-  absl::StatusOr<UniqueFd> fd = parts_.store->StageSmall(transfer.record, bytes);
+bool Receiver::StageSmall(Transfer& transfer, const SmallFetcher::Book& book) {
+  absl::StatusOr<UniqueFd> fd = parts_.store->StageSmall(transfer.record, book.bytes);
   if (!fd.ok()) return false;
+  transfer.attributes = book.attributes;
+  transfer.bytes_from_source = book.bytes.size();
   ARKSHARE_FAILPOINT("receiver.fetched");
   transfer.received.emplace(*std::move(fd),
                             std::vector<Sha256Digest>{transfer.record.content.root});

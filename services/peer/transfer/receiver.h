@@ -14,6 +14,7 @@
 #include "services/peer/fetch/small_fetcher.h"
 #include "services/peer/transfer/dropper.h"
 #include "services/peer/transfer/partial_offers.h"
+#include "services/peer/transfer/source_calls.h"
 #include "services/peer/transfer/source_chooser.h"
 #include "services/peer/transfer/transfer.h"
 #include "services/peer/transfer/transfer_board.h"
@@ -30,6 +31,7 @@ class Receiver {
 
   struct Parts {  // all must outlive it
     const SourceChooser* chooser;
+    SourceCalls* calls;
     TransferStore* store;
     TransferBoard* board;
     PartialOffers* offers;
@@ -50,9 +52,12 @@ class Receiver {
   Outcome ReceiveOne(const TransferPtr& transfer);
   Outcome ReceiveStream(const FetchTask& task, HandOnReceived hand_on);
   // Keeps the verified bytes of a download that failed. Returns whether it tries again by itself.
+  // Drops the download when no peer has had the content for long enough.
   bool Interrupt(Transfer& transfer, uint64_t bytes, const absl::Status& why);
+  // Drops a download that is to end. Returns whether it did.
+  bool EndIfAsked(Transfer& transfer);
   // False when the bytes cannot be written.
-  bool StageSmall(Transfer& transfer, const std::string& bytes);
+  bool StageSmall(Transfer& transfer, const SmallFetcher::Book& book);
   void ShowProgress(Transfer& transfer, uint64_t bytes, std::optional<QueuePlace> place);
 
   const Parts parts_;

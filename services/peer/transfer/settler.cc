@@ -14,6 +14,12 @@
 namespace arkshare {
 namespace {
 
+// With a slash at the end; "" for the shared folder itself.
+absl::string_view FolderOf(const BookName& name) {
+  const absl::string_view path = name.value();
+  return path.substr(0, path.rfind('/') + 1);
+}
+
 absl::string_view HowReceived(const TransferRecord& record) {
   if (record.move) return "move";
   return record.kept ? "kept" : "copy";
@@ -43,14 +49,41 @@ Outcome Settler::Settle(TransferQueues::Step step, const Batch& transfers, HandO
   return {};
 }
 
-void Settler::Prepare(const Batch& transfers, HandOn hand_on) {
+Batch Settler::BringNear(const Batch& transfers) {
+  Batch near;
+  for (const TransferPtr& transfer : transfers) {
+    if (const char* end = transfer->end) {
+      parts_.dropper->Drop(*transfer, MakeError(Reason::kTransferCancelled, end));
+      continue;
+    }
+    if (transfer->attributes) {
+      const absl::Status applied =
+          ApplyAttributes(transfer->received->fd.get(), *transfer->attributes);
+      if (!applied.ok()) {
+        LogDebug("attributes_not_set", {{"book", transfer->record.name}, {"why", applied}});
+      }
+    }
+    if (absl::Status s = parts_.store->BringNear(transfer->record); !s.ok()) {
+      parts_.dropper->Drop(*transfer, s);
+      continue;
+    }
+    near.push_back(transfer);
+  }
+  return near;
+}
+
+void Settler::Prepare(const Batch& received, HandOn hand_on) {
+  const Batch transfers = BringNear(received);
+  if (transfers.empty()) return;
   std::vector<int> fds;
+  std::vector<std::string> paths;
   std::vector<TransferId> moves;
   for (const TransferPtr& transfer : transfers) {
     fds.push_back(transfer->received->fd.get());
+    paths.push_back(transfer->record.name.value());
     if (transfer->record.move) moves.push_back(transfer->record.id);
   }
-  if (!parts_.store->Prepare(fds, moves).ok()) {
+  if (!parts_.store->Prepare(fds, paths, moves).ok()) {
     if (transfers.size() == 1) {
       parts_.dropper->Drop(
           *transfers[0],
@@ -61,21 +94,17 @@ void Settler::Prepare(const Batch& transfers, HandOn hand_on) {
     for (const TransferPtr& transfer : transfers) Prepare({transfer}, hand_on);
     return;
   }
-  std::vector<HashCache::Entry> entries;
   for (const TransferPtr& transfer : transfers) {
     TransferRecord& record = transfer->record;
-    Transfer::Received received = *std::exchange(transfer->received, std::nullopt);
+    transfer->pieces = std::move(transfer->received->pieces);
+    transfer->received.reset();
     record.state = TransferRecord::State::kPrepared;
-    if (absl::StatusOr<FileStat> stat = StatFd(received.fd.get()); stat.ok()) {
-      entries.push_back({stat->identity, record.content, std::move(received.pieces)});
-    }
     parts_.board->Update(*transfer, [&](TransferView& view) {
       view.state = TransferView::State::kHandingOver;
       view.bytes_done = record.content.size;
     });
   }
-  hand_on(transfers);  // no transfer waits for the cache
-  parts_.cache->RememberAll(entries);
+  hand_on(transfers);
 }
 
 Outcome Settler::Release(const Batch& transfers) {
@@ -84,10 +113,12 @@ Outcome Settler::Release(const Batch& transfers) {
   for (const TransferPtr& transfer : transfers) {
     if (TakeKeep(*transfer)) {
       outcome.go_on.push_back(transfer);
-    } else if (absl::Status s = parts_.store->FindStaged(transfer->record).status(); !s.ok()) {
+    } else if (absl::Status s = parts_.store->FindStaged(transfer->record).status(); s.ok()) {
+      asked.push_back(transfer);
+    } else if (GetReason(s) == Reason::kInternal) {
       parts_.dropper->Drop(*transfer, s);
     } else {
-      asked.push_back(transfer);
+      Wait(transfer, s.message(), outcome.later);
     }
   }
   if (asked.empty()) return outcome;
@@ -155,10 +186,14 @@ Outcome Settler::Own(const Batch& transfers) {
   return outcome;
 }
 
-void Settler::WaitForRoom(const TransferPtr& transfer, Batch& later) {
+void Settler::Wait(const TransferPtr& transfer, absl::string_view why, Batch& later) {
   parts_.board->Update(*transfer,
-                       [](TransferView& view) { view.message = "waiting: the disk is full"; });
+                       [&](TransferView& view) { view.message = absl::StrCat("waiting: ", why); });
   later.push_back(transfer);
+}
+
+void Settler::WaitForRoom(const TransferPtr& transfer, Batch& later) {
+  Wait(transfer, "the disk is full", later);
 }
 
 // Returns the transfers that are recorded; their paths are claimed, and `to_admit` is set.
@@ -169,7 +204,12 @@ Batch Settler::RecordOwned(const Batch& transfers, Batch& later) {
     const TransferRecord& record = transfer->record;
     absl::StatusOr<FileStat> staged = parts_.store->FindStaged(record);
     if (!staged.ok()) {
-      parts_.dropper->Drop(*transfer, staged.status());
+      // With a ticket the book belongs to this peer, and its source hides a copy until Confirm.
+      if (record.ticket || GetReason(staged.status()) != Reason::kInternal) {
+        Wait(transfer, staged.status().message(), later);
+      } else {
+        parts_.dropper->Drop(*transfer, staged.status());
+      }
       continue;
     }
     const std::string& path = record.name.value();
@@ -208,29 +248,29 @@ Batch Settler::RecordOwned(const Batch& transfers, Batch& later) {
 Batch Settler::Admit(const Batch& transfers, Batch& later) {
   Batch admitted;
   std::vector<ListingRecord> listings;
+  std::vector<HashCache::Entry> entries;
   for (const TransferPtr& transfer : transfers) {
-    if (absl::Status s = parts_.store->Admit(transfer->record, *transfer->to_admit); !s.ok()) {
-      LogError("not_admitted", {{"book", transfer->to_admit->path}, {"why", s}});
-      parts_.board->Update(*transfer, [&](TransferView& view) {
-        view.message = absl::StrCat("waiting to enter the folder: ", s.message());
-      });
-      later.push_back(transfer);
+    ListingRecord& listing = *transfer->to_admit;
+    const FileIdentity recorded = listing.identity;
+    if (absl::Status s = parts_.store->Admit(transfer->record, listing); !s.ok()) {
+      LogError("not_admitted", {{"book", listing.path}, {"why", s}});
+      Wait(transfer, absl::StrCat("the book cannot enter the folder: ", s.message()), later);
       continue;
     }
+    entries.push_back({listing.identity, listing.content, std::move(transfer->pieces)});
+    if (listing.identity != recorded) transfer->to_identify = listing;
     listings.push_back(*std::exchange(transfer->to_admit, std::nullopt));
     admitted.push_back(transfer);
   }
   if (admitted.empty()) return {};
+  // Before other peers ask for the pieces.
+  parts_.cache->RememberAll(entries);
   parts_.store->ShareAdmitted(listings);
   uint64_t bytes = 0;
   for (size_t i = 0; i < admitted.size(); ++i) {
     Transfer& transfer = *admitted[i];
     parts_.store->UnreserveName(transfer.reserved);
-    if (listings[i].name != transfer.reserved) {
-      absl::StrAppend(&transfer.note, transfer.note.empty() ? "" : "; ", "saved as ",
-                      EscapeForDisplay(listings[i].name.value()), ", because ",
-                      EscapeForDisplay(transfer.reserved.value()), " was taken meanwhile");
-    }
+    if (listings[i].name != transfer.reserved) NoteName(transfer, listings[i].name);
     parts_.offers->End(transfer);  // the library serves the whole book now
     bytes += transfer.record.content.size;
     const LogFields fields = {{"book", listings[i].name},
@@ -244,6 +284,14 @@ Batch Settler::Admit(const Batch& transfers, Batch& later) {
   return admitted;
 }
 
+void Settler::NoteName(Transfer& transfer, const BookName& name) {
+  const bool same_folder = FolderOf(name) == FolderOf(transfer.reserved);
+  absl::StrAppend(&transfer.note, transfer.note.empty() ? "" : "; ", "saved as ",
+                  EscapeForDisplay(name.value()), ", because ",
+                  EscapeForDisplay(transfer.reserved.value()),
+                  same_folder ? " was taken meanwhile" : " cannot be used any more");
+}
+
 // The index and the source may be away for long; neither waits for the other.
 Outcome Settler::Report(const Batch& transfers) {
   Batch untold, unconfirmed;
@@ -255,16 +303,19 @@ Outcome Settler::Report(const Batch& transfers) {
   const absl::Status index_answer = untold.empty() ? absl::OkStatus() : UpdateOwner(untold);
   const absl::Status source_answer = unconfirmed.empty() ? absl::OkStatus() : Confirm(unconfirmed);
   std::vector<TransferRecord> records;
+  std::vector<ListingRecord> identified;
   for (const TransferPtr& transfer : transfers) {
     TransferRecord& record = transfer->record;
+    if (transfer->to_identify) identified.push_back(*transfer->to_identify);
     if (!record.move || (record.index_told && record.confirmed)) {
       record.state = TransferRecord::State::kDone;
     }
     records.push_back(record);
   }
-  const absl::Status recorded = parts_.store->RecordProgress(records);
+  const absl::Status recorded = parts_.store->RecordProgress(records, identified);
   Outcome outcome;
   for (const TransferPtr& transfer : transfers) {
+    if (recorded.ok()) transfer->to_identify.reset();
     // For the owner who waits, the book is here; the rest is repeated in the background.
     parts_.board->Update(*transfer, [&](TransferView& view) {
       if (view.state != TransferView::State::kDone) view.end = parts_.clock->Now();

@@ -4,6 +4,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 
 #include "lib/core/clock.h"
 #include "services/peer/disk/hash_cache.h"
@@ -41,6 +42,8 @@ class Settler {
  private:
   // Received -> PREPARED. Hands on.
   void Prepare(const Batch& transfers, HandOn hand_on);
+  // Brings books beside their places; returns those that go on.
+  Batch BringNear(const Batch& transfers);
   // PREPARED -> a ticket, a copy, or dropped because another peer has the book.
   Outcome Release(const Batch& transfers);
   bool TakeKeep(Transfer& transfer);
@@ -49,7 +52,10 @@ class Settler {
   Outcome Own(const Batch& transfers);
   Batch RecordOwned(const Batch& transfers, Batch& later);
   Batch Admit(const Batch& transfers, Batch& later);
+  // Shows why an owned book is not in its place, and tries again later.
+  void Wait(const TransferPtr& transfer, absl::string_view why, Batch& later);
   void WaitForRoom(const TransferPtr& transfer, Batch& later);
+  void NoteName(Transfer& transfer, const BookName& name);
   // OWNED -> DONE.
   Outcome Report(const Batch& transfers);
   absl::Status UpdateOwner(const Batch& transfers);

@@ -4,12 +4,15 @@
 
 #include "lib/core/errors.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(10);
+// A book is not kept waiting for its file's time and permissions.
+constexpr absl::Duration kAttributesTimeout = absl::Seconds(2);
 
 // Why a call to the source failed as a whole; OK when it brought a result for each of `transfers`.
 // Forgets the address after a failure, since the source may have another one by now.
@@ -58,7 +61,9 @@ std::vector<absl::StatusOr<MoveTicket>> SourceCalls::Release(const Batch& transf
   for (const TransferPtr& transfer : transfers) {
     const TransferRecord& record = transfer->record;
     items.push_back({record.id, record.source_listing, record.content});
-    *request.add_items() = ToProto(items.back());
+    v1::ReleaseRequest::Item* const item = request.add_items();
+    *item = ToProto(items.back());
+    item->set_all_bytes_from_source(transfer->bytes_from_source == record.content.size);
   }
   request.set_signature(key_.Sign(ReleaseSignedBytes(source, key_.public_key(), items)));
   grpc::ClientContext context;
@@ -87,6 +92,24 @@ std::vector<absl::StatusOr<MoveTicket>> SourceCalls::Release(const Batch& transf
     }
   }
   return tickets;
+}
+
+std::optional<FileAttributes> SourceCalls::AttributesAtSource(const TransferPtr& transfer) {
+  absl::StatusOr<std::string> address = SourceAddress({transfer});
+  if (!address.ok()) return std::nullopt;
+  grpc::ClientContext context;
+  SetTimeout(context, kAttributesTimeout);
+  v1::DownloadRequest request;
+  *request.mutable_content() = ToProto(transfer->record.content);
+  request.set_read_offset(transfer->record.content.size);
+  const auto reader = holders_->Stub(*address)->Download(&context, request);
+  std::optional<FileAttributes> found;
+  v1::DownloadResponse message;
+  while (reader->Read(&message)) {
+    if (message.has_header()) found = AttributesIn(message.header());
+  }
+  reader->Finish();
+  return found;
 }
 
 std::vector<absl::Status> SourceCalls::Confirm(const Batch& transfers) {

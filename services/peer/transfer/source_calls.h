@@ -5,10 +5,12 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lib/core/file_attributes.h"
 #include "lib/core/key.h"
 #include "lib/core/ticket.h"
 #include "services/peer/fetch/holders.h"
@@ -28,6 +30,9 @@ class SourceCalls {
   // Asks the source to release its listings. Returns a verified ticket or the source's refusal for
   // each transfer, in order; IsFinalRefusal says which refusals are final.
   std::vector<absl::StatusOr<MoveTicket>> Release(const Batch& transfers);
+  // Asks the source for the attributes of its file, with a download of no bytes. nullopt when it
+  // does not say.
+  std::optional<FileAttributes> AttributesAtSource(const TransferPtr& transfer);
   // Tells the source that this peer owns the books. OK means that nothing is left to confirm there.
   std::vector<absl::Status> Confirm(const Batch& transfers);
   // Returns the name of the live peer with this key for people, "peer 5".

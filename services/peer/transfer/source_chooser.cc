@@ -117,30 +117,59 @@ absl::StatusOr<SourceChooser::Choice> SourceChooser::ChooseBySearch(const FetchW
   // A peer that lends the book under another name is as good a source, and no peer loses a copy.
   const bool lent = std::any_of(candidates.begin(), candidates.end(),
                                 [](const BookHolder& holder) { return holder.lends; });
+  std::set<std::pair<PublicKey, uint64_t>> asked_for;
+  for (const BookHolder& holder : candidates) asked_for.insert({holder.key, holder.listing});
   if (wish.from_peer_id == 0 && !lent) {
     absl::StatusOr<std::vector<BookHolder>> all =
         FindHolders(found->content, /*also_partial=*/false);
     if (!all.ok()) return all.status();
     for (BookHolder& holder : *all) {
-      const bool known = std::any_of(candidates.begin(), candidates.end(), [&](const auto& c) {
-        return c.key == holder.key && c.listing == holder.listing;
-      });
-      if (!known) candidates.push_back(std::move(holder));
+      if (!asked_for.contains({holder.key, holder.listing})) {
+        candidates.push_back(std::move(holder));
+      }
     }
   }
   std::vector<BookHolder> reachable =
       holders_->Reachable(candidates, kPingTimeout, found->content.size);
-  if (reachable.empty()) {
+  // Lenders come first, then the listings that were asked for; the fastest of each stays first.
+  // Other listings of the content only send bytes: a move by name takes a listing of that name.
+  const auto may_be_source = [&](const BookHolder& holder) {
+    return holder.lends || wish.copy_only || asked_for.contains({holder.key, holder.listing});
+  };
+  std::stable_partition(reachable.begin(), reachable.end(), may_be_source);
+  std::stable_partition(reachable.begin(), reachable.end(),
+                        [](const BookHolder& holder) { return holder.lends; });
+  if (reachable.empty() || !may_be_source(reachable.front())) {
     return MakeError(Reason::kNoHolderReachable,
                      absl::StrCat("none of the peers that have ", Describe(wish),
                                   " can be reached now; try again later"));
   }
-  // Lenders come before movers; within each group the fastest stays first.
-  std::stable_partition(reachable.begin(), reachable.end(),
-                        [](const BookHolder& holder) { return holder.lends; });
   const BookHolder& source = reachable.front();
   const BookName save_as = wish.save_as ? *wish.save_as : wish.name ? *wish.name : source.name;
   return Choice{found->content, source, reachable, !source.lends && !wish.copy_only, save_as};
+}
+
+bool SourceChooser::MeansAnotherBook(const FetchWish& wish, const ContentId& content) const {
+  if (wish.content) {
+    const absl::StatusOr<std::vector<BookHolder>> holders =
+        FindHolders(content, /*also_partial=*/true);
+    return *wish.content != content && holders.ok() && holders->empty();
+  }
+  v1::SearchRequest request;
+  request.set_name(wish.name->value());
+  absl::StatusOr<v1::SearchResponse> response = index_->Search(request);
+  if (!response.ok()) return false;
+  const bool other =
+      std::any_of(response->results().begin(), response->results().end(), [&](const auto& result) {
+        return std::any_of(
+            result.holders().begin(), result.holders().end(),
+            [&](const auto& holder) { return holder.public_key() != self_.bytes(); });
+      });
+  return other && std::none_of(response->results().begin(), response->results().end(),
+                               [&](const auto& result) {
+                                 absl::StatusOr<ContentId> id = FromProto(result.content());
+                                 return id.ok() && *id == content;
+                               });
 }
 
 // Finds the peer that the wish names, and pings it.

@@ -37,6 +37,10 @@ class SourceChooser {
   // PeerService.Fetch.
   std::vector<absl::StatusOr<Choice>> Choose(absl::Span<const FetchWish> wishes,
                                              SourceCache& sources) const;
+  // Whether an interrupted download of `content` is of no use for a wish that names it: its name is
+  // that of other contents only, or no peer has the content and the wish says another one. False
+  // when the index does not say.
+  bool MeansAnotherBook(const FetchWish& wish, const ContentId& content) const;
   // Returns the peers that list this content, except this peer.
   absl::StatusOr<std::vector<BookHolder>> FindHolders(const ContentId& content,
                                                       bool also_partial) const;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "lib/core/content_id.h"
+#include "services/peer/disk/file_attributes.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/unique_fd.h"
 #include "services/peer/fetch/holder_rank.h"
@@ -24,8 +25,8 @@ namespace arkshare {
 
 class PartialBook;
 
-// Belongs to the worker that runs the transfer, except for `schedule` and `keep`. The owner sees a
-// TransferView, which TransferBoard keeps; TransferQueues decides when the transfer runs.
+// Belongs to the worker that runs the transfer, except for `schedule`, `keep` and `end`. The owner
+// sees a TransferView, which TransferBoard keeps; TransferQueues decides when the transfer runs.
 struct Transfer {
   explicit Transfer(TransferRecord r) : record(std::move(r)), reserved(record.name) {}
 
@@ -38,15 +39,20 @@ struct Transfer {
   };
 
   TransferRecord record;
-  const BookName reserved;                // the name it began with
-  std::vector<BookHolder> holders;        // found by SourceChooser; empty: ask the index
-  std::string source_address;             // empty: ask the index
-  std::optional<Received> received;       // from the last byte until it is durable
-  std::optional<ListingRecord> to_admit;  // owned by this peer, and not in its place yet
-  std::string note;                       // for the owner, at the end
-  std::map<uint32_t, uint64_t> brought;   // verified bytes, by the number of the peer
-  std::shared_ptr<PartialBook> offer;     // what other peers may read while the book comes
-  uint64_t offer_listing = 0;             // its partial listing
+  const BookName reserved;                   // the name it began with
+  std::vector<BookHolder> holders;           // found by SourceChooser; empty: ask the index
+  std::string source_address;                // empty: ask the index
+  std::optional<Received> received;          // from the last byte until it is durable
+  std::vector<Sha256Digest> pieces;          // of the durable book, until the cache has them
+  std::optional<FileAttributes> attributes;  // of the source's file, for the file here
+  std::optional<ListingRecord> to_admit;     // owned by this peer, and not in its place yet
+  // In its place, with another identity than the ledger has.
+  std::optional<ListingRecord> to_identify;
+  std::string note;                      // for the owner, at the end
+  std::map<uint32_t, uint64_t> brought;  // verified bytes, by the number of the peer
+  uint64_t bytes_from_source = 0;        // verified bytes that the source sent to this process
+  std::shared_ptr<PartialBook> offer;    // what other peers may read while the book comes
+  uint64_t offer_listing = 0;            // its partial listing
   std::deque<std::pair<absl::Time, uint64_t>> samples;  // verified bytes in the last seconds
 
   // An interruption left verified bytes in staging. Until `try_until` the transfer tries again by
@@ -54,19 +60,24 @@ struct Transfer {
   bool interrupted = false;
   absl::Time try_until = absl::InfinitePast();
   uint64_t bytes_before = 0;  // verified bytes at the last interruption
+  bool gone = false;          // the last holder that answered did not have the content any more
 
   // Belongs to TransferQueues.
   struct Schedule {
     absl::Duration delay = absl::Milliseconds(200);  // before the next retry
     bool fetching = false;                           // a worker receives it
     bool parked = false;                             // an interruption stopped it; no worker has it
-    bool resume = false;  // the owner asked for it again while a worker received it
+    bool resume = false;     // the owner asked for it again while a worker received it
+    bool withdrawn = false;  // it never enters again
   };
   Schedule schedule;
 
   // The owner wants to keep the book as a copy. TransferBoard sets it; Settler takes it between two
   // calls to the source.
   std::atomic<bool> keep{false};
+  // Why a download is to end for good, for people; nullptr: it goes on. Receiver and Settler obey
+  // it until the book is prepared.
+  std::atomic<const char*> end{nullptr};
 };
 
 using TransferPtr = std::shared_ptr<Transfer>;

@@ -14,6 +14,32 @@ bool HasEnded(TransferView::State state) {
   return state == TransferView::State::kDone || state == TransferView::State::kFailed;
 }
 
+absl::Status NoSuchTransfer() {
+  return MakeError(Reason::kTransferUnknown, "there is no such transfer");
+}
+
+// Why a transfer cannot be given up any more; OK while it is received.
+absl::Status MayEnd(const TransferView& view) {
+  switch (view.record.state) {
+    case TransferRecord::State::kIntent:
+      return absl::OkStatus();
+    case TransferRecord::State::kPrepared:
+      return MakeError(Reason::kTransferNotEndable,
+                       "the whole book is here, and its source may have given it away already, so "
+                       "only the source's answer ends this; if the source is gone for good, take "
+                       "the book as a copy with arkshare-cli transfers keep");
+    case TransferRecord::State::kOwned:
+      return MakeError(Reason::kTransferNotEndable,
+                       "the book belongs to this peer already; delete its file if you do not want "
+                       "it");
+    case TransferRecord::State::kDone:
+    case TransferRecord::State::kDropped:
+      break;
+  }
+  return MakeError(Reason::kTransferNotEndable,
+                   "the transfer is over; arkshare-cli transfers forget removes it from the list");
+}
+
 // Whether a transfer that is being received answers the wish.
 bool Answers(const TransferView& view, const FetchWish& wish) {
   const std::optional<BookName>& name = wish.save_as ? wish.save_as : wish.name;
@@ -122,6 +148,26 @@ TransferBoard::Joined TransferBoard::Join(absl::Span<const FetchWish> wishes, co
   return joined;
 }
 
+std::vector<TransferBoard::Interrupted> TransferBoard::FindInterrupted(
+    absl::Span<const FetchWish> wishes) const {
+  std::vector<Interrupted> found;
+  MutexLock lock(&mutex_);
+  for (const EntryPtr& entry : in_order_) {
+    const TransferView& view = entry->view;
+    if (view.record.state != TransferRecord::State::kIntent ||
+        view.state != TransferView::State::kFailed) {
+      continue;
+    }
+    for (size_t i = 0; i < wishes.size(); ++i) {
+      const std::optional<BookName>& name = wishes[i].save_as ? wishes[i].save_as : wishes[i].name;
+      if (!name || *name != view.record.name || !(wishes[i].name || wishes[i].content)) continue;
+      found.push_back({entry->transfer, view.record.content, i});
+      break;
+    }
+  }
+  return found;
+}
+
 void TransferBoard::Refuse(Group& group, size_t wish, const absl::Status& why) {
   MutexLock lock(&mutex_);
   group.members_[wish].refused = why;
@@ -134,12 +180,46 @@ absl::StatusOr<TransferId> TransferBoard::TransferOf(const Group& group, size_t 
   return member.entry->view.record.id;
 }
 
+absl::StatusOr<TransferPtr> TransferBoard::AskEnd(const TransferId& id, const char* why) {
+  MutexLock lock(&mutex_);
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return NoSuchTransfer();
+  const Entry& entry = *found->second;
+  if (absl::Status s = MayEnd(entry.view); !s.ok()) return s;
+  entry.transfer->end = why;
+  return entry.transfer;
+}
+
+absl::Status TransferBoard::Forget(const TransferId& id) {
+  MutexLock lock(&mutex_);
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return NoSuchTransfer();
+  const EntryPtr entry = found->second;
+  switch (entry->view.record.state) {
+    case TransferRecord::State::kDone:
+    case TransferRecord::State::kDropped:
+      break;
+    case TransferRecord::State::kOwned:
+      if (!HasEnded(entry->view.state)) return MayEnd(entry->view);
+      return MakeError(Reason::kTransferNotEndable,
+                       "the book is here, and the index or its source has not been told yet; the "
+                       "peer goes on trying, so forget it later");
+    case TransferRecord::State::kIntent:
+      return MakeError(Reason::kTransferNotEndable,
+                       "the book is still being received; end that first with arkshare-cli "
+                       "transfers cancel");
+    case TransferRecord::State::kPrepared:
+      return MayEnd(entry->view);
+  }
+  by_id_.erase(found);
+  std::erase(in_order_, entry);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TransferPtr> TransferBoard::AskKeep(const TransferId& id) {
   MutexLock lock(&mutex_);
   const auto found = by_id_.find(id);
-  if (found == by_id_.end()) {
-    return MakeError(Reason::kTransferUnknown, "there is no such transfer");
-  }
+  if (found == by_id_.end()) return NoSuchTransfer();
   Entry& entry = *found->second;
   const TransferRecord& record = entry.view.record;
   const bool waits = record.state == TransferRecord::State::kPrepared && record.move;
@@ -161,9 +241,7 @@ absl::StatusOr<TransferBoard::Change> TransferBoard::Await(const TransferId& id,
                                                            absl::Duration wait) const {
   MutexLock lock(&mutex_);
   const auto found = by_id_.find(id);
-  if (found == by_id_.end()) {
-    return MakeError(Reason::kTransferUnknown, "there is no such transfer");
-  }
+  if (found == by_id_.end()) return NoSuchTransfer();
   const EntryPtr entry = found->second;
   const absl::Time until = clock_->Monotonic() + wait;
   while (entry->version == version && !stopped_) {

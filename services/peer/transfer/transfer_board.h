@@ -71,6 +71,13 @@ class TransferBoard {
     Batch reopened;              // were shown as failed, and now as fetching: resume them
   };
   Joined Join(absl::Span<const FetchWish> wishes, const GroupPtr& group, size_t first);
+  // Finds the interrupted downloads whose names the wishes ask for.
+  struct Interrupted {
+    TransferPtr transfer;
+    ContentId content;
+    size_t wish = 0;
+  };
+  std::vector<Interrupted> FindInterrupted(absl::Span<const FetchWish> wishes) const;
   // Notes that the wish never becomes a transfer.
   void Refuse(Group& group, size_t wish, const absl::Status& why);
   // Returns the transfer of a wish that was answered, or why there is none.
@@ -78,6 +85,13 @@ class TransferBoard {
   // Notes that the owner wants to keep this received book as a copy; see PeerService.KeepTransfer.
   // Errors: kTransferUnknown, kTransferNotWaiting.
   absl::StatusOr<TransferPtr> AskKeep(const TransferId& id);
+
+  // Notes that a download is to end for good, and why, in words that live as long as the program.
+  // Errors: kTransferUnknown; kTransferNotEndable when the book is prepared or the transfer over.
+  absl::StatusOr<TransferPtr> AskEnd(const TransferId& id, const char* why);
+  // Removes a transfer that has ended for good from what List returns. Errors: kTransferUnknown;
+  // kTransferNotEndable when there is still something to do for it.
+  absl::Status Forget(const TransferId& id);
 
   // --- Looking and waiting ---
   struct Change {

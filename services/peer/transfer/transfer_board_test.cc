@@ -158,6 +158,39 @@ TEST_F(TransferBoardTest, KeepIsForAMoveThatWaitsForItsSource) {
   EXPECT_FALSE(transfer->keep) << "it is kept already";
 }
 
+TEST_F(TransferBoardTest, ADownloadMayEndUntilItIsPrepared) {
+  const char* const why = "cancelled";
+  const auto ask = [&](const TransferPtr& transfer) {
+    return ReasonOf(board_.AskEnd(transfer->record.id, why).status());
+  };
+  const TransferPtr transfer = Add("a", /*move=*/true);
+  EXPECT_EQ(ask(transfer), "OK");
+  EXPECT_EQ(transfer->end.load(), why);
+  const TransferPtr later = Add("b", /*move=*/true);
+  for (const auto state : {TransferRecord::State::kPrepared, TransferRecord::State::kOwned,
+                           TransferRecord::State::kDone, TransferRecord::State::kDropped}) {
+    later->record.state = state;
+    board_.Update(*later, [](TransferView&) {});
+    EXPECT_EQ(ask(later), "TRANSFER_NOT_ENDABLE");
+  }
+  EXPECT_EQ(later->end.load(), nullptr);
+  EXPECT_EQ(ask(Make("c")), "TRANSFER_UNKNOWN");
+}
+
+TEST_F(TransferBoardTest, WhatHasEndedIsForgotten) {
+  const TransferPtr done = Add("a");
+  const TransferPtr open = Add("b");
+  const TransferPtr told_later = Add("c", /*move=*/true);
+  told_later->record.state = TransferRecord::State::kOwned;
+  board_.Update(*told_later, [](TransferView& view) { view.state = ViewState::kDone; });
+  End(*done);
+  Must(board_.Forget(done->record.id));
+  EXPECT_EQ(ReasonOf(board_.Forget(done->record.id)), "TRANSFER_UNKNOWN");
+  EXPECT_EQ(ReasonOf(board_.Forget(open->record.id)), "TRANSFER_NOT_ENDABLE");
+  EXPECT_EQ(ReasonOf(board_.Forget(told_later->record.id)), "TRANSFER_NOT_ENDABLE");
+  EXPECT_THAT(board_.List(), SizeIs(2));
+}
+
 TEST_F(TransferBoardTest, RemembersOpenTransfersAndAThousandInAll) {
   const TransferPtr oldest = Add("oldest");
   const TransferPtr ended = Add("ended");

@@ -99,8 +99,35 @@ std::multimap<absl::Time, TransferPtr>::iterator TransferQueues::FindDelayed(
                       [&](const auto& entry) { return entry.second == transfer; });
 }
 
+bool TransferQueues::Withdraw(const TransferPtr& transfer) {
+  Transfer::Schedule& schedule = transfer->schedule;
+  if (schedule.fetching || schedule.withdrawn) return false;
+  if (const auto delayed = FindDelayed(transfer); delayed != delayed_.end()) {
+    if (transfer->record.state != TransferRecord::State::kIntent) return false;
+    delayed_.erase(delayed);
+  } else if (!schedule.parked && std::erase(large_, transfer) == 0 &&
+             std::erase(received_, transfer) == 0 && !EraseSmall(transfer)) {
+    return false;  // it is being prepared
+  }
+  schedule.withdrawn = true;
+  return true;
+}
+
+bool TransferQueues::EraseSmall(const TransferPtr& transfer) {
+  bool found = std::erase(small_, transfer) > 0;
+  for (auto from = small_of_.begin(); !found && from != small_of_.end(); ++from) {
+    found = std::erase(from->second.waiting, transfer) > 0;
+    if (!found || !from->second.waiting.empty() || from->second.streams > 0) continue;
+    small_of_.erase(from);
+    break;
+  }
+  small_open_ -= found ? 1 : 0;
+  return found;
+}
+
 void TransferQueues::Resume(const TransferPtr& transfer, absl::Time now) {
   Transfer::Schedule& schedule = transfer->schedule;
+  if (schedule.withdrawn) return;
   if (schedule.fetching) {
     schedule.resume = true;
     return;
@@ -159,7 +186,9 @@ void TransferQueues::FetchDone(const FetchTask& task, const Outcome& outcome, ab
     if (!schedule.fetching) continue;  // handed on by BookReceived
     EndFetching(*transfer);
     schedule.parked = transfer->interrupted;
-    if (std::exchange(schedule.resume, false)) {
+    // One that is to end, and whose worker did not know that yet, enters so that the next one ends
+    // it.
+    if (std::exchange(schedule.resume, false) || transfer->end != nullptr) {
       // As if the owner had asked a moment later.
       transfer->try_until = absl::InfinitePast();
       resumed.push_back(transfer);

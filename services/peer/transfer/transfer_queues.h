@@ -37,6 +37,9 @@ class TransferQueues {
   // Enters a parked transfer at once, because its owner asked for it again. A transfer that a
   // worker receives enters again when that worker gives it up.
   void Resume(const TransferPtr& transfer, absl::Time now);
+  // Takes a download out of all queues for good, because it is to end. Returns false when a worker
+  // has it; that worker then ends it. Requires: `end` was set before.
+  bool Withdraw(const TransferPtr& transfer);
   // Ends the delay of a transfer whose owner wants to keep it. Requires: `keep` was set before.
   void Hurry(const TransferPtr& transfer, absl::Time now);
   // Ends all delays.
@@ -72,6 +75,7 @@ class TransferQueues {
     int streams = 0;
   };
 
+  bool EraseSmall(const TransferPtr& transfer);
   void EnterToFetch(const TransferPtr& transfer);
   void EnterReceived(const TransferPtr& transfer, absl::Time now);
   void Postpone(const TransferPtr& transfer, absl::Time now);

@@ -389,6 +389,57 @@ TEST_F(TransferQueuesTest, ResumedWhenItsBytesAreHereItTakesItsNextStepOnce) {
 
 // --- Kept ---
 
+TEST_F(TransferQueuesTest, AWithdrawnTransferLeavesEveryQueueAndNeverEntersAgain) {
+  const TransferPtr large = Enter(Large());
+  const TransferPtr small = Enter(Small());
+  const TransferPtr of_source = Enter(SmallOf(source_));
+  for (const TransferPtr& transfer : {large, small, of_source}) {
+    transfer->end = "cancelled";
+    EXPECT_TRUE(queues_.Withdraw(transfer));
+    EXPECT_FALSE(queues_.Withdraw(transfer)) << "once";
+    queues_.Resume(transfer, now_);
+  }
+  EXPECT_FALSE(queues_.TakeToFetch().has_value());
+
+  // And from the wait for its next try.
+  const TransferPtr later = Enter(Large());
+  later->interrupted = true;
+  const FetchTask task = TakeToFetch();
+  queues_.FetchDone(task, {.later = {later}}, now_);
+  later->end = "cancelled";
+  EXPECT_TRUE(queues_.Withdraw(later));
+  queues_.EndDelays(now_);
+  EXPECT_FALSE(queues_.TakeToFetch().has_value());
+}
+
+TEST_F(TransferQueuesTest, AReceivedTransferIsWithdrawnUntilItIsPrepared) {
+  const TransferPtr other = Enter(Small());  // on its way, so the received one waits
+  const TransferPtr transfer = Enter(Small());
+  const FetchTask first = TakeToFetch();
+  const FetchTask second = TakeToFetch();
+  ASSERT_THAT(second.transfers, ElementsAre(transfer));
+  EXPECT_FALSE(queues_.Withdraw(transfer)) << "a worker has it";
+  SetReceived(*transfer);
+  queues_.BookReceived(transfer, now_);
+  EXPECT_TRUE(queues_.Withdraw(transfer));
+  EXPECT_FALSE(queues_.TakeToSettle(now_ + absl::Seconds(1)).has_value());
+
+  const TransferPtr prepared = Enter(Prepared());
+  EXPECT_FALSE(queues_.Withdraw(prepared));
+  EXPECT_TRUE(queues_.TakeToSettle(now_).has_value());
+}
+
+TEST_F(TransferQueuesTest, ATransferThatIsToEndWhileItsWorkerGivesUpIsTakenOnceMore) {
+  const TransferPtr transfer = Enter(Large());
+  transfer->interrupted = true;
+  const FetchTask task = TakeToFetch();
+  transfer->end = "cancelled";
+  EXPECT_FALSE(queues_.Withdraw(transfer));
+  queues_.FetchDone(task, {}, now_);
+  EXPECT_THAT(TakeToFetch().transfers, ElementsAre(transfer));
+  EXPECT_FALSE(queues_.TakeToFetch().has_value());
+}
+
 TEST_F(TransferQueuesTest, HurryEndsTheDelayOfOneTransfer) {
   const Batch both = Enter(2, [this] { return Prepared(); });
   queues_.SettleDone(*queues_.TakeToSettle(now_), {.later = both}, now_);

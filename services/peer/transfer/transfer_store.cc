@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "lib/core/bytes.h"
@@ -19,57 +20,117 @@ namespace {
 // The pieces of an interrupted download are kept for this long.
 constexpr absl::Duration kKeepFor = absl::Hours(24 * 7);
 
+// Says for people why a book cannot enter the folder under this name.
+absl::Status CannotEnter(const BookName& name, const absl::Status& why) {
+  if (absl::IsResourceExhausted(why)) {
+    return MakeError(Reason::kDiskFull, "the disk of this peer is full; make room and try again");
+  }
+  return MakeError(
+      Reason::kPlaceUnusable,
+      absl::StrCat(EscapeForDisplay(name.value()), " cannot enter your folder: ", why.message(),
+                   "; mend that, or get the book under another name (--as)"));
+}
+
+std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
+
+// The places for a book that cannot enter at its own: its name in the shared folder itself, then a
+// name that every file system takes.
+std::vector<BookName> OtherPlaces(const TransferRecord& record) {
+  std::vector<BookName> places;
+  const std::string& path = record.name.value();
+  for (const std::string& other :
+       {path.substr(FolderOf(path).size()), absl::StrCat("book-", record.id.hex().substr(0, 12))}) {
+    absl::StatusOr<BookName> name = BookName::Parse(other);
+    if (name.ok() && *name != record.name) places.push_back(*std::move(name));
+  }
+  return places;
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<TransferRecord>> TransferStore::Recover() {
+absl::StatusOr<std::vector<TransferStore::Recovered>> TransferStore::Recover() {
   absl::StatusOr<std::vector<TransferRecord>> open = ledger_->OpenTransfers();
   if (!open.ok()) return open.status();
-  std::vector<TransferRecord> go_on;
+  std::vector<Recovered> go_on;
   std::set<TransferId> kept;
   for (TransferRecord& record : *open) {
-    if (record.state == TransferRecord::State::kIntent && !CanResume(record)) {
-      // The file first: on a full disk it makes the room that the record needs.
-      folder_->RemoveStaging(record.id).IgnoreError();
-      if (absl::Status s = ledger_->RecordDropped(record.id); !s.ok()) return s;
-      continue;
+    if (record.state == TransferRecord::State::kIntent) {
+      folder_->entrance().TakeBack(record.id, record.name.value()).IgnoreError();
+      if (!CanResume(record)) {
+        DropUnprepared(record);
+        continue;
+      }
     }
     kept.insert(record.id);
-    if (record.state == TransferRecord::State::kOwned) {
-      if (absl::Status s = RecoverOwned(record); !s.ok()) return s;
+    Recovered recovered{std::move(record)};
+    if (recovered.record.state == TransferRecord::State::kOwned) {
+      if (absl::Status s = RecoverOwned(recovered); !s.ok()) return s;
     } else {
-      library_->ReserveName(record.name).IgnoreError();
+      const BookName& name = recovered.record.name;
+      library_->ReserveName(name).IgnoreError();
+      if (recovered.record.state == TransferRecord::State::kPrepared) {
+        folder_->entrance().BringNear(recovered.record.id, name.value()).IgnoreError();
+      }
     }
-    go_on.push_back(std::move(record));
+    go_on.push_back(std::move(recovered));
   }
-  for (const TransferId& id : folder_->ListStaging()) {
-    if (!kept.contains(id)) folder_->RemoveStaging(id).IgnoreError();
-  }
+  const auto keep = [&](const TransferId& id) { return kept.contains(id); };
+  folder_->staging().RemoveOthers(keep);
+  folder_->entrance().RemoveOthers(keep);
   return go_on;
 }
 
-absl::Status TransferStore::RecoverOwned(TransferRecord& record) {
-  absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(record.listing);
-  if (!listing.ok()) return listing.status();
-  // A book that is not in staging is in its place, or a person has deleted it and the scan says so.
-  if (!listing->has_value() || !folder_->StatStaging(record.id).ok()) return absl::OkStatus();
-  if (absl::Status s = Admit(record, **listing); !s.ok()) {
-    return absl::Status(s.code(),
-                        absl::StrCat("a received book cannot enter the folder: ", s.message(),
-                                     "; mend that and start the peer again"));
+// The file first: on a full disk it makes the room that the record needs. If the record is not
+// written, the next start drops the transfer again.
+void TransferStore::DropUnprepared(const TransferRecord& record) {
+  folder_->entrance().Remove(record.id, record.name.value()).IgnoreError();
+  if (absl::Status s = ledger_->RecordDropped(record.id); !s.ok()) {
+    LogWarning("drop_not_recorded", {{"transfer", record.id}, {"why", s}});
   }
-  folder_->SyncAdmitted({(*listing)->path});
-  library_->UnclaimPath((*listing)->path);
+}
+
+absl::Status TransferStore::RecoverOwned(Recovered& recovered) {
+  TransferRecord& record = recovered.record;
+  absl::StatusOr<std::optional<ListingRecord>> found = ledger_->FindListing(record.listing);
+  if (!found.ok()) return found.status();
+  if (!found->has_value()) return absl::OkStatus();
+  ListingRecord& listing = **found;
+  ListingRecord placed = listing;
+  const bool there = Identify(placed);
+  // With one inode, a crash may have left both names; they are one file.
+  const bool same_file = there && placed.identity.inode == listing.identity.inode;
+  const absl::Status waiting = same_file
+                                   ? absl::NotFoundError("it has entered")
+                                   : folder_->entrance().Stat(record.id, listing.path).status();
+  if (same_file) folder_->entrance().Remove(record.id, listing.path).IgnoreError();
+  if (absl::IsNotFound(waiting)) {
+    // It is in its place, or a person has deleted it and the scan says so.
+    if (there && placed.identity != listing.identity) {
+      ledger_->RecordProgress({}, {placed}).IgnoreError();
+    }
+    return absl::OkStatus();
+  }
+  library_->TryClaimPath(listing.path);
+  if (absl::Status s = waiting.ok() ? Admit(record, listing) : waiting; !s.ok()) {
+    LogError("not_admitted", {{"book", listing.path}, {"why", s}});
+    recovered.to_admit = std::move(listing);
+    return absl::OkStatus();
+  }
+  folder_->SyncAdmitted({listing.path});
+  ledger_->RecordProgress({}, {listing}).IgnoreError();
+  library_->UnclaimPath(listing.path);
   return absl::OkStatus();
 }
 
-absl::Status TransferStore::ReserveName(const BookName& name) {
+absl::Status TransferStore::ReserveName(const BookName& name, Entrance::Checked& checked) {
   // A file that the library does not list (unshared, or not yet hashed) has its name all the same.
   if (folder_->Stat(name.value()).ok()) {
     return MakeError(Reason::kNameTaken,
                      absl::StrCat("there is already a file named ", EscapeForDisplay(name.value()),
                                   " in your folder; choose another name for this book (--as)"));
   }
-  return library_->ReserveName(name);
+  const absl::Status place = folder_->entrance().CheckPlace(name.value(), checked);
+  return place.ok() ? library_->ReserveName(name) : CannotEnter(name, place);
 }
 
 absl::Status TransferStore::RecordIntents(absl::Span<const TransferRecord> records) {
@@ -85,8 +146,8 @@ absl::Status TransferStore::RecordIntents(absl::Span<const TransferRecord> recor
 
 bool TransferStore::CanResume(const TransferRecord& record) const {
   if (PieceCount(record.content.size) <= 1) return false;
-  const absl::StatusOr<FileStat> staged = folder_->StatStaging(record.id);
-  return staged.ok() && clock_->Now() - absl::FromUnixNanos(staged->identity.mtime_ns) < kKeepFor;
+  const absl::StatusOr<absl::Time> changed = folder_->staging().ChangedAt(record.id);
+  return changed.ok() && clock_->Now() - *changed < kKeepFor;
 }
 
 absl::StatusOr<UniqueFd> TransferStore::OpenStaging(const TransferRecord& record) const {
@@ -111,8 +172,19 @@ absl::StatusOr<UniqueFd> TransferStore::StageSmall(const TransferRecord& record,
   return fd;
 }
 
-absl::Status TransferStore::Prepare(absl::Span<const int> fds, absl::Span<const TransferId> moves) {
-  folder_->SyncStaging(fds);
+absl::Status TransferStore::BringNear(const TransferRecord& record) const {
+  const std::string& path = record.name.value();
+  const absl::Status brought = folder_->entrance().BringNear(record.id, path);
+  if (brought.ok()) return brought;
+  // The check knows better words.
+  Entrance::Checked checked;
+  const absl::Status words = folder_->entrance().CheckPlace(path, checked);
+  return CannotEnter(record.name, words.ok() ? brought : words);
+}
+
+absl::Status TransferStore::Prepare(absl::Span<const int> fds, absl::Span<const std::string> paths,
+                                    absl::Span<const TransferId> moves) {
+  folder_->SyncStaged(fds, paths);
   ARKSHARE_FAILPOINT("receiver.synced");
   if (!moves.empty()) {
     if (absl::Status s = ledger_->RecordPrepared(moves); !s.ok()) return s;
@@ -122,15 +194,18 @@ absl::Status TransferStore::Prepare(absl::Span<const int> fds, absl::Span<const 
 }
 
 absl::StatusOr<FileStat> TransferStore::FindStaged(const TransferRecord& record) const {
-  absl::StatusOr<FileStat> staged = folder_->StatStaging(record.id);
+  absl::StatusOr<FileStat> staged = folder_->entrance().Stat(record.id, record.name.value());
   if (staged.ok() && staged->identity.size == record.content.size) return staged;
+  if (!staged.ok() && !absl::IsNotFound(staged.status())) return staged;
   LogCritical("staged_book_lost", {{"transfer", record.id},
                                    {"book", record.name},
-                                   {"why", ".arkshare/staging was changed by hand"}});
+                                   {"file", Entrance::PartName(record.id)},
+                                   {"why", "it was changed by hand"}});
   return MakeError(
       Reason::kInternal,
-      "the received book was removed from .arkshare/staging by hand; if its source has "
-      "given it away already, it keeps a hidden copy (`arkshare-cli limbo` there)");
+      absl::StrCat("the received book was removed by hand from ", Entrance::PartName(record.id),
+                   " beside its place; if its source has given it away already, it "
+                   "keeps a hidden copy (`arkshare-cli limbo` there)"));
 }
 
 absl::Status TransferStore::ClaimPath(const std::string& path) {
@@ -151,13 +226,27 @@ absl::StatusOr<std::vector<uint64_t>> TransferStore::RecordOwned(
   return numbers;
 }
 
-// Writes the ledger before it renames, so that a crash leaves a ledger that Recover can follow.
 absl::Status TransferStore::Admit(TransferRecord& record, ListingRecord& listing) {
-  const BookName wanted = record.name;
-  for (int n = 2;; ++n) {
-    absl::Status admitted = folder_->Admit(record.id, listing.path);
-    if (!absl::IsAlreadyExists(admitted)) return admitted;
-    const BookName other = wanted.WithSuffix(n);
+  absl::Status waits = folder_->entrance().Stat(record.id, listing.path).status();
+  if (!waits.ok()) return waits;  // another place would not help
+  absl::Status admitted = folder_->Admit(record.id, listing.path);
+  if (absl::IsAlreadyExists(admitted)) admitted = AdmitAs(record, listing, record.name);
+  Entrance::Checked checked;
+  // A person has changed the folder since the book was prepared.
+  for (const BookName& other : OtherPlaces(record)) {
+    if (admitted.ok() || absl::IsResourceExhausted(admitted)) break;
+    if (!folder_->entrance().CheckPlace(other.value(), checked).ok()) continue;
+    admitted = AdmitAs(record, listing, other);
+  }
+  if (admitted.ok()) Identify(listing);
+  return admitted;
+}
+
+// Writes the ledger before it renames, so that a crash leaves a ledger that Recover can follow.
+absl::Status TransferStore::AdmitAs(TransferRecord& record, ListingRecord& listing,
+                                    const BookName& wanted) {
+  for (int n = wanted == record.name ? 2 : 1;; ++n) {
+    const BookName other = n == 1 ? wanted : wanted.WithSuffix(n);
     if (folder_->Stat(other.value()).ok() || library_->Find(other)) continue;
     if (!library_->TryClaimPath(other.value())) continue;
     // As in ClaimPath. While Recover runs, the library does not know yet which paths are unshared.
@@ -170,7 +259,20 @@ absl::Status TransferStore::Admit(TransferRecord& record, ListingRecord& listing
     library_->UnclaimPath(listing.path);
     record.name = listing.name = other;
     listing.path = other.value();
+    s = folder_->Admit(record.id, listing.path);
+    if (!absl::IsAlreadyExists(s)) return s;
   }
+}
+
+bool TransferStore::Identify(ListingRecord& listing) const {
+  const absl::StatusOr<FileStat> stat = folder_->Stat(listing.path);
+  if (!stat.ok() || stat->kind != FileKind::kRegular) return false;
+  const FileIdentity& now = stat->identity;
+  const FileIdentity& then = listing.identity;
+  // A rename changes ctime, and on some file systems the inode.
+  if (now.size != then.size || now.mtime_ns != then.mtime_ns) return false;
+  listing.identity = now;
+  return true;
 }
 
 void TransferStore::ShareAdmitted(absl::Span<const ListingRecord> listings) {
@@ -183,7 +285,7 @@ void TransferStore::ShareAdmitted(absl::Span<const ListingRecord> listings) {
 }
 
 void TransferStore::Drop(const TransferRecord& record) {
-  folder_->RemoveStaging(record.id).IgnoreError();
+  folder_->entrance().Remove(record.id, record.name.value()).IgnoreError();
   library_->UnreserveName(record.name);
   if (absl::Status s = ledger_->RecordDropped(record.id); !s.ok()) {
     LogWarning("drop_not_recorded", {{"transfer", record.id}, {"why", s}});

@@ -7,10 +7,12 @@
 #include <absl/types/span.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/core/clock.h"
+#include "services/peer/disk/entrance.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/disk/unique_fd.h"
@@ -26,13 +28,20 @@ class TransferStore {
   TransferStore(const SharedFolder* folder, Ledger* ledger, Library* library, const Clock* clock)
       : folder_(folder), ledger_(ledger), library_(library), clock_(clock) {}
 
+  struct Recovered {
+    TransferRecord record;
+    // Set for an owned book that cannot enter now. Its path stays claimed, so the library does not
+    // list it yet.
+    std::optional<ListingRecord> to_admit{};
+  };
   // Ends what a crash interrupted on the disk, and returns the transfers that go on. Call once,
-  // before the library is loaded.
-  absl::StatusOr<std::vector<TransferRecord>> Recover();
+  // before the library is loaded. Errors: only those of a ledger that cannot be read.
+  absl::StatusOr<std::vector<Recovered>> Recover();
 
   // --- To INTENT, and while it is received ---
-  // Errors: kNameTaken.
-  absl::Status ReserveName(const BookName& name);
+  // Tries whether the book can enter under this name, then reserves it. `checked` spares a second
+  // look at a folder. Errors: kNameTaken, kPlaceUnusable, kDiskFull.
+  absl::Status ReserveName(const BookName& name, Entrance::Checked& checked);
   // Records new transfers, whose names are reserved; after an error none of them is.
   // Errors: kDiskFull.
   absl::Status RecordIntents(absl::Span<const TransferRecord> records);
@@ -45,10 +54,15 @@ class TransferStore {
   absl::StatusOr<UniqueFd> StageSmall(const TransferRecord& record, const std::string& bytes) const;
 
   // --- To PREPARED ---
-  // Makes staged files durable, then records `moves`. ResourceExhausted: nothing was recorded.
-  absl::Status Prepare(absl::Span<const int> fds, absl::Span<const TransferId> moves);
-  // Finds the staged book before this peer asks for it or owns it. Errors: kInternal; then a person
-  // has removed the file.
+  // Brings a received book beside its place; not yet durable. May be repeated. Errors:
+  // kPlaceUnusable, kDiskFull; then the transfer cannot go on.
+  absl::Status BringNear(const TransferRecord& record) const;
+  // Makes books that are near durable, then records `moves`. ResourceExhausted: nothing was
+  // recorded.
+  absl::Status Prepare(absl::Span<const int> fds, absl::Span<const std::string> paths,
+                       absl::Span<const TransferId> moves);
+  // Finds the received book before this peer asks for it or owns it. Errors: kInternal when a
+  // person has removed the file; others when its folder cannot be read now.
   absl::StatusOr<FileStat> FindStaged(const TransferRecord& record) const;
 
   // --- To OWNED, and to its place ---
@@ -60,8 +74,10 @@ class TransferStore {
   // Records books and their new listings, in one transaction; returns the numbers of the listings.
   // ResourceExhausted: nothing was recorded.
   absl::StatusOr<std::vector<uint64_t>> RecordOwned(absl::Span<const Ledger::Owned> books);
-  // Renames a staged file to the name of its listing, or to the next free one; not yet durable.
-  // Requires that the path of `listing` is claimed. The path that it leaves there is claimed.
+  // Renames a received book to the name of its listing. If that is taken, to the next free one; if
+  // the folder cannot be used any more, into the shared folder itself. Not yet durable. Sets the
+  // identity that the file has there. Requires that the path of `listing` is claimed. The path that
+  // it leaves there is claimed, also after an error.
   absl::Status Admit(TransferRecord& record, ListingRecord& listing);
   // Makes admitted books durable in their places, and shares them. Their paths are claimed no more.
   void ShareAdmitted(absl::Span<const ListingRecord> listings);
@@ -72,9 +88,10 @@ class TransferStore {
   absl::Status SettleListings(absl::Span<const uint64_t> listings) {
     return library_->Settle(listings);
   }
-  // Stores index_told, confirmed and the state.
-  absl::Status RecordProgress(absl::Span<const TransferRecord> records) {
-    return ledger_->RecordProgress(records);
+  // Stores index_told, confirmed and the state of the records, and the identities of `listings`.
+  absl::Status RecordProgress(absl::Span<const TransferRecord> records,
+                              absl::Span<const ListingRecord> listings) {
+    return ledger_->RecordProgress(records, listings);
   }
 
   // Gives up a transfer before it is owned. Removes the file first, which makes room for the record
@@ -82,7 +99,12 @@ class TransferStore {
   void Drop(const TransferRecord& record);
 
  private:
-  absl::Status RecoverOwned(TransferRecord& record);
+  absl::Status RecoverOwned(Recovered& recovered);
+  void DropUnprepared(const TransferRecord& record);
+  absl::Status AdmitAs(TransferRecord& record, ListingRecord& listing, const BookName& wanted);
+  // Takes the identity that the listing's file has in its place. Returns false when there is
+  // another file or none.
+  bool Identify(ListingRecord& listing) const;
 
   const SharedFolder* const folder_;
   Ledger* const ledger_;

@@ -46,6 +46,11 @@ void TransferWorkers::Resume(const TransferPtr& transfer) {
   WakeThreads();
 }
 
+bool TransferWorkers::Withdraw(const TransferPtr& transfer) {
+  MutexLock lock(&mutex_);
+  return queues_.Withdraw(transfer);
+}
+
 void TransferWorkers::Hurry(const TransferPtr& transfer) {
   MutexLock lock(&mutex_);
   queues_.Hurry(transfer, clock_->Monotonic());

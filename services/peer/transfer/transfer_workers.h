@@ -32,7 +32,8 @@ class TransferWorkers {
   void AwaitStop();
 
   void Enter(const Batch& transfers);
-  // See TransferQueues for these three.
+  // See TransferQueues for these four.
+  bool Withdraw(const TransferPtr& transfer);
   void Resume(const TransferPtr& transfer);
   void Hurry(const TransferPtr& transfer);
   void EndDelays();

@@ -3,12 +3,15 @@
 #include <memory>
 #include <utility>
 
+#include "lib/core/errors.h"
 #include "lib/core/log.h"
 
 namespace arkshare {
 namespace {
 
 constexpr size_t kBegunTogether = 250;  // in one transaction
+// How often a caller that waits for an end looks whether the peer stops.
+constexpr absl::Duration kEndWait = absl::Seconds(1);
 
 }  // namespace
 
@@ -20,7 +23,7 @@ Transfers::Transfers(Parts parts, const PrivateKey& key)
       dropper_(&offers_, &store_, &board_),
       chooser_(parts.library, parts.index, parts.holders, key.public_key()),
       calls_(parts.holders, parts.index, key),
-      receiver_({&chooser_, &store_, &board_, &offers_, &dropper_, parts.fetcher,
+      receiver_({&chooser_, &calls_, &store_, &board_, &offers_, &dropper_, parts.fetcher,
                  parts.small_fetcher, parts.clock}),
       settler_(
           {&calls_, &store_, &board_, &offers_, &dropper_, parts.index, parts.cache, parts.clock}),
@@ -36,12 +39,13 @@ Transfers::Transfers(Parts parts, const PrivateKey& key)
 Transfers::~Transfers() { Stop(); }
 
 absl::Status Transfers::Recover() {
-  absl::StatusOr<std::vector<TransferRecord>> records = store_.Recover();
-  if (!records.ok()) return records.status();
+  absl::StatusOr<std::vector<TransferStore::Recovered>> recovered = store_.Recover();
+  if (!recovered.ok()) return recovered.status();
   Batch open;
-  for (TransferRecord& record : *records) {
-    TransferView view{.record = record};
-    auto transfer = std::make_shared<Transfer>(std::move(record));
+  for (TransferStore::Recovered& one : *recovered) {
+    TransferView view{.record = one.record};
+    auto transfer = std::make_shared<Transfer>(std::move(one.record));
+    transfer->to_admit = std::move(one.to_admit);
     if (transfer->record.state == TransferRecord::State::kIntent) {
       transfer->interrupted = true;
       transfer->try_until = parts_.clock->Monotonic() + Receiver::kTryAgainFor;
@@ -84,6 +88,7 @@ Transfers::GroupPtr Transfers::BeginMany(absl::Span<const FetchWish> wishes) {
 
 void Transfers::BeginSome(absl::Span<const FetchWish> wishes, size_t first,
                           SourceChooser::SourceCache& sources, const GroupPtr& group) {
+  DropOutdated(wishes);
   const TransferBoard::Joined joined = board_.Join(wishes, group, first);
   for (const TransferPtr& transfer : joined.reopened) workers_.Resume(transfer);
   std::vector<FetchWish> new_wishes;
@@ -92,9 +97,10 @@ void Transfers::BeginSome(absl::Span<const FetchWish> wishes, size_t first,
 
   std::vector<TransferRecord> records;
   std::vector<size_t> chosen;  // the choices that have a record
+  Entrance::Checked checked;
   for (size_t i = 0; i < choices.size(); ++i) {
     const absl::Status begins =
-        choices[i].ok() ? store_.ReserveName(choices[i]->save_as) : choices[i].status();
+        choices[i].ok() ? store_.ReserveName(choices[i]->save_as, checked) : choices[i].status();
     if (!begins.ok()) {
       board_.Refuse(*group, first + joined.others[i], begins);
       continue;
@@ -124,6 +130,72 @@ void Transfers::BeginSome(absl::Span<const FetchWish> wishes, size_t first,
     begun.push_back(std::move(transfer));
   }
   workers_.Enter(begun);
+}
+
+void Transfers::DropOutdated(absl::Span<const FetchWish> wishes) {
+  for (const TransferBoard::Interrupted& old : board_.FindInterrupted(wishes)) {
+    if (!chooser_.MeansAnotherBook(wishes[old.wish], old.content)) continue;
+    const TransferId& id = old.transfer->record.id;
+    const char* why = "its name means another book now, which was asked for in its place";
+    if (BeginEnd(id, why).ok()) AwaitEnd(id).IgnoreError();
+  }
+}
+
+absl::Status Transfers::BeginEnd(const TransferId& id, const char* why) {
+  absl::StatusOr<TransferPtr> transfer = board_.AskEnd(id, why);
+  if (!transfer.ok()) return transfer.status();
+  LogInfo("end_asked", {{"transfer", id}, {"why", why}});
+  if (workers_.Withdraw(*transfer)) {
+    dropper_.Drop(**transfer, MakeError(Reason::kTransferCancelled, why));
+  } else {
+    parts_.fetcher->End(id);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Transfers::AwaitEnd(const TransferId& id) const {
+  for (uint64_t version = 0; !stopping();) {
+    absl::StatusOr<Change> change = board_.Await(id, version, kEndWait);
+    if (!change.ok()) return change.status();
+    version = change->version;
+    switch (change->view.record.state) {
+      case TransferRecord::State::kIntent:
+        continue;
+      case TransferRecord::State::kDropped:
+        return absl::OkStatus();
+      case TransferRecord::State::kPrepared:
+      case TransferRecord::State::kOwned:
+      case TransferRecord::State::kDone:
+        return MakeError(Reason::kTransferNotEndable,
+                         "the book was complete just before; arkshare-cli transfers shows it");
+    }
+  }
+  return MakeError(Reason::kShuttingDown, "the peer is shutting down");
+}
+
+std::vector<absl::Status> Transfers::Cancel(absl::Span<const TransferId> ids) {
+  std::vector<absl::Status> results;
+  // All are asked before the first is awaited, so they end together.
+  for (const TransferId& id : ids) results.push_back(BeginEnd(id, "cancelled by its owner"));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (results[i].ok()) results[i] = AwaitEnd(ids[i]);
+  }
+  return results;
+}
+
+std::vector<absl::Status> Transfers::Forget(absl::Span<const TransferId> ids) {
+  std::vector<TransferId> interrupted;
+  for (const TransferId& id : ids) {
+    const absl::StatusOr<Change> now = board_.Await(id, 0, absl::ZeroDuration());
+    if (now.ok() && now->view.state == TransferView::State::kFailed &&
+        now->view.record.state == TransferRecord::State::kIntent) {
+      interrupted.push_back(id);
+    }
+  }
+  Cancel(interrupted);
+  std::vector<absl::Status> results;
+  for (const TransferId& id : ids) results.push_back(board_.Forget(id));
+  return results;
 }
 
 absl::Status Transfers::Keep(const TransferId& id) {

@@ -96,6 +96,13 @@ class Transfers {
   // Errors: kTransferUnknown, kTransferNotWaiting.
   absl::Status Keep(const TransferId& id);
 
+  // Ends downloads for good, and frees what they hold on the disk. Returns for each, in order, OK
+  // or why it cannot end any more. See PeerService.CancelTransfers.
+  std::vector<absl::Status> Cancel(absl::Span<const TransferId> ids);
+  // Removes transfers from the list; an interrupted download is cancelled first. See
+  // PeerService.ForgetTransfers.
+  std::vector<absl::Status> Forget(absl::Span<const TransferId> ids);
+
   // See TransferBoard for these three.
   absl::StatusOr<Change> Await(const TransferId& id, uint64_t version, absl::Duration wait) const;
   GroupChanges AwaitMany(Group& group, absl::Duration wait) const;
@@ -103,6 +110,12 @@ class Transfers {
   bool stopping() const;
 
  private:
+  // Drops interrupted downloads that the wishes do not mean any more.
+  void DropOutdated(absl::Span<const FetchWish> wishes);
+  // Waits until the download has ended. Errors: kTransferNotEndable when it was prepared just
+  // before, kShuttingDown.
+  absl::Status AwaitEnd(const TransferId& id) const;
+  absl::Status BeginEnd(const TransferId& id, const char* why);
   // Begins the wishes that have the numbers from `first` on in the group.
   void BeginSome(absl::Span<const FetchWish> wishes, size_t first,
                  SourceChooser::SourceCache& sources, const GroupPtr& group);

@@ -9,6 +9,7 @@
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -425,6 +426,92 @@ TEST_F(InterruptedTest, AskedForAgainInTheMomentAtWhichItFails) {
   transfers_.Stop();
 }
 
+// --- Ended ---
+
+TEST_F(InterruptedTest, CancelledItIsGoneAndItsNameIsFree) {
+  Interrupt();
+  EXPECT_THAT(transfers_.Cancel({id_}), ElementsAre(absl::OkStatus()));
+  EXPECT_THAT(disk_.folder->ListStaging(), IsEmpty());
+  EXPECT_EQ(ReasonOf(transfers_.List().at(0).error), "TRANSFER_CANCELLED");
+  EXPECT_EQ(ReasonOf(transfers_.Cancel({id_})[0]), "TRANSFER_NOT_ENDABLE");
+  const TransferId again = Must(transfers_.Begin(Wish()));
+  EXPECT_NE(again, id_);
+  AwaitState(again, State::kDone);
+  EXPECT_EQ(good_.bytes_sent(), book_.bytes.size());
+}
+
+TEST_F(InterruptedTest, ForgottenItIsGoneAndNotListed) {
+  EXPECT_EQ(ReasonOf(transfers_.Forget({id_})[0]), "TRANSFER_NOT_ENDABLE") << "it is received";
+  Interrupt();
+  EXPECT_THAT(transfers_.Forget({id_, TransferId::Random()}),
+              ElementsAre(absl::OkStatus(), testing::Not(absl::OkStatus())));
+  EXPECT_THAT(disk_.folder->ListStaging(), IsEmpty());
+  EXPECT_THAT(transfers_.List(), IsEmpty());
+}
+
+TEST_F(InterruptedTest, CancelledWhileItIsReceivedItEndsAtOnce) {
+  EXPECT_THAT(transfers_.Cancel({id_}), ElementsAre(absl::OkStatus()));
+  EXPECT_EQ(ReasonOf(transfers_.List().at(0).error), "TRANSFER_CANCELLED");
+  EXPECT_THAT(disk_.folder->ListStaging(), IsEmpty());
+}
+
+// Its source was edited: the name means another content now.
+TEST_F(InterruptedTest, GivesWayToTheBookThatHasItsNameNow) {
+  Interrupt();
+  const FakeBook edited = FakeBook::OfSize(3 * kMiB);
+  FakeHolder source(edited);
+  index_.Find(edited, v1::SHARE_POLICY_COPY, {&source});
+  const TransferId id = Must(transfers_.Begin(Wish()));
+  EXPECT_NE(id, id_);
+  AwaitState(id, State::kDone);
+  EXPECT_TRUE(Received(edited));
+  EXPECT_THAT(disk_.folder->ListStaging(), IsEmpty());
+}
+
+// --- Its place and its attributes ---
+
+TEST_F(TransfersTest, ABookThatCannotEnterIsRefusedBeforeItIsReceived) {
+  const FakeBook book = FakeBook::OfSize(3 * kMiB);
+  FakeHolder source(book);
+  index_.Find(book, v1::SHARE_POLICY_MOVE, {&source});
+  WriteFileAt(disk_.PathOf("music"), "a file");
+  FetchWish wish = Wish();
+  wish.save_as = Must(BookName::Parse("music/book"));
+  const absl::Status refused = transfers_.Begin(wish).status();
+  EXPECT_EQ(ReasonOf(refused), "PLACE_UNUSABLE");
+  EXPECT_THAT(refused.message(), HasSubstr("music is a file"));
+  EXPECT_EQ(source.downloads(), 0);
+  EXPECT_THAT(transfers_.List(), IsEmpty());
+  wish.save_as = Must(BookName::Parse("other/book"));
+  Must(transfers_.Begin(wish));
+}
+
+struct stat StatOf(const std::string& path) {
+  struct stat st {};
+  EXPECT_EQ(::stat(path.c_str(), &st), 0);
+  return st;
+}
+
+TEST_F(TransfersTest, ABookHasTheTimeAndThePermissionsOfItsSource) {
+  const FileAttributes attributes{absl::FromUnixSeconds(1'052'204'889), 0750};
+  for (const uint64_t size : {uint64_t{0}, uint64_t{1000}, 3 * kMiB}) {
+    const FakeBook book = FakeBook::OfSize(size);
+    FakeHolder source(book);
+    source.SetAttributes(attributes);
+    index_.Find(book, v1::SHARE_POLICY_COPY, {&source});
+    FetchWish wish = Wish();
+    wish.save_as = Must(BookName::Parse(absl::StrCat("book of ", size)));
+    AwaitState(Must(transfers_.Begin(wish)), State::kDone);
+    const struct stat st = StatOf(disk_.PathOf(wish.save_as->value()));
+    EXPECT_EQ(absl::TimeFromTimespec(st.st_mtim), attributes.modified) << size;
+    EXPECT_EQ(st.st_mode & 07777U, 0750U) << size;
+    const std::optional<Book> listed = disk_.library->Find(*wish.save_as);
+    ASSERT_TRUE(listed.has_value());
+    EXPECT_EQ(listed->record.identity, FromStat(st).identity) << "as it is in its place";
+    EXPECT_EQ(disk_.cache->FindContent(FromStat(st).identity), book.id);
+  }
+}
+
 // --- Offered ---
 
 TEST_F(TransfersTest, ACopyIsOfferedWhileItIsReceived) {
@@ -513,6 +600,17 @@ TEST_F(KeptTest, AskedWhileItWaitsForItsTime) {
 TEST_F(KeptTest, AskedWhileTheSourceIsAsked) {
   source_.OnRelease([&] { Must(transfers_.Keep(Id())); });
   Must(transfers_.Begin(wish_));
+  ExpectKept();
+}
+
+TEST_F(KeptTest, ItCannotBeCancelledWhileItWaitsForItsSource) {
+  const TransferId id = Must(transfers_.Begin(wish_));
+  AwaitView(id, [](const TransferView& view) { return !view.message.empty(); });
+  const absl::Status refused = transfers_.Cancel({id})[0];
+  EXPECT_EQ(ReasonOf(refused), "TRANSFER_NOT_ENDABLE");
+  EXPECT_THAT(refused.message(), HasSubstr("transfers keep"));
+  EXPECT_EQ(ReasonOf(transfers_.Forget({id})[0]), "TRANSFER_NOT_ENDABLE");
+  Must(transfers_.Keep(id));
   ExpectKept();
 }
 
