@@ -54,14 +54,22 @@ Interrupts::~Interrupts() {
   if (signal_target.compare_exchange_strong(self, nullptr)) {
     for (const int signal : kSignals) std::signal(signal, SIG_DFL);
   }
-  stopping_ = true;
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    stopped_.NotifyAll();
+  }
   (void)eventfd_write(fd_, 1);
   watcher_.join();
   if (closed_watcher_.joinable()) closed_watcher_.join();
   close(fd_);
 }
 
-void Interrupts::CatchSignals() {
+void Interrupts::CatchSignals(absl::Duration limit) {
+  {
+    MutexLock lock(&mutex_);
+    limit_ = limit;
+  }
   signal_target = this;
   struct sigaction action = {};
   action.sa_handler = HandleSignal;
@@ -99,6 +107,13 @@ void Interrupts::CancelCallsWhenTriggered() {
   // The lock keeps the contexts alive: a guard ends before its context. TryCancel does not block.
   MutexLock lock(&mutex_);
   for (grpc::ClientContext* call : calls_) call->TryCancel();
+  if (limit_ == absl::InfiniteDuration()) return;
+  const absl::Time end = Clock::Real()->Monotonic() + limit_;
+  while (!stopping_) {
+    const absl::Duration left = end - Clock::Real()->Monotonic();
+    if (left <= absl::ZeroDuration()) _exit(exit_code());
+    stopped_.WaitFor(&mutex_, left);
+  }
 }
 
 Interrupts::CallGuard::CallGuard(Interrupts* interrupts, grpc::ClientContext* context)

@@ -23,8 +23,10 @@ class Interrupts {
   Interrupts& operator=(const Interrupts&) = delete;
 
   // Makes SIGINT, SIGTERM and SIGHUP interrupts of this object until it is destroyed. A second
-  // signal ends the process at once. Requires: no other object of the process has called this.
-  void CatchSignals();
+  // signal ends the process at once. When the object still lives `limit` after the first one,
+  // whatever hangs (a full pipe, for example), the process ends too. Requires: no other object of
+  // the process has called this.
+  void CatchSignals(absl::Duration limit = absl::Seconds(4));
 
   // Interrupts as SIGPIPE when the reader of `fd`, a pipe or a terminal, has gone, also while
   // nothing is written. Does nothing for a file. Call at most once.
@@ -61,6 +63,8 @@ class Interrupts {
   std::atomic<int> signal_ = 0;
   std::atomic<bool> stopping_ = false;
   Mutex mutex_;
+  CondVar stopped_;
+  absl::Duration limit_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   absl::flat_hash_set<grpc::ClientContext*> calls_ ABSL_GUARDED_BY(mutex_);
   std::thread watcher_;
   std::thread closed_watcher_;

@@ -67,5 +67,17 @@ TEST(InterruptsDeathTest, ASecondSignalEndsTheProcess) {
       testing::ExitedWithCode(130), "");
 }
 
+TEST(InterruptsDeathTest, AProcessThatHangsAfterASignalEnds) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        Interrupts interrupts;
+        interrupts.CatchSignals(absl::Milliseconds(50));
+        raise(SIGTERM);
+        while (true) pause();
+      },
+      testing::ExitedWithCode(143), "");
+}
+
 }  // namespace
 }  // namespace arkshare
