@@ -233,11 +233,11 @@ TEST_F(CatalogTest, ATombstoneWaitsForASourceThatIsNotThere) {
 TEST_F(CatalogTest, ANewSessionIsToldTheLargestNumberOfItsKey) {
   const auto first = Join(1);
   EXPECT_EQ(first->largest_earlier, 0U);
-  State(first, {Present(3, "a", 1), Present(8, "b", 2), Gone(5)});
+  State(first, {Present(3, "a", 1), Present(8, "b", 2), StatementRecord::Gone(5)});
   // Present in a session that still lives.
   const auto second = Join(1);
   EXPECT_EQ(second->largest_earlier, 8U);
-  State(second, {Gone(9), Gone(7)});
+  State(second, {StatementRecord::Gone(9), StatementRecord::Gone(7)});
   catalog_.Close(second);
   // Gone before.
   EXPECT_EQ(Join(1)->largest_earlier, 9U);
@@ -246,7 +246,7 @@ TEST_F(CatalogTest, ANewSessionIsToldTheLargestNumberOfItsKey) {
 
 TEST_F(CatalogTest, NumbersOfAnUnprovenSessionAreNotBelieved) {
   const auto false_one = Join(1, /*reachable=*/false);
-  State(false_one, {Present(1'000'000, "a", 1), Gone(2'000'000)});
+  State(false_one, {Present(1'000'000, "a", 1), StatementRecord::Gone(2'000'000)});
   EXPECT_EQ(Join(1)->largest_earlier, 0U);
 }
 

@@ -77,6 +77,7 @@ FileExaminer::Result FileExaminer::Look(const std::string& path,
   if (stat->kind == FileKind::kFolder) {
     const absl::Status opened = folder_->OpenFolder(path).status();
     if (opened.ok() || absl::IsNotFound(opened)) return NoBook(path);
+    LogUnreadable(path, opened);
     return NotShared(path, 0, UnreadableFolder(path, opened));
   }
   if (stat->kind != FileKind::kRegular) {
