@@ -15,7 +15,7 @@ namespace arkshare {
 namespace {
 
 // With a slash at the end; "" for the shared folder itself.
-absl::string_view FolderOf(const BookName& name) {
+absl::string_view FolderOfName(const BookName& name) {
   const absl::string_view path = name.value();
   return path.substr(0, path.rfind('/') + 1);
 }
@@ -285,7 +285,7 @@ Batch Settler::Admit(const Batch& transfers, Batch& later) {
 }
 
 void Settler::NoteName(Transfer& transfer, const BookName& name) {
-  const bool same_folder = FolderOf(name) == FolderOf(transfer.reserved);
+  const bool same_folder = FolderOfName(name) == FolderOfName(transfer.reserved);
   absl::StrAppend(&transfer.note, transfer.note.empty() ? "" : "; ", "saved as ",
                   EscapeForDisplay(name.value()), ", because ",
                   EscapeForDisplay(transfer.reserved.value()),
