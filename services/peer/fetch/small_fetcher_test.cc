@@ -92,7 +92,7 @@ class SmallFetcherTest : public testing::Test {
   RegistrationGate gate_;
   PartialBooks partials_;
   FileService service_{{disk_.library.get(), disk_.handover.get(), disk_.cache.get(), &queue_,
-                        &watchdog_, &gate_, &partials_},
+                        &watchdog_, &gate_, &partials_, disk_.proofs.get()},
                        disk_.key};
   Liar liar_;
   std::unique_ptr<RpcServer> server_, liar_server_;
