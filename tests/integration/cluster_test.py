@@ -311,9 +311,13 @@ class ClusterTest(unittest.TestCase):
         self.watch().shows(1, "last").shows(1, "x" * 255).shows(1, "hard link")
         shown = self.index.ListBooks(index_pb2.ListBooksRequest(peer_id=1), timeout=WAIT).listings
         self.assertEqual({book.name for book in shown}, {"good", "hard link", "last", "x" * 255})
-        unshared = {name: item["unshared_reason"] for name, item in one.items().items()
+        def reasons():
+            return {name: item["unshared_reason"] for name, item in one.items().items()
                     if item["unshared_reason"]}
-        self.assertEqual(len(unshared), 7, unshared)  # two links, three names, one non-name, the fifo
+        # Two links, three names, one non-name, the fifo.
+        eventually(lambda: len(reasons()) == 7)
+        unshared = reasons()
+        self.assertEqual(len(unshared), 7, unshared)
         self.assertIn("symbolic link", unshared["link"])
 
         for name in ("../secret", "/etc/passwd", "a//b", ".hidden", "tab\there", "x" * 2000):

@@ -78,6 +78,7 @@ std::vector<Library::Step> Library::Plan(std::vector<Finding>& findings,
       if (known.record.content == finding.book->content &&
           SameButCtime(known.record.identity, finding.book->identity)) {
         unlisted_.Erase(finding.path);
+        known.trouble.clear();  // it was just read
         known.lend_only = finding.lend_only;
         known.lend_reason = finding.lend_reason;
         if (known.record.identity != finding.book->identity) {
