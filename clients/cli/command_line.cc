@@ -199,7 +199,8 @@ void CommandLine::AddUnshare() {
   CLI::App* const unshare =
       AddCommand(*app_, "unshare", "Stop listing books or folders; keep the files",
                  [this](Session& session) { return RunUnshare(session, unshare_); });
-  Unmark(unshare->add_option("NAME", unshare_.names, "The names of the books or folders"))->required();
+  Unmark(unshare->add_option("NAME", unshare_.names, "The names of the books or folders"))
+      ->required();
 }
 
 void CommandLine::AddLimits() {

@@ -211,13 +211,22 @@ class Auditor {
     }
   }
 
+  // Whether this peer received the book at a path after it had given the listing away. Its file has
+  // the time of the first one, and may have got the same inode.
+  static bool CameBack(const PeerDisk& peer, const std::string& path, const ListingRow& listing) {
+    return std::any_of(peer.listings.begin(), peer.listings.end(), [&](const ListingRow& row) {
+      return row.path == path && row.number > listing.number &&
+             TransferOfListing(peer, row.number) != nullptr;
+    });
+  }
+
   // A released file is not served again, unless its owner restored it.
   void CheckNotVisibleAgain(const PeerDisk& peer, const ListingRow& listing,
                             const ReleaseRow& release, const std::string& what) {
     if (release.state == ReleaseState::kRestored) return;
     for (const auto& [path, file] : peer.visible) {
       if (file.inode == listing.inode && file.mtime_ns == listing.mtime_ns &&
-          file.content == listing.content) {
+          file.content == listing.content && !CameBack(peer, path, listing)) {
         Damage(peer, what, ": the released file is visible as \"", path, "\"");
       }
     }

@@ -72,7 +72,7 @@ struct PeerDisk {
   std::vector<ReleaseRow> releases;
   std::vector<TransferRow> transfers;
   std::set<std::string> unshared;  // files and folders
-  uint64_t last_number = 0;  // the counter that listing numbers are drawn from
+  uint64_t last_number = 0;        // the counter that listing numbers are drawn from
   // The library: path relative to the folder; no dot-files, no symlinks.
   std::map<std::string, FoundFile> visible;
   // Received books that are not in their places: in staging/, or beside their places.
