@@ -1,6 +1,7 @@
 #include "bench/search_load.h"
 
 #include <absl/time/clock.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 
 #include <algorithm>
 #include <cstdio>
