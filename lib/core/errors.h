@@ -29,6 +29,10 @@ enum class Reason {
   kSignatureInvalid,
   kTicketInvalid,
   kRegistrationUnknown,
+  kNotAMember,
+  kRoleForbids,
+  kInvitationUsed,
+  kInvitationExpired,
   // NOT_FOUND: look elsewhere.
   kBookGone,
   kBookNotFound,

@@ -12,6 +12,7 @@
 #include "lib/core/log.h"
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/host_port.h"
+#include "services/index/files/atomic_file.h"
 #include "services/index/metrics/metrics_page.h"
 #include "services/index/sessions/peer_ids.h"
 

@@ -16,10 +16,10 @@
 #include "lib/rpc/server.h"
 #include "lib/rpc/tls_options.h"
 #include "services/index/catalog/catalog.h"
+#include "services/index/files/state_lock.h"
 #include "services/index/metrics/metrics_server.h"
 #include "services/index/service/index_service.h"
 #include "services/index/sessions/sessions.h"
-#include "services/index/sessions/state_lock.h"
 #include "services/index/table_printer.h"
 
 namespace arkshare {

@@ -4,11 +4,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <absl/types/span.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -24,20 +21,6 @@ namespace {
 constexpr size_t kMostKeys = 10'000;
 constexpr size_t kPartsOfNumber = 2;
 constexpr size_t kPartsOfSession = 6;
-
-absl::Status SystemError(absl::string_view what, const std::string& path) {
-  return absl::InternalError(absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(errno)));
-}
-
-absl::Status WriteDurably(int fd, absl::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError("write", path);
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  return fsync(fd) == 0 ? absl::OkStatus() : SystemError("sync", path);
-}
 
 absl::StatusOr<PublicKey> ParseKey(absl::string_view hex) {
   const absl::StatusOr<std::string> bytes = FromHex(hex);
@@ -192,23 +175,6 @@ void PeerIds::Forget(const PublicKey& key) {
   by_id_.erase(place->second.id);
   by_order_.erase(place->second.order);
   by_key_.erase(place);
-}
-
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view text) {
-  const std::string temporary = absl::StrCat(path, ".new");
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return SystemError("make", temporary);
-  const absl::Status written = WriteDurably(fd, text, temporary);
-  close(fd);
-  if (!written.ok()) return written;
-  if (rename(temporary.c_str(), path.c_str()) != 0) return SystemError("replace", path);
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  const std::string folder = parent.empty() ? "." : parent.string();
-  const int folder_fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd < 0) return SystemError("open", folder);
-  const bool synced = fsync(folder_fd) == 0;
-  close(folder_fd);
-  return synced ? absl::OkStatus() : SystemError("sync", folder);
 }
 
 }  // namespace arkshare

@@ -75,9 +75,6 @@ class PeerIds {
   uint64_t next_order_ = 0;
 };
 
-// Replaces the file in one step, durably.
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view text);
-
 }  // namespace arkshare
 
 #endif  // ARKSHARE_SERVICES_INDEX_SESSIONS_PEER_IDS_H_

@@ -1,4 +1,4 @@
-#include "services/index/sessions/state_lock.h"
+#include "services/index/files/state_lock.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // The lock on the state file of an index.
-#ifndef ARKSHARE_SERVICES_INDEX_SESSIONS_STATE_LOCK_H_
-#define ARKSHARE_SERVICES_INDEX_SESSIONS_STATE_LOCK_H_
+#ifndef ARKSHARE_SERVICES_INDEX_FILES_STATE_LOCK_H_
+#define ARKSHARE_SERVICES_INDEX_FILES_STATE_LOCK_H_
 
 #include <absl/status/statusor.h>
 
@@ -27,4 +27,4 @@ class StateLock {
 
 }  // namespace arkshare
 
-#endif  // ARKSHARE_SERVICES_INDEX_SESSIONS_STATE_LOCK_H_
+#endif  // ARKSHARE_SERVICES_INDEX_FILES_STATE_LOCK_H_

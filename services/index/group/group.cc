@@ -1,0 +1,280 @@
+#include "services/index/group/group.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/str_cat.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "lib/core/content_id.h"
+#include "lib/core/errors.h"
+#include "lib/core/failpoint.h"
+#include "lib/core/invitation.h"
+#include "services/index/files/atomic_file.h"
+
+namespace arkshare {
+namespace {
+
+constexpr char kKeyFile[] = "/key";
+constexpr char kMembersFile[] = "/members";
+constexpr char kInvitationsFile[] = "/invitations";
+
+absl::Status BadHome(const std::string& home, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("cannot use ", home, " as --home: ", why));
+}
+
+absl::Status MakeFolder(const std::string& home) {
+  if (mkdir(home.c_str(), 0700) != 0 && errno != EEXIST) {
+    return BadHome(home, std::strerror(errno));
+  }
+  struct stat info {};
+  if (stat(home.c_str(), &info) != 0) return BadHome(home, std::strerror(errno));
+  if (!S_ISDIR(info.st_mode)) return BadHome(home, "it is not a folder");
+  if ((info.st_mode & 077) != 0) {
+    return BadHome(home, absl::StrCat("other users can look into it, and it keeps the key of the "
+                                      "index: run chmod 700 ",
+                                      home));
+  }
+  return absl::OkStatus();
+}
+
+// Returns nothing when there is no such file.
+absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return std::nullopt;
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(text << file.rdbuf()))) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot read ", path, ": ", errno != 0 ? std::strerror(errno) : "it is not a file"));
+  }
+  return text.str();
+}
+
+absl::StatusOr<PrivateKey> LoadKey(const std::string& path) {
+  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  if (!text->has_value()) {
+    PrivateKey key = PrivateKey::Generate();
+    absl::Status written = WriteFileAtomically(path, absl::StrCat(ToHex(key.seed()), "\n"));
+    if (!written.ok()) return written;
+    return key;
+  }
+  const absl::StatusOr<std::string> seed = FromHex(absl::StripAsciiWhitespace(**text));
+  absl::StatusOr<PrivateKey> key =
+      seed.ok() ? PrivateKey::FromSeed(*seed) : absl::StatusOr<PrivateKey>(seed.status());
+  if (!key.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     " is damaged: put back a copy of it, or of `key export`. Without it, "
+                     "remove the folder and invite all members again"));
+  }
+  return key;
+}
+
+absl::StatusOr<MemberList> LoadMembers(const std::string& path, const PublicKey& index) {
+  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  if (!text->has_value()) return MemberList();
+  absl::StatusOr<MemberList> members = MemberList::FromText(**text, index);
+  if (members.ok()) return members;
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " is damaged (", members.status().message(),
+                   "): put back a copy of it, or `.arkshare/members` of any member"));
+}
+
+absl::StatusOr<Invitations> LoadInvitations(const std::string& path) {
+  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  if (!text->has_value()) return Invitations();
+  absl::StatusOr<Invitations> invitations = Invitations::FromText(**text);
+  if (invitations.ok()) return invitations;
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " is damaged (", invitations.status().message(),
+                   "): remove it, and invite again those who have not joined yet"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Group>> Group::Open(const std::string& home, const Clock* clock) {
+  if (absl::Status made = MakeFolder(home); !made.ok()) return made;
+  absl::StatusOr<std::unique_ptr<StateLock>> lock = StateLock::Acquire(home + kKeyFile);
+  if (!lock.ok()) return BadHome(home, "another arkshare-index uses it");
+  absl::StatusOr<PrivateKey> key = LoadKey(home + kKeyFile);
+  if (!key.ok()) return key.status();
+  absl::StatusOr<MemberList> members = LoadMembers(home + kMembersFile, key->public_key());
+  if (!members.ok()) return members.status();
+  absl::StatusOr<Invitations> invitations = LoadInvitations(home + kInvitationsFile);
+  if (!invitations.ok()) return invitations.status();
+  return std::unique_ptr<Group>(new Group(home, *std::move(lock), *std::move(key),
+                                          *std::move(members), *std::move(invitations), clock));
+}
+
+Group::Group(std::string home, std::unique_ptr<StateLock> lock, PrivateKey key, MemberList members,
+             Invitations invitations, const Clock* clock)
+    : home_(std::move(home)),
+      lock_(std::move(lock)),
+      key_(std::move(key)),
+      clock_(clock),
+      members_(std::make_shared<const MemberList>(std::move(members))),
+      invitations_(std::make_shared<const Invitations>(std::move(invitations))) {}
+
+std::shared_ptr<const MemberList> Group::members() const {
+  MutexLock lock(&mutex_);
+  return members_;
+}
+
+Invitations Group::invitations() const {
+  MutexLock lock(&mutex_);
+  return *invitations_;
+}
+
+void Group::SetListener(Listener listener) {
+  MutexLock lock(&changing_);
+  listener_ = std::move(listener);
+}
+
+absl::Status Group::Admit(const LeafClaims& caller) const {
+  std::shared_ptr<const Invitations> invitations;
+  {
+    MutexLock lock(&mutex_);
+    if (members_->Find(caller.key) != nullptr) return absl::OkStatus();
+    invitations = invitations_;
+  }
+  if (caller.join.has_value()) {
+    const IssuedInvitation* const invitation = invitations->Find(caller.join->invitation_id);
+    if (invitation != nullptr &&
+        IsJoinProofOf(*caller.join, invitation->secret, key_.public_key(), caller.key)) {
+      return absl::OkStatus();
+    }
+  }
+  return MakeError(Reason::kNotAMember, absl::StrCat("no member has the key ", caller.key.hex()));
+}
+
+absl::StatusOr<Member> Group::FindMember(const PublicKey& key) const {
+  const std::shared_ptr<const MemberList> members = this->members();
+  if (const Member* const member = members->Find(key)) return *member;
+  return MakeError(Reason::kNotAMember,
+                   "you are not a member of this group: ask the owner of the index for an "
+                   "invitation, and start your peer with --join");
+}
+
+absl::StatusOr<Member> Group::Join(const PublicKey& key, const std::optional<JoinProof>& join,
+                                   const std::string& name) {
+  MutexLock changing(&changing_);
+  absl::StatusOr<Member> member = FindMember(key);
+  if (member.ok() || !join.has_value()) return member;
+  Invitations invitations = this->invitations();
+  absl::Status used = invitations.Use(join->invitation_id, key, clock_->Now());
+  if (!used.ok()) return used;
+  const IssuedInvitation* const invitation = invitations.Find(join->invitation_id);
+  if (!IsJoinProofOf(*join, invitation->secret, key_.public_key(), key)) {
+    return MakeError(Reason::kNotAMember, "the proof of the invitation does not hold");
+  }
+  const Member joined{key, invitation->role, name.empty() ? invitation->name : name};
+  if (absl::Status checked = CheckMemberName(joined.name); !checked.ok()) return checked;
+  // The use is on the disk first: after a crash in between, this key can repeat its call, and no
+  // other key can use the invitation.
+  if (absl::Status saved = SaveInvitations(std::move(invitations)); !saved.ok()) return saved;
+  ARKSHARE_FAILPOINT("index.invitation_used");
+  if (absl::Status saved = ChangeMembers({{joined}, {}}); !saved.ok()) return saved;
+  ARKSHARE_FAILPOINT("index.member_joined");
+  return joined;
+}
+
+absl::StatusOr<std::string> Group::Invite(const InviteOptions& options) {
+  const Invitation invitation{options.addresses, IndexFingerprint(key_.public_key()),
+                              RandomBytes(kInvitationSecretBytes)};
+  absl::StatusOr<std::string> word = WriteInvitation(invitation);
+  if (!word.ok()) return word;
+  MutexLock changing(&changing_);
+  const absl::Time now = clock_->Now();
+  Invitations invitations = this->invitations();
+  invitations.Forget(now);
+  IssuedInvitation issued;
+  issued.secret = invitation.secret;
+  issued.role = options.role;
+  issued.name = options.name;
+  issued.uses = options.uses;
+  // Rounded up to whole seconds, so that it is read back as it was written.
+  issued.expires_at = absl::FromUnixSeconds(
+      absl::ToUnixSeconds(now + options.life + absl::Seconds(1) - absl::Nanoseconds(1)));
+  if (absl::Status added = invitations.Add(std::move(issued), now); !added.ok()) return added;
+  if (absl::Status saved = SaveInvitations(std::move(invitations)); !saved.ok()) return saved;
+  return word;
+}
+
+absl::Status Group::CancelInvitation(const std::string& id) {
+  MutexLock changing(&changing_);
+  Invitations invitations = this->invitations();
+  if (!invitations.Cancel(id)) {
+    return absl::NotFoundError(
+        "there is no such invitation that can be used: `invitations list` shows all");
+  }
+  return SaveInvitations(std::move(invitations));
+}
+
+absl::Status Group::SetMember(const Member& member) {
+  MutexLock changing(&changing_);
+  return ChangeMembers({{member}, {}});
+}
+
+absl::Status Group::RemoveMember(const PublicKey& key) {
+  MutexLock changing(&changing_);
+  if (members()->Find(key) == nullptr) {
+    return absl::NotFoundError("there is no such member: `members list` shows all");
+  }
+  Invitations invitations = this->invitations();
+  invitations.RemoveMember(key);
+  // The invitations first: otherwise the key could come back by its old one after a crash.
+  if (absl::Status saved = SaveInvitations(std::move(invitations)); !saved.ok()) return saved;
+  ARKSHARE_FAILPOINT("index.invitations_of_member_ended");
+  return ChangeMembers({{}, {key}});
+}
+
+absl::Status Group::ImportMembers(absl::string_view text) {
+  absl::StatusOr<MemberList> imported = MemberList::FromText(text, key_.public_key());
+  if (!imported.ok()) return imported.status();
+  MutexLock changing(&changing_);
+  const uint64_t version = members()->version();
+  if (imported->version() <= version) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("this list of members has version ", imported->version(),
+                     ", and the index has version ", version, " already"));
+  }
+  return SaveMembers(*std::move(imported));
+}
+
+absl::Status Group::SaveInvitations(Invitations invitations) {
+  absl::Status written = WriteFileAtomically(home_ + kInvitationsFile, invitations.ToText());
+  if (!written.ok()) return written;
+  MutexLock lock(&mutex_);
+  invitations_ = std::make_shared<const Invitations>(std::move(invitations));
+  return absl::OkStatus();
+}
+
+absl::Status Group::SaveMembers(MemberList members) {
+  absl::Status written = WriteFileAtomically(home_ + kMembersFile, members.ToText());
+  if (!written.ok()) return written;
+  auto shared = std::make_shared<const MemberList>(std::move(members));
+  {
+    MutexLock lock(&mutex_);
+    members_ = shared;
+  }
+  if (listener_) listener_(shared);
+  return absl::OkStatus();
+}
+
+absl::Status Group::ChangeMembers(const MemberChanges& changes) {
+  absl::StatusOr<MemberList> next = members()->Next(changes, key_);
+  if (!next.ok()) return next.status();
+  return SaveMembers(*std::move(next));
+}
+
+}  // namespace arkshare

@@ -1,0 +1,103 @@
+// A group: the key of its index, who is a member, and who is invited.
+#ifndef ARKSHARE_SERVICES_INDEX_GROUP_GROUP_H_
+#define ARKSHARE_SERVICES_INDEX_GROUP_GROUP_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/core/clock.h"
+#include "lib/core/key.h"
+#include "lib/core/leaf_certificate.h"
+#include "lib/core/member_list.h"
+#include "lib/core/mutex.h"
+#include "services/index/files/state_lock.h"
+#include "services/index/group/invitations.h"
+
+namespace arkshare {
+
+// Keeps the folder HOME of an index, with mode 0700:
+//   key          the seed of the index's key, in hex
+//   members      MemberList::ToText
+//   invitations  Invitations::ToText
+// A change is on the disk before anybody learns of it.
+//
+// Thread-safe. Methods that change something wait for the disk, one after the other; the others do
+// not wait. Internal: a file cannot be read or written.
+class Group {
+ public:
+  // Opens the group, and makes its key and files if there are none. InvalidArgument when the folder
+  // cannot be used, another process uses it, or a file in it is damaged.
+  static absl::StatusOr<std::unique_ptr<Group>> Open(const std::string& home, const Clock* clock);
+
+  const PrivateKey& key() const { return key_; }
+  std::shared_ptr<const MemberList> members() const;
+  Invitations invitations() const;
+
+  // Called after each change of the list of members, one change after the other. Set it before the
+  // first change.
+  using Listener = std::function<void(const std::shared_ptr<const MemberList>& members)>;
+  void SetListener(Listener listener);
+
+  // Decides in a handshake: a member may connect, and so may a program that knows the secret of an
+  // invitation, even of one that has ended, so that Join can say why it is refused.
+  absl::Status Admit(const LeafClaims& caller) const;
+  // Returns the member that calls. kNotAMember.
+  absl::StatusOr<Member> FindMember(const PublicKey& key) const;
+
+  // Makes the caller a member, named `name` or, if that is empty, as the invitation says. A caller
+  // that is a member already stays what it is. Errors: Invitations::Use; InvalidArgument for a bad
+  // name.
+  absl::StatusOr<Member> Join(const PublicKey& key, const std::optional<JoinProof>& join,
+                              const std::string& name);
+
+  struct InviteOptions {
+    MemberRole role = MemberRole::kFull;
+    std::string name{};
+    uint32_t uses = 1;
+    absl::Duration life = absl::Hours(72);
+    std::vector<std::string> addresses{};  // of the index, as members reach it
+  };
+  // Returns the word to pass on. Errors: Invitations::Add, WriteInvitation.
+  absl::StatusOr<std::string> Invite(const InviteOptions& options);
+  // NotFound for an id that is not known or was cancelled before.
+  absl::Status CancelInvitation(const std::string& id);
+
+  // Adds a member or changes one. Errors: MemberList::Next.
+  absl::Status SetMember(const Member& member);
+  // NotFound for a key that is not a member.
+  absl::Status RemoveMember(const PublicKey& key);
+  // Takes over a list that this index has signed, from a member's copy. FailedPrecondition when it
+  // is not newer; otherwise the errors of MemberList::FromText.
+  absl::Status ImportMembers(absl::string_view text);
+
+ private:
+  Group(std::string home, std::unique_ptr<StateLock> lock, PrivateKey key, MemberList members,
+        Invitations invitations, const Clock* clock);
+
+  absl::Status SaveInvitations(Invitations invitations) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
+  absl::Status SaveMembers(MemberList members) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
+  absl::Status ChangeMembers(const MemberChanges& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
+
+  const std::string home_;
+  const std::unique_ptr<StateLock> lock_;
+  const PrivateKey key_;
+  const Clock* const clock_;
+  // Held during a change, from reading the old state until the listener has returned.
+  Mutex changing_ ABSL_ACQUIRED_BEFORE(mutex_);
+  mutable Mutex mutex_;
+  std::shared_ptr<const MemberList> members_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Invitations> invitations_ ABSL_GUARDED_BY(mutex_);
+  Listener listener_ ABSL_GUARDED_BY(changing_);
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_GROUP_GROUP_H_
