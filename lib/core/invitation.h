@@ -23,7 +23,7 @@ inline constexpr size_t kInvitationSecretBytes = 16;
 // the 32 bytes of the key).
 std::string IndexFingerprint(const PublicKey& index);
 
-// What the word of an invitation says.
+// The content of the word of an invitation.
 struct Invitation {
   // Addresses of the index, HOST:PORT or [IPv6]:PORT, 1 to kMaxInvitationAddresses. A name has at
   // most 127 bytes.

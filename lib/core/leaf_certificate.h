@@ -27,7 +27,7 @@ struct JoinProof {
   bool operator==(const JoinProof&) const = default;
 };
 
-// What a program shows in TLS. Both parts are PEM.
+// The certificate and key of TLS of a program. Both parts are PEM.
 struct LeafCertificate {
   std::string certificate;
   std::string private_key;  // PKCS #8, without a passphrase
@@ -44,7 +44,7 @@ struct LeafOptions {
 // programs decide by the key whether they believe it.
 LeafCertificate MakeLeafCertificate(const PrivateKey& key, const LeafOptions& options);
 
-// What a certificate says, once its signature has been checked.
+// The content of a certificate whose signature has been checked.
 struct LeafClaims {
   PublicKey key;
   std::optional<JoinProof> join;

@@ -18,12 +18,12 @@
 
 namespace arkshare {
 
-// The most members of a group. A list of so many has about 1 MiB.
+// The most members of a group; their list has about 1 MiB.
 inline constexpr size_t kMaxMembers = 10'000;
 // The longest name of a member, in bytes.
 inline constexpr size_t kMaxMemberNameBytes = 64;
 
-// What a member may do. The numbers are those of MemberRole in types.proto.
+// The rights of a member. The numbers are those of MemberRole in types.proto.
 enum class MemberRole : uint8_t {
   kFull = 1,     // everything
   kReader = 2,   // search, watch and get copies; lists nothing, takes nothing
@@ -45,7 +45,7 @@ struct Member {
 // InvalidArgument unless `name` is UTF-8 of at most kMaxMemberNameBytes without control characters.
 absl::Status CheckMemberName(absl::string_view name);
 
-// What has changed from one version of a list to another.
+// The difference between two versions of a list.
 struct MemberChanges {
   std::vector<Member> set;  // new members, and members whose role or name has changed
   std::vector<PublicKey> removed;
