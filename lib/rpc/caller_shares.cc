@@ -4,6 +4,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <absl/strings/strip.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
@@ -41,11 +42,12 @@ std::string NetworkOfCaller(absl::string_view peer) {
   if (absl::StartsWith(peer, "unix")) return std::string(kLoopbackNetwork);
   // gRPC writes the brackets of IPv6 and the % of its zone as escapes.
   const std::string plain = absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}});
-  const size_t colon = plain.find(':');
-  if (colon == std::string::npos) return std::string(kUnknownNetwork);
-  const absl::StatusOr<HostPort> address = ParseHostPort(plain.substr(colon + 1));
-  if (!address.ok()) return std::string(kUnknownNetwork);
-  return NetworkOfAddress(address->host.substr(0, address->host.find('%')));
+  const size_t scheme = plain.find(':');
+  const size_t port = plain.rfind(':');
+  if (scheme == port) return std::string(kUnknownNetwork);
+  absl::string_view host(plain.data() + scheme + 1, port - scheme - 1);
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  return NetworkOfAddress(std::string(host.substr(0, host.find('%'))));
 }
 
 CallerShares::Share::Share(Share&& other) noexcept

@@ -30,14 +30,15 @@ class CallerShares {
     absl::string_view what;      // plural, for people: "watches"
     size_t most_of_network = 1;  // of one network
     size_t most_in_all = 1;
-    // What a refusal advises; nothing when only the caller itself can make room.
+    // A refusal advises to come again after this long, when it is set.
     std::optional<absl::Duration> retry_after;
   };
   explicit CallerShares(Options options);
   CallerShares(const CallerShares&) = delete;
   CallerShares& operator=(const CallerShares&) = delete;
 
-  // What a caller has taken, until this is destroyed. The CallerShares must outlive it.
+  // Holds an amount that a caller has taken, and gives it back at its end. The CallerShares must
+  // outlive it.
   class Share {
    public:
     Share() = default;
