@@ -322,6 +322,7 @@ TEST(WatchTest, SnapshotAndChangesFitTogetherWhateverHappensMeanwhile) {
   const std::optional<BookQuery> filters[] = {std::nullopt, BookQuery(Keywords{{"7"}}),
                                               BookQuery(Keywords{{"book"}}),
                                               BookQuery(Keywords{{"b", "1"}})};
+  int lagged = 0;
   for (int scenario = 0; scenario < 24; ++scenario) {
     const std::optional<BookQuery>& filter = filters[scenario % 4];
     Catalog catalog({});
@@ -384,10 +385,15 @@ TEST(WatchTest, SnapshotAndChangesFitTogetherWhateverHappensMeanwhile) {
         for (int i = 0; i < 60; ++i) change();
       }
       const absl::StatusOr<EventPtr> event = watch.Next();
+      if (GetReason(event.status()) == Reason::kWatchLagged) {
+        ++lagged;  // large shelves came and went several times
+        break;
+      }
       ASSERT_TRUE(event.ok()) << event.status();
       if (*event == nullptr) {
-        if (!watch.more()) break;
-        continue;
+        if (watch.more()) continue;
+        ASSERT_EQ(replica.books(), BooksIn(catalog, filter));
+        break;
       }
       replica.Apply(**event);
       if ((*event)->kind == Kind::kSnapshotComplete) {
@@ -399,9 +405,9 @@ TEST(WatchTest, SnapshotAndChangesFitTogetherWhateverHappensMeanwhile) {
       }
       revision = (*event)->revision;
     }
-    ASSERT_EQ(replica.books(), BooksIn(catalog, filter));
     if (testing::Test::HasFailure()) return;
   }
+  EXPECT_LE(lagged, 8) << "most scenarios reach their end";
 }
 
 }  // namespace
