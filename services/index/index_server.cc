@@ -103,10 +103,10 @@ IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options
       printer_(stdout),
       catalog_({options_.max_books, [this] { printer_.Changed(); }, kWatchPause, options_.clock}),
       sessions_(std::move(session_options), options_.clock, &catalog_),
-      service_(
-          {options_.tls.enabled() ? std::move(credentials) : nullptr, options_.dial_back_timeout,
-           ServesOtherMachines(options_.listen), options_.max_books, options_.clock},
-          &catalog_, &sessions_) {}
+      service_({options_.tls.enabled() ? std::move(credentials) : nullptr,
+                options_.dial_back_timeout, ServesOtherMachines(options_.listen),
+                options_.max_books, options_.max_watches, options_.clock},
+               &catalog_, &sessions_) {}
 
 IndexServer::~IndexServer() { Stop(); }
 

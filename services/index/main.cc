@@ -33,6 +33,10 @@ int main(int argc, char** argv) {
   app->add_option("--max-books", options.max_books, "Most books listed for one peer")
       ->check(arkshare::WholeNumber(1))
       ->capture_default_str();
+  app->add_option("--max-watches", options.max_watches,
+                  "Most open watches of one address, or of one IPv6 network of 64 bits")
+      ->check(arkshare::WholeNumber(1))
+      ->capture_default_str();
   app->add_option("--metrics", options.metrics,
                   "IP:PORT where Prometheus can read metrics, without encryption")
       ->type_name("ADDRESS");

@@ -27,10 +27,13 @@ using Books = std::map<std::pair<uint32_t, uint64_t>, std::string>;
 
 class WatchStreamTest : public testing::Test {
  protected:
+  static constexpr uint64_t kMaxWatches = 20;
+
   WatchStreamTest() {
     IndexOptions options;
     options.listen = "127.0.0.1:0";
     options.lease = absl::Minutes(10);
+    options.max_watches = kMaxWatches;
     server_ = IndexServer::Start(options).value();
     stub_ = v1::IndexService::NewStub(
         MakeChannel(server_->address(), grpc::InsecureChannelCredentials()));
@@ -68,9 +71,11 @@ class WatchStreamTest : public testing::Test {
 // One Watch stream, whose reader believes every event.
 class Reader {
  public:
-  explicit Reader(v1::IndexService::Stub& stub) {
+  explicit Reader(v1::IndexService::Stub& stub, const std::string& keywords = "") {
     SetTimeout(context_, kStreamTimeout);
-    reader_ = stub.Watch(&context_, v1::WatchRequest());
+    v1::WatchRequest request;
+    if (!keywords.empty()) request.set_keywords(keywords);
+    reader_ = stub.Watch(&context_, request);
   }
   ~Reader() {
     context_.TryCancel();
@@ -271,6 +276,81 @@ TEST_F(WatchStreamTest, AReaderThatComesAgainDuringChangesEndsWithTheCatalog) {
   EXPECT_GT(listed.size(), 500u);
   EXPECT_EQ(early.books(), listed);
   EXPECT_EQ(late.books(), listed);
+}
+
+TEST_F(WatchStreamTest, ANetworkHasSoManyWatchesAndMoreWhenOneEnds) {
+  std::vector<std::unique_ptr<Reader>> readers;
+  for (uint64_t i = 0; i < kMaxWatches; ++i) {
+    readers.push_back(std::make_unique<Reader>(*stub_, i % 2 == 0 ? "nothing" : ""));
+    ASSERT_TRUE(readers.back()->ReadMessage());
+  }
+  const absl::Status refusal = Reader(*stub_).End();
+  EXPECT_EQ(GetReason(refusal), Reason::kLimitExceeded);
+  EXPECT_TRUE(GetRetryAfter(refusal).has_value());
+  // The index learns that a reader has gone some time after that.
+  readers.pop_back();
+  for (bool taken = false; !taken;) {
+    auto reader = std::make_unique<Reader>(*stub_);
+    taken = reader->ReadMessage();
+    if (taken) continue;
+    ASSERT_EQ(GetReason(reader->End()), Reason::kLimitExceeded);
+  }
+}
+
+// Watchers whose words are common but never in one name: each would read all names again.
+TEST_F(WatchStreamTest, WatchersThatFindNothingHoldNothingUp) {
+  const auto peer = NewPeer();
+  const auto announce = peer->Announce().value();
+  std::vector<v1::Statement> statements;
+  for (uint64_t number = 1; number <= 20'000; ++number) {
+    const std::string name = (number % 2 == 0 ? "even " : "odd ") + std::to_string(number);
+    statements.push_back(PresentStatement(TestListing(number, name, number)));
+    if (statements.size() < 1'000) continue;
+    ASSERT_TRUE(announce->State(statements).ok());
+    statements.clear();
+  }
+  std::vector<std::unique_ptr<Reader>> idle;
+  for (uint64_t i = 1; i < kMaxWatches; ++i) {
+    idle.push_back(std::make_unique<Reader>(*stub_, "even odd"));
+  }
+  // The others are served, and so are a watcher that finds something, and a change.
+  grpc::ClientContext context;
+  v1::SearchRequest search;
+  search.set_name("even 4");
+  v1::SearchResponse response;
+  ASSERT_TRUE(stub_->Search(&context, search, &response).ok());
+  EXPECT_EQ(response.results_size(), 1);
+  Reader reader(*stub_, "20000");
+  while (!reader.complete()) ASSERT_TRUE(reader.ReadMessage());
+  EXPECT_EQ(reader.books().size(), 1u);
+  ASSERT_TRUE(announce->Present(30'000, "even odd", TestContent(1)).ok());
+  // Some leave in the middle; the others find what has come.
+  for (size_t i = 0; i < idle.size(); i += 2) idle[i] = nullptr;
+  for (const std::unique_ptr<Reader>& watcher : idle) {
+    while (watcher != nullptr && watcher->books().empty()) ASSERT_TRUE(watcher->ReadMessage());
+  }
+}
+
+TEST_F(WatchStreamTest, AnExpensiveSearchIsAnsweredInItsTurn) {
+  const auto peer = NewPeer();
+  const auto announce = peer->Announce().value();
+  const std::string tail(200, 'x');
+  std::vector<v1::Statement> statements;
+  for (uint64_t number = 1; number <= 1'000; ++number) {
+    const std::string name =
+        "alpha" + std::to_string(number) + " beta" + std::to_string(number) + " " + tail;
+    statements.push_back(PresentStatement(TestListing(number, name, number)));
+  }
+  ASSERT_TRUE(announce->State(statements).ok());
+  v1::SearchRequest request;
+  request.set_keywords("a b x");
+  request.set_page_size(1'000);
+  grpc::ClientContext context;
+  v1::SearchResponse response;
+  ASSERT_TRUE(stub_->Search(&context, request, &response).ok());
+  EXPECT_EQ(response.results_size(), 1'000);
+  EXPECT_FALSE(response.incomplete());
+  EXPECT_EQ(response.next_page_token(), "");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "lib/core/errors.h"
+#include "services/index/catalog/find_few.h"
 
 namespace arkshare {
 namespace {
@@ -290,9 +291,17 @@ void Catalog::PublishBooksOfLocked(const Shelf& shelf) {
 
 std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, size_t page_size,
                                          const std::optional<SearchKey>& after,
+                                         std::optional<uint64_t> partial_seed, SearchWriter& writer,
+                                         SearchBudget& budget) const {
+  return search_.Search(query, loopback, page_size, after, partial_seed, writer, budget);
+}
+
+std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, size_t page_size,
+                                         const std::optional<SearchKey>& after,
                                          std::optional<uint64_t> partial_seed,
                                          SearchWriter& writer) const {
-  return search_.Search(query, loopback, page_size, after, partial_seed, writer);
+  SearchBudget budget = SearchBudget::Unlimited();
+  return search_.Search(query, loopback, page_size, after, partial_seed, writer, budget);
 }
 
 std::vector<PeerSummary> Catalog::ListPeers(uint32_t after, size_t most) const {
@@ -373,15 +382,29 @@ CatalogTable Catalog::Table(size_t most_peers, size_t most_books) const {
 }
 
 std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> queue) {
+  if (queue->filter().has_value()) {
+    ReaderLock lock(&tables_.mutex);
+    if (std::optional<std::vector<FoundBook>> found = FindFew(*queue->filter(), tables_)) {
+      // The events after the revision go to the queue, because none comes while the lock is held.
+      events_.Add(queue);
+      return SnapshotScans::StartFound(std::move(queue), revision_, by_id_, *std::move(found));
+    }
+  }
   WriterLock lock(&tables_.mutex);
-  // The events after the revision go to the queue, because none comes while the lock is held.
   events_.Add(queue);
   return scans_.Start(std::move(queue), revision_, by_id_);
 }
 
-std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) {
-  WriterLock lock(&tables_.mutex);
-  return scans_.Continue(scan, tables_.holdings);
+std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) const {
+  std::vector<EventPtr> events;
+  {
+    ReaderLock lock(&tables_.mutex);
+    events = SnapshotScans::Continue(scan, tables_.holdings);
+  }
+  if (scan.queue->filter().has_value()) {
+    std::erase_if(events, [&](const EventPtr& event) { return !scan.queue->Wants(*event); });
+  }
+  return events;
 }
 
 void Catalog::EndScan(SnapshotScan& scan) {
@@ -407,6 +430,7 @@ bool Catalog::Reclaim() {
     if (shelf->size() > 0) {
       closed_.push_front(shelf);
     } else {
+      scans_.DropLog(*shelf);
       tables_.slots.Remove(*shelf);
     }
     return !closed_.empty();

@@ -50,7 +50,7 @@ struct CatalogTable {
 // listings, and a reader that has much to visit gives the lock back and goes on where it was, so
 // neither waits for the whole work of the other.
 //
-// Order of locks: Tables::mutex, then Events::mutex_, then EventQueue::mutex_. Sessions calls the
+// Order of locks: Tables::mutex, then Events::mutex_ or EventQueue::mutex_. Sessions calls the
 // catalog with Sessions::mutex_ or Session::applying held. After a change, with Tables::mutex given
 // back, the catalog wakes watchers and calls `on_change`; see Events.
 class Catalog {
@@ -97,7 +97,13 @@ class Catalog {
   // Adds a page of results after `after` to `writer`, in order, and returns the last one's key when
   // more may follow. Names holders with loopback addresses only when `loopback`. When
   // `partial_seed` is set, a query by content also finds holders of a part; the seed chooses among
-  // many of them.
+  // many of them. Ends early when the budget is over, which then says so: with the best results
+  // that were found until then, for a name with a key after which the next page goes on.
+  std::optional<SearchKey> Search(const BookQuery& query, bool loopback, size_t page_size,
+                                  const std::optional<SearchKey>& after,
+                                  std::optional<uint64_t> partial_seed, SearchWriter& writer,
+                                  SearchBudget& budget) const;
+  // The same, however much it costs.
   std::optional<SearchKey> Search(const BookQuery& query, bool loopback, size_t page_size,
                                   const std::optional<SearchKey>& after,
                                   std::optional<uint64_t> partial_seed, SearchWriter& writer) const;
@@ -114,8 +120,9 @@ class Catalog {
   // For Watch. Begins to read everything that is visible as of one revision; later events go to
   // `queue`.
   std::shared_ptr<SnapshotScan> StartScan(std::shared_ptr<EventQueue> queue);
-  // Returns the next slice, possibly empty; the last one ends with kSnapshotComplete.
-  std::vector<EventPtr> ContinueScan(SnapshotScan& scan);
+  // Returns the next slice of what the queue's filter wants, possibly empty; the last one ends with
+  // kSnapshotComplete.
+  std::vector<EventPtr> ContinueScan(SnapshotScan& scan) const;
   // Ends the snapshot and the events.
   void EndScan(SnapshotScan& scan);
 

@@ -23,6 +23,8 @@ constexpr size_t kSearchSlice = 2'000;
 constexpr size_t kScanEffort = 20'000;
 // The cost of finding the copies of an edition, in the unit of KeywordScan.
 constexpr size_t kEditionEffort = 20;
+// The cost of visiting a copy, in the unit of KeywordScan.
+constexpr size_t kVisitEffort = 1;
 constexpr size_t kMostHolders = 20;
 constexpr size_t kMostPartialHolders = 30;
 // Names can be long and holders many: a page ends early before its message is too large.
@@ -84,35 +86,40 @@ std::optional<SearchKey> CatalogSearch::Search(const BookQuery& query, bool loop
                                                size_t page_size,
                                                const std::optional<SearchKey>& after,
                                                std::optional<uint64_t> partial_seed,
-                                               SearchWriter& writer) const {
+                                               SearchWriter& writer, SearchBudget& budget) const {
   if (const auto* name = std::get_if<BookName>(&query.what())) {
-    return SearchByName(*name, loopback, page_size, after, writer);
+    return SearchByName(*name, loopback, page_size, after, writer, budget);
   }
   BestKeys best(page_size + 1, after);
   if (const auto* keywords = std::get_if<Keywords>(&query.what())) {
-    FindByKeywords(*keywords, loopback, after, best);
+    FindByKeywords(*keywords, loopback, after, best, budget);
     return WriteResults(query, loopback, page_size, after, /*partial_seed=*/std::nullopt, best,
-                        writer);
+                        writer, budget);
   }
   const auto& content = std::get<ContentId>(query.what());
-  FindByContent(content, /*partial=*/false, loopback, after, best);
+  FindByContent(content, /*partial=*/false, loopback, after, best, budget);
   if (partial_seed.has_value()) {
     BestKeys partial(page_size + 1, after);
-    FindByContent(content, /*partial=*/true, loopback, after, partial);
+    FindByContent(content, /*partial=*/true, loopback, after, partial, budget);
     best.Merge(partial);
   }
-  return WriteResults(query, loopback, page_size, after, partial_seed, best, writer);
+  return WriteResults(query, loopback, page_size, after, partial_seed, best, writer, budget);
 }
 
 // The most frequent search: the editions of a name are stored in order, so each is visited once.
 std::optional<SearchKey> CatalogSearch::SearchByName(const BookName& name, bool loopback,
                                                      size_t page_size,
                                                      const std::optional<SearchKey>& after,
-                                                     SearchWriter& writer) const {
+                                                     SearchWriter& writer,
+                                                     SearchBudget& budget) const {
   std::optional<SearchKey> last;
   std::optional<ContentId> from;
   if (after.has_value()) from = after->content;
   for (bool more = true; more;) {
+    if (from.has_value() && budget.over()) {
+      budget.set_incomplete();
+      return SearchKey{{}, 0, 0, name.value(), *from};  // the next page goes on from here
+    }
     ReaderLock lock(&tables_->mutex);
     const BookTable& books = tables_->holdings.books();
     more = false;
@@ -132,16 +139,20 @@ std::optional<SearchKey> CatalogSearch::SearchByName(const BookName& name, bool 
           more = visits >= kSearchSlice;
           return !more;
         });
+    budget.Spend(visits * kVisitEffort);
   }
   return last;
 }
 
 void CatalogSearch::FindByContent(const ContentId& content, bool partial, bool loopback,
-                                  const std::optional<SearchKey>& after, BestKeys& best) const {
+                                  const std::optional<SearchKey>& after, BestKeys& best,
+                                  SearchBudget& budget) const {
   std::string from = after.has_value() ? after->name : "";
   for (bool done = false; !done && !best.full();) {
+    if (budget.over()) return budget.set_incomplete();
     ReaderLock lock(&tables_->mutex);
     done = FindByContentLocked(content, partial, loopback, from, best);
+    budget.Spend(kSearchSlice * kVisitEffort);
   }
 }
 
@@ -164,9 +175,11 @@ bool CatalogSearch::FindByContentLocked(const ContentId& content, bool partial, 
 }
 
 void CatalogSearch::FindByKeywords(const Keywords& keywords, bool loopback,
-                                   const std::optional<SearchKey>& after, BestKeys& best) const {
+                                   const std::optional<SearchKey>& after, BestKeys& best,
+                                   SearchBudget& budget) const {
   KeywordScan scan(keywords, after);
   for (bool more = true; more;) {
+    if (budget.over()) return budget.set_incomplete();
     ReaderLock lock(&tables_->mutex);
     const BookTable& books = tables_->holdings.books();
     const auto offer = [&](TitleId title,
@@ -185,6 +198,7 @@ void CatalogSearch::FindByKeywords(const Keywords& keywords, bool loopback,
       return effort;
     };
     more = scan.Step(books, best, kScanEffort, offer);
+    budget.Spend(kScanEffort);
   }
 }
 
@@ -208,11 +222,12 @@ std::optional<SearchKey> CatalogSearch::WriteResults(const BookQuery& query, boo
                                                      size_t page_size,
                                                      const std::optional<SearchKey>& after,
                                                      std::optional<uint64_t> partial_seed,
-                                                     BestKeys& best, SearchWriter& writer) const {
+                                                     BestKeys& best, SearchWriter& writer,
+                                                     SearchBudget& budget) const {
   std::vector<size_t> shown;
   size_t next = 0;
   bool full = false;
-  while (next < best.size() && !full) {
+  while (next < best.size() && !full && !budget.cancelled()) {
     ReaderLock lock(&tables_->mutex);
     const Holdings& holdings = tables_->holdings;
     if (const auto* content = std::get_if<ContentId>(&query.what()); content && next == 0) {

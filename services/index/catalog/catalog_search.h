@@ -4,8 +4,11 @@
 
 #include <absl/container/inlined_vector.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -18,6 +21,29 @@
 
 namespace arkshare {
 
+// How much a search may cost. For one thread.
+class SearchBudget {
+ public:
+  // `effort` is in the unit of KeywordScan: 20,000 take about a tenth of a millisecond. Another
+  // thread may set `cancelled`, which ends the search as soon as possible.
+  explicit SearchBudget(size_t effort, const std::atomic<bool>* cancelled = nullptr)
+      : left_(effort), cancelled_(cancelled) {}
+  static SearchBudget Unlimited() { return SearchBudget(std::numeric_limits<size_t>::max()); }
+
+  void Spend(size_t effort) { left_ -= std::min(left_, effort); }
+  // Returns whether the search has to end before it has found everything.
+  bool over() const { return left_ == 0 || cancelled(); }
+  bool cancelled() const { return cancelled_ != nullptr && *cancelled_; }
+  // The search has ended for this reason, and others than its results may be better.
+  bool incomplete() const { return incomplete_; }
+  void set_incomplete() { incomplete_ = true; }
+
+ private:
+  size_t left_;
+  const std::atomic<bool>* const cancelled_;
+  bool incomplete_ = false;
+};
+
 // A search by content or by keywords first finds the keys of a page, in order, then the holders of
 // each. It shares the lock of the tables and gives it back after a few thousand visits, so that a
 // writer never waits for a whole search. Thread-safe.
@@ -28,20 +54,23 @@ class CatalogSearch {
   // See Catalog::Search.
   std::optional<SearchKey> Search(const BookQuery& query, bool loopback, size_t page_size,
                                   const std::optional<SearchKey>& after,
-                                  std::optional<uint64_t> partial_seed, SearchWriter& writer) const;
+                                  std::optional<uint64_t> partial_seed, SearchWriter& writer,
+                                  SearchBudget& budget) const;
 
  private:
   using Holders = absl::InlinedVector<SearchWriter::Holder, 50>;
 
   std::optional<SearchKey> SearchByName(const BookName& name, bool loopback, size_t page_size,
-                                        const std::optional<SearchKey>& after,
-                                        SearchWriter& writer) const;
+                                        const std::optional<SearchKey>& after, SearchWriter& writer,
+                                        SearchBudget& budget) const;
 
   // Each offers the keys that match to `best`.
   void FindByContent(const ContentId& content, bool partial, bool loopback,
-                     const std::optional<SearchKey>& after, BestKeys& best) const;
+                     const std::optional<SearchKey>& after, BestKeys& best,
+                     SearchBudget& budget) const;
   void FindByKeywords(const Keywords& keywords, bool loopback,
-                      const std::optional<SearchKey>& after, BestKeys& best) const;
+                      const std::optional<SearchKey>& after, BestKeys& best,
+                      SearchBudget& budget) const;
   // Offers one slice, of names after `from`, and moves `from` on. Returns true after the last one.
   bool FindByContentLocked(const ContentId& content, bool partial, bool loopback, std::string& from,
                            BestKeys& best) const ABSL_SHARED_LOCKS_REQUIRED(tables_->mutex);
@@ -54,7 +83,7 @@ class CatalogSearch {
   std::optional<SearchKey> WriteResults(const BookQuery& query, bool loopback, size_t page_size,
                                         const std::optional<SearchKey>& after,
                                         std::optional<uint64_t> partial_seed, BestKeys& best,
-                                        SearchWriter& writer) const;
+                                        SearchWriter& writer, SearchBudget& budget) const;
   // Adds the best holders of the whole edition and returns how many holders there are.
   uint32_t AddHoldersLocked(EditionId edition, bool loopback, Holders& holders) const
       ABSL_SHARED_LOCKS_REQUIRED(tables_->mutex);

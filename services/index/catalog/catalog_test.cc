@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
@@ -930,6 +932,73 @@ TEST(CatalogThreadsTest, ReadersAndWritersAgree) {
   });
   for (std::thread& thread : threads) thread.join();
   EXPECT_THAT(catalog.ListPeers(0, 10), IsEmpty());
+}
+
+// --- Budgets of searches
+
+class SearchBudgetTest : public testing::Test {
+ protected:
+  SearchBudgetTest() : shelf_(catalog_.Open(TestPeer(1, 1), true)) {
+    catalog_.SetStreaming(shelf_, true);
+    for (uint64_t n = 1; n <= 3'000; ++n) {
+      const std::string name = "alpha" + std::to_string(n) + " beta " + std::string(200, 'x');
+      EXPECT_TRUE(catalog_.Apply(shelf_, {Present(n, name, n)}).status.ok());
+    }
+  }
+  size_t Search(const BookQuery& query, SearchBudget& budget) const {
+    SearchWriter writer;
+    catalog_.Search(query, false, 1'000, std::nullopt, std::nullopt, writer, budget);
+    return writer.result_count();
+  }
+
+  Catalog catalog_{{}};
+  const Catalog::ShelfPtr shelf_;
+};
+
+// A name of 200 bytes costs some hundreds to fold, so the budget is over long before the end.
+TEST_F(SearchBudgetTest, ASearchThatCostsMoreEndsWithWhatItHasFound) {
+  const BookQuery query(Keywords{{"al", "be"}});
+  SearchBudget small(100'000);
+  const size_t found = Search(query, small);
+  EXPECT_TRUE(small.incomplete());
+  EXPECT_GT(found, 0u);
+  EXPECT_LT(found, 500u);
+  SearchBudget large = SearchBudget::Unlimited();
+  EXPECT_EQ(Search(query, large), 1'000u);
+  EXPECT_FALSE(large.incomplete());
+}
+
+TEST_F(SearchBudgetTest, AShortPrefixReadsNoNames) {
+  SearchBudget budget(400'000);
+  EXPECT_EQ(Search(BookQuery(Keywords{{"a"}}), budget), 1'000u);
+  EXPECT_FALSE(budget.incomplete());
+}
+
+TEST_F(SearchBudgetTest, ASearchEndsWhenItsCallerHasGone) {
+  const std::atomic<bool> gone = true;
+  SearchBudget budget(std::numeric_limits<size_t>::max(), &gone);
+  EXPECT_EQ(Search(BookQuery(Keywords{{"al", "be"}}), budget), 0u);
+  EXPECT_TRUE(budget.incomplete());
+  EXPECT_EQ(Search(BookQuery(TestContent(3)), budget), 0u);
+}
+
+// The editions of a name are many; the next page goes on where the budget was over.
+TEST_F(SearchBudgetTest, TheNextPageOfANameGoesOnWhereTheBudgetWasOver) {
+  for (uint64_t n = 10'001; n <= 15'000; ++n) {
+    ASSERT_TRUE(catalog_.Apply(shelf_, {Present(n, "same", n)}).status.ok());
+  }
+  catalog_.SetStreaming(shelf_, false);  // hidden: no result fills the page
+  const BookQuery query(BookName::Parse("same").value());
+  size_t pages = 0;
+  std::optional<SearchKey> after;
+  do {
+    SearchBudget budget(1);
+    SearchWriter writer;
+    after = catalog_.Search(query, false, 50, after, std::nullopt, writer, budget);
+    ++pages;
+    ASSERT_LT(pages, 100u);
+  } while (after.has_value());
+  EXPECT_EQ(pages, 6u) << "a thousand editions each, and the end";
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #include "services/index/catalog/events.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_split.h>
-#include <absl/strings/string_view.h>
 
 #include <string>
 #include <utility>
@@ -10,17 +8,21 @@
 #include "lib/core/book_name.h"
 #include "lib/core/errors.h"
 #include "lib/core/search_words.h"
+#include "services/index/catalog/watch_filters.h"
+#include "services/index/search/pre_filter.h"
+#include "services/index/store/words.h"
 
 namespace arkshare {
 namespace {
 
 bool Matches(const BookQuery& query, const BookListing& listing) {
-  std::vector<std::string> words;
+  std::string folded;
   if (query.NeedsWords()) {
-    words = absl::StrSplit(NameWords(listing.name.value()), ' ', absl::SkipEmpty());
+    const auto& keywords = std::get<Keywords>(query.what());
+    if (!PreFilter(keywords).MayMatch(listing.name.value())) return false;
+    folded = NameWords(listing.name.value());
   }
-  const std::vector<absl::string_view> views(words.begin(), words.end());
-  return query.Matches(listing.name, listing.content, views);
+  return query.Matches(listing.name, listing.content, DistinctWords(folded));
 }
 
 absl::Status Lagged() {
@@ -38,6 +40,15 @@ bool EventQueue::Wants(const CatalogEvent& event) const {
   if (!filter_.has_value() || !event.book.has_value()) return true;
   return Matches(*filter_, event.book->listing) ||
          (event.old_book.has_value() && Matches(*filter_, event.old_book->listing));
+}
+
+bool EventQueue::WakeIsDueLocked() const {
+  return lagged_ ? !cut_off_told_ : reader_waits_ && !events_.empty();
+}
+
+bool EventQueue::TakeDue() {
+  MutexLock lock(&mutex_);
+  return WakeIsDueLocked() && !std::exchange(due_taken_, true);
 }
 
 void EventQueue::Push(EventPtr event) {
@@ -78,8 +89,8 @@ void EventQueue::WakeReader() {
   MutexLock wake_lock(&wake_mutex_);
   {
     MutexLock lock(&mutex_);
-    const bool cut_off = lagged_ && !cut_off_told_;
-    if (!cut_off && (!reader_waits_ || events_.empty())) return;
+    due_taken_ = false;
+    if (!WakeIsDueLocked()) return;
     cut_off_told_ = lagged_;
     reader_waits_ = false;
   }
@@ -91,7 +102,8 @@ void EventQueue::Close() {
   wake_ = nullptr;
 }
 
-Events::Events(const Clock* clock, absl::Duration pause) : clock_(clock), pause_(pause) {}
+Events::Events(const Clock* clock, absl::Duration pause)
+    : clock_(clock), pause_(pause), filters_(std::make_unique<WatchFilters>()) {}
 
 Events::~Events() {
   {
@@ -105,53 +117,93 @@ Events::~Events() {
 
 void Events::Add(std::shared_ptr<EventQueue> queue) {
   MutexLock lock(&mutex_);
-  queues_.push_back(std::move(queue));
+  ++queue_count_;
+  line_.emplace_back(Added{std::move(queue)});
   if (pause_ > absl::ZeroDuration() && !pulse_.joinable()) {
     pulse_ = std::thread([this] { RunPulse(); });
   }
 }
 
 void Events::Remove(const EventQueue* queue) {
-  MutexLock lock(&mutex_);
-  std::erase_if(queues_, [&](const auto& other) { return other.get() == queue; });
+  {
+    MutexLock lock(&mutex_);
+    --queue_count_;
+    line_.emplace_back(Removed{queue});
+    if (pause_ > absl::ZeroDuration()) {
+      wake_wanted_ = true;
+      pulse_cv_.NotifyAll();
+      return;
+    }
+  }
+  WakeAll();
 }
 
 bool Events::empty() const {
   MutexLock lock(&mutex_);
-  return queues_.empty();
+  return queue_count_ == 0;
 }
 
 void Events::Publish(CatalogEvent event) {
   MutexLock lock(&mutex_);
-  if (queues_.empty()) return;
+  if (queue_count_ == 0) return;
+  if (events_in_line_ >= kMostEventsInLine) return CutOffAllLocked();
   event.since = clock_->Monotonic();
   event.wire = std::make_unique<std::array<CatalogEvent::Wire, 2>>();
-  const EventPtr shared = std::make_shared<const CatalogEvent>(std::move(event));
-  for (const std::shared_ptr<EventQueue>& queue : queues_) {
-    if (queue->Wants(*shared)) queue->Push(shared);
-  }
+  line_.emplace_back(std::make_shared<const CatalogEvent>(std::move(event)));
+  ++events_in_line_;
 }
 
 void Events::CutOffAll() {
   MutexLock lock(&mutex_);
-  for (const std::shared_ptr<EventQueue>& queue : queues_) queue->CutOff();
+  CutOffAllLocked();
+}
+
+// The watchers in the line missed an event, so the events before it mean nothing to them either.
+void Events::CutOffAllLocked() {
+  std::erase_if(line_, [](const Entry& entry) { return std::holds_alternative<EventPtr>(entry); });
+  events_in_line_ = 0;
+  line_.emplace_back(CutOff());
 }
 
 void Events::WakeReaders() {
   if (pause_ <= absl::ZeroDuration()) return WakeAll();
   MutexLock lock(&mutex_);
-  if (queues_.empty() || wake_wanted_) return;
+  if (line_.empty() || wake_wanted_) return;
   wake_wanted_ = true;
   pulse_cv_.NotifyAll();
 }
 
 void Events::WakeAll() {
-  std::vector<std::shared_ptr<EventQueue>> queues;
+  Woken woken;
+  Dispatch(woken);
+  for (const std::shared_ptr<EventQueue>& queue : woken) queue->WakeReader();
+}
+
+void Events::Dispatch(Woken& woken) {
+  MutexLock dispatch_lock(&dispatch_mutex_);
+  std::deque<Entry> entries;
   {
     MutexLock lock(&mutex_);
-    queues = queues_;
+    entries.swap(line_);
+    events_in_line_ = 0;
   }
-  for (const std::shared_ptr<EventQueue>& queue : queues) queue->WakeReader();
+  for (Entry& entry : entries) DispatchOne(entry, woken);
+}
+
+void Events::DispatchOne(Entry& entry, Woken& woken) {
+  if (auto* added = std::get_if<Added>(&entry)) return filters_->Add(std::move(added->queue));
+  if (const auto* removed = std::get_if<Removed>(&entry)) return filters_->Remove(removed->queue);
+  if (std::holds_alternative<CutOff>(entry)) {
+    return filters_->VisitAll([&](const std::shared_ptr<EventQueue>& queue) {
+      queue->CutOff();
+      if (queue->TakeDue()) woken.push_back(queue);
+    });
+  }
+  const EventPtr& event = std::get<EventPtr>(entry);
+  filters_->VisitThoseThatWant(*event, [&](const std::shared_ptr<EventQueue>& queue) {
+    queue->Push(event);
+    if (queue->TakeDue()) woken.push_back(queue);
+  });
 }
 
 void Events::RunPulse() {

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "lib/core/clock.h"
@@ -25,6 +26,9 @@ namespace arkshare {
 
 // A watcher that falls further behind is cut off (WATCH_LAGGED).
 inline constexpr size_t kMostEventsBehind = 10'000;
+// Events that wait to be handed to watchers' queues. When there are more, all watchers are cut off:
+// the memory is bounded, and the catalog does not wait for watchers.
+inline constexpr size_t kMostEventsInLine = 100'000;
 
 struct BookEvent {
   uint32_t peer_id = 0;
@@ -73,6 +77,8 @@ class EventQueue {
   void Push(EventPtr event);
   // Ends the queue: its reader has fallen too far behind.
   void CutOff();
+  // Returns true when WakeReader is due, once until it is called.
+  bool TakeDue();
   // WATCH_LAGGED once the reader has fallen too far behind.
   absl::Status status() const;
   // Returns the next event. Returns null when there is none now; `wake` will be called then.
@@ -84,46 +90,76 @@ class EventQueue {
   void Close();
 
  private:
+  bool WakeIsDueLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const std::optional<BookQuery> filter_;
   mutable Mutex mutex_;
   std::deque<EventPtr> events_ ABSL_GUARDED_BY(mutex_);
   bool lagged_ ABSL_GUARDED_BY(mutex_) = false;
   bool reader_waits_ ABSL_GUARDED_BY(mutex_) = false;
   bool cut_off_told_ ABSL_GUARDED_BY(mutex_) = false;
+  bool due_taken_ ABSL_GUARDED_BY(mutex_) = false;
   // Held while `wake` runs.
   Mutex wake_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   std::function<void()> wake_ ABSL_GUARDED_BY(wake_mutex_);
 };
 
-// Hands each event to all queues, in the order of the Publish calls. Thread-safe. Its lock is taken
-// under the catalog's, and EventQueue::mutex_ under its lock. `wake` of a queue runs with
+class WatchFilters;
+
+// Hands each event to the queues that want it, in the order of the Publish calls. What is published
+// under the catalog's lock only goes into a line, at a cost that no watcher changes. WakeReaders
+// finds the queues that want it, without that lock. Thread-safe.
+//
+// mutex_ is taken under the catalog's lock. dispatch_mutex_ comes before mutex_ and
+// EventQueue::mutex_, and is never taken under the catalog's lock. `wake` of a queue runs with
 // EventQueue::wake_mutex_ held and may take the catalog's lock.
 class Events {
  public:
-  // With a `pause`, a thread wakes the readers at most once in it, so that they learn of several
-  // changes together. Without one, WakeReaders wakes them itself. `clock` says when events happen.
+  // With a `pause`, a thread hands events over and wakes the readers, at most once in it, so that
+  // they learn of several changes together. Without one, WakeReaders does so itself. `clock` says
+  // when events happen.
   explicit Events(const Clock* clock, absl::Duration pause = absl::ZeroDuration());
   ~Events();
 
+  // The queue gets the events that are published from now on.
   void Add(std::shared_ptr<EventQueue> queue);
+  // Requires that the caller does not hold the catalog's lock.
   void Remove(const EventQueue* queue);
   // Returns whether there is no watcher, so that events need not be made.
   bool empty() const;
   void Publish(CatalogEvent event);
   // Cuts off all watchers, because more has happened at once than a watcher may be behind.
   void CutOffAll();
-  // Wakes the readers of what was published. Without a pause, the caller must not hold a lock that
-  // a `wake` takes.
+  // Hands over what was published, and wakes its readers. Requires that the caller does not hold
+  // the catalog's lock, nor, without a pause, a lock that a `wake` takes.
   void WakeReaders();
 
  private:
+  struct Added {
+    std::shared_ptr<EventQueue> queue;
+  };
+  struct Removed {
+    const EventQueue* queue;
+  };
+  struct CutOff {};
+  using Entry = std::variant<EventPtr, Added, Removed, CutOff>;
+  using Woken = std::vector<std::shared_ptr<EventQueue>>;
+
+  void CutOffAllLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Hands over all of the line, and adds those whose reader is to be woken to `woken`.
+  void Dispatch(Woken& woken);
+  void DispatchOne(Entry& entry, Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(dispatch_mutex_);
   void WakeAll();
   void RunPulse();
 
   const Clock* const clock_;
   const absl::Duration pause_;
+  Mutex dispatch_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  const std::unique_ptr<WatchFilters> filters_ ABSL_PT_GUARDED_BY(dispatch_mutex_);
   mutable Mutex mutex_;
-  std::vector<std::shared_ptr<EventQueue>> queues_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Entry> line_ ABSL_GUARDED_BY(mutex_);
+  size_t events_in_line_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t queue_count_ ABSL_GUARDED_BY(mutex_) = 0;
   CondVar pulse_cv_;
   CondVar stop_cv_;
   bool wake_wanted_ ABSL_GUARDED_BY(mutex_) = false;

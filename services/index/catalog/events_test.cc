@@ -38,11 +38,45 @@ TEST(EventsTest, EveryWatcherGetsEverythingInOrder) {
   events.Publish(Listed(2, "b"));
   events.Remove(one.get());
   events.Publish(Listed(3, "c"));
+  events.WakeReaders();
   EXPECT_EQ((*one->Pop())->revision, 1u);
   EXPECT_EQ((*one->Pop())->revision, 2u);
   EXPECT_EQ(*one->Pop(), nullptr);
   EXPECT_EQ((*two->Pop())->revision, 2u);
   EXPECT_EQ((*two->Pop())->revision, 3u);
+}
+
+// The cost of Publish, under the catalog's lock, must not depend on watchers.
+TEST(EventsTest, WatchersGetNothingBeforeTheLockIsGivenBack) {
+  Events events(Clock::Real());
+  const auto queue = std::make_shared<EventQueue>(std::nullopt, nullptr);
+  events.Add(queue);
+  events.Publish(Listed(1, "a"));
+  EXPECT_EQ(*queue->Pop(), nullptr);
+  events.WakeReaders();
+  EXPECT_EQ((*queue->Pop())->revision, 1u);
+}
+
+TEST(EventsTest, MoreThanTheLineHoldsCutsAllWatchersOff) {
+  Events events(Clock::Real());
+  int wakes = 0;
+  const auto one = std::make_shared<EventQueue>(BookQuery(Keywords{{"rare"}}), [&] { ++wakes; });
+  const auto two = std::make_shared<EventQueue>(BookQuery(Keywords{{"rare"}}), nullptr);
+  const auto late = std::make_shared<EventQueue>(std::nullopt, nullptr);
+  events.Add(one);
+  for (size_t i = 0; i < kMostEventsInLine; ++i) events.Publish(Listed(1, "common"));
+  events.WakeReaders();
+  EXPECT_TRUE(one->status().ok());
+  for (size_t i = 0; i < kMostEventsInLine; ++i) events.Publish(Listed(1, "common"));
+  events.Add(two);
+  events.Publish(Listed(1, "common"));
+  events.Add(late);
+  events.Publish(Listed(2, "common"));
+  events.WakeReaders();
+  EXPECT_EQ(GetReason(one->status()), Reason::kWatchLagged);
+  EXPECT_EQ(GetReason(two->status()), Reason::kWatchLagged);
+  EXPECT_EQ(wakes, 1);
+  EXPECT_EQ((*late->Pop())->revision, 2u) << "it has missed nothing";
 }
 
 TEST(EventsTest, AFilterKeepsMatchingBooksAndAllPeers) {
@@ -61,8 +95,10 @@ TEST(EventsTest, AWatcherTooFarBehindIsCutOff) {
   const auto queue = std::make_shared<EventQueue>(std::nullopt, nullptr);
   events.Add(queue);
   for (size_t i = 0; i < kMostEventsBehind; ++i) events.Publish(PeerGone(1));
+  events.WakeReaders();
   EXPECT_TRUE(queue->status().ok());
   events.Publish(PeerGone(1));
+  events.WakeReaders();
   EXPECT_EQ(GetReason(queue->status()), Reason::kWatchLagged);
   EXPECT_EQ(GetReason(queue->Pop().status()), Reason::kWatchLagged);
   events.Publish(PeerGone(1));

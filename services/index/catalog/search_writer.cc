@@ -113,6 +113,12 @@ void SearchWriter::SetNextPageToken(absl::string_view token) {
   size_ = static_cast<size_t>(to - bytes_.data());
 }
 
+void SearchWriter::SetIncomplete() {
+  char* to = Reserve(NumberBytes(1));
+  to = PutNumber(Response::kIncompleteFieldNumber, 1, to);
+  size_ = static_cast<size_t>(to - bytes_.data());
+}
+
 void SearchWriter::Clear() {
   for (std::string* bytes : {&bytes_, &arranged_}) {
     if (bytes->size() > kMostKept) *bytes = std::string();

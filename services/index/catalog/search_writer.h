@@ -35,6 +35,8 @@ class SearchWriter {
   void Arrange(absl::Span<const size_t> order);
   // Requires that all results have been added.
   void SetNextPageToken(absl::string_view token);
+  // States that there may be better results. Requires that all results have been added.
+  void SetIncomplete();
   // Starts another answer in the same memory.
   void Clear();
 

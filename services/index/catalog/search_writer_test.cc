@@ -62,6 +62,8 @@ TEST(SearchWriterTest, WritesWhatProtobufReads) {
     EXPECT_EQ(writer.result_count(), 4u);
     expected.set_next_page_token(std::string(200, 't'));
     writer.SetNextPageToken(std::string(200, 't'));
+    expected.set_incomplete(true);
+    writer.SetIncomplete();
 
     v1::SearchResponse read;
     ASSERT_TRUE(read.ParseFromString(std::string(writer.bytes())));

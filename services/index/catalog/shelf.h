@@ -9,15 +9,18 @@
 #include <absl/types/span.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "services/index/catalog/records.h"
+#include "services/index/catalog/scan_log.h"
 #include "services/index/catalog/search_writer.h"
 #include "services/index/store/book_table.h"
 #include "services/index/store/number_set.h"
@@ -104,8 +107,10 @@ class Shelf {
   NumberSet gone_earlier;
   // The largest number that was known of the key when this session began; 0 for none.
   uint64_t largest_earlier = 0;
-  // How many snapshots still have to read the shelf. It is not reclaimed before they have.
-  int pins = 0;
+  // How many snapshots still have to read the shelf. It is not reclaimed before they have. Atomic,
+  // because a snapshot lets go of it while the tables are only shared.
+  std::atomic<int> pins = 0;
+  std::unique_ptr<ScanLog> scan_log;  // see SnapshotScans
 };
 
 // The shelves by their slots: what a search reads of each of many holders, close together in

@@ -1,5 +1,7 @@
 #include "services/index/catalog/snapshot_scans.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace arkshare {
@@ -8,11 +10,11 @@ namespace {
 // Listings that Continue visits in one call.
 constexpr size_t kScanSlice = 250;
 
-EventPtr BookInSnapshot(const SnapshotScan& scan, const Shelf& shelf, BookListing listing) {
+EventPtr BookInSnapshot(const SnapshotScan& scan, uint32_t peer_id, BookListing listing) {
   auto event = std::make_shared<CatalogEvent>();
   event->kind = CatalogEvent::Kind::kBookListed;
   event->revision = scan.revision;
-  event->book = BookEvent{shelf.info.peer_id, std::move(listing)};
+  event->book = BookEvent{peer_id, std::move(listing)};
   return event;
 }
 
@@ -31,109 +33,166 @@ EventPtr EndOfSnapshot(const SnapshotScan& scan) {
   return event;
 }
 
-// The source in which the scan still has to read this number of the shelf; null when the scan has
-// passed it, or does not read the shelf.
-SnapshotScan::Source* SourceAhead(SnapshotScan& scan, const Shelf& shelf, uint64_t number) {
-  const auto place = scan.place_of.find(&shelf);
-  if (place == scan.place_of.end()) return nullptr;
-  const bool passed = place->second == scan.current && number <= scan.last;
-  return passed ? nullptr : &scan.sources[place->second];
+// Reads the books that are on the shelf and those that have gone, both in order of their numbers.
+// Returns false when the slice ends before the shelf.
+bool ReadShelf(SnapshotScan& scan, const Shelf& shelf, const Holdings& holdings, size_t& visits,
+               std::vector<EventPtr>& events) {
+  const uint32_t peer_id = shelf.info.peer_id;
+  const auto& books = shelf.by_number;
+  auto book = books.upper_bound(scan.last);
+  static const ScanLog kNoLog;
+  const ScanLog& log = shelf.scan_log == nullptr ? kNoLog : *shelf.scan_log;
+  auto removed = log.removed.upper_bound(scan.last);
+  while (book != books.end() || removed != log.removed.end()) {
+    if (visits >= kScanSlice) return false;
+    ++visits;
+    const bool here =
+        removed == log.removed.end() || (book != books.end() && book->first < removed->first);
+    if (here) {
+      const auto& [number, edition] = *book++;
+      scan.last = number;
+      if (!log.IsPart(number, scan.step)) continue;
+      events.push_back(BookInSnapshot(scan, peer_id, holdings.ListingOf(edition, number)));
+    } else {
+      const auto& [number, gone] = *removed++;
+      scan.last = number;
+      if (!ScanLog::WasPart(gone, scan.step)) continue;
+      events.push_back(BookInSnapshot(scan, peer_id, gone.listing));
+    }
+  }
+  return true;
 }
 
-void ReleaseShelves(SnapshotScan& scan) {
-  for (size_t i = scan.current; i < scan.sources.size(); ++i) --scan.sources[i].shelf->pins;
-  scan.sources.clear();
-  scan.place_of.clear();
-  scan.ended = true;
+// Lets go of a source's shelf.
+void Unpin(SnapshotScan::Source& source) {
+  if (source.shelf != nullptr) --source.shelf->pins;
+  source = {};
 }
 
 }  // namespace
 
-SnapshotScans::ScanPtr SnapshotScans::Start(
-    std::shared_ptr<EventQueue> queue, uint64_t revision,
-    const absl::btree_map<uint32_t, std::shared_ptr<Shelf>>& shelves) {
+SnapshotScans::ScanPtr SnapshotScans::Start(std::shared_ptr<EventQueue> queue, uint64_t revision,
+                                            const Shelves& shelves) {
   auto scan = std::make_shared<SnapshotScan>();
   scan->queue = std::move(queue);
   scan->revision = revision;
+  scan->step = ++step_;
   for (const auto& [peer_id, shelf] : shelves) {
     if (!shelf->visible()) continue;
-    ++shelf->pins;
-    scan->place_of[shelf.get()] = scan->sources.size();
-    scan->sources.push_back({shelf, shelf->Summary(), {}, {}});
+    if (shelf->pins++ == 0) DropLog(*shelf);
+    scan->sources.push_back({shelf, shelf->Summary()});
   }
   scans_.push_back(scan.get());
   return scan;
 }
 
+SnapshotScans::ScanPtr SnapshotScans::StartFound(std::shared_ptr<EventQueue> queue,
+                                                 uint64_t revision, const Shelves& shelves,
+                                                 std::vector<FoundBook> found) {
+  auto scan = std::make_shared<SnapshotScan>();
+  scan->queue = std::move(queue);
+  scan->revision = revision;
+  for (const auto& [peer_id, shelf] : shelves) {
+    if (shelf->visible()) scan->sources.push_back({nullptr, shelf->Summary()});
+  }
+  scan->found = std::move(found);
+  std::sort(scan->found.begin(), scan->found.end(), [](const FoundBook& a, const FoundBook& b) {
+    return std::tie(a.peer_id, a.listing.number) < std::tie(b.peer_id, b.listing.number);
+  });
+  return scan;
+}
+
 std::vector<EventPtr> SnapshotScans::Continue(SnapshotScan& scan, const Holdings& holdings) {
   std::vector<EventPtr> events;
-  if (scan.ended) return events;
+  if (scan.complete || !scan.queue->status().ok()) return events;
   size_t visits = 0;
   while (scan.current < scan.sources.size()) {
     SnapshotScan::Source& source = scan.sources[scan.current];
     if (!scan.peer_sent) {
+      if (visits >= kScanSlice) return events;
+      ++visits;
       events.push_back(PeerInSnapshot(scan, source.peer));
       scan.peer_sent = true;
     }
-    const auto& books = source.shelf->by_number;
-    for (auto book = books.upper_bound(scan.last); book != books.end(); ++book) {
-      const auto& [number, edition] = *book;
-      if (!source.added.Contains(number)) {
-        EventPtr event = BookInSnapshot(scan, *source.shelf, holdings.ListingOf(edition, number));
-        if (scan.queue->Wants(*event)) events.push_back(std::move(event));
-      }
-      scan.last = number;
-      if (++visits >= kScanSlice) return events;
+    const uint32_t peer_id = source.peer.info.peer_id;
+    for (; scan.next_found < scan.found.size(); ++scan.next_found) {
+      FoundBook& book = scan.found[scan.next_found];
+      if (book.peer_id != peer_id) break;
+      if (visits >= kScanSlice) return events;
+      ++visits;
+      events.push_back(BookInSnapshot(scan, peer_id, std::move(book.listing)));
     }
-    events.insert(events.end(), source.removed.begin(), source.removed.end());
-    --source.shelf->pins;
-    scan.place_of.erase(source.shelf.get());
-    source = {};
+    if (source.shelf != nullptr && !ReadShelf(scan, *source.shelf, holdings, visits, events)) {
+      return events;
+    }
+    Unpin(source);
     ++scan.current;
     scan.peer_sent = false;
     scan.last = 0;
   }
   events.push_back(EndOfSnapshot(scan));
-  End(scan);
+  scan.complete = true;
   return events;
 }
 
 void SnapshotScans::End(SnapshotScan& scan) {
-  ReleaseShelves(scan);
+  for (SnapshotScan::Source& source : scan.sources) {
+    Shelf* const shelf = source.shelf.get();
+    const std::shared_ptr<Shelf> kept = source.shelf;
+    Unpin(source);
+    if (shelf != nullptr && shelf->pins == 0) DropLog(*shelf);
+  }
+  scan.sources.clear();
+  scan.complete = true;
   std::erase(scans_, &scan);
 }
 
-void SnapshotScans::Added(const Shelf& shelf, uint64_t number) {
-  EndLagged();
-  for (SnapshotScan* scan : scans_) {
-    if (SnapshotScan::Source* source = SourceAhead(*scan, shelf, number)) {
-      source->added.Insert(number);
-    }
-  }
+void SnapshotScans::Added(Shelf& shelf, uint64_t number) {
+  ScanLog* const log = LogOf(shelf);
+  if (log == nullptr) return;
+  log->added.emplace(number, ++step_);
+  if (++added_count_ > kMostAddedDuringScans) CutOffAll();
 }
 
-void SnapshotScans::Removed(const Shelf& shelf, const BookListing& listing) {
-  EndLagged();
-  for (SnapshotScan* scan : scans_) {
-    SnapshotScan::Source* source = SourceAhead(*scan, shelf, listing.number);
-    if (source == nullptr || source->added.Contains(listing.number)) continue;
-    EventPtr event = BookInSnapshot(*scan, shelf, listing);
-    if (!scan->queue->Wants(*event)) continue;
-    if (++scan->removed_count > kMostEventsBehind) {
-      scan->queue->CutOff();
-      continue;
-    }
-    source->removed.push_back(std::move(event));
+void SnapshotScans::Removed(Shelf& shelf, const BookListing& listing) {
+  ScanLog* const log = LogOf(shelf);
+  if (log == nullptr) return;
+  ScanLog::Removed removed{0, ++step_, listing};
+  if (const auto added = log->added.find(listing.number); added != log->added.end()) {
+    removed.added_at = added->second;
+    log->added.erase(added);
+    --added_count_;
   }
+  log->removed.emplace(listing.number, std::move(removed));
+  if (++removed_count_ > kMostRemovedDuringScans) CutOffAll();
 }
 
-// A watcher that was cut off may not call again for a long time, and would keep its shelves pinned.
-void SnapshotScans::EndLagged() {
-  std::erase_if(scans_, [](SnapshotScan* scan) {
-    const bool lagged = !scan->queue->status().ok();
-    if (lagged) ReleaseShelves(*scan);
-    return lagged;
-  });
+ScanLog* SnapshotScans::LogOf(Shelf& shelf) {
+  if (shelf.pins == 0) {
+    DropLog(shelf);
+    return nullptr;
+  }
+  if (shelf.scan_log == nullptr) shelf.scan_log = std::make_unique<ScanLog>();
+  return shelf.scan_log.get();
+}
+
+void SnapshotScans::DropLog(Shelf& shelf) {
+  if (shelf.scan_log == nullptr) return;
+  added_count_ -= shelf.scan_log->added.size();
+  removed_count_ -= shelf.scan_log->removed.size();
+  shelf.scan_log.reset();
+}
+
+void SnapshotScans::CutOffAll() {
+  for (SnapshotScan* scan : scans_) {
+    if (scan->complete) continue;
+    scan->queue->CutOff();
+    for (SnapshotScan::Source& source : scan->sources) {
+      if (source.shelf == nullptr) continue;
+      DropLog(*source.shelf);
+      Unpin(source);
+    }
+  }
 }
 
 }  // namespace arkshare

@@ -96,7 +96,7 @@ TEST_F(SnapshotScansTest, KeepsABookThatIsRemovedAheadOfTheScan) {
   const auto shelf = AddShelf(1, 2);
   const auto scan = Start();
   Remove(*shelf, 1);
-  EXPECT_THAT(Continue(*scan), ElementsAre("peer 1", "1/2", "1/1", "end"));
+  EXPECT_THAT(Continue(*scan), ElementsAre("peer 1", "1/1", "1/2", "end"));
 }
 
 TEST_F(SnapshotScansTest, ABookThatComesAndGoesAheadOfTheScanIsNoPartOfIt) {
@@ -110,20 +110,44 @@ TEST_F(SnapshotScansTest, ABookThatComesAndGoesAheadOfTheScanIsNoPartOfIt) {
 TEST_F(SnapshotScansTest, ChangesBehindTheScanMeanNothingToIt) {
   const auto shelf = AddShelf(1, 300);
   const auto scan = Start();
-  EXPECT_EQ(Continue(*scan).size(), 251u) << "a slice, and the peer";
+  EXPECT_EQ(Continue(*scan).size(), 250u) << "a slice: the peer and 249 books";
+  Remove(*shelf, 249);
   Remove(*shelf, 250);
-  Remove(*shelf, 251);
   const std::vector<std::string> rest = Continue(*scan);
-  EXPECT_THAT(rest, testing::Not(testing::Contains("1/250")));
-  EXPECT_THAT(rest, testing::Contains("1/251"));
+  EXPECT_THAT(rest, testing::Not(testing::Contains("1/249")));
+  EXPECT_THAT(rest, testing::Contains("1/250"));
 }
 
-TEST_F(SnapshotScansTest, OnlyTellsBooksThatTheWatcherWants) {
+TEST_F(SnapshotScansTest, AChangeIsRememberedOnceForAllScans) {
   const auto shelf = AddShelf(1, 3);
-  const auto scan = Start(BookQuery(BookName::Parse("1/2").value()));
-  Remove(*shelf, 1);
+  std::vector<SnapshotScans::ScanPtr> scans;
+  for (int i = 0; i < 1'000; ++i) scans.push_back(Start());
+  Add(*shelf, 4);
   Remove(*shelf, 2);
-  EXPECT_THAT(Continue(*scan), ElementsAre("peer 1", "1/2", "end"));
+  EXPECT_EQ(shelf->scan_log->added.size(), 1u);
+  EXPECT_EQ(shelf->scan_log->removed.size(), 1u);
+  const auto later = Start();
+  for (const auto& scan : scans) {
+    ASSERT_THAT(Continue(*scan), ElementsAre("peer 1", "1/1", "1/2", "1/3", "end"));
+  }
+  EXPECT_THAT(Continue(*later), ElementsAre("peer 1", "1/1", "1/3", "1/4", "end"));
+  Add(*shelf, 5);
+  EXPECT_EQ(shelf->scan_log, nullptr) << "no scan needs it any more";
+}
+
+TEST_F(SnapshotScansTest, TellsTheBooksThatWereFoundBefore) {
+  const auto one = AddShelf(1, 3);
+  const auto two = AddShelf(2, 3);
+  AddShelf(3, 3);
+  queue_ = std::make_shared<EventQueue>(std::nullopt, nullptr);
+  const auto scan = SnapshotScans::StartFound(queue_, kRevision, shelves_,
+                                              {{2, TestListing(2, NameOf(*two, 2), 2)},
+                                               {1, TestListing(3, NameOf(*one, 3), 3)},
+                                               {1, TestListing(1, NameOf(*one, 1), 1)}});
+  Remove(*one, 1);
+  EXPECT_EQ(one->pins, 0);
+  EXPECT_THAT(Continue(*scan),
+              ElementsAre("peer 1", "1/1", "1/3", "peer 2", "2/2", "peer 3", "end"));
 }
 
 TEST_F(SnapshotScansTest, PinsAShelfUntilItIsRead) {
@@ -140,23 +164,37 @@ TEST_F(SnapshotScansTest, PinsAShelfUntilItIsRead) {
   EXPECT_EQ(two->pins, 0) << "ending twice changes nothing";
 }
 
-TEST_F(SnapshotScansTest, AScanThatWasCutOffReleasesItsShelvesAtTheNextChange) {
+TEST_F(SnapshotScansTest, AScanThatWasCutOffReadsNothing) {
   const auto one = AddShelf(1, 1);
-  const auto two = AddShelf(2, 1);
   const auto scan = Start();
   queue_->CutOff();
-  EXPECT_EQ(one->pins, 1);
-  Add(*two, 2);
-  EXPECT_EQ(one->pins, 0);
   EXPECT_THAT(Continue(*scan), IsEmpty());
+  EXPECT_EQ(one->pins, 1);
+  scans_.End(*scan);
+  EXPECT_EQ(one->pins, 0);
 }
 
 TEST_F(SnapshotScansTest, TooManyRemovedBooksCutTheWatcherOff) {
-  const auto shelf = AddShelf(1, kMostEventsBehind + 1);
+  const auto shelf = AddShelf(1, kMostRemovedDuringScans + 1);
   const auto scan = Start();
-  for (uint64_t number = 1; number <= kMostEventsBehind; ++number) Remove(*shelf, number);
+  for (uint64_t number = 1; number <= kMostRemovedDuringScans; ++number) Remove(*shelf, number);
   EXPECT_TRUE(queue_->status().ok());
-  Remove(*shelf, kMostEventsBehind + 1);
+  Remove(*shelf, kMostRemovedDuringScans + 1);
+  EXPECT_FALSE(queue_->status().ok());
+  EXPECT_EQ(shelf->pins, 0) << "it holds nothing up";
+  EXPECT_EQ(shelf->scan_log, nullptr);
+  scans_.End(*scan);
+  EXPECT_EQ(shelf->pins, 0);
+}
+
+TEST_F(SnapshotScansTest, TooManyAddedBooksCutTheWatcherOff) {
+  const auto shelf = AddShelf(1, 1);
+  const auto scan = Start();
+  for (uint64_t number = 2; number <= kMostAddedDuringScans + 1; ++number) {
+    scans_.Added(*shelf, number);
+  }
+  EXPECT_TRUE(queue_->status().ok());
+  scans_.Added(*shelf, kMostAddedDuringScans + 2);
   EXPECT_FALSE(queue_->status().ok());
 }
 

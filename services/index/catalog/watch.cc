@@ -16,20 +16,19 @@ Watch::~Watch() {
 }
 
 absl::StatusOr<EventPtr> Watch::Next() {
-  while (!snapshot_complete_) {
-    if (snapshot_.empty()) {
-      // A watcher that is too far behind for the changes need not read the rest of the snapshot.
-      if (absl::Status status = queue_->status(); !status.ok()) return status;
-      const std::vector<EventPtr> more = catalog_->ContinueScan(*scan_);
-      snapshot_.assign(more.begin(), more.end());
-      continue;
-    }
-    EventPtr event = std::move(snapshot_.front());
-    snapshot_.pop_front();
-    snapshot_complete_ = event->kind == CatalogEvent::Kind::kSnapshotComplete;
-    return event;
+  if (snapshot_complete_) return queue_->Pop();
+  if (snapshot_.empty()) {
+    // A watcher that is too far behind for the changes need not read the rest of the snapshot.
+    if (absl::Status status = queue_->status(); !status.ok()) return status;
+    ++slices_;
+    const std::vector<EventPtr> slice = catalog_->ContinueScan(*scan_);
+    snapshot_.assign(slice.begin(), slice.end());
+    if (snapshot_.empty()) return nullptr;
   }
-  return queue_->Pop();
+  EventPtr event = std::move(snapshot_.front());
+  snapshot_.pop_front();
+  snapshot_complete_ = event->kind == CatalogEvent::Kind::kSnapshotComplete;
+  return event;
 }
 
 void Watch::Close() { queue_->Close(); }

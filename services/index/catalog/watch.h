@@ -23,9 +23,15 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  // Returns the next event, or null when there is none now. WATCH_LAGGED.
+  // Returns the next event, or null when there is none now. Reads at most one slice of the
+  // snapshot, so it may return null before it has found the next event: then more() returns true,
+  // and `wake` is not called. WATCH_LAGGED.
   absl::StatusOr<EventPtr> Next();
-  // WATCH_LAGGED as soon as Next will return it, whatever events it returns before.
+  // Returns whether there may be more to read at once, after Next() has returned null.
+  bool more() const { return !snapshot_complete_; }
+  // Returns how many slices of the snapshot have been read.
+  size_t slices() const { return slices_; }
+  // WATCH_LAGGED as soon as Next will return it, whatever events it returns before. Thread-safe.
   absl::Status status() const { return queue_->status(); }
   // `wake` is not called any more. Waits for a call that runs now.
   void Close();
@@ -36,6 +42,7 @@ class Watch {
   const std::shared_ptr<SnapshotScan> scan_;
   std::deque<EventPtr> snapshot_;
   bool snapshot_complete_ = false;
+  size_t slices_ = 0;
 };
 
 }  // namespace arkshare

@@ -10,6 +10,7 @@
 
 #include "lib/core/book_name.h"
 #include "lib/core/search_words.h"
+#include "services/index/search/pre_filter.h"
 
 namespace arkshare {
 namespace {
@@ -18,26 +19,20 @@ namespace {
 // reading a title cost this much:
 constexpr size_t kWordEffort = 40;
 constexpr size_t kFitEffort = 20;
+// Each byte of a name costs this much more: when the name is read, and when it is folded.
+constexpr size_t kBytesReadForOne = 4;
+constexpr size_t kFoldEffort = 4;
 // Looking up a title in another list costs this much:
 constexpr size_t kSeekEffort = 10;
 // Keywords that cost more than this count as equally common.
 constexpr size_t kMuchEffort = 100'000;
+// Up to this many keywords are counted so far, more of them less.
+constexpr size_t kFewKeywords = 4;
 // Names that fail to match before the filter is worth its cost.
 constexpr size_t kManyMisfits = 2'000;
 // Titles that are read from a posting list together.
 constexpr size_t kAtOnce = 64;
 constexpr int kMostPopular = std::numeric_limits<int>::min();
-
-// Returns whether each keyword begins a word. Cheaper than FitOf.
-bool EachBeginsAWord(const Keywords& keywords, absl::string_view folded) {
-  return absl::c_all_of(keywords.words, [&](absl::string_view keyword) {
-    for (size_t at = folded.find(keyword); at != absl::string_view::npos;
-         at = folded.find(keyword, at + 1)) {
-      if (at == 0 || folded[at - 1] == ' ') return true;
-    }
-    return false;
-  });
-}
 
 // Returns the effort of visiting the titles of all words that begin with the keyword; nullopt when
 // it is `bound` or more.
@@ -57,28 +52,6 @@ TitleId EndOfLength(TitleId title) {
   return WordsInId(title) == kMostWordsInId ? std::numeric_limits<TitleId>::max()
                                             : FirstTitleOf(WordsInId(title) + 1);
 }
-
-// Rejects most names that do not match, before NameWords, which takes several times as long.
-class PreFilter {
- public:
-  explicit PreFilter(const Keywords& keywords) : keywords_(keywords) {}
-
-  // Returns whether each keyword may begin a word of `name`.
-  bool MayMatch(absl::string_view name) {
-    if (name.size() > text_.size() || MayHaveMoreWords(name)) return true;
-    for (size_t i = 0; i < name.size(); ++i) {
-      const auto byte = static_cast<unsigned char>(name[i]);
-      const auto letter = static_cast<unsigned char>(byte | 0x20);
-      const bool kept = (letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9');
-      text_[i] = kept ? static_cast<char>(letter) : ' ';
-    }
-    return EachBeginsAWord(keywords_, {text_.data(), name.size()});
-  }
-
- private:
-  const Keywords& keywords_;
-  std::array<char, 256> text_;
-};
 
 }  // namespace
 
@@ -200,12 +173,7 @@ bool KeywordScan::StepWhole(const BookTable& books, const BestKeys& best, Effort
   absl::c_sort(postings, [](const Postings& a, const Postings& b) { return a.size < b.size; });
   std::vector<PostingCursor> cursors(postings.begin(), postings.end());
 
-  const auto judge = [&](TitleId title, Fit fit) {
-    if (WordsInId(title) == kMostWordsInId) {
-      fit = FitWith(DistinctWords(NameWords(books.TextOf(title))).size(), 0);
-    }
-    effort.Spend(offer(title, fit));
-  };
+  const auto judge = [&](TitleId title, const Fit& fit) { effort.Spend(offer(title, fit)); };
   Batch batch(books, best, /*fit=*/true, judge);
   PostingCursor& rarest = cursors.front();
   const absl::Span<PostingCursor> others = absl::MakeSpan(cursors).subspan(1);
@@ -240,7 +208,8 @@ void KeywordScan::ChooseLeader(const BookTable& books) {
   absl::c_stable_sort(keywords, [](auto a, auto b) { return a.size() > b.size(); });
   leader_ = std::string(keywords.front());
   if (keywords.size() == 1) return;
-  size_t least = kMuchEffort;
+  // Many keywords are not counted as far, because all of them are counted in one step.
+  size_t least = kMuchEffort / std::max<size_t>(1, keywords.size() / kFewKeywords);
   for (const absl::string_view keyword : keywords) {
     const std::optional<size_t> effort = EffortFor(books.words(), keyword, least);
     if (!effort.has_value()) continue;
@@ -296,10 +265,22 @@ bool KeywordScan::StepBegun(const BookTable& books, const BestKeys& best, Effort
                             Offer offer) {
   if (filter_state_ == Filter::kIncomplete && StepFilter(books, effort)) return true;
   PreFilter filter(keywords_);
-  const auto judge = [&](TitleId title, const Fit& /*at_best*/) {
+  const bool one_keyword = keywords_.words.size() == 1;
+  const Postings whole = one_keyword ? books.words().Find(leader_) : Postings();
+  const auto judge = [&](TitleId title, const Fit& at_best) {
     effort.Spend(kFitEffort);
+    if (one_keyword) {
+      // It begins a word, and no name need be read. Titles that have it as a whole word, too, were
+      // found before.
+      PostingCursor cursor(whole);
+      cursor.Seek(title);
+      if (cursor.done() || cursor.id() != title) effort.Spend(offer(title, at_best));
+      return;
+    }
     const absl::string_view name = books.TextOf(title);
+    effort.Spend(name.size() / kBytesReadForOne);
     if (filter.MayMatch(name)) {
+      effort.Spend(name.size() * kFoldEffort);
       const std::string folded = NameWords(name);
       const std::optional<Fit> fit = FitOf(keywords_, DistinctWords(folded));
       if (fit.has_value()) return effort.Spend(offer(title, *fit));

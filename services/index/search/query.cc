@@ -10,6 +10,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/search_words.h"
 #include "lib/rpc/convert.h"
+#include "services/index/store/book_table.h"
 
 namespace arkshare {
 namespace {
@@ -104,8 +105,8 @@ std::optional<Fit> FitOf(const Keywords& keywords,
     if (!begins) return std::nullopt;
     ++fit.prefix_words;
   }
-  fit.other_words =
-      std::max(0, static_cast<int>(folded_words.size()) - static_cast<int>(keywords.words.size()));
+  const size_t words = std::min<size_t>(folded_words.size(), kMostWordsInId);
+  fit.other_words = std::max(0, static_cast<int>(words) - static_cast<int>(keywords.words.size()));
   return fit;
 }
 

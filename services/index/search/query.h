@@ -28,7 +28,9 @@ struct Keywords {
 // How well a name answers keywords. Smaller is better.
 struct Fit {
   int prefix_words = 0;  // words of the query that only begin a word of the name
-  int other_words = 0;   // words of the name beyond those of the query
+  // Words of the name beyond those of the query. Names with kMostWordsInId words or more count as
+  // equally long, so that a search need not read them.
+  int other_words = 0;
 
   auto operator<=>(const Fit&) const = default;
 };

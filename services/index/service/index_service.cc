@@ -4,9 +4,10 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "lib/core/errors.h"
@@ -14,8 +15,6 @@
 #include "lib/core/limits.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
-#include "services/index/search/best_keys.h"
-#include "services/index/search/query.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/dial_back.h"
 #include "services/index/service/page_token.h"
@@ -23,65 +22,15 @@
 namespace arkshare {
 namespace {
 
-constexpr int kStandardSearchPage = 50;
 constexpr int kStandardListPage = 100;
-
-std::string TokenFor(const BookQuery& query, const SearchKey& key) {
-  return EncodePageToken(query.Fingerprint(),
-                         {absl::StrCat(key.fit.prefix_words), absl::StrCat(key.fit.other_words),
-                          absl::StrCat(key.unpopularity), key.name, DigestBytes(key.content.root),
-                          absl::StrCat(key.content.size)});
-}
-
-absl::StatusOr<std::optional<SearchKey>> ParseSearchToken(const BookQuery& query,
-                                                          const std::string& token) {
-  if (token.empty()) return std::nullopt;
-  absl::StatusOr<std::vector<std::string>> parts = DecodePageToken(query.Fingerprint(), token, 6);
-  if (!parts.ok()) return parts.status();
-  SearchKey key;
-  const absl::StatusOr<Sha256Digest> root = DigestFromBytes((*parts)[4]);
-  if (!root.ok() || !absl::SimpleAtoi((*parts)[0], &key.fit.prefix_words) ||
-      !absl::SimpleAtoi((*parts)[1], &key.fit.other_words) ||
-      !absl::SimpleAtoi((*parts)[2], &key.unpopularity) ||
-      !absl::SimpleAtoi((*parts)[5], &key.content.size)) {
-    return PageTokenInvalid();
-  }
-  key.name = std::move((*parts)[3]);
-  if (std::holds_alternative<Keywords>(query.what())) key.shuffle = ShuffleOf(key.name);
-  key.content.root = *root;
-  return key;
-}
-
-absl::Status Parse(const grpc::ByteBuffer& bytes, v1::SearchRequest& request) {
-  grpc::Slice slice;
-  if (!bytes.TrySingleSlice(&slice).ok() && !bytes.DumpToSingleSlice(&slice).ok()) {
-    return MakeError(Reason::kInvalidField, "the request is incomplete; send it again");
-  }
-  if (request.ParseFromArray(slice.begin(), static_cast<int>(slice.size()))) {
-    return absl::OkStatus();
-  }
-  return MakeError(Reason::kInvalidField, "the request is not a SearchRequest");
-}
-
-// `seed` chooses among many holders of a part of a book.
-absl::Status RunSearch(const Catalog& catalog, const v1::SearchRequest& request, bool loopback,
-                       uint64_t seed, SearchWriter& writer) {
-  const absl::StatusOr<BookQuery> query = BookQuery::Parse(request);
-  if (!query.ok()) return query.status();
-  const absl::StatusOr<int> page_size =
-      PageSize(request.page_size(), kStandardSearchPage, kMaxItems);
-  if (!page_size.ok()) return page_size.status();
-  const absl::StatusOr<std::optional<SearchKey>> after =
-      ParseSearchToken(*query, request.page_token());
-  if (!after.ok()) return after.status();
-
-  std::optional<uint64_t> partial_seed;
-  if (request.include_partial()) partial_seed = seed;
-  const std::optional<SearchKey> last = catalog.Search(
-      *query, loopback, static_cast<size_t>(*page_size), *after, partial_seed, writer);
-  if (last.has_value()) writer.SetNextPageToken(TokenFor(*query, *last));
-  return absl::OkStatus();
-}
+// All networks together may have as many watches as this many that have all of theirs.
+constexpr size_t kNetworksOfWatches = 16;
+constexpr absl::Duration kWatchRetry = absl::Seconds(10);
+// Searches that were found to be expensive and have not ended. Each takes up to a tenth of a
+// second.
+constexpr size_t kMostSearchesOfNetwork = 16;
+constexpr size_t kMostSearchesWaiting = 256;
+constexpr absl::Duration kSearchRetry = absl::Seconds(1);
 
 absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
                                                    const v1::ListPeersRequest& request,
@@ -184,7 +133,13 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
       catalog_(catalog),
       sessions_(sessions),
       boot_id_(RandomBytes(kBootIdBytes)),
-      register_line_(options_.clock) {}
+      register_line_(options_.clock),
+      watch_shares_(
+          {"watches", options_.max_watches,
+           std::min(options_.max_watches, SIZE_MAX / kNetworksOfWatches) * kNetworksOfWatches,
+           kWatchRetry}),
+      search_shares_(
+          {"expensive searches", kMostSearchesOfNetwork, kMostSearchesWaiting, kSearchRetry}) {}
 
 void IndexService::EndStreams(absl::Duration patience) {
   streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),
@@ -198,25 +153,6 @@ grpc::ServerUnaryReactor* IndexService::Unregister(grpc::CallbackServerContext* 
   const absl::StatusOr<std::string> token = BearerToken(*context);
   if (token.ok()) sessions_->Unregister(*token);
   return Answer(context, timer.End(token.status()));
-}
-
-grpc::ServerUnaryReactor* IndexService::Search(grpc::CallbackServerContext* context,
-                                               const grpc::ByteBuffer* request,
-                                               grpc::ByteBuffer* response) {
-  const CallTimer timer(&stats_, IndexMethod::kSearch);
-  // The memory is used again for the next search on this thread.
-  thread_local v1::SearchRequest parsed;
-  thread_local SearchWriter writer;
-  writer.Clear();
-  absl::Status status = Parse(*request, parsed);
-  if (status.ok()) {
-    status = RunSearch(*catalog_, parsed, IsLoopback(*context), ++search_count_, writer);
-  }
-  if (status.ok()) {
-    const grpc::Slice slice(writer.bytes().data(), writer.bytes().size());
-    *response = grpc::ByteBuffer(&slice, 1);
-  }
-  return Answer(context, timer.End(status));
 }
 
 grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* context,

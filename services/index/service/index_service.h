@@ -14,10 +14,12 @@
 #include <string>
 
 #include "arkshare/v1/index.grpc.pb.h"
+#include "lib/rpc/caller_shares.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/service/call_stats.h"
 #include "services/index/service/register_line.h"
 #include "services/index/service/streams.h"
+#include "services/index/service/turn_queue.h"
 #include "services/index/service/work_queue.h"
 #include "services/index/sessions/sessions.h"
 
@@ -34,11 +36,10 @@ using IndexCallbacks =
         v1::IndexService::WithRawCallbackMethod_Watch<IndexMessages>>>;
 
 // No call blocks a thread of gRPC: Register waits for its dial-back, and a stream for its next
-// message, by callbacks, and WorkQueue threads read and apply long Announce messages. Thread-safe.
+// message, by callbacks. Threads of their own read and apply long Announce messages, run expensive
+// searches and serve watchers. Thread-safe.
 //
-// Order of locks: Streams::mutex_, then the mutex_ of a reactor. WatchReactor::mutex_ is held while
-// the catalog's lock is taken (to read a snapshot); the other reactors and RegisterLine hold theirs
-// only by itself.
+// Order of locks: Streams::mutex_, then the mutex_ of a reactor, then TurnQueue::mutex_.
 class IndexService : public IndexCallbacks {
  public:
   struct Options {
@@ -47,7 +48,8 @@ class IndexService : public IndexCallbacks {
     absl::Duration dial_back_timeout = absl::Seconds(2);
     // Other machines can connect to the index.
     bool serves_other_machines = false;
-    uint64_t max_books = 0;  // that the catalog lists for one peer
+    uint64_t max_books = 0;    // that the catalog lists for one peer
+    size_t max_watches = 256;  // of one caller's network
     // Must be the catalog's clock, for the lag of watchers.
     const Clock* clock = Clock::Real();
   };
@@ -70,6 +72,10 @@ class IndexService : public IndexCallbacks {
   // watch_reactor.cc. Writes bytes, which many watchers share.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* context,
                                                     const grpc::ByteBuffer* request) override;
+  // search_reactor.cc. Writes bytes; see SearchWriter.
+  grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
   // update_owner.cc
   grpc::ServerUnaryReactor* UpdateOwner(grpc::CallbackServerContext* context,
                                         const v1::UpdateOwnerRequest* request,
@@ -79,10 +85,6 @@ class IndexService : public IndexCallbacks {
   grpc::ServerUnaryReactor* Unregister(grpc::CallbackServerContext* context,
                                        const v1::UnregisterRequest* request,
                                        v1::UnregisterResponse* response) override;
-  // Writes bytes; see SearchWriter.
-  grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
-                                   const grpc::ByteBuffer* request,
-                                   grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListPeers(grpc::CallbackServerContext* context,
                                       const v1::ListPeersRequest* request,
                                       v1::ListPeersResponse* response) override;
@@ -93,6 +95,7 @@ class IndexService : public IndexCallbacks {
  private:
   class RegisterReactor;
   class AnnounceReactor;
+  class SearchReactor;
   class WatchReactor;
 
   const Options options_;
@@ -102,11 +105,16 @@ class IndexService : public IndexCallbacks {
   CallStats stats_;
   RegisterLine register_line_;
   std::atomic<uint64_t> search_count_ = 0;
+  CallerShares watch_shares_;
+  CallerShares search_shares_;  // of expensive searches
   Streams streams_;
-  // Applies long Announce messages, and before that reads them. Declared last, because both must
-  // end before the members that their work uses.
+  // The first two apply long Announce messages, and before that read them. The others run expensive
+  // searches, and what watchers are told. Declared last, because all must end before the members
+  // that their work uses.
   WorkQueue applying_;
   WorkQueue reading_;
+  TurnQueue searching_;
+  TurnQueue watching_;
 };
 
 // Answers a unary call.

@@ -12,6 +12,7 @@
 
 #include "lib/core/errors.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/caller_shares.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
 #include "services/index/catalog/watch.h"
@@ -105,47 +106,37 @@ class Message {
 
 }  // namespace
 
+// The callbacks of gRPC only ask for a turn. In a turn, a thread of the service reads a little of
+// the watch and writes one message, so a watcher costs nothing while another has its turn, and
+// nothing more once it has been cancelled.
 class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                                    public EndableStream {
  public:
   WatchReactor(IndexService* service, grpc::CallbackServerContext* context,
                const grpc::ByteBuffer& bytes)
       : service_(service),
+        network_(NetworkOfCaller(context->peer())),
         loopback_(ParseCaller(context->peer()).loopback),
         id_(service->streams_.Add(this)) {
     ++service_->stats_.watch_streams;
-    v1::WatchRequest request;
-    grpc::ByteBuffer copy = bytes;
-    if (!grpc::SerializationTraits<v1::WatchRequest>::Deserialize(&copy, &request).ok()) {
-      End(MakeError(Reason::kInvalidField, "the request is not a WatchRequest"));
-      return;
-    }
-    absl::StatusOr<std::optional<BookQuery>> filter = BookQuery::Parse(request);
-    if (!filter.ok()) {
-      End(filter.status());
-      return;
-    }
-    auto watch = std::make_unique<arkshare::Watch>(service_->catalog_, *std::move(filter),
-                                                   [this] { WriteNext(); });
-    {
-      MutexLock lock(&mutex_);
-      watch_ = std::move(watch);
-    }
-    WriteNext();
+    const absl::Status started = Start(bytes);
+    if (!started.ok()) End(started);
   }
 
   void OnWriteDone(bool ok) override {
-    {
-      MutexLock lock(&mutex_);
-      writing_ = false;
-    }
-    if (ok) WriteNext();
+    MutexLock lock(&mutex_);
+    writing_ = false;
+    if (ok) AskForTurnLocked();
   }
   void OnCancel() override { End(absl::CancelledError("the watcher has gone")); }
   void OnDone() override {
     --service_->stats_.watch_streams;
     service_->streams_.Remove(id_);
-    // Not under the lock, because the destructor waits for a WriteNext that runs now.
+    {
+      MutexLock lock(&mutex_);
+      done_ = true;
+      if (!last_turn_over_) return;  // the last turn deletes it
+    }
     delete this;
   }
 
@@ -155,30 +146,98 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   }
 
  private:
-  // Called when a write has ended, when an event comes after there was none, and when the watcher
-  // has fallen too far behind. A watcher whose last message was never sent learns of it when it
-  // reads.
-  void WriteNext() {
+  // Slices of the snapshot that are read in a turn: less than a millisecond.
+  static constexpr size_t kSlicesInTurn = 4;
+
+  absl::Status Start(const grpc::ByteBuffer& bytes) {
+    absl::StatusOr<CallerShares::Share> share = service_->watch_shares_.Take(network_);
+    if (!share.ok()) return share.status();
+    v1::WatchRequest request;
+    grpc::ByteBuffer copy = bytes;
+    if (!grpc::SerializationTraits<v1::WatchRequest>::Deserialize(&copy, &request).ok()) {
+      return MakeError(Reason::kInvalidField, "the request is not a WatchRequest");
+    }
+    absl::StatusOr<std::optional<BookQuery>> filter = BookQuery::Parse(request);
+    if (!filter.ok()) return filter.status();
     MutexLock lock(&mutex_);
-    if (watch_ == nullptr || finished_) return;
-    if (writing_) {
-      if (absl::Status status = watch_->status(); !status.ok()) EndLocked(status);
-      return;
+    share_ = *std::move(share);
+    filter_ = *std::move(filter);
+    AskForTurnLocked();
+    return absl::OkStatus();
+  }
+
+  // Called when a write has ended, when an event comes after there was none, and when the watcher
+  // has fallen too far behind.
+  void AskForTurn() {
+    MutexLock lock(&mutex_);
+    AskForTurnLocked();
+  }
+  void AskForTurnLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    wants_turn_ = true;
+    if (std::exchange(has_turn_, true)) return;
+    service_->watching_.Add(network_, [this] { TakeTurn(); });
+  }
+
+  // Deletes this when the stream is done: no turn comes after the one that finds it finished.
+  void TakeTurn() {
+    bool finished = false;
+    {
+      MutexLock lock(&mutex_);
+      wants_turn_ = false;
+      finished = finished_;
+    }
+    if (finished) watch_.reset();
+    const bool more = !finished && WriteNext();
+    {
+      MutexLock lock(&mutex_);
+      if (!finished) {
+        has_turn_ = false;
+        if (more || wants_turn_ || finished_) AskForTurnLocked();
+        return;
+      }
+      // It keeps has_turn_, so that there is no other turn.
+      share_.GiveBack();
+      last_turn_over_ = true;
+      if (!done_) return;
+    }
+    delete this;
+  }
+
+  // Returns whether there is more to do at once. A watcher whose last message was never sent learns
+  // that it is too far behind when it reads.
+  bool WriteNext() {
+    if (watch_ == nullptr) {
+      watch_ =
+          std::make_unique<arkshare::Watch>(service_->catalog_, filter_, [this] { AskForTurn(); });
+    }
+    {
+      MutexLock lock(&mutex_);
+      if (writing_) {
+        if (absl::Status status = watch_->status(); !status.ok()) EndLocked(status);
+        return false;
+      }
     }
     Message message(service_->boot_id_);
-    do {
+    const size_t slices = watch_->slices() + kSlicesInTurn;
+    while (!message.full() && watch_->slices() < slices) {
       const absl::StatusOr<EventPtr> event = watch_->Next();
-      if (!event.ok()) return EndLocked(event.status());
+      if (!event.ok()) {
+        End(event.status());
+        return false;
+      }
       if (*event == nullptr) break;
       WithEncoded(**event, loopback_, [&](const std::string& bytes) { message.Add(bytes); });
       if ((*event)->since.has_value()) {
         service_->stats_.watch_lag.Add(service_->options_.clock->Monotonic() - *(*event)->since);
       }
-    } while (!message.full());
-    if (message.empty()) return;
+    }
+    if (message.empty()) return watch_->more();
+    MutexLock lock(&mutex_);
+    if (finished_) return false;
     bytes_ = message.Take();
     writing_ = true;
     StartWrite(&bytes_);
+    return false;
   }
 
   void EndLocked(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -186,15 +245,23 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
     finished_ = true;
     service_->stats_.CountEnd(IndexMethod::kWatch, why);
     Finish(ToGrpcStatus(why));
+    AskForTurnLocked();
   }
 
   IndexService* const service_;
+  const std::string network_;
   const bool loopback_;
+  std::unique_ptr<arkshare::Watch> watch_;  // only for the thread whose turn it is
   Mutex mutex_;
+  std::optional<BookQuery> filter_;  // not changed after the first turn was asked for
+  CallerShares::Share share_ ABSL_GUARDED_BY(mutex_);
+  bool has_turn_ ABSL_GUARDED_BY(mutex_) = false;    // it waits for its turn, or takes it
+  bool wants_turn_ ABSL_GUARDED_BY(mutex_) = false;  // since its last turn began
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool last_turn_over_ ABSL_GUARDED_BY(mutex_) = false;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;       // OnDone was called
   grpc::ByteBuffer bytes_ ABSL_GUARDED_BY(mutex_);  // being written
-  std::unique_ptr<arkshare::Watch> watch_ ABSL_GUARDED_BY(mutex_);
   // Last, because other threads may end the stream as soon as it has an id.
   const uint64_t id_;
 };

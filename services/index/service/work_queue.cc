@@ -22,14 +22,13 @@ struct SchedulingAttributes {
   uint64_t period_ns;
 };
 
-// Makes this thread less urgent than others. On a machine whose processors are all busy, a search
-// passes through several threads that wake up one after the other, and each would wait for the end
-// of this thread's time slice. Longer and fewer slices let a thread that wakes up go first (Linux
-// 6.12 and later), and SCHED_BATCH states that the waking of this thread is not urgent. The nice
-// value is only 5, a quarter of a processor beside a thread that is always busy, because this
-// thread holds the catalog's lock at times and others wait for it. A kernel that refuses changes
-// nothing.
-void LowerPriority() {
+}  // namespace
+
+// Longer and fewer slices let a thread that wakes up go first (Linux 6.12 and later), and
+// SCHED_BATCH states that the waking of this thread is not urgent. The nice value is only 5, a
+// quarter of a processor beside a thread that is always busy, because this thread holds the
+// catalog's lock at times and others wait for it. A kernel that refuses changes nothing.
+void LowerThreadPriority() {
   SchedulingAttributes attributes = {};
   attributes.size = sizeof(attributes);
   attributes.policy = SCHED_BATCH;
@@ -37,8 +36,6 @@ void LowerPriority() {
   attributes.runtime_ns = 10'000'000;
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
-
-}  // namespace
 
 WorkQueue::WorkQueue() : thread_([this] { Run(); }) {}
 
@@ -63,7 +60,7 @@ void WorkQueue::AwaitRoom(size_t most) {
 }
 
 void WorkQueue::Run() {
-  LowerPriority();
+  LowerThreadPriority();
   while (true) {
     std::function<void()> work;
     {

@@ -11,6 +11,11 @@
 
 namespace arkshare {
 
+// Makes this thread less urgent than others. On a machine whose processors are all busy, a search
+// passes through several threads that wake up one after the other, and each would wait for the end
+// of this thread's time slice. The thread may hold the catalog's lock.
+void LowerThreadPriority();
+
 // Runs work in the order in which it was added, on one thread that lets more urgent threads go
 // first. Thread-safe.
 class WorkQueue {
