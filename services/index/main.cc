@@ -33,6 +33,8 @@ int main(int argc, char** argv) {
   app->add_option("--max-books", options.max_books, "Most books listed for one peer")
       ->check(arkshare::WholeNumber(1))
       ->capture_default_str();
+  arkshare::AddByteSize(*app, "--max-memory", options.max_memory,
+                        "Memory for the books of all peers; 0: half of the machine's");
   app->add_option("--metrics", options.metrics,
                   "IP:PORT where Prometheus can read metrics, without encryption")
       ->type_name("ADDRESS");

@@ -184,7 +184,8 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
       catalog_(catalog),
       sessions_(sessions),
       boot_id_(RandomBytes(kBootIdBytes)),
-      register_line_(options_.clock) {}
+      register_line_(options_.clock),
+      reach_dialer_(sessions, options_.credentials, options_.dial_back_timeout) {}
 
 void IndexService::EndStreams(absl::Duration patience) {
   streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),

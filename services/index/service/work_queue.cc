@@ -22,7 +22,9 @@ struct SchedulingAttributes {
   uint64_t period_ns;
 };
 
-// Makes this thread less urgent than others. On a machine whose processors are all busy, a search
+}  // namespace
+
+// On a machine whose processors are all busy, a search
 // passes through several threads that wake up one after the other, and each would wait for the end
 // of this thread's time slice. Longer and fewer slices let a thread that wakes up go first (Linux
 // 6.12 and later), and SCHED_BATCH states that the waking of this thread is not urgent. The nice
@@ -37,8 +39,6 @@ void LowerPriority() {
   attributes.runtime_ns = 10'000'000;
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
-
-}  // namespace
 
 WorkQueue::WorkQueue() : thread_([this] { Run(); }) {}
 

@@ -11,6 +11,9 @@
 
 namespace arkshare {
 
+// Makes the calling thread less urgent than others.
+void LowerPriority();
+
 // Runs work in the order in which it was added, on one thread that lets more urgent threads go
 // first. Thread-safe.
 class WorkQueue {
