@@ -22,6 +22,10 @@ inline constexpr uint64_t kMaxSmallRangeBytes = 256 * 1024;
 // were the fastest measured.
 inline constexpr uint64_t kMaxChunkBytes = 1024 * 1024;
 
+// The maximum number of silent peers that one message of an Announce stream reports; the index
+// ignores the others.
+inline constexpr int kMaxSilentPeers = 8;
+
 }  // namespace arkshare
 
 #endif  // ARKSHARE_LIB_CORE_LIMITS_H_

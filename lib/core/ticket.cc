@@ -193,6 +193,7 @@ absl::Status TicketVerifier::Verify(const MoveTicket& ticket) {
   const std::string signed_bytes = BatchSignedBytes(ticket.batch_size, *root);
   const std::string verified = signed_bytes + ticket.signature;
   if (verified == verified_ && ticket.body.source == verified_key_) return absl::OkStatus();
+  ++signatures_checked_;
   if (!ticket.body.source.Verify(signed_bytes, ticket.signature)) {
     return MakeError(Reason::kTicketInvalid,
                      "the ticket is not signed by the source that it names; ask the source for the "

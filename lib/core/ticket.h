@@ -10,6 +10,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -69,8 +70,11 @@ class TicketVerifier {
  public:
   // Returns OK or kTicketInvalid.
   absl::Status Verify(const MoveTicket& ticket);
+  // Returns how many Ed25519 signatures were verified; each takes about a tenth of a millisecond.
+  size_t signatures_checked() const { return signatures_checked_; }
 
  private:
+  size_t signatures_checked_ = 0;
   PublicKey verified_key_;
   std::string verified_;  // the batch's signed bytes || signature
 };

@@ -12,6 +12,7 @@
 #include "lib/core/log.h"
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/host_port.h"
+#include "services/index/book_memory.h"
 #include "services/index/files/atomic_file.h"
 #include "services/index/metrics/metrics_page.h"
 #include "services/index/sessions/peer_ids.h"
@@ -101,7 +102,9 @@ IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options
                          std::shared_ptr<grpc::ChannelCredentials> credentials)
     : options_(std::move(options)),
       printer_(stdout),
-      catalog_({options_.max_books, [this] { printer_.Changed(); }, kWatchPause, options_.clock}),
+      catalog_({options_.max_books,
+                options_.max_memory == 0 ? DefaultBookMemory() : options_.max_memory,
+                [this] { printer_.Changed(); }, kWatchPause, options_.clock}),
       sessions_(std::move(session_options), options_.clock, &catalog_),
       service_({options_.tls.enabled() ? std::move(credentials) : nullptr,
                 options_.dial_back_timeout, ServesOtherMachines(options_.listen),
@@ -127,8 +130,9 @@ void IndexServer::RunHousekeeping() {
   absl::Time next_trim = absl::InfinitePast();
   while (true) {
     const absl::Duration next_lapse = sessions_.Expire();
-    while (catalog_.Reclaim()) {
-    }
+    service_.CheckReach();
+    // In slices: a million books take seconds, and meanwhile leases end.
+    const bool more_to_reclaim = catalog_.Reclaim();
     const absl::Time now = options_.clock->Monotonic();
     if (now >= next_save) {
       SaveIds();
@@ -139,7 +143,7 @@ void IndexServer::RunHousekeeping() {
       next_trim = now + kTrim;
     }
     MutexLock lock(&mutex_);
-    if (!stopping_) {
+    if (!stopping_ && !more_to_reclaim) {
       stop_cv_.WaitFor(&mutex_, std::clamp(next_lapse, absl::Milliseconds(1), kHousekeeping));
     }
     if (stopping_) break;

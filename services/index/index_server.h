@@ -33,6 +33,7 @@ struct IndexOptions {
   bool print_table = false;
   uint64_t max_books = 1'000'000;  // of one peer
   uint64_t max_watches = 256;      // open Watch streams of one network; see NetworkOfCaller
+  uint64_t max_memory = 0;         // bytes for the books of all peers; 0: DefaultBookMemory
   std::string metrics;             // where Prometheus reads metrics; empty: nowhere
   bool metrics_public = false;     // metrics on a non-loopback address
   absl::Duration dial_back_timeout = absl::Seconds(2);

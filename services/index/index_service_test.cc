@@ -7,15 +7,18 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <deque>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -321,6 +324,79 @@ TEST_F(IndexServiceTest, TheSameKeyAgainSupersedesTheOlderSession) {
   FakeAnnounce again(&one->index(), older_token);
   EXPECT_EQ(WhyNot(again.Read()), Reason::kSessionSuperseded);
   EXPECT_EQ(Announce(*one)->acknowledged(), 0u);
+}
+
+TEST_F(IndexServiceTest, ACopiedFolderDoesNotThrowTheFirstPeerOut) {
+  const auto first = RegisteredPeer();
+  const auto announce = Announce(*first);
+  ASSERT_TRUE(announce->Present(1, "a", TestContent(1)).ok());
+  const auto copy = NewPeer();
+  copy->TakeKeyOf(*first);
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status refused = copy->Register().status();
+    EXPECT_EQ(GetReason(refused), Reason::kKeyInUse);
+    EXPECT_THAT(refused.message(), HasSubstr("remove .arkshare from the copy"));
+  }
+  EXPECT_TRUE(announce->Beat(8).ok());
+  EXPECT_THAT(HoldersOf("a"), ElementsAre(1));
+  // As soon as the first one is gone, the other takes its place, and keeps it.
+  first->CloseFilePort();
+  ASSERT_TRUE(copy->Register().ok());
+  EXPECT_EQ(WhyNot(announce->Read()), Reason::kSessionSuperseded);
+}
+
+TEST_F(IndexServiceTest, APeerThatHasMovedTakesTheSessionOfItsOldAddressOver) {
+  const auto before = RegisteredPeer();
+  const auto after = NewPeer();
+  after->TakeKeyOf(*before);
+  before->AnswerWithAnotherKey();  // another peer is at the old address now
+  ASSERT_TRUE(after->Register().ok());
+  EXPECT_EQ(after->peer_id(), 1u);
+}
+
+TEST_F(IndexServiceTest, APeerWhosePortWasClosedIsHiddenUntilItAnswers) {
+  // The time below passes as fast as the machine allows.
+  options_.lease = absl::Hours(10'000'000);
+  const auto one = RegisteredPeer();
+  const auto announce = Announce(*one);
+  ASSERT_TRUE(announce->Present(1, "a", TestContent(1)).ok());
+  Watcher watcher(*stub_, {});
+  watcher.Await(v1::WatchResponse::kSnapshotComplete);
+  std::atomic<bool> done = false;
+  std::thread time([&] {
+    while (!done) {
+      clock_.Advance(absl::Seconds(1));
+      std::this_thread::yield();
+    }
+  });
+  one->DenyRegistrations();
+  EXPECT_EQ(watcher.Await(v1::WatchResponse::kPeerGone).peer_gone().peer_id(), 1u);
+  EXPECT_THAT(HoldersOf("a"), IsEmpty());
+  one->AnswerTruly();
+  EXPECT_EQ(watcher.Await(v1::WatchResponse::kBookListed).book_listed().peer_id(), 1u);
+  done = true;
+  time.join();
+  EXPECT_THAT(HoldersOf("a"), ElementsAre(1));
+}
+
+TEST_F(IndexServiceTest, RegistrationsAtAClosedPortAreFewAndHoldUpNoOther) {
+  const auto closed = NewPeer();
+  closed->CloseFilePort();
+  int accepted = 0;
+  absl::Status refused;
+  for (int i = 0; i < 30; ++i) {
+    v1::RegisterRequest request = closed->MakeRegister();
+    request.set_public_key(PrivateKey::Generate().public_key().bytes());
+    const absl::Status status = closed->Register(request).status();
+    accepted += status.ok() ? 1 : 0;
+    if (!status.ok()) refused = status;
+  }
+  EXPECT_EQ(accepted, 10);
+  EXPECT_EQ(GetReason(refused), Reason::kLimitExceeded);
+  EXPECT_TRUE(GetRetryAfter(refused).has_value());
+  RegisteredPeer();
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(closed->Register().ok());
 }
 
 // --- Announce
@@ -697,6 +773,33 @@ TEST_F(IndexServiceTest, ForgedAndForeignTicketsAreRefused) {
   EXPECT_EQ(WhyNot(receiver->UpdateOwner(request)), Reason::kInvalidField);
   for (int i = 0; i <= 1000; ++i) request.add_items();
   EXPECT_EQ(WhyNot(receiver->UpdateOwner(request)), Reason::kInvalidField);
+}
+
+TEST_F(IndexServiceTest, APeerThatSendsForgedTicketsWaitsAndNoOtherDoes) {
+  const auto source = RegisteredPeer();
+  const auto forger = RegisteredPeer();
+  const auto to = Announce(*forger);
+  v1::UpdateOwnerRequest request;
+  for (uint64_t n = 1; n <= 1000; ++n) {
+    MoveTicket ticket = source->Release(n, TestContent(n), *forger);
+    ticket.signature[5] ^= 1;
+    v1::UpdateOwnerRequest::Item& item = *request.add_items();
+    *item.mutable_ticket() = ToProto(ticket);
+    *item.mutable_new_listing() = ToProto(TestListing(n, absl::StrCat(n), n));
+  }
+  for (int call = 0; call < 2; ++call) {
+    const auto response = forger->UpdateOwner(request);
+    ASSERT_TRUE(response.ok()) << response.status();
+    std::map<std::string, int> reasons;
+    for (const auto& result : response->results()) ++reasons[result.error().reason()];
+    EXPECT_THAT(reasons, testing::UnorderedElementsAre(testing::Pair("TICKET_INVALID", 8),
+                                                       testing::Pair("QUEUE_FULL", 992)));
+  }
+  EXPECT_EQ(WhyNot(forger->UpdateOwner(request)), Reason::kLimitExceeded);
+  const auto honest = RegisteredPeer();
+  const auto honest_stream = Announce(*honest);
+  const MoveTicket good = source->Release(2'000, TestContent(1), *honest);
+  EXPECT_TRUE(honest->UpdateOwner(good, TestListing(1, "a", 1)).ok());
 }
 
 TEST_F(IndexServiceTest, ABatchHasAResultForEachItem) {

@@ -37,6 +37,8 @@ int main(int argc, char** argv) {
                   "Most open watches of one address, or of one IPv6 network of 64 bits")
       ->check(arkshare::WholeNumber(1))
       ->capture_default_str();
+  arkshare::AddByteSize(*app, "--max-memory", options.max_memory,
+                        "Memory for the books of all peers; 0: half of the machine's");
   app->add_option("--metrics", options.metrics,
                   "IP:PORT where Prometheus can read metrics, without encryption")
       ->type_name("ADDRESS");

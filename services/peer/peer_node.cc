@@ -112,7 +112,8 @@ absl::Status PeerNode::Serve() {
                          return UploadLoad{queue_->slots(),
                                            std::max(0, queue_->slots() - queue_->running()),
                                            queue_->limit()};
-                       }},
+                       },
+                       [this] { return holders_->TakeSilent(); }},
       key->public_key(), [this] { transfers_->RetryNow(); },
       [this] {
         LogCritical("superseded", {{"why", kSupersededAdvice}});

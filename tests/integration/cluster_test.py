@@ -420,7 +420,7 @@ class ClusterTest(unittest.TestCase):
         reasons = [item["unshared_reason"] for item in one.items().values()]
         self.assertEqual(sum("--max-books" in reason for reason in reasons), 1, reasons)
 
-    def test_the_newest_of_two_with_one_key(self):
+    def test_the_first_of_two_with_one_key(self):
         one = self.add(1, {"a": b"a"})
         twin = f"{self.folder}/twin"
         os.makedirs(twin + "/.arkshare", 0o700)
@@ -429,8 +429,14 @@ class ClusterTest(unittest.TestCase):
             new.write(old.read())
         newer = Peer(self.address, twin)
         self.addCleanup(lambda: newer.program.end())
-        self.assertEqual(one.program.process.wait(WAIT), 0)  # stops by itself
-        self.assertIn("superseded", one.program.read_log())
+        self.assertTrue(eventually(
+            lambda: "remove .arkshare from the copy" in newer.status().get("trouble", "")))
+        self.assertFalse(newer.status().get("online"))
+        self.assertTrue(one.status()["online"])
+        self.assertTrue(self.holders(name="a"))
+        # The first one stops, and the other takes its place by itself.
+        one.program.end()
+        self.assertTrue(eventually(lambda: newer.status().get("online")))
         self.assertEqual(newer.status()["peer_id"], 1)
 
 

@@ -24,10 +24,18 @@ constexpr uint64_t kSome = 5;
 // How long to wait for a search that can see the mistake.
 constexpr absl::Duration kPatience = absl::Milliseconds(20);
 
-v1::UpdateOwnerResponse AllDone(const v1::UpdateOwnerRequest& request) {
+template <typename Message>
+Message Parse(grpc::ByteBuffer bytes) {
+  Message message;
+  if (!grpc::SerializationTraits<Message>::Deserialize(&bytes, &message).ok()) std::abort();
+  return message;
+}
+
+grpc::ByteBuffer AllDone(const v1::UpdateOwnerRequest& request) {
   v1::UpdateOwnerResponse response;
   for (int i = 0; i < request.items_size(); ++i) response.add_results();
-  return response;
+  const grpc::Slice bytes(response.SerializeAsString());
+  return grpc::ByteBuffer(&bytes, 1);
 }
 
 std::vector<OwnerChange> ChangesOf(const v1::UpdateOwnerRequest& request) {
@@ -52,53 +60,50 @@ class MistakenIndex::Service : public IndexService {
         nowhere_(catalog->Open(TestPeer(1'000'000, 1), /*reachable=*/false)) {}
 
   grpc::ServerUnaryReactor* UpdateOwner(grpc::CallbackServerContext* context,
-                                        const v1::UpdateOwnerRequest* request,
-                                        v1::UpdateOwnerResponse* response) override {
+                                        const grpc::ByteBuffer* bytes,
+                                        grpc::ByteBuffer* response) override {
+    const auto request = Parse<v1::UpdateOwnerRequest>(*bytes);
     const std::string token = BearerToken(*context).value();
     const bool known = sessions_.KeyOf(token).ok();
     switch (mistake_) {
       case Mistake::kAnswersEarly: {
         if (!known) break;
-        Later([this, token, changes = ChangesOf(*request)] {
+        Later([this, token, changes = ChangesOf(request)] {
           sessions_.UpdateOwner(token, changes).IgnoreError();
         });
-        *response = AllDone(*request);
+        *response = AllDone(request);
         return Answer(context, absl::OkStatus());
       }
       case Mistake::kTwoSteps:
         if (!known) break;
-        MoveToNowhere(ChangesOf(*request));
+        MoveToNowhere(ChangesOf(request));
         AwaitSearch();
         break;
       case Mistake::kKeepsSource: {
-        std::vector<OwnerChange> changes = ChangesOf(*request);
+        std::vector<OwnerChange> changes = ChangesOf(request);
         for (OwnerChange& change : changes) change.source = TestKey(1);
         const auto recorded = sessions_.UpdateOwner(token, changes);
-        *response = AllDone(*request);
+        *response = AllDone(request);
         return Answer(context, recorded.status());
       }
       case Mistake::kLosesSome:
         if (!known || ++calls_ % kSome != 0) break;
-        *response = AllDone(*request);
+        *response = AllDone(request);
         return Answer(context, absl::OkStatus());
       case Mistake::kAcceptsEndedSessions:
         if (known) break;
-        *response = AllDone(*request);
+        *response = AllDone(request);
         return Answer(context, absl::OkStatus());
       default:
         break;
     }
-    return IndexService::UpdateOwner(context, request, response);
+    return IndexService::UpdateOwner(context, bytes, response);
   }
 
   grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override {
-    grpc::ByteBuffer bytes = *request;
-    v1::SearchRequest asked;
-    if (!grpc::SerializationTraits<v1::SearchRequest>::Deserialize(&bytes, &asked).ok()) {
-      std::abort();
-    }
+    const auto asked = Parse<v1::SearchRequest>(*request);
     if (mistake_ == Mistake::kSearchesStaleCopy) {
       MutexLock lock(&mutex_);
       const auto known = answers_.find(asked.content().root());

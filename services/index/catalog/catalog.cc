@@ -46,7 +46,7 @@ class ABSL_SCOPED_LOCKABLE Catalog::Change {
 
 Catalog::Catalog(Options options)
     : on_change_(std::move(options.on_change)),
-      tables_(options.max_books_per_peer),
+      tables_(options.max_books_per_peer, options.max_bytes),
       events_(options.clock, options.watch_pause) {}
 
 Catalog::~Catalog() = default;
@@ -69,11 +69,20 @@ Catalog::ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
 }
 
 void Catalog::SetStreaming(const ShelfPtr& shelf, bool streaming) {
+  ChangeVisibility(shelf, &Shelf::streaming, streaming);
+}
+
+void Catalog::SetAnswering(const ShelfPtr& shelf, bool answering) {
+  ChangeVisibility(shelf, &Shelf::answering, answering);
+}
+
+void Catalog::ChangeVisibility(const ShelfPtr& shelf, bool Shelf::*flag, bool value) {
   Change change(this);
-  if (shelf->closed || shelf->streaming == streaming) return;
-  if (shelf->visible()) PublishPeerGoneLocked(*shelf);
-  shelf->streaming = streaming;
-  if (shelf->visible()) {
+  if (shelf->closed || (*shelf).*flag == value) return;
+  const bool was_visible = shelf->visible();
+  (*shelf).*flag = value;
+  if (was_visible && !shelf->visible()) PublishPeerGoneLocked(*shelf);
+  if (!was_visible && shelf->visible()) {
     PublishPeerListedLocked(*shelf);
     PublishBooksOfLocked(*shelf);
   }
@@ -101,7 +110,7 @@ void Catalog::Close(const ShelfPtr& shelf) {
 void Catalog::CloseLocked(const ShelfPtr& shelf) {
   if (shelf->closed) return;
   if (shelf->visible()) PublishPeerGoneLocked(*shelf);
-  shelf->closed = true;
+  tables_.holdings.Close(*shelf);
   tables_.slots.Update(*shelf);
   // The id may belong to another session already.
   if (const auto place = by_id_.find(shelf->info.peer_id);
@@ -109,13 +118,11 @@ void Catalog::CloseLocked(const ShelfPtr& shelf) {
     by_id_.erase(place);
   }
   by_key_.erase(shelf->info.key);
-  NumberSet gone = std::move(shelf->gone);
-  // A session that has not proven its key may have invented its tombstones, so they are not kept.
-  if (!shelf->reachable) gone.Clear();
-  if (gone.range_count() < shelf->gone_earlier.range_count()) std::swap(gone, shelf->gone_earlier);
-  gone.Merge(shelf->gone_earlier);
-  shelf->gone_earlier.Clear();
-  graveyard_.Bury(shelf->info.key, std::move(gone));
+  // Tombstones that are too many for a grave are left on the shelf, to be freed in slices.
+  if (shelf->gone.range_count() <= Graveyard::kMaxRangesOfGrave) {
+    graveyard_.Bury(shelf->info.key, std::exchange(shelf->gone_earlier, NumberSet()));
+    graveyard_.Bury(shelf->info.key, tables_.holdings.TakeGone(*shelf));
+  }
   closed_.push_back(shelf);
 }
 
@@ -130,6 +137,11 @@ Catalog::Applied Catalog::Apply(const ShelfPtr& shelf,
 Catalog::Applied Catalog::ApplyLocked(const ShelfPtr& shelf,
                                       absl::Span<const StatementRecord> statements) {
   Applied applied;
+  if (!shelf->reachable) {
+    // A session that has not proven its key is never listed, and may have invented everything.
+    applied.count = statements.size();
+    return applied;
+  }
   while (applied.count < statements.size()) {
     if (applied.count > 0) GiveWayLocked();
     if (applied.count % kStatementTurn == kStatementSlice) {
@@ -204,7 +216,7 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
     // The source has given the book away, whether or not the receiver can list it.
     std::optional<BookEvent> old_book = TakeFromSourceLocked(item);
     statuses.back() = tables_.holdings.CheckRoom(*receiver, item.receiver);
-    const bool shown = statuses.back().ok() &&
+    const bool shown = statuses.back().ok() && receiver->reachable &&
                        PresentLocked(*receiver, item.receiver, BookOf(item.receiver)) &&
                        receiver->visible();
     if (!old_book.has_value() && !shown) continue;
@@ -227,15 +239,18 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
 std::optional<BookEvent> Catalog::TakeFromSourceLocked(const OwnerChange& change) {
   const auto source = by_key_.find(change.source);
   if (source == by_key_.end()) {
-    NumberSet gone;
-    gone.Insert(change.source_listing);
-    graveyard_.Bury(change.source, std::move(gone));
+    graveyard_.Bury(change.source, change.source_listing);
     return std::nullopt;
   }
   Shelf& shelf = *source->second;
-  std::optional<BookListing> removed = GoneLocked(shelf, change.source_listing);
-  // The owner of the key has signed the move, even if this session has not proven the key.
-  if (!shelf.reachable) shelf.gone_earlier.Insert(change.source_listing);
+  if (!shelf.reachable) {
+    // The owner of the key has signed the move, even if this session has not proven the key.
+    shelf.gone_earlier.Insert(change.source_listing);
+    if (shelf.gone_earlier.range_count() > Graveyard::kMaxRangesOfGrave) shelf.gone_earlier.Clear();
+    return std::nullopt;
+  }
+  std::optional<BookListing> removed = tables_.holdings.GoneIfRoom(shelf, change.source_listing);
+  if (removed.has_value()) scans_.Removed(shelf, *removed);
   if (!removed.has_value() || !shelf.visible()) return std::nullopt;
   return BookEvent{shelf.info.peer_id, *std::move(removed)};
 }
@@ -413,6 +428,11 @@ void Catalog::EndScan(SnapshotScan& scan) {
   scans_.End(scan);
 }
 
+uint64_t Catalog::RoomInBooks() const {
+  ReaderLock lock(&tables_.mutex);
+  return tables_.holdings.RoomInBooks();
+}
+
 bool Catalog::Reclaim() {
   WriterLock lock(&tables_.mutex);
   for (size_t tries = closed_.size(); tries > 0; --tries) {
@@ -423,11 +443,11 @@ bool Catalog::Reclaim() {
       continue;
     }
     shelf->by_name.reset();
-    for (size_t i = 0; i < kReclaimSlice && shelf->size() > 0; ++i) {
-      if (i % kStatementSlice == kStatementSlice - 1) GiveWayLocked();
-      tables_.holdings.RemoveOne(*shelf);
+    for (size_t i = 0; i < kReclaimSlice && !Holdings::IsEmpty(*shelf); i += kStatementSlice) {
+      if (i > 0) GiveWayLocked();
+      tables_.holdings.RemoveSome(*shelf, kStatementSlice);
     }
-    if (shelf->size() > 0) {
+    if (!Holdings::IsEmpty(*shelf)) {
       closed_.push_front(shelf);
     } else {
       scans_.DropLog(*shelf);

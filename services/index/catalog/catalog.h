@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,8 @@ class Catalog {
   struct Options {
     // Partial books get the room that whole ones leave.
     uint64_t max_books_per_peer = 1'000'000;
+    // The memory for the books of all peers; see Holdings.
+    uint64_t max_bytes = std::numeric_limits<uint64_t>::max();
     // Called after every change, from any thread and without any lock of the catalog.
     std::function<void()> on_change;
     // Watchers learn together of the changes within this time; see Events.
@@ -72,10 +75,13 @@ class Catalog {
 
   // Begins a session. Its books are hidden until it streams, and always when it is not `reachable`.
   // An earlier shelf of the key is closed; its tombstones hold until CompleteSnapshot. A session
-  // that is not reachable has not proven its key: only signed moves of it outlive it.
+  // that is not reachable has not proven its key: nothing that it states is stored.
   ShelfPtr Open(PeerInfo peer, bool reachable);
   // The session's stream has opened, or has ended. Shows or hides all its books in one step.
   void SetStreaming(const ShelfPtr& shelf, bool streaming);
+  // The peer of a reachable session answers the index no longer, or again. Hides or shows all its
+  // books in one step.
+  void SetAnswering(const ShelfPtr& shelf, bool answering);
   void SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t upload_limit);
   // Ends the session: everything on the shelf vanishes in one step. Idempotent.
   void Close(const ShelfPtr& shelf);
@@ -126,12 +132,17 @@ class Catalog {
   // Ends the snapshot and the events.
   void EndScan(SnapshotScan& scan);
 
+  // Returns how many whole books a new session can have at least, if their names are of common
+  // length.
+  uint64_t RoomInBooks() const;
+
   // Frees some of what closed shelves still occupy. Returns whether there is more to do at once.
   bool Reclaim();
 
  private:
   class Change;
 
+  void ChangeVisibility(const ShelfPtr& shelf, bool Shelf::*flag, bool value);
   Applied ApplyLocked(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   // Each applies one statement and publishes its event.

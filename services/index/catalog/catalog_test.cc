@@ -263,6 +263,103 @@ TEST_F(CatalogTest, TombstonesOfAnUnprovenSessionEndWithIt) {
   EXPECT_THAT(BooksOf(1), ElementsAre("a", "b"));
 }
 
+TEST_F(CatalogTest, NothingIsStoredForAnUnprovenSession) {
+  const auto unproven = Join(1, /*reachable=*/false);
+  State(unproven, {Present(1, "a", 1), PresentPart(2, "b", 2), StatementRecord::Gone(3)});
+  State(unproven, {Present(1, "another name of this number", 1)});
+  EXPECT_TRUE(Move(unproven, TestKey(2), 7, Present(4, "d", 4)).ok());
+  EXPECT_EQ(catalog_.FindPeer(1)->book_count, 0U);
+  EXPECT_EQ(unproven->size(), 0U);
+  EXPECT_TRUE(unproven->gone.empty());
+}
+
+class CatalogMemoryTest : public CatalogTest {
+ protected:
+  static constexpr uint64_t kBytes = 4 << 20;
+
+  CatalogMemoryTest() : CatalogTest(Options()) {}
+
+  static Catalog::Options Options() {
+    Catalog::Options options;
+    options.max_bytes = kBytes;
+    return options;
+  }
+  // States books with long names of their own until the index refuses one. Returns how many it took.
+  uint64_t Fill(const Catalog::ShelfPtr& shelf) {
+    const uint64_t first = ++next_number_;
+    while (true) {
+      const std::string name = std::to_string(++next_number_) + std::string(200, 'x');
+      const Catalog::Applied applied =
+          catalog_.Apply(shelf, {Present(next_number_, name, next_number_)});
+      if (applied.status.ok() && next_number_ < kBytes / 100) continue;
+      EXPECT_EQ(GetReason(applied.status), Reason::kLimitExceeded);
+      return next_number_ - first - 1;
+    }
+  }
+  void ReclaimAll() {
+    while (catalog_.Reclaim()) {
+    }
+  }
+
+ private:
+  uint64_t next_number_ = 0;
+};
+
+TEST_F(CatalogMemoryTest, TheBooksOfAllPeersTakeNoMoreThanTheBudget) {
+  std::vector<Catalog::ShelfPtr> shelves;
+  std::vector<uint64_t> taken;
+  for (uint32_t id = 1; id <= 200; ++id) {
+    shelves.push_back(Join(id));
+    taken.push_back(Fill(shelves.back()));
+  }
+  EXPECT_GT(taken.front(), kBytes / 4 * 3 / 1000) << "the first may use what the others do not";
+  EXPECT_GT(taken[1], 0U) << "one peer leaves room for others";
+  EXPECT_EQ(taken.back(), 0U);
+  for (const auto& shelf : shelves) catalog_.Close(shelf);
+  ReclaimAll();
+  EXPECT_GE(Fill(Join(1)), taken.front() * 9 / 10);
+}
+
+TEST_F(CatalogMemoryTest, APeerLearnsHowManyBooksFit) {
+  const uint64_t at_first = catalog_.RoomInBooks();
+  EXPECT_GT(at_first, 1000U);
+  const auto large = Join(1);
+  Fill(large);
+  const uint64_t rest = catalog_.RoomInBooks();
+  EXPECT_LT(rest, at_first / 10);
+  EXPECT_GE(rest, 1U);
+  catalog_.Close(large);
+  EXPECT_GT(catalog_.RoomInBooks(), rest) << "a large peer can come back at once";
+  ReclaimAll();
+  EXPECT_EQ(catalog_.RoomInBooks(), at_first);
+}
+
+TEST_F(CatalogMemoryTest, TicketsDoNotFillTheMemoryWithNumbersThatAreGone) {
+  const auto source = Join(1);
+  const auto receiver = Join(2);
+  std::vector<OwnerChange> changes;
+  for (uint64_t n = 1; n <= 1000; ++n) changes.push_back({TestKey(1), 0, Present(n, "a", 1)});
+  uint64_t number = 1'000'000'000;
+  for (int round = 0; round < 500; ++round) {
+    for (OwnerChange& change : changes) change.source_listing = number -= 2;
+    catalog_.UpdateOwner(receiver, changes);
+  }
+  EXPECT_LT(source->gone.range_count() * 24, kBytes);
+}
+
+TEST_F(CatalogTest, APeerThatDoesNotAnswerIsHiddenUntilItDoes) {
+  const auto one = Join(1);
+  State(one, {Present(1, "a", 1)});
+  catalog_.SetAnswering(one, false);
+  EXPECT_THAT(HoldersOf("a"), IsEmpty());
+  EXPECT_FALSE(catalog_.FindPeer(1)->listed);
+  State(one, {Present(2, "b", 2)});
+  catalog_.SetAnswering(one, true);
+  EXPECT_THAT(HoldersOf("a"), ElementsAre(1));
+  EXPECT_THAT(HoldersOf("b"), ElementsAre(1));
+  EXPECT_TRUE(catalog_.FindPeer(1)->listed);
+}
+
 TEST_F(CatalogTest, TombstonesOutliveTheSnapshotOfAnUnprovenSession) {
   const auto receiver = Join(2);
   EXPECT_TRUE(Move(receiver, TestKey(1), 7, Present(1, "a", 1)).ok());

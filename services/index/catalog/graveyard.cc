@@ -4,14 +4,33 @@
 
 namespace arkshare {
 
-void Graveyard::Bury(const PublicKey& key, NumberSet gone) {
-  gone.Merge(Exhume(key));
-  if (gone.empty() || gone.range_count() > kMaxRangesOfGrave) return;
-  const uint64_t order = next_order_++;
-  range_count_ += gone.range_count();
-  graves_[key] = {std::move(gone), order};
-  by_order_[order] = key;
+template <typename Add>
+void Graveyard::AddTo(const PublicKey& key, const Add& add) {
+  Grave& grave = graves_[key];
+  range_count_ -= grave.gone.range_count();
+  by_order_.erase(grave.order);
+  grave.order = next_order_++;
+  by_order_[grave.order] = key;
+  add(grave.gone);
+  range_count_ += grave.gone.range_count();
+  if (grave.gone.range_count() > kMaxRangesOfGrave) Exhume(key);
   while (range_count_ > kMaxRanges) Exhume(PublicKey(by_order_.begin()->second));
+}
+
+void Graveyard::Bury(const PublicKey& key, NumberSet gone) {
+  if (gone.empty()) return;
+  if (gone.range_count() > kMaxRangesOfGrave) {
+    Exhume(key);
+    return;
+  }
+  AddTo(key, [&gone](NumberSet& numbers) {
+    if (numbers.range_count() < gone.range_count()) std::swap(numbers, gone);
+    numbers.Merge(gone);
+  });
+}
+
+void Graveyard::Bury(const PublicKey& key, uint64_t number) {
+  AddTo(key, [number](NumberSet& numbers) { numbers.Insert(number); });
 }
 
 NumberSet Graveyard::Exhume(const PublicKey& key) {

@@ -23,8 +23,11 @@ class Graveyard {
   // In one grave. A larger one is forgotten itself, instead of pushing out all others.
   static constexpr size_t kMaxRangesOfGrave = kMaxRanges / 10;
 
-  // Adds `gone` to the key's grave, which becomes the newest one.
+  // Adds `gone` to the key's grave, which becomes the newest one. Costs as much as the smaller of
+  // the two.
   void Bury(const PublicKey& key, NumberSet gone);
+  // The same for one number, in logarithmic time: a call can name a thousand.
+  void Bury(const PublicKey& key, uint64_t number);
   // Removes the key's grave and returns what was in it.
   NumberSet Exhume(const PublicKey& key);
 
@@ -36,9 +39,13 @@ class Graveyard {
     uint64_t order = 0;
   };
 
+  // Calls add(numbers) on the key's grave, and keeps the counts and limits.
+  template <typename Add>
+  void AddTo(const PublicKey& key, const Add& add);
+
   absl::flat_hash_map<PublicKey, Grave> graves_;
   absl::btree_map<uint64_t, PublicKey> by_order_;
-  uint64_t next_order_ = 0;
+  uint64_t next_order_ = 1;  // 0: of no grave
   size_t range_count_ = 0;
 };
 

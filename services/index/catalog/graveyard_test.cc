@@ -36,6 +36,23 @@ TEST(GraveyardTest, AddsToAnEarlierGraveOfTheKey) {
   EXPECT_FALSE(gone.Contains(7));
 }
 
+// If each number cost a merge of its grave, this would take minutes.
+TEST(GraveyardTest, ANumberCostsNoMergeOfItsGrave) {
+  Graveyard graves;
+  graves.Bury(TestKey(1), Ranges(1'000'001, Graveyard::kMaxRangesOfGrave - 1));
+  for (uint64_t number = 1; number <= 500'000; ++number) graves.Bury(TestKey(1), number);
+  EXPECT_EQ(graves.range_count(), Graveyard::kMaxRangesOfGrave);
+  EXPECT_TRUE(graves.Exhume(TestKey(1)).Contains(250'000));
+}
+
+TEST(GraveyardTest, ALargeSetIsNotMergedIntoASmallOneNumberByNumber) {
+  Graveyard graves;
+  for (uint64_t n = 0; n < 3; ++n) graves.Bury(TestKey(1), Ranges(1 + 10'000 * n, 100));
+  EXPECT_EQ(graves.range_count(), 300u);
+  graves.Bury(TestKey(1), Ranges(100'001, Graveyard::kMaxRangesOfGrave - 300));
+  EXPECT_EQ(graves.range_count(), Graveyard::kMaxRangesOfGrave);
+}
+
 TEST(GraveyardTest, AnEmptySetTakesNoGrave) {
   Graveyard graves;
   graves.Bury(TestKey(1), NumberSet());

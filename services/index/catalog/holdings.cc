@@ -2,7 +2,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "lib/core/errors.h"
 
@@ -11,13 +13,72 @@ namespace {
 
 // Books that OrderSome puts in order in one call.
 constexpr size_t kOrderSlice = 200;
+// A book takes this on its shelf, and so does a range of numbers that are gone: entries of B-trees.
+constexpr uint64_t kBytesOnShelf = 24;
+constexpr uint64_t kBytesOfRange = 24;
+
+// A book in this estimate takes this much, and each byte of its name as much as its place in the
+// name, in the words and in their order.
+constexpr uint64_t kBytesOfBook = 64;
+constexpr uint64_t kBytesOfNameByte = 4;
+// A book with a name of 48 bytes.
+constexpr uint64_t kBytesOfCommonBook = 256;
+// In the last quarter of the memory, a peer gets 1/256 of it all.
+constexpr uint64_t kReserve = 4;
+constexpr uint64_t kShareOfReserve = 256;
 
 }  // namespace
 
+uint64_t Holdings::bytes() const {
+  return books_.bytes() + parts_.bytes() + book_count_ * kBytesOnShelf +
+         gone_ranges_ * kBytesOfRange;
+}
+
+uint64_t Holdings::BytesThatCount() const {
+  const uint64_t used = bytes();
+  return used - std::min({used, leaving_bytes_, max_bytes_ / kReserve});
+}
+
+bool Holdings::IsFullFor(const Shelf& shelf) const {
+  const uint64_t used = BytesThatCount();
+  return used >= max_bytes_ || (used >= max_bytes_ - max_bytes_ / kReserve &&
+                                shelf.bytes >= max_bytes_ / kShareOfReserve);
+}
+
+uint64_t Holdings::RoomInBooks() const {
+  const uint64_t used = BytesThatCount();
+  const uint64_t open = max_bytes_ - max_bytes_ / kReserve;
+  const uint64_t share = max_bytes_ / kShareOfReserve;
+  uint64_t room = 0;
+  if (used < open) {
+    room = open - used + share;
+  } else if (used < max_bytes_) {
+    room = std::min(share, max_bytes_ - used);
+  }
+  return std::clamp<uint64_t>(room / kBytesOfCommonBook, 1, max_books_per_peer_);
+}
+
+void Holdings::Charge(Shelf& shelf, size_t name_bytes) {
+  ++book_count_;
+  shelf.bytes += kBytesOfBook + kBytesOfNameByte * name_bytes;
+}
+
+void Holdings::Refund(Shelf& shelf, size_t name_bytes) {
+  --book_count_;
+  shelf.bytes -= kBytesOfBook + kBytesOfNameByte * name_bytes;
+  if (shelf.closed) leaving_bytes_ -= kBytesOfBook + kBytesOfNameByte * name_bytes;
+}
+
 absl::Status Holdings::CheckRoom(const Shelf& shelf, const StatementRecord& statement) const {
-  if (shelf.by_number.size() < max_books_per_peer_ || statement.present->partial ||
+  const bool full = IsFullFor(shelf);
+  if ((shelf.by_number.size() < max_books_per_peer_ && !full) || statement.present->partial ||
       shelf.Has(statement.number) || shelf.IsGone(statement.number)) {
     return absl::OkStatus();
+  }
+  if (full) {
+    return MakeError(Reason::kLimitExceeded,
+                     "this index has no memory for more of your books: share fewer, or ask its "
+                     "operator for a larger --max-memory");
   }
   return MakeError(Reason::kLimitExceeded,
                    absl::StrCat("this index lists at most ", max_books_per_peer_,
@@ -33,7 +94,9 @@ absl::Status Holdings::CheckNumber(const Shelf& shelf, const StatementRecord& st
 }
 
 absl::Status Holdings::CheckGone(const Shelf& shelf) const {
-  if (shelf.gone.range_count() <= max_books_per_peer_) return absl::OkStatus();
+  if (shelf.gone.range_count() <= max_books_per_peer_ && bytes() < max_bytes_) {
+    return absl::OkStatus();
+  }
   return MakeError(Reason::kLimitExceeded,
                    "too many listing numbers are gone that never were in sequence");
 }
@@ -43,12 +106,14 @@ bool Holdings::Present(Shelf& shelf, const StatementRecord& statement, const Boo
   if (shelf.closed || shelf.IsGone(number) || shelf.Has(number)) return false;
   if (statement.present->partial) {
     // A partial book only helps other peers. No error: its peer must not lose its stream over it.
-    if (shelf.size() >= max_books_per_peer_) return false;
+    if (shelf.size() >= max_books_per_peer_ || IsFullFor(shelf)) return false;
+    Charge(shelf, book.name.size());
     BookToAdd part = book;
     part.by_words = false;
     shelf.parts[number] = parts_.Add(part, {shelf.slot, number});
     return false;
   }
+  Charge(shelf, book.name.size());
   const EditionId edition = books_.Add(book, {shelf.slot, number});
   shelf.by_number.insert(shelf.by_number.end(), {number, edition});
   if (shelf.by_name.has_value() && number <= shelf.by_name->through()) {
@@ -59,7 +124,9 @@ bool Holdings::Present(Shelf& shelf, const StatementRecord& statement, const Boo
 
 std::optional<BookListing> Holdings::Gone(Shelf& shelf, uint64_t number) {
   if (shelf.closed) return std::nullopt;
+  gone_ranges_ -= shelf.gone.range_count();
   shelf.gone.Insert(number);
+  gone_ranges_ += shelf.gone.range_count();
   std::optional<BookListing> removed;
   if (const auto known = shelf.by_number.find(number); known != shelf.by_number.end()) {
     removed = ListingOf(known->second, number);
@@ -68,13 +135,34 @@ std::optional<BookListing> Holdings::Gone(Shelf& shelf, uint64_t number) {
   return removed;
 }
 
-void Holdings::RemoveOne(Shelf& shelf) {
-  Remove(shelf,
-         shelf.by_number.empty() ? shelf.parts.begin()->first : shelf.by_number.begin()->first);
+std::optional<BookListing> Holdings::GoneIfRoom(Shelf& shelf, uint64_t number) {
+  if (!shelf.Has(number) && !CheckGone(shelf).ok()) return std::nullopt;
+  return Gone(shelf, number);
+}
+
+void Holdings::Close(Shelf& shelf) {
+  shelf.closed = true;
+  leaving_bytes_ += shelf.bytes;
+}
+
+void Holdings::RemoveSome(Shelf& shelf, size_t most) {
+  for (; most > 0 && shelf.size() > 0; --most) {
+    Remove(shelf,
+           shelf.by_number.empty() ? shelf.parts.begin()->first : shelf.by_number.begin()->first);
+  }
+  gone_ranges_ -= shelf.gone.range_count();
+  shelf.gone.RemoveRanges(most);
+  gone_ranges_ += shelf.gone.range_count();
+}
+
+NumberSet Holdings::TakeGone(Shelf& shelf) {
+  gone_ranges_ -= shelf.gone.range_count();
+  return std::exchange(shelf.gone, NumberSet());
 }
 
 void Holdings::Remove(Shelf& shelf, uint64_t number) {
   if (const auto part = shelf.parts.find(number); part != shelf.parts.end()) {
+    Refund(shelf, parts_.NameOf(part->second).size());
     parts_.Remove(part->second, {shelf.slot, number});
     shelf.parts.erase(part);
     return;
@@ -86,6 +174,7 @@ void Holdings::Remove(Shelf& shelf, uint64_t number) {
     shelf.by_name->Erase(edition, number);
   }
   shelf.by_number.erase(known);
+  Refund(shelf, books_.NameOf(edition).size());
   books_.Remove(edition, {shelf.slot, number});
 }
 

@@ -72,7 +72,7 @@ class Shelf {
       : info(std::move(peer_info)), reachable(is_reachable) {}
 
   // Everything on a shelf is shown or hidden at once, without visiting its books.
-  bool visible() const { return streaming && reachable && !closed; }
+  bool visible() const { return streaming && reachable && answering && !closed; }
   bool IsGone(uint64_t number) const {
     return gone.Contains(number) || gone_earlier.Contains(number);
   }
@@ -91,7 +91,10 @@ class Shelf {
   PeerSummary Summary() const { return {info, by_number.size(), visible()}; }
 
   PeerInfo info;
+  // Whether the session has proven its key and address. If not, nothing that it states is stored.
   const bool reachable;
+  // False while a peer that was reachable does not answer the index any more.
+  bool answering = true;
   uint32_t slot = 0;  // Copy::shelf
   bool streaming = false;
   bool closed = false;
@@ -100,9 +103,10 @@ class Shelf {
   // The partial books, which the peer is still receiving. Kept apart, so that whole books take no
   // memory for the difference.
   absl::btree_map<uint64_t, EditionId> parts;
+  // About how many bytes the books take; see Holdings.
+  uint64_t bytes = 0;
   // The numbers that are gone for good: in this session, and from before it began. On a shelf that
-  // is not reachable, `gone_earlier` also has the signed moves of this session, and only
-  // `gone_earlier` outlives it.
+  // is not reachable, `gone` is empty, and `gone_earlier` also has the signed moves of this session.
   NumberSet gone;
   NumberSet gone_earlier;
   // The largest number that was known of the key when this session began; 0 for none.

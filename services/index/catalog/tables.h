@@ -13,7 +13,8 @@ namespace arkshare {
 // Catalog changes them, CatalogSearch reads them. The mutex also guards the shelves themselves, and
 // what else of Catalog says so.
 struct Tables {
-  explicit Tables(uint64_t max_books_per_peer) : holdings(max_books_per_peer) {}
+  Tables(uint64_t max_books_per_peer, uint64_t max_bytes)
+      : holdings(max_books_per_peer, max_bytes) {}
 
   mutable FairSharedMutex mutex;
   Holdings holdings ABSL_GUARDED_BY(mutex);

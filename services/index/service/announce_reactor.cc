@@ -95,6 +95,12 @@ class IndexService::AnnounceReactor
     Finish(ToGrpcStatus(why));
   }
 
+  void TellReached(bool reached) override {
+    MutexLock lock(&mutex_);
+    unreachable_ = !reached;
+    RespondLocked();
+  }
+
  private:
   enum class Read { kPending, kMessage, kEnd };
 
@@ -105,8 +111,11 @@ class IndexService::AnnounceReactor
     const auto end = [streams = &service_->streams_, id = id_](const absl::Status& why) {
       streams->End(id, why);
     };
+    const auto tell = [streams = &service_->streams_, id = id_](bool reached) {
+      streams->TellReached(id, reached);
+    };
     const absl::StatusOr<Sessions::StreamStart> start =
-        service_->sessions_->OpenStream(token_, ParseCaller(context.peer()).host, end);
+        service_->sessions_->OpenStream(token_, ParseCaller(context.peer()).host, end, tell);
     if (!start.ok()) return start.status();
     stream_id_ = start->stream_id;
     Acknowledge(start->acknowledged);
@@ -198,6 +207,10 @@ class IndexService::AnnounceReactor
   void Acknowledge(uint64_t number) {
     MutexLock lock(&mutex_);
     acknowledged_ = number;
+    RespondLocked();
+  }
+
+  void RespondLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     unsent_ = true;
     if (!writing_ && !finished_) WriteLocked();
   }
@@ -207,6 +220,7 @@ class IndexService::AnnounceReactor
     unsent_ = false;
     v1::AnnounceResponse response;
     response.set_acknowledged_sequence(acknowledged_);
+    response.set_unreachable(unreachable_);
     const grpc::Slice bytes(response.SerializeAsString());
     response_ = grpc::ByteBuffer(&bytes, 1);
     StartWrite(&response_);
@@ -227,6 +241,7 @@ class IndexService::AnnounceReactor
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool unsent_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ByteBuffer response_;
   // Last, because other threads may end the stream as soon as it has an id.
   const uint64_t id_;

@@ -103,6 +103,10 @@ absl::StatusOr<Announcement> ReadAnnouncement(absl::string_view bytes) {
       } else {
         objection = statement.status();
       }
+    } else if (in.IsBytes(v1::AnnounceRequest::kSilentPublicKeysFieldNumber)) {
+      if (read.silent.size() >= size_t{kMaxSilentPeers}) continue;
+      const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(in.bytes());
+      if (key.ok()) read.silent.push_back(*key);
     } else if (in.IsNumber(v1::AnnounceRequest::kFirstSequenceFieldNumber)) {
       read.first_sequence = in.number();
     } else if (in.IsNumber(v1::AnnounceRequest::kSnapshotCompleteFieldNumber)) {

@@ -43,22 +43,24 @@ DialBack::DialBack(Question question, const std::shared_ptr<grpc::ChannelCredent
 
 std::shared_ptr<DialBack> DialBack::Start(
     Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-    std::function<void(Answer)> done) {
+    std::function<void(Judge)> done) {
   KeepCallbackQueue();
   const std::shared_ptr<DialBack> call(new DialBack(std::move(question), credentials));
   // The callback keeps the call alive until it is answered.
-  call->stub_->async()->Ping(
-      &call->context_, &call->request_, &call->response_,
-      [call, done = std::move(done)](const grpc::Status& status) { done(call->Judge(status)); });
+  call->stub_->async()->Ping(&call->context_, &call->request_, &call->response_,
+                             [call, done = std::move(done)](const grpc::Status& status) {
+                               done([call, status] { return call->ToAnswer(status); });
+                             });
   return call;
 }
 
-DialBack::Answer DialBack::Judge(const grpc::Status& grpc_status) const {
+DialBack::Answer DialBack::ToAnswer(const grpc::Status& grpc_status) const {
   const absl::Status status = FromGrpcStatus(grpc_status, "the peer");
   if (GetReason(status) == Reason::kRegistrationUnknown) {
     return {false, false, "KEY_MISMATCH",
             absl::StrCat("another peer answers at ", question_.address,
-                         ": check the port, or --advertise the right address")};
+                         ": check the port, or --advertise the right address"),
+            ""};
   }
   if (!status.ok()) {
     return {false, grpc_status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED,
@@ -66,7 +68,8 @@ DialBack::Answer DialBack::Judge(const grpc::Status& grpc_status) const {
             absl::StrCat("the index cannot reach you at ", question_.address,
                          ", so your books are not listed and you can only fetch: open this port ",
                          "in your firewall and router, or --advertise an address that others ",
-                         "can reach (", std::string(status.message()), ")")};
+                         "can reach (", std::string(status.message()), ")"),
+            ""};
   }
   const std::string signed_bytes =
       PingSignedBytes(request_.nonce(), response_.boot_id(), question_.registration_id);
@@ -76,9 +79,10 @@ DialBack::Answer DialBack::Judge(const grpc::Status& grpc_status) const {
     return {false, false, "KEY_MISMATCH",
             absl::StrCat("the peer that answers at ", question_.address,
                          " does not have your key: check the port, or --advertise the right ",
-                         "address")};
+                         "address"),
+            ""};
   }
-  return {true, false, "", ""};
+  return {true, false, "", "", response_.boot_id()};
 }
 
 }  // namespace arkshare

@@ -139,7 +139,8 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
            std::min(options_.max_watches, SIZE_MAX / kNetworksOfWatches) * kNetworksOfWatches,
            kWatchRetry}),
       search_shares_(
-          {"expensive searches", kMostSearchesOfNetwork, kMostSearchesWaiting, kSearchRetry}) {}
+          {"expensive searches", kMostSearchesOfNetwork, kMostSearchesWaiting, kSearchRetry}),
+      reach_dialer_(sessions, options_.credentials, options_.dial_back_timeout) {}
 
 void IndexService::EndStreams(absl::Duration patience) {
   streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),

@@ -16,7 +16,11 @@
 #include "arkshare/v1/index.grpc.pb.h"
 #include "lib/rpc/caller_shares.h"
 #include "services/index/catalog/catalog.h"
+#include "services/index/service/call_queue.h"
 #include "services/index/service/call_stats.h"
+#include "services/index/service/failed_dials.h"
+#include "services/index/service/forged_tickets.h"
+#include "services/index/service/reach_dialer.h"
 #include "services/index/service/register_line.h"
 #include "services/index/service/streams.h"
 #include "services/index/service/turn_queue.h"
@@ -25,19 +29,18 @@
 
 namespace arkshare {
 
-// Announce, Search and Watch handle bytes, the other methods messages.
-using IndexMessages =
-    v1::IndexService::WithCallbackMethod_Register<v1::IndexService::WithCallbackMethod_UpdateOwner<
-        v1::IndexService::WithCallbackMethod_Unregister<
-            v1::IndexService::WithCallbackMethod_ListPeers<
-                v1::IndexService::WithCallbackMethod_ListBooks<v1::IndexService::Service>>>>>;
+// Announce, Search, UpdateOwner and Watch handle bytes, the other methods messages.
+using IndexMessages = v1::IndexService::WithCallbackMethod_Register<
+    v1::IndexService::WithCallbackMethod_Unregister<v1::IndexService::WithCallbackMethod_ListPeers<
+        v1::IndexService::WithCallbackMethod_ListBooks<v1::IndexService::Service>>>>;
 using IndexCallbacks =
     v1::IndexService::WithRawCallbackMethod_Announce<v1::IndexService::WithRawCallbackMethod_Search<
-        v1::IndexService::WithRawCallbackMethod_Watch<IndexMessages>>>;
+        v1::IndexService::WithRawCallbackMethod_UpdateOwner<
+            v1::IndexService::WithRawCallbackMethod_Watch<IndexMessages>>>>;
 
 // No call blocks a thread of gRPC: Register waits for its dial-back, and a stream for its next
-// message, by callbacks. Threads of their own read and apply long Announce messages, run expensive
-// searches and serve watchers. Thread-safe.
+// message, by callbacks. Threads of their own read and apply long Announce messages, check tickets,
+// begin and complete registrations, run expensive searches and serve watchers. Thread-safe.
 //
 // Order of locks: Streams::mutex_, then the mutex_ of a reactor, then TurnQueue::mutex_.
 class IndexService : public IndexCallbacks {
@@ -62,6 +65,9 @@ class IndexService : public IndexCallbacks {
   // than `patience`. To be called before the server shuts down.
   void EndStreams(absl::Duration patience);
 
+  // Dials peers that registered long ago. To be called several times a second.
+  void CheckReach() { reach_dialer_.Run(); }
+
   // register_reactor.cc
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
                                      const v1::RegisterRequest* request,
@@ -76,10 +82,10 @@ class IndexService : public IndexCallbacks {
   grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override;
-  // update_owner.cc
+  // update_owner.cc. Handles bytes, because a thread of its own parses them.
   grpc::ServerUnaryReactor* UpdateOwner(grpc::CallbackServerContext* context,
-                                        const v1::UpdateOwnerRequest* request,
-                                        v1::UpdateOwnerResponse* response) override;
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
 
   // The rest is in index_service.cc.
   grpc::ServerUnaryReactor* Unregister(grpc::CallbackServerContext* context,
@@ -96,6 +102,7 @@ class IndexService : public IndexCallbacks {
   class RegisterReactor;
   class AnnounceReactor;
   class SearchReactor;
+  class UpdateOwnerReactor;
   class WatchReactor;
 
   const Options options_;
@@ -104,13 +111,20 @@ class IndexService : public IndexCallbacks {
   const std::string boot_id_;
   CallStats stats_;
   RegisterLine register_line_;
+  FailedDials failed_dials_;
+  ForgedTickets forged_tickets_;
   std::atomic<uint64_t> search_count_ = 0;
   CallerShares watch_shares_;
   CallerShares search_shares_;  // of expensive searches
   Streams streams_;
+  ReachDialer reach_dialer_;
+  // The threads are declared last, because they must end before the members that their work uses.
+  // Begins dial-backs, and completes the registrations that have been answered.
+  WorkQueue registering_;
+  // Checks the tickets of UpdateOwner and records its moves.
+  CallQueue updating_;
   // The first two apply long Announce messages, and before that read them. The others run expensive
-  // searches, and what watchers are told. Declared last, because all must end before the members
-  // that their work uses.
+  // searches, and what watchers are told.
   WorkQueue applying_;
   WorkQueue reading_;
   TurnQueue searching_;

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/core/errors.h"
@@ -13,99 +15,146 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+using Place = RegisterLine::Place;
 
 class RegisterLineTest : public testing::Test {
  protected:
-  absl::Status Enter(int number, bool has_work = true) {
-    return line_.RunInTurn([this, number, has_work] {
-      begun_.push_back(number);
-      return has_work;
-    });
+  // The places that one network can have at work.
+  static constexpr size_t kHalf = RegisterLine::kMostAtWork / 2;
+
+  absl::Status Enter(const Place& place) {
+    return line_.RunInTurn(place, [this, place] { begun_.push_back(place); });
   }
-  // Takes all places.
-  void Fill() {
-    for (size_t i = 0; i < RegisterLine::kMostAtWork; ++i) ASSERT_TRUE(Enter(-1).ok());
-    ASSERT_EQ(begun_.size(), RegisterLine::kMostAtWork);
-    begun_.clear();
+  // A registration of a peer with an address of its own.
+  absl::Status Enter(const std::string& network) {
+    return Enter(Place{network, network + ":" + std::to_string(++last_port_)});
+  }
+  // Takes all places that the network can have.
+  void Fill(const std::string& network) {
+    for (size_t i = 0; i < kHalf; ++i) ASSERT_TRUE(Enter(network).ok());
+    ASSERT_THAT(begun_, SizeIs(kHalf));
+    at_work_ = std::exchange(begun_, {});
+  }
+  // Ends the turn that has been at work for longest.
+  void EndOne() {
+    const Place place = at_work_.front();
+    at_work_.erase(at_work_.begin());
+    line_.EndTurn(place);
+  }
+  std::vector<std::string> NetworksBegun() const {
+    std::vector<std::string> networks;
+    for (const Place& place : begun_) networks.push_back(place.network);
+    return networks;
   }
 
   FakeClock clock_;
   RegisterLine line_{&clock_};
-  std::vector<int> begun_;
+  std::vector<Place> begun_;
+  std::vector<Place> at_work_;
+  int last_port_ = 0;
 };
 
 TEST_F(RegisterLineTest, ARegistrationWaitsWhenAllPlacesAreTaken) {
-  Fill();
-  ASSERT_TRUE(Enter(1).ok());
-  ASSERT_TRUE(Enter(2).ok());
+  Fill("a");
+  ASSERT_TRUE(Enter(Place{"a", "first"}).ok());
+  ASSERT_TRUE(Enter(Place{"a", "second"}).ok());
   EXPECT_THAT(begun_, IsEmpty());
-  line_.EndTurn();
-  EXPECT_THAT(begun_, ElementsAre(1));
-  line_.EndTurn();
-  EXPECT_THAT(begun_, ElementsAre(1, 2));
-  line_.EndTurn();
-  ASSERT_TRUE(Enter(3).ok());
-  EXPECT_THAT(begun_, ElementsAre(1, 2, 3));
+  EndOne();
+  ASSERT_THAT(begun_, SizeIs(1));
+  EXPECT_EQ(begun_[0].address, "first");
+  EndOne();
+  ASSERT_THAT(begun_, SizeIs(2));
+  EXPECT_EQ(begun_[1].address, "second");
+  EndOne();
+  ASSERT_TRUE(Enter("a").ok());
+  EXPECT_THAT(begun_, SizeIs(3));
 }
 
-TEST_F(RegisterLineTest, ATurnWithoutWorkPassesItsPlaceOn) {
-  Fill();
-  ASSERT_TRUE(Enter(1, /*has_work=*/false).ok());
-  ASSERT_TRUE(Enter(2, /*has_work=*/false).ok());
-  ASSERT_TRUE(Enter(3).ok());
-  line_.EndTurn();
-  EXPECT_THAT(begun_, ElementsAre(1, 2, 3));
-  line_.EndTurn();
-  ASSERT_TRUE(Enter(4, /*has_work=*/false).ok());
-  ASSERT_TRUE(Enter(5).ok());
-  EXPECT_THAT(begun_, ElementsAre(1, 2, 3, 4, 5));
+TEST_F(RegisterLineTest, ANetworkAlwaysLeavesPlacesForOthers) {
+  for (const std::string network : {"a", "b", "c", "d", "e"}) {
+    for (int i = 0; i < 500; ++i) Enter(network).IgnoreError();
+    EXPECT_EQ(NetworksBegun().back(), network) << "one that comes later begins at once";
+  }
+  EXPECT_LT(begun_.size(), RegisterLine::kMostAtWork);
+}
+
+TEST_F(RegisterLineTest, NetworksThatWaitTakeTurns) {
+  Fill("a");
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Enter("a").ok());
+  // Another one, until it has to wait as well.
+  while (NetworksBegun().size() < kHalf / 2) ASSERT_TRUE(Enter("b").ok());
+  begun_.clear();
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(Enter("b").ok());
+  for (int i = 0; i < 40; ++i) EndOne();
+  const std::vector<std::string> networks = NetworksBegun();
+  EXPECT_GE(std::count(networks.begin(), networks.end(), "b"), 10);
+}
+
+TEST_F(RegisterLineTest, APortThatSaysNothingHoldsUpNoOther) {
+  const Place silent{"a", "silent"};
+  size_t accepted = 0;
+  for (int i = 0; i < 10'000; ++i) accepted += Enter(silent).ok() ? 1 : 0;
+  EXPECT_EQ(accepted, RegisterLine::kMostAtAddress + RegisterLine::kMostWaitingForAddress);
+  EXPECT_THAT(begun_, SizeIs(RegisterLine::kMostAtAddress));
+  clock_.Advance(2 * RegisterLine::kMostWait);
+  ASSERT_TRUE(Enter(Place{"a", "honest"}).ok());
+  EXPECT_EQ(begun_.back().address, "honest");
+  // Another network that names this address does not make it wait.
+  for (int i = 0; i < 10; ++i) Enter(Place{"b", "honest"}).IgnoreError();
+  ASSERT_TRUE(Enter(Place{"a", "honest"}).ok());
+  EXPECT_EQ(begun_.back().network, "a");
+  EXPECT_EQ(begun_.back().address, "honest");
 }
 
 TEST_F(RegisterLineTest, ARegistrationThatWouldWaitLongLearnsWhenToComeBack) {
-  Fill();
-  ASSERT_TRUE(Enter(1).ok());
+  Fill("a");
+  ASSERT_TRUE(Enter("a").ok());
   clock_.Advance(RegisterLine::kMostWait);
-  const absl::Status first = Enter(2);
-  const absl::Status second = Enter(3);
+  const absl::Status first = Enter("a");
+  const absl::Status second = Enter("a");
   EXPECT_EQ(GetReason(first), Reason::kLimitExceeded);
   ASSERT_TRUE(GetRetryAfter(first).has_value());
   EXPECT_GT(*GetRetryAfter(first), RegisterLine::kMostWait);
   EXPECT_GT(*GetRetryAfter(second), *GetRetryAfter(first)) << "one after the other";
-  line_.EndTurn();
-  EXPECT_THAT(begun_, ElementsAre(1));
-  ASSERT_TRUE(Enter(4).ok()) << "the line is short again";
+  EXPECT_TRUE(Enter("b").ok()) << "of another network";
+  begun_.clear();
+  EndOne();
+  EXPECT_THAT(begun_, SizeIs(1));
+  ASSERT_TRUE(Enter("a").ok()) << "the line is short again";
 }
 
 TEST_F(RegisterLineTest, RefusedRegistrationsComeBackAsFastAsTurnsEnd) {
-  Fill();
-  const auto spacing = [&] {
-    const absl::Duration first = *GetRetryAfter(Enter(1));
-    return *GetRetryAfter(Enter(2)) - first;
-  };
-  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(Enter(0).ok());
+  Fill("a");
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(Enter("a").ok());
   for (int i = 0; i < 500; ++i) {
     clock_.Advance(absl::Milliseconds(4));
-    line_.EndTurn();
+    EndOne();
+    at_work_.push_back(begun_.back());
   }
-  EXPECT_GT(spacing(), absl::Milliseconds(3));
-  EXPECT_LT(spacing(), absl::Milliseconds(5));
+  const absl::Duration first = *GetRetryAfter(Enter("a"));
+  const absl::Duration spacing = *GetRetryAfter(Enter("a")) - first;
+  EXPECT_GT(spacing, absl::Milliseconds(3));
+  EXPECT_LT(spacing, absl::Milliseconds(5));
 }
 
 TEST_F(RegisterLineTest, ItIsNotCrowdedWhenTheLineIsEmpty) {
-  Fill();
-  EXPECT_TRUE(line_.CheckNotCrowded().ok());
-  ASSERT_TRUE(Enter(1).ok());
-  EXPECT_TRUE(GetRetryAfter(line_.CheckNotCrowded()).has_value());
-  line_.EndTurn();
-  EXPECT_TRUE(line_.CheckNotCrowded().ok());
+  Fill("a");
+  EXPECT_TRUE(line_.CheckNotCrowded("a").ok());
+  ASSERT_TRUE(Enter("a").ok());
+  EXPECT_TRUE(GetRetryAfter(line_.CheckNotCrowded("a")).has_value());
+  EXPECT_TRUE(line_.CheckNotCrowded("b").ok());
+  EndOne();
+  EXPECT_TRUE(line_.CheckNotCrowded("a").ok());
 }
 
 TEST_F(RegisterLineTest, PromisedTimesStayNear) {
-  Fill();
-  ASSERT_TRUE(Enter(1).ok());
+  Fill("a");
+  ASSERT_TRUE(Enter("a").ok());
   clock_.Advance(RegisterLine::kMostWait);
-  for (int i = 0; i < 100'000; ++i) Enter(2).IgnoreError();
-  EXPECT_LE(*GetRetryAfter(Enter(3)), absl::Seconds(10));
+  for (int i = 0; i < 100'000; ++i) Enter("a").IgnoreError();
+  EXPECT_LE(*GetRetryAfter(Enter("a")), absl::Seconds(10));
 }
 
 }  // namespace

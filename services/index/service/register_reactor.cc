@@ -2,12 +2,15 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "lib/core/errors.h"
 #include "lib/core/log.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/caller_shares.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/caller.h"
@@ -50,6 +53,8 @@ absl::StatusOr<PeerInfo> ParsePeer(const v1::RegisterRequest& request, const Cal
 
 }  // namespace
 
+// Waits for its turn, dials the peer back, and then, if a session of the key is at another address,
+// the peer of that session. Only the constructor, OnCancel and the answers run on threads of gRPC.
 class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
  public:
   RegisterReactor(IndexService* service, grpc::CallbackServerContext* context,
@@ -58,18 +63,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
         context_(context),
         response_(response),
         timer_(&service->stats_, IndexMethod::kRegister) {
-    const Caller caller = ParseCaller(context->peer());
-    absl::StatusOr<PeerInfo> peer = ParsePeer(*request, caller);
-    if (!peer.ok()) {
-      End(peer.status());
-      return;
-    }
-    registration_.order = service_->sessions_->BeginRegistration();
-    registration_.peer = *std::move(peer);
-    if (request->advertised_address().empty()) registration_.seen_at = caller.host;
-    registration_.keep = request->keep_session();
-    const absl::Status accepted = service_->register_line_.RunInTurn(
-        [this, id = request->registration_id()] { return BeginDialBack(id); });
+    const absl::Status accepted = Queue(*request);
     if (!accepted.ok()) End(accepted);
   }
 
@@ -80,28 +74,76 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
-  // Returns false when the caller did not wait for it.
-  bool BeginDialBack(const std::string& registration_id) {
-    if (context_->IsCancelled()) {
-      End(absl::CancelledError("the caller has gone"));
-      return false;
-    }
-    MutexLock lock(&mutex_);
-    dial_back_ = DialBack::Start({registration_.peer.address, registration_.peer.key,
-                                  registration_id, service_->options_.dial_back_timeout},
-                                 service_->options_.credentials,
-                                 [this](DialBack::Answer answer) { OnAnswer(std::move(answer)); });
-    return true;
+  absl::Status Queue(const v1::RegisterRequest& request) {
+    const Caller caller = ParseCaller(context_->peer());
+    absl::StatusOr<PeerInfo> peer = ParsePeer(request, caller);
+    if (!peer.ok()) return peer.status();
+    // On this machine, each address is a network.
+    place_.network = caller.loopback ? caller.host : NetworkOfCaller(context_->peer());
+    place_.address = peer->address;
+    if (absl::Status s = service_->failed_dials_.Check(place_, Now()); !s.ok()) return s;
+    registration_.order = service_->sessions_->BeginRegistration();
+    registration_.peer = *std::move(peer);
+    if (request.advertised_address().empty()) registration_.seen_at = caller.host;
+    registration_.keep = request.keep_session();
+    registration_id_ = request.registration_id();
+    return service_->register_line_.RunInTurn(
+        place_, [this] { service_->registering_.Add([this] { BeginTurn(); }); });
   }
 
-  void OnAnswer(DialBack::Answer answer) {
-    {
-      MutexLock lock(&mutex_);
-      dial_back_ = nullptr;
+  absl::Time Now() const { return service_->options_.clock->Monotonic(); }
+
+  void BeginTurn() {
+    // The caller may not have waited for it.
+    if (context_->IsCancelled()) return EndTurn(absl::CancelledError("the caller has gone"));
+    Dial({registration_.peer.address, registration_.peer.key, registration_id_,
+          service_->options_.dial_back_timeout},
+         &RegisterReactor::OnAnswer);
+  }
+
+  // Calls `next` with the answer, on the thread that registers.
+  void Dial(DialBack::Question question, void (RegisterReactor::*next)(const DialBack::Answer&)) {
+    const auto done = [this, next](DialBack::Judge judge) {
+      service_->registering_.Add([this, next, judge = std::move(judge)] {
+        {
+          MutexLock lock(&mutex_);
+          dial_back_ = nullptr;
+        }
+        (this->*next)(judge());
+      });
+    };
+    MutexLock lock(&mutex_);
+    dial_back_ = DialBack::Start(std::move(question), service_->options_.credentials, done);
+  }
+
+  void OnAnswer(const DialBack::Answer& answer) {
+    if (!answer.proven) service_->failed_dials_.Count(place_, Now());
+    answer_ = answer;
+    if (answer.proven) {
+      rival_ = service_->sessions_->FindRival(registration_.peer.key, registration_.peer.address);
     }
-    const absl::Status status = Complete(answer);
+    if (!rival_.has_value()) return EndTurn(Complete(answer));
+    Dial({rival_->address, registration_.peer.key, "", service_->options_.dial_back_timeout / 2},
+         &RegisterReactor::OnRivalAnswer);
+  }
+
+  // The same process may have two addresses: a laptop whose network changes.
+  void OnRivalAnswer(const DialBack::Answer& rival) {
+    if (rival.proven && rival.boot_id != answer_.boot_id) {
+      LogInfo("key_in_use", {{"address", place_.address}, {"by", rival_->address}});
+      return EndTurn(MakeError(
+          Reason::kKeyInUse,
+          absl::StrCat("a peer with the same key runs at ", rival_->address,
+                       ": run only one of them. If this folder is a copy of the other's, remove ",
+                       ".arkshare from the copy, which keeps its books, and start it again")));
+    }
+    registration_.absent = rival_->order;
+    EndTurn(Complete(answer_));
+  }
+
+  void EndTurn(const absl::Status& status) {
     // The service may be gone once its last call has ended.
-    service_->register_line_.EndTurn();
+    service_->register_line_.EndTurn(place_);
     End(status);
   }
 
@@ -113,8 +155,10 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     if (context_->IsCancelled()) return absl::CancelledError("the caller has gone");
     // In a crowd, this process may have been too slow, and not the peer.
     if (answer.timed_out) {
-      if (absl::Status crowded = service_->register_line_.CheckNotCrowded(); !crowded.ok())
+      if (absl::Status crowded = service_->register_line_.CheckNotCrowded(place_.network);
+          !crowded.ok()) {
         return crowded;
+      }
     }
     registration_.proven = answer.proven;
     const std::string address = registration_.peer.address;
@@ -135,7 +179,8 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     response_->mutable_reachability()->set_reachable(answer.proven);
     response_->mutable_reachability()->set_reason(here_only ? "LOOPBACK_ONLY" : answer.reason);
     response_->mutable_reachability()->set_message(here_only ? kLoopbackOnly : answer.message);
-    response_->set_max_books(service_->options_.max_books);
+    response_->set_max_books(
+        std::min(service_->options_.max_books, service_->catalog_->RoomInBooks()));
     response_->set_boot_id(service_->boot_id_);
     response_->set_largest_listing_number(registered->largest_listing);
     return absl::OkStatus();
@@ -145,7 +190,11 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   grpc::CallbackServerContext* const context_;
   v1::RegisterResponse* const response_;
   const CallTimer timer_;
+  RegisterLine::Place place_;
+  std::string registration_id_;
   Sessions::Registration registration_;
+  DialBack::Answer answer_;  // of the peer that registers
+  std::optional<Sessions::Rival> rival_;
   Mutex mutex_;
   std::shared_ptr<DialBack> dial_back_ ABSL_GUARDED_BY(mutex_);
 };

@@ -24,6 +24,12 @@ void Streams::End(uint64_t id, const absl::Status& why) {
   if (place != streams_.end()) place->second->End(why);
 }
 
+void Streams::TellReached(uint64_t id, bool reached) {
+  MutexLock lock(&mutex_);
+  const auto place = streams_.find(id);
+  if (place != streams_.end()) place->second->TellReached(reached);
+}
+
 void Streams::EndAll(const absl::Status& why, absl::Duration patience) {
   MutexLock lock(&mutex_);
   ended_ = why;

@@ -18,6 +18,8 @@ class EndableStream {
   virtual ~EndableStream() = default;
   // Finishes the stream, once. Called with Streams::mutex_ held, so it must not call Streams.
   virtual void End(const absl::Status& why) = 0;
+  // Tells the client whether the index can reach it. Called in the same way.
+  virtual void TellReached(bool /*reached*/) {}
 };
 
 // Touches a stream only under the lock, and therefore never after it was removed. Thread-safe.
@@ -27,6 +29,7 @@ class Streams {
   void Remove(uint64_t id);
   // Does nothing when the stream has been removed.
   void End(uint64_t id, const absl::Status& why);
+  void TellReached(uint64_t id, bool reached);
   // Ends all streams, and each one that is added from now on. Then waits until all have been
   // removed, so that their statuses have been sent, but not longer than `patience`, because some
   // clients may not read.

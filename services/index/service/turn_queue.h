@@ -2,14 +2,12 @@
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_TURN_QUEUE_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_TURN_QUEUE_H_
 
-#include <absl/container/flat_hash_map.h>
-
-#include <deque>
 #include <functional>
 #include <string>
 #include <thread>
 
 #include "lib/core/mutex.h"
+#include "services/index/service/fair_turns.h"
 
 namespace arkshare {
 
@@ -31,9 +29,7 @@ class TurnQueue {
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_map<std::string, std::deque<std::function<void()>>> work_of_
-      ABSL_GUARDED_BY(mutex_);
-  std::deque<std::string> turns_ ABSL_GUARDED_BY(mutex_);  // the networks that have work, once each
+  FairTurns<std::function<void()>> turns_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

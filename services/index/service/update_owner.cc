@@ -1,6 +1,9 @@
 // IndexService.UpdateOwner: checks tickets, then records the moves in one step.
 #include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
+#include <grpcpp/support/server_callback.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,78 +11,107 @@
 #include "lib/core/errors.h"
 #include "lib/core/failpoint.h"
 #include "lib/core/limits.h"
-#include "lib/core/ticket.h"
-#include "lib/rpc/convert.h"
+#include "lib/rpc/caller_shares.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
+#include "services/index/service/ticket_check.h"
 
 namespace arkshare {
 namespace {
 
-absl::StatusOr<OwnerChange> ParseItem(const v1::UpdateOwnerRequest::Item& item,
-                                      const PublicKey& receiver, TicketVerifier& verifier) {
-  const absl::StatusOr<MoveTicket> ticket = FromProto(item.ticket());
-  if (!ticket.ok()) return ticket.status();
-  absl::StatusOr<BookListing> listing = FromProto(item.new_listing());
-  if (!listing.ok()) return listing.status();
-  if (listing->partial) {
-    return MakeError(Reason::kInvalidField,
-                     "new_listing must not be partial: report a move when the book is complete");
+absl::StatusOr<v1::UpdateOwnerRequest> ParseUpdates(grpc::ByteBuffer bytes) {
+  grpc::Slice slice;
+  v1::UpdateOwnerRequest request;
+  if ((!bytes.TrySingleSlice(&slice).ok() && !bytes.DumpToSingleSlice(&slice).ok()) ||
+      !request.ParseFromArray(slice.begin(), static_cast<int>(slice.size()))) {
+    return MakeError(Reason::kInvalidField, "the request is incomplete; send it again");
   }
-  if (ticket->body.receiver != receiver) {
-    return MakeError(Reason::kTicketInvalid, "this ticket was given to another peer");
-  }
-  if (ticket->body.content != listing->content) {
-    return MakeError(Reason::kTicketInvalid, "this ticket is for another content than new_listing");
-  }
-  if (!verifier.Verify(*ticket).ok()) {
-    return MakeError(Reason::kTicketInvalid, "the source did not sign this ticket");
-  }
-  return OwnerChange{ticket->body.source, ticket->body.source_listing,
-                     StatementRecord::Present(*std::move(listing))};
-}
-
-absl::StatusOr<v1::UpdateOwnerResponse> RunUpdateOwner(Sessions& sessions, const std::string& token,
-                                                       const v1::UpdateOwnerRequest& request) {
-  const absl::StatusOr<PublicKey> receiver = sessions.KeyOf(token);
-  if (!receiver.ok()) return receiver.status();
   if (absl::Status s = CheckItemCount(request.items_size()); !s.ok()) return s;
-  // Signatures cost time, so they are checked before any lock is taken.
-  TicketVerifier verifier;
-  std::vector<absl::Status> statuses;
-  std::vector<OwnerChange> changes;
-  for (const v1::UpdateOwnerRequest::Item& item : request.items()) {
-    absl::StatusOr<OwnerChange> change = ParseItem(item, *receiver, verifier);
-    statuses.push_back(change.status());
-    if (change.ok()) changes.push_back(*std::move(change));
-  }
-  const absl::StatusOr<std::vector<absl::Status>> recorded = sessions.UpdateOwner(token, changes);
-  if (!recorded.ok()) return recorded.status();
-
-  v1::UpdateOwnerResponse response;
-  auto next = recorded->begin();
-  for (const absl::Status& status : statuses) {
-    v1::UpdateOwnerResponse::Result& result = *response.add_results();
-    const absl::Status& outcome = status.ok() ? *next++ : status;
-    if (!outcome.ok()) *result.mutable_error() = ToItemError(outcome);
-  }
-  return response;
+  return request;
 }
 
 }  // namespace
 
+// Only the constructor runs on a thread of gRPC. The rest runs on the thread that checks
+// the tickets of all calls in turns.
+class IndexService::UpdateOwnerReactor : public grpc::ServerUnaryReactor {
+ public:
+  UpdateOwnerReactor(IndexService* service, grpc::CallbackServerContext* context,
+                     const grpc::ByteBuffer* request, grpc::ByteBuffer* response)
+      : service_(service),
+        context_(context),
+        bytes_(*request),
+        response_(response),
+        timer_(&service->stats_, IndexMethod::kUpdateOwner) {
+    ARKSHARE_FAILPOINT("index.update_received");
+    const absl::Status queued = Queue();
+    if (!queued.ok()) End(queued);
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  absl::Status Queue() {
+    absl::StatusOr<std::string> token = BearerToken(*context_);
+    if (!token.ok()) return token.status();
+    token_ = *std::move(token);
+    absl::StatusOr<PublicKey> receiver = service_->sessions_->KeyOf(token_);
+    if (!receiver.ok()) return receiver.status();
+    receiver_ = *receiver;
+    const absl::Time now = service_->options_.clock->Monotonic();
+    if (absl::Status s = service_->forged_tickets_.Check(receiver_, now); !s.ok()) return s;
+    const CallQueue::Caller caller{NetworkOfCaller(context_->peer()), receiver_.bytes()};
+    return service_->updating_.Add(caller, bytes_.Length(), [this] { return Work(); });
+  }
+
+  // Returns whether there is more to do.
+  bool Work() {
+    if (context_->IsCancelled()) {
+      End(absl::CancelledError("the caller has gone"));
+      return false;
+    }
+    if (!check_.has_value()) {
+      absl::StatusOr<v1::UpdateOwnerRequest> request = ParseUpdates(std::move(bytes_));
+      if (!request.ok()) {
+        End(request.status());
+        return false;
+      }
+      request_ = *std::move(request);
+      check_.emplace(&request_, receiver_);
+    }
+    if (check_->CheckSome()) return true;
+    const absl::Time now = service_->options_.clock->Monotonic();
+    service_->forged_tickets_.Count(receiver_, check_->forged(), now);
+    const absl::StatusOr<std::vector<absl::Status>> recorded =
+        service_->sessions_->UpdateOwner(token_, check_->changes());
+    ARKSHARE_FAILPOINT("index.update_applied");
+    if (recorded.ok()) {
+      const grpc::Slice slice(check_->Answer(*recorded).SerializeAsString());
+      *response_ = grpc::ByteBuffer(&slice, 1);
+    }
+    End(recorded.status());
+    return false;
+  }
+
+  // The reactor may be deleted at any time after this call.
+  void End(const absl::Status& status) { Finish(ToGrpcStatus(timer_.End(status))); }
+
+  IndexService* const service_;
+  grpc::CallbackServerContext* const context_;
+  grpc::ByteBuffer bytes_;
+  grpc::ByteBuffer* const response_;
+  const CallTimer timer_;
+  std::string token_;
+  PublicKey receiver_;
+  v1::UpdateOwnerRequest request_;
+  std::optional<TicketCheck> check_;
+};
+
 grpc::ServerUnaryReactor* IndexService::UpdateOwner(grpc::CallbackServerContext* context,
-                                                    const v1::UpdateOwnerRequest* request,
-                                                    v1::UpdateOwnerResponse* response) {
-  const CallTimer timer(&stats_, IndexMethod::kUpdateOwner);
-  ARKSHARE_FAILPOINT("index.update_received");
-  const absl::StatusOr<std::string> token = BearerToken(*context);
-  if (!token.ok()) return Answer(context, timer.End(token.status()));
-  absl::StatusOr<v1::UpdateOwnerResponse> result = RunUpdateOwner(*sessions_, *token, *request);
-  ARKSHARE_FAILPOINT("index.update_applied");
-  if (result.ok()) *response = *std::move(result);
-  return Answer(context, timer.End(result.status()));
+                                                    const grpc::ByteBuffer* request,
+                                                    grpc::ByteBuffer* response) {
+  return new UpdateOwnerReactor(this, context, request, response);
 }
 
 }  // namespace arkshare

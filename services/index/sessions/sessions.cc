@@ -15,7 +15,9 @@ namespace arkshare {
 namespace {
 
 constexpr size_t kTokenBytes = 32;
-constexpr size_t kMostSupersededTokens = 10'000;
+// A session can report this many silent peers at once, and then one in this time.
+constexpr int kMostReports = 16;
+constexpr absl::Duration kReportPrice = absl::Seconds(5);
 
 absl::Status SessionUnknown() {
   return MakeError(Reason::kSessionUnknown,
@@ -38,15 +40,19 @@ struct Sessions::Session {
   std::string token;
   PublicKey key;
   uint32_t peer_id = 0;
+  std::string address;
   bool proven = false;
-  std::string seen_at;  // of Registration
-  bool kept = false;    // in peer_ids_
-  bool stating = true;  // false after it was taken back, until its first message
+  bool answering = true;  // as the last reach checks have found
+  std::string seen_at;    // of Registration
+  bool kept = false;      // in peer_ids_
+  bool stating = true;    // false after it was taken back, until its first message
   Catalog::ShelfPtr shelf;
   absl::Time deadline;
   size_t lease_holds = 0;  // of the open stream
   uint64_t stream_id = 0;
   EndStream end_stream;  // empty when no stream is open
+  TellReached tell;
+  absl::Time reports_paid_at = absl::InfinitePast();
   // Held while a message of the session is applied, so that its messages are applied in order and
   // no other session waits for them.
   Mutex applying;
@@ -93,11 +99,27 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
   if (older != nullptr && older->proven && older->order > registration.order) {
     return SessionSuperseded();
   }
+  if (older != nullptr && older->proven && older->address != registration.peer.address &&
+      older->order != registration.absent) {
+    return MakeError(Reason::kKeyInUse, "another peer with this key registers now; try again");
+  }
 
   registration.peer.peer_id = ChooseIdLocked(registration.peer.key, registration.peer.peer_id);
   const SessionPtr session =
       BeginLocked(std::move(registration), ToHex(RandomBytes(kTokenBytes)), after_unlock);
   return Registered{session->peer_id, session->token, session->shelf->largest_earlier};
+}
+
+std::optional<Sessions::Rival> Sessions::FindRival(const PublicKey& key,
+                                                   const std::string& address) {
+  AfterUnlock after_unlock;
+  MutexLock lock(&mutex_);
+  ExpireLocked(after_unlock);
+  const auto known = by_key_.find(key);
+  if (known == by_key_.end()) return std::nullopt;
+  const Session& older = *known->second;
+  if (!older.proven || older.address == address) return std::nullopt;
+  return Rival{older.address, older.order};
 }
 
 Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::string token,
@@ -111,6 +133,7 @@ Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::strin
   session->token = std::move(token);
   session->key = peer.key;
   session->peer_id = peer.peer_id;
+  session->address = peer.address;
   session->proven = registration.proven;
   session->seen_at = std::move(registration.seen_at);
   if (peer_ids_.has_value() && registration.proven) {
@@ -128,6 +151,7 @@ Sessions::SessionPtr Sessions::BeginLocked(Registration registration, std::strin
   by_token_[session->token] = session;
   by_key_[session->key] = session;
   by_id_[session->peer_id] = session;
+  if (session->proven) reach_checks_.Add(session->key, clock_->Monotonic());
   RenewLocked(*session);
   return session;
 }
@@ -163,7 +187,7 @@ Sessions::SessionPtr Sessions::TakeBackLocked(const std::string& token, AfterUnl
 
 absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& token,
                                                            const std::string& host,
-                                                           EndStream end_stream) {
+                                                           EndStream end_stream, TellReached tell) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   absl::StatusOr<SessionPtr> found = FindLocked(token, after_unlock);
@@ -185,6 +209,8 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
   }
   session.stream_id = next_stream_++;
   session.end_stream = std::move(end_stream);
+  session.tell = std::move(tell);
+  if (!session.answering && session.tell) after_unlock.Do([tell = session.tell] { tell(false); });
   session.lease_holds = 0;
   RenewLocked(session);
   catalog_->SetStreaming(session.shelf, true);
@@ -224,6 +250,12 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
     }
     session->stating = true;
     RenewLocked(*session);
+    const absl::Time now = clock_->Monotonic();
+    for (const PublicKey& silent : announcement.silent) {
+      if (session->reports_paid_at - now > kMostReports * kReportPrice) break;
+      session->reports_paid_at = std::max(session->reports_paid_at, now) + kReportPrice;
+      reach_checks_.Report(silent, now);
+    }
   }
   // The session may end from here on. The catalog ignores statements for a closed shelf.
   MutexLock applying(&session->applying);
@@ -252,12 +284,39 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
   return session->applied.load();
 }
 
+std::optional<Sessions::ReachCheck> Sessions::BeginReachCheck() {
+  MutexLock lock(&mutex_);
+  const std::optional<PublicKey> key = reach_checks_.Begin(clock_->Monotonic());
+  if (!key.has_value()) return std::nullopt;
+  const Session& session = *by_key_.at(*key);
+  return ReachCheck{session.key, session.address, session.order};
+}
+
+void Sessions::EndReachCheck(const ReachCheck& check, bool answered) {
+  AfterUnlock after_unlock;
+  MutexLock lock(&mutex_);
+  const auto place = by_key_.find(check.key);
+  // The key may have registered again meanwhile, which counts more.
+  if (place == by_key_.end() || place->second->order != check.order) return;
+  Session& session = *place->second;
+  const std::optional<bool> changed = reach_checks_.Done(check.key, answered, clock_->Monotonic());
+  if (!changed.has_value()) return;
+  session.answering = *changed;
+  catalog_->SetAnswering(session.shelf, session.answering);
+  after_unlock.Do(
+      [peer = session.peer_id, address = session.address, reached = *changed, tell = session.tell] {
+        LogInfo("reach_changed", {{"peer", peer}, {"address", address}, {"reached", reached}});
+        if (tell) tell(reached);
+      });
+}
+
 void Sessions::CloseStream(const std::string& token, uint64_t stream_id) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   const SessionPtr session = FindStreamLocked(token, stream_id, after_unlock);
   if (session == nullptr) return;
   session->end_stream = nullptr;
+  session->tell = nullptr;
   // Messages that wait are not applied any more; from now on the peer is silent.
   if (std::exchange(session->lease_holds, 0) > 0) RenewLocked(*session);
   catalog_->SetStreaming(session->shelf, false);
@@ -324,7 +383,7 @@ absl::StatusOr<Sessions::SessionPtr> Sessions::FindLocked(const std::string& tok
   ExpireLocked(after_unlock);
   const auto place = by_token_.find(token);
   if (place != by_token_.end()) return place->second;
-  return superseded_.contains(token) ? SessionSuperseded() : SessionUnknown();
+  return superseded_.Contains(token) ? SessionSuperseded() : SessionUnknown();
 }
 
 Sessions::SessionPtr Sessions::FindStreamLocked(const std::string& token, uint64_t stream_id,
@@ -374,18 +433,15 @@ void Sessions::EndLocked(const SessionPtr& session, const absl::Status& why,
   by_token_.erase(session->token);
   by_key_.erase(session->key);
   by_id_.erase(session->peer_id);
+  reach_checks_.Remove(session->key);
   if (session->kept) ids_changed_ |= peer_ids_->DropSession(session->key);
   if (GetReason(why) == Reason::kSessionSuperseded) {
-    superseded_.insert(session->token);
-    superseded_order_.push_back(session->token);
-    if (superseded_order_.size() > kMostSupersededTokens) {
-      superseded_.erase(superseded_order_.front());
-      superseded_order_.pop_front();
-    }
+    superseded_.Add(session->token);
   }
   if (session->end_stream) {
     after_unlock.Do([end = std::move(session->end_stream), why] { end(why); });
     session->end_stream = nullptr;
+    session->tell = nullptr;
   }
 }
 

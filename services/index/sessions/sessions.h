@@ -4,7 +4,6 @@
 
 #include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
@@ -12,7 +11,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +23,8 @@
 #include "services/index/catalog/catalog.h"
 #include "services/index/catalog/records.h"
 #include "services/index/sessions/peer_ids.h"
+#include "services/index/sessions/reach_checks.h"
+#include "services/index/sessions/superseded_tokens.h"
 
 namespace arkshare {
 
@@ -35,6 +35,7 @@ struct Announcement {
   bool snapshot_complete = false;
   uint32_t free_slots = 0;
   uint64_t upload_limit = 0;
+  std::vector<PublicKey> silent;  // peers that did not answer this one
 };
 
 // Each method that takes a token returns SESSION_UNKNOWN when no session has the token (any more),
@@ -52,6 +53,8 @@ class Sessions {
   };
   // Ends a stream from the side of the index. Called without any lock of Sessions.
   using EndStream = std::function<void(const absl::Status&)>;
+  // Tells the peer that the index can, or cannot, reach it any more. Called in the same way.
+  using TellReached = std::function<void(bool reached)>;
 
   Sessions(Options options, const Clock* clock, Catalog* catalog);
 
@@ -68,13 +71,22 @@ class Sessions {
     bool proven = false;
     std::string seen_at;  // the host in peer.address; empty when the peer advertised its address
     bool keep = false;    // in the state file, if it is proven: the next process can take it back
+    uint64_t absent = 0;  // Rival::order of the rival that does not answer any more
   };
+  // A live session of the key whose peer was reached at another address. If its peer still answers,
+  // two peers have the same key, and the one that was here first is not replaced.
+  struct Rival {
+    std::string address;
+    uint64_t order = 0;
+  };
+  std::optional<Rival> FindRival(const PublicKey& key, const std::string& address);
   struct Registered {
     uint32_t peer_id = 0;
     std::string token;
     uint64_t largest_listing = 0;  // the largest number known of the key; 0 for none
   };
-  // KEY_IN_USE for an unproven registration of a key that has a live session.
+  // KEY_IN_USE for an unproven registration of a key that has a live session, and for one whose
+  // rival is not `absent`.
   absl::StatusOr<Registered> Register(Registration registration);
 
   struct StreamStart {
@@ -86,7 +98,7 @@ class Sessions {
   // has changed. Also takes back a session of the index's former process, until no such session has
   // come back for a lease.
   absl::StatusOr<StreamStart> OpenStream(const std::string& token, const std::string& host,
-                                         EndStream end_stream);
+                                         EndStream end_stream, TellReached tell = nullptr);
   // Keeps the lease from lapsing while a message of the session's stream waits to be applied: until
   // ReleaseLease is called for the message, or the stream is closed or replaced. Several messages
   // may wait; each release renews the lease.
@@ -110,6 +122,18 @@ class Sessions {
                                                         absl::Span<const OwnerChange> changes);
   // Ends the session, if the token has one.
   void Unregister(const std::string& token);
+
+  // A proven session whose address the index dials again.
+  struct ReachCheck {
+    PublicKey key;
+    std::string address;
+    uint64_t order = 0;
+  };
+  // Returns the check that is to begin now, which EndReachCheck must end; nullopt for none.
+  std::optional<ReachCheck> BeginReachCheck();
+  // Hides the books of a peer that does not answer any more, or shows them again, and tells the
+  // peer.
+  void EndReachCheck(const ReachCheck& check, bool answered);
 
   // Ends the sessions whose lease has lapsed. Returns how long until the next lease can lapse, at
   // most a lease.
@@ -155,9 +179,8 @@ class Sessions {
   absl::flat_hash_map<PublicKey, SessionPtr> by_key_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint32_t, SessionPtr> by_id_ ABSL_GUARDED_BY(mutex_);
   absl::btree_set<std::pair<absl::Time, Session*>> deadlines_ ABSL_GUARDED_BY(mutex_);
-  // The last tokens of superseded sessions, so that their peers stop instead of registering again.
-  absl::flat_hash_set<std::string> superseded_ ABSL_GUARDED_BY(mutex_);
-  std::deque<std::string> superseded_order_ ABSL_GUARDED_BY(mutex_);
+  SupersededTokens superseded_ ABSL_GUARDED_BY(mutex_);
+  ReachChecks reach_checks_ ABSL_GUARDED_BY(mutex_);  // of the proven sessions
   std::optional<PeerIds> peer_ids_ ABSL_GUARDED_BY(mutex_);
   bool ids_changed_ ABSL_GUARDED_BY(mutex_) = false;
   // Sessions of the former process are taken back until none has come back for a lease. Then the

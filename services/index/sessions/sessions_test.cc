@@ -39,7 +39,9 @@ class SessionsTest : public testing::Test {
 
   absl::StatusOr<Sessions::Registered> TryRegister(uint8_t key, uint32_t wish, bool proven,
                                                    uint64_t order) {
-    return sessions_->Register({order, TestPeer(wish, key), proven, ""});
+    PeerInfo peer = TestPeer(wish, key);
+    peer.address = TestPeer(key, key).address;  // whatever number it wishes
+    return sessions_->Register({order, std::move(peer), proven, ""});
   }
   Sessions::Registered Register(uint8_t key, uint32_t wish = 0, bool proven = true) {
     return TryRegister(key, wish, proven, sessions_->BeginRegistration()).value();
@@ -344,6 +346,87 @@ TEST_F(SessionsTest, AnUnprovenRegistrationNeverTakesALiveSessionsPlace) {
   EXPECT_TRUE(sessions_->KeyOf(live.token).ok());
   clock_.Advance(kLease);
   EXPECT_TRUE(TryRegister(1, 0, /*proven=*/false, order).ok()) << "no session has the key any more";
+}
+
+TEST_F(SessionsTest, ALiveSessionAtAnotherAddressIsReplacedOnlyWhenItsPeerIsAbsent) {
+  const auto older = Register(1);
+  const std::string elsewhere = TestPeer(6, 1).address;
+  EXPECT_FALSE(sessions_->FindRival(TestKey(1), TestPeer(1, 1).address).has_value());
+  EXPECT_FALSE(sessions_->FindRival(TestKey(2), elsewhere).has_value());
+  const std::optional<Sessions::Rival> rival = sessions_->FindRival(TestKey(1), elsewhere);
+  ASSERT_TRUE(rival.has_value());
+  EXPECT_EQ(rival->address, TestPeer(1, 1).address);
+  Sessions::Registration newer{sessions_->BeginRegistration(), TestPeer(6, 1), true, ""};
+  EXPECT_EQ(GetReason(sessions_->Register(newer).status()), Reason::kKeyInUse);
+  EXPECT_TRUE(sessions_->KeyOf(older.token).ok());
+  newer.absent = rival->order;
+  EXPECT_TRUE(sessions_->Register(newer).ok());
+  EXPECT_EQ(WhyNot(older.token), Reason::kSessionSuperseded);
+}
+
+TEST_F(SessionsTest, APeerThatDoesNotAnswerIsHiddenAndToldUntilItDoes) {
+  const auto one = Register(1, 1);
+  std::vector<bool> told;
+  const auto open = [&] {
+    const auto start = sessions_->OpenStream(
+        one.token, "127.0.0.1", [](const absl::Status&) {},
+        [&told](bool reached) { told.push_back(reached); });
+    Stream stream;
+    stream.id = start->stream_id;
+    return stream;
+  };
+  Stream stream = open();
+  ASSERT_TRUE(Say(one.token, stream, 1, {Present(1, "a", 1)}).ok());
+  // Passes time, with heartbeats, until the next check; ends it.
+  const auto check = [&](bool answered) {
+    while (true) {
+      const std::optional<Sessions::ReachCheck> begun = sessions_->BeginReachCheck();
+      if (begun.has_value()) {
+        EXPECT_EQ(begun->key, TestKey(1));
+        EXPECT_EQ(begun->address, TestPeer(1, 1).address);
+        return sessions_->EndReachCheck(*begun, answered);
+      }
+      clock_.Advance(kLease / 2);
+      ASSERT_TRUE(Beat(one.token, stream).ok());
+    }
+  };
+  const auto books = [&] { return catalog_->FindPeer(1)->listed; };
+  check(true);
+  check(false);
+  EXPECT_TRUE(books());
+  EXPECT_TRUE(told.empty());
+  check(false);
+  EXPECT_FALSE(books());
+  EXPECT_EQ(told, std::vector<bool>{false});
+  stream = open();
+  EXPECT_EQ(told, (std::vector<bool>{false, false})) << "on a new stream again";
+  EXPECT_FALSE(books());
+  check(true);
+  EXPECT_TRUE(books());
+  EXPECT_EQ(told, (std::vector<bool>{false, false, true}));
+}
+
+TEST_F(SessionsTest, AReportBringsTheCheckOfAPeerForward) {
+  const auto silent = Register(1, 1);
+  const Stream of_silent = Open(silent.token);
+  const auto reporter = Register(2, 2);
+  const Stream stream = Open(reporter.token);
+  for (absl::Duration passed; passed < ReachChecks::kReportPause; passed += kLease / 2) {
+    clock_.Advance(kLease / 2);
+    ASSERT_TRUE(Beat(silent.token, of_silent).ok());
+    ASSERT_TRUE(Beat(reporter.token, stream).ok());
+  }
+  EXPECT_FALSE(sessions_->BeginReachCheck().has_value());
+  Announcement announcement;
+  announcement.silent = {TestKey(1), TestKey(3)};
+  ASSERT_TRUE(sessions_->Apply(reporter.token, stream.id, announcement).ok());
+  const std::optional<Sessions::ReachCheck> check = sessions_->BeginReachCheck();
+  ASSERT_TRUE(check.has_value());
+  EXPECT_EQ(check->key, TestKey(1));
+  // The check of a session that was replaced meanwhile does not count.
+  Register(1, 1);
+  sessions_->EndReachCheck(*check, false);
+  EXPECT_FALSE(sessions_->BeginReachCheck().has_value());
 }
 
 TEST_F(SessionsTest, AProvenRegistrationTakesAnUnprovenOnesPlace) {

@@ -20,16 +20,22 @@ BlockPool::~BlockPool() {
 
 char* BlockPool::Allocate(size_t bytes) {
   if (bytes > kLargest) {
+    bytes_in_use_ += bytes;
     return *large_.insert(static_cast<char*>(::operator new(bytes))).first;
   }
   const size_t steps = StepsOf(bytes);
+  bytes_in_use_ += steps * kStep;
+  return AllocateSmall(steps);
+}
+
+char* BlockPool::AllocateSmall(size_t steps) {
   if (char* block = free_[steps]; block != nullptr) {
     std::memcpy(&free_[steps], block, sizeof(char*));
     return block;
   }
   const size_t size = steps * kStep;
   if (rest_bytes_ < size) {
-    if (rest_bytes_ >= sizeof(char*)) Free(rest_, rest_bytes_);
+    if (rest_bytes_ >= sizeof(char*)) PutBack(rest_, rest_bytes_ / kStep);
     chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
     rest_ = chunks_.back().get();
     rest_bytes_ = kChunkBytes;
@@ -42,10 +48,16 @@ char* BlockPool::Allocate(size_t bytes) {
 
 void BlockPool::Free(char* block, size_t bytes) {
   if (bytes > kLargest) {
+    bytes_in_use_ -= bytes;
     large_.erase(block);
     return ::operator delete(block);
   }
-  char*& first = free_[StepsOf(bytes)];
+  bytes_in_use_ -= StepsOf(bytes) * kStep;
+  PutBack(block, StepsOf(bytes));
+}
+
+void BlockPool::PutBack(char* block, size_t steps) {
+  char*& first = free_[steps];
   std::memcpy(block, &first, sizeof(char*));
   first = block;
 }

@@ -27,11 +27,17 @@ class BlockPool {
   char* Allocate(size_t bytes);
   // Requires the same `bytes` as in Allocate.
   void Free(char* block, size_t bytes);
+  // Returns the size of all blocks that are in use.
+  size_t bytes_in_use() const { return bytes_in_use_; }
 
  private:
   static constexpr size_t kLargest = 512;  // the heap serves larger ones, each by itself
   static constexpr size_t kChunkBytes = size_t{64} * 1024;
 
+  char* AllocateSmall(size_t steps);
+  void PutBack(char* block, size_t steps);
+
+  size_t bytes_in_use_ = 0;
   absl::flat_hash_set<char*> large_;
   std::vector<std::unique_ptr<char[]>> chunks_;
   // The rest of the last chunk.

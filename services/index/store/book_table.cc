@@ -234,4 +234,11 @@ size_t BookTable::title_count() const {
   return count;
 }
 
+size_t BookTable::bytes() const {
+  constexpr size_t kBytesInTable = 7;  // an entry of an IdTable that is three quarters full
+  return pool_.bytes_in_use() + words_.bytes() + popular_words_.bytes() +
+         title_count() * (sizeof(Title) + sizeof(Standing) + kBytesInTable) +
+         editions_.size() * (sizeof(Edition) + kBytesInTable);
+}
+
 }  // namespace arkshare

@@ -101,6 +101,8 @@ class BookTable {
 
   size_t title_count() const;
   size_t word_count() const { return words_.word_count(); }
+  // Returns about how many bytes of memory all of this takes. Constant time.
+  size_t bytes() const;
 
  private:
   struct Title {

@@ -56,6 +56,21 @@ std::vector<uint64_t> ContentsOfName(const BookTable& table, const std::string& 
   return contents;
 }
 
+TEST(BookTableTest, CountsTheBytesOfWhatIsThere) {
+  BookTable table;
+  EXPECT_EQ(table.bytes(), 0u);
+  std::vector<EditionId> editions;
+  for (uint64_t n = 0; n < 1000; ++n) {
+    // Texts of every length up to those that are too long for the pool's chunks.
+    const std::string name = "shared word" + std::to_string(n) + std::string(n % 900, 'x');
+    editions.push_back(Add(table, name, n % 100, n));
+  }
+  EXPECT_GT(table.bytes(), 1000u * 450);
+  EXPECT_LT(table.bytes(), 1000u * 1500);
+  for (uint64_t n = 0; n < 1000; ++n) table.Remove(editions[n], {0, n});
+  EXPECT_EQ(table.bytes(), 0u);
+}
+
 TEST(BookTableTest, FindsByNameAndContentInOrder) {
   BookTable table;
   Add(table, "b", 1, 1);

@@ -18,6 +18,10 @@ class NumberSet {
   // Adds all of `other`.
   void Merge(const NumberSet& other);
   void Clear() { ranges_.clear(); }
+  // Removes up to `most` ranges, from the first.
+  void RemoveRanges(size_t most) {
+    for (; most > 0 && !ranges_.empty(); --most) ranges_.erase(ranges_.begin());
+  }
   bool empty() const { return ranges_.empty(); }
   // Returns 0 when there is none.
   uint64_t Largest() const { return ranges_.empty() ? 0 : ranges_.rbegin()->second; }

@@ -52,6 +52,8 @@ class WordTable {
                    absl::FunctionRef<bool(absl::string_view, const Postings&)> visit) const;
 
   size_t word_count() const { return words_.size(); }
+  // Returns about how much memory is in use outside the pool.
+  size_t bytes() const { return words_.size() * kBytesOfWord + lists_.size() * kBytesOfList; }
 
  private:
   struct Word {
@@ -59,6 +61,9 @@ class WordTable {
     uint32_t titles = 0;   // the only title, or kMany | the number of a list in lists_
   };
   static constexpr uint32_t kMany = uint32_t{1} << 31;
+  // The record, and the entries of both orders in tables that are three quarters full.
+  static constexpr size_t kBytesOfWord = sizeof(Word) + (3 * sizeof(uint32_t) + 5) * 4 / 3;
+  static constexpr size_t kBytesOfList = sizeof(PostingList) + 32;  // with a short directory
 
   struct TextOf {
     const WordTable* table;

@@ -216,14 +216,16 @@ grpc::ServerUnaryReactor* FakePeer::FileService::Ping(grpc::CallbackServerContex
   if (lie == Lie::kHang) return new Hanging();
 
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (lie == Lie::kDeny || request->registration_id() != registration_id) {
+  const bool vouches =
+      request->registration_id().empty() || request->registration_id() == registration_id;
+  if (lie == Lie::kDeny || !vouches) {
     reactor->Finish(ToGrpcStatus(
         MakeError(Reason::kRegistrationUnknown, "this peer did not begin that registration")));
     return reactor;
   }
   const PrivateKey signer = lie == Lie::kOtherKey ? PrivateKey::Generate() : key;
   response->set_nonce(request->nonce());
-  response->set_boot_id(std::string(16, 'b'));
+  response->set_boot_id(boot_id);
   response->set_public_key(signer.public_key().bytes());
   response->set_signature(signer.Sign(
       PingSignedBytes(request->nonce(), response->boot_id(), request->registration_id())));

@@ -69,6 +69,11 @@ class FakePeer {
   void DenyRegistrations() { service_.lie = Lie::kDeny; }
   // Makes Ping answer only when the caller has given up.
   void Hang() { service_.lie = Lie::kHang; }
+  // Ends all of these.
+  void AnswerTruly() { service_.lie = Lie::kNone; }
+  // Makes this peer one that was started in a copy of the other's folder. Requires that it has not
+  // registered yet.
+  void TakeKeyOf(const FakePeer& other) { service_.key = other.key(); }
   // Closes the port; no program listens on port() from now on.
   void CloseFilePort();
 
@@ -97,8 +102,9 @@ class FakePeer {
                                    const v1::PingRequest* request,
                                    v1::PingResponse* response) override;
 
-    const PrivateKey key = PrivateKey::Generate();
+    PrivateKey key = PrivateKey::Generate();
     const std::string registration_id = RandomBytes(16);
+    const std::string boot_id = RandomBytes(16);
     std::atomic<Lie> lie = Lie::kNone;
   };
 

@@ -1,9 +1,13 @@
 #include "services/peer/fetch/holders.h"
 
+#include <absl/algorithm/container.h>
+
 #include <algorithm>
 #include <list>
+#include <utility>
 
 #include "lib/core/clock.h"
+#include "lib/core/limits.h"
 #include "lib/core/log.h"
 #include "lib/core/ticket.h"
 #include "lib/rpc/channel.h"
@@ -138,6 +142,18 @@ void Holders::Fill(BookHolder& holder) {
   }
 }
 
+void Holders::NoteSilent(const BookHolder& holder) {
+  MutexLock lock(&mutex_);
+  if (silent_.size() < size_t{kMaxSilentPeers} && !absl::c_linear_search(silent_, holder.key)) {
+    silent_.push_back(holder.key);
+  }
+}
+
+std::vector<PublicKey> Holders::TakeSilent() {
+  MutexLock lock(&mutex_);
+  return std::exchange(silent_, {});
+}
+
 std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl::Duration timeout,
                                            uint64_t bytes) {
   KeepCallbackQueue();
@@ -198,6 +214,7 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
       Fill(*call.holder);
       reachable.push_back(*call.holder);
     } else {
+      NoteSilent(*call.holder);
       LogInfo("holder_unreachable",
               {{"peer", call.holder->peer_id}, {"address", call.holder->address}});
     }

@@ -49,6 +49,9 @@ class Holders {
   // Tells a holder that it has sent wrong bytes of a content, so that it looks at its file again.
   // Waits at most a second for the answer, and ignores an error.
   void ReportMismatch(const std::string& address, const ContentId& content);
+  // Returns some of the peers that Reachable could not reach since the last call, at most
+  // kMaxSilentPeers, for the index.
+  std::vector<PublicKey> TakeSilent();
   // Sets round_trip and goodput as far as they are known, without a ping.
   void Fill(BookHolder& holder);
 
@@ -76,12 +79,14 @@ class Holders {
   Known& KnownAt(const std::string& address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ProvenLately(const BookHolder& holder);
   void NoteProven(const BookHolder& holder);
+  void NoteSilent(const BookHolder& holder);
 
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
   const Clock* const clock_;
   Mutex mutex_;
   absl::flat_hash_map<std::string, Known> known_ ABSL_GUARDED_BY(mutex_);
   std::map<PublicKey, Experience> experience_ ABSL_GUARDED_BY(mutex_);
+  std::vector<PublicKey> silent_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

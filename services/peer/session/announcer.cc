@@ -19,7 +19,6 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
-constexpr absl::Duration kLastRetry = absl::Seconds(3);
 // After an index has refused this peer's books because they are too many.
 constexpr absl::Duration kFirstLimitRetry = absl::Seconds(10);
 constexpr absl::Duration kLastLimitRetry = absl::Minutes(5);
@@ -141,7 +140,7 @@ bool Announcer::RegisterOrWait(absl::Duration& retry) {
   if (IsFailureOfIndex(status)) parts_.index->UseNextAddress(std::string(status.message()));
   const RetryWindow wait = RetryAfter(status, retry);
   WaitBeforeRetry(wait.from, wait.to);
-  retry = std::min(retry * 2, kLastRetry);
+  retry = NextRetry(status, retry);
   return false;
 }
 
@@ -172,7 +171,7 @@ Announcer::StreamEnd Announcer::RunSession() {
       continue;
     }
     if (end != StreamEnd::kBroken || !WaitBeforeRetry(retry / 2, retry)) break;
-    retry = std::min(retry * 2, kLastRetry);
+    retry = NextRetry(absl::OkStatus(), retry);
   }
   return end;
 }
@@ -205,6 +204,7 @@ absl::Status Announcer::Register() {
   uint32_t last_id = 0;
   {
     MutexLock lock(&mutex_);
+    reached_ = true;
     last_id = std::exchange(state_.peer_id, response->peer_id());
     state_.address = response->address();
   }
@@ -245,7 +245,17 @@ void Announcer::NoteTroubles() {
   const std::string notes = absl::StrJoin(all, "; ");
   MutexLock lock(&mutex_);
   notes_ = notes;
-  state_.trouble = notes;
+  NoteReachedLocked(reached_);
+}
+
+void Announcer::NoteReachedLocked(bool reached) {
+  const std::string hidden = reached ? "" : UnreachableInWords(state_.address);
+  if (std::exchange(reached_, reached) != reached) {
+    LogWarning("reach_changed",
+               {{"address", state_.address}, {"reached", reached}, {"message", hidden}});
+  }
+  state_.trouble = notes_;
+  if (!reached) state_.trouble = notes_.empty() ? hidden : absl::StrCat(hidden, "; ", notes_);
 }
 
 size_t Announcer::StartSnapshot() {
@@ -292,6 +302,11 @@ bool Announcer::Send(Stream& stream, bool snapshot_complete, bool at_least_one) 
     const UploadLoad load = parts_.upload_load();
     request.set_free_slots(static_cast<uint32_t>(load.free_slots));
     request.set_upload_limit(load.limit);
+    if (parts_.silent_peers) {
+      for (const PublicKey& key : parts_.silent_peers()) {
+        request.add_silent_public_keys(key.bytes());
+      }
+    }
     if (!stream.Write(request)) return false;
     if (last) return true;
     at_least_one = false;
@@ -354,7 +369,7 @@ void Announcer::ReadAcknowledgements(Stream& stream) {
     TakeAcknowledgement(acknowledgement.acknowledged_sequence());
     MutexLock lock(&mutex_);
     state_.online = true;
-    state_.trouble = notes_;
+    NoteReachedLocked(!acknowledgement.unreachable());
   }
 }
 

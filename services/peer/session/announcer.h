@@ -13,6 +13,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "arkshare/v1/index.grpc.pb.h"
 #include "lib/core/clock.h"
@@ -62,6 +63,9 @@ class Announcer {
     const Clock* clock;
     // Called from the announcer's thread, without locks.
     std::function<UploadLoad()> upload_load;
+    // Returns peers that have not answered this one since the last call. Called in the same way;
+    // null: none.
+    std::function<std::vector<PublicKey>()> silent_peers = nullptr;
   };
 
   // Calls `on_registered` after every registration, and `on_superseded` once when another peer has
@@ -115,6 +119,8 @@ class Announcer {
   StreamEnd Beat(Stream& stream, const std::atomic<bool>& ended);
   // Notes what people shall know of a session that is fine otherwise.
   void NoteTroubles();
+  // Notes that the index can, or cannot, reach this peer any more.
+  void NoteReachedLocked(bool reached) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unregister();
   // Says what the end of a stream means for the session, and notes it as the trouble.
   StreamEnd Classify(const grpc::Status& status);
@@ -148,7 +154,8 @@ class Announcer {
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   State state_ ABSL_GUARDED_BY(mutex_);
-  std::string notes_ ABSL_GUARDED_BY(mutex_);  // the trouble of a session that is fine otherwise
+  std::string notes_ ABSL_GUARDED_BY(mutex_);    // the trouble of a session that is fine otherwise
+  bool reached_ ABSL_GUARDED_BY(mutex_) = true;  // as the index has said since the registration
   grpc::ClientContext* stream_context_ ABSL_GUARDED_BY(mutex_) = nullptr;
   // The statements of this session that the index has not acknowledged; the first is number
   // `first_`.

@@ -1,5 +1,6 @@
 #include "services/peer/session/announcer.h"
 
+#include <absl/time/clock.h>
 #include <google/protobuf/util/time_util.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +8,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -57,6 +61,13 @@ class FakeIndex : public v1::IndexService::Service {
     MutexLock lock(&mutex_);
     return registered_;
   }
+  // False when the peer has not reported this one after a minute.
+  bool AwaitSilent(const PublicKey& key) {
+    return Await(
+        [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return silent_.contains(key.bytes()); });
+  }
+  // From now on, the index says whether it can reach the peer.
+  void SetReached(bool reached) { unreachable_ = !reached; }
   uint64_t acknowledged() {
     MutexLock lock(&mutex_);
     return acknowledged_;
@@ -91,6 +102,12 @@ class FakeIndex : public v1::IndexService::Service {
     stream->Write(response);
     v1::AnnounceRequest request;
     while (stream->Read(&request)) {
+      response.set_unreachable(unreachable_);
+      {
+        MutexLock lock(&mutex_);
+        silent_.insert(request.silent_public_keys().begin(), request.silent_public_keys().end());
+        changed_.NotifyAll();
+      }
       if (!Apply(request, response)) return ToGrpcStatus(MakeError(Reason::kSequenceGap, "a gap"));
       stream->Write(response);
       if (!request.snapshot_complete()) continue;
@@ -135,6 +152,8 @@ class FakeIndex : public v1::IndexService::Service {
   size_t snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   grpc::Status restart_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> silent_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> unreachable_ = false;
   std::unique_ptr<RpcServer> server_;
 };
 
@@ -154,7 +173,8 @@ class AnnouncerTest : public testing::Test {
                          Clock::Real(),
                          [] {
                            return UploadLoad{8, 8, 0};
-                         }},
+                         },
+                         [this] { return std::exchange(silent_, {}); }},
         disk_.key.public_key(), [] {}, [this] { superseded_ = true; });
     announcer_->Start();
   }
@@ -162,6 +182,7 @@ class AnnouncerTest : public testing::Test {
   TempFolder folder_;
   PeerDisk disk_{folder_.path()};
   RegistrationGate gate_;
+  std::vector<PublicKey> silent_;  // for the announcer's thread, once it has started
   std::atomic<bool> superseded_ = false;
   std::unique_ptr<FakeIndex> fake_;
   std::unique_ptr<IndexClient> index_;
@@ -185,6 +206,32 @@ TEST_F(AnnouncerTest, RegistersAgainUntilTheIndexCanReachIt) {
   EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 4"));
   EXPECT_EQ(announcer_->GetState().trouble, "");
   EXPECT_FALSE(superseded_) << "by itself";
+}
+
+TEST_F(AnnouncerTest, TheOwnerLearnsThatTheIndexCannotReachThePeerAnyMore) {
+  Start({{}});
+  ASSERT_TRUE(fake_->AwaitSnapshots(1));
+  const auto await_trouble = [&](const std::string& words) {
+    const absl::Time end = absl::Now() + kPatience;
+    while (absl::Now() < end) {
+      const std::string trouble = announcer_->GetState().trouble;
+      if (words.empty() ? trouble.empty() : trouble.find(words) != std::string::npos) return true;
+      std::this_thread::yield();
+    }
+    return false;
+  };
+  fake_->SetReached(false);
+  EXPECT_TRUE(await_trouble("cannot reach this peer"));
+  EXPECT_TRUE(announcer_->GetState().online);
+  fake_->SetReached(true);
+  EXPECT_TRUE(await_trouble(""));
+}
+
+TEST_F(AnnouncerTest, TellsTheIndexWhichPeersDidNotAnswer) {
+  const PublicKey silent = PrivateKey::Generate().public_key();
+  silent_ = {silent};
+  Start({{}});
+  EXPECT_TRUE(fake_->AwaitSilent(silent));
 }
 
 TEST_F(AnnouncerTest, ListingsGetNewNumbersWhenTheIndexKnowsLargerOnes) {

@@ -1,5 +1,6 @@
 #include "services/peer/session/index_client.h"
 
+#include <absl/random/random.h>
 #include <absl/strings/str_cat.h>
 
 #include <utility>
@@ -17,8 +18,16 @@ constexpr absl::Duration kTimeout = absl::Seconds(5);
 // A restarted index must dial back all its peers, and a second request only makes that longer.
 constexpr absl::Duration kRegisterTimeout = absl::Seconds(15);
 // Thousands of peers that come back at once take longer to connect than one, and an attempt that is
-// given up and begun again makes that longer still.
-constexpr absl::Duration kConnectTimeout = absl::Seconds(20);
+// given up and begun again makes that longer still. A minute, not the same for all: those that give
+// up must not begin again together.
+constexpr absl::Duration kLeastConnectTimeout = absl::Seconds(45);
+constexpr absl::Duration kMostConnectTimeout = absl::Seconds(75);
+
+absl::Duration DrawConnectTimeout() {
+  absl::InsecureBitGen random;
+  return kLeastConnectTimeout +
+         (kMostConnectTimeout - kLeastConnectTimeout) * absl::Uniform(random, 0.0, 1.0);
+}
 
 }  // namespace
 
@@ -30,7 +39,7 @@ IndexClient::IndexClient(std::vector<std::string> addresses,
       stub_(v1::IndexService::NewStub(Connect(0))) {}
 
 std::shared_ptr<grpc::Channel> IndexClient::Connect(size_t position) const {
-  return MakeChannel(addresses_[position], credentials_, /*read_ahead=*/0, kConnectTimeout);
+  return MakeChannel(addresses_[position], credentials_, /*read_ahead=*/0, DrawConnectTimeout());
 }
 
 std::string IndexClient::address() const {

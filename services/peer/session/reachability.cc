@@ -1,6 +1,7 @@
 #include "services/peer/session/reachability.h"
 
 #include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
 
 #include "lib/rpc/host_port.h"
 
@@ -21,6 +22,12 @@ std::string ReachabilityInWords(const v1::RegisterResponse& response, bool liste
     return kListensOnLoopback;
   }
   return response.reachability().message();
+}
+
+std::string UnreachableInWords(const std::string& address) {
+  return absl::StrCat("the index cannot reach this peer at ", address,
+                      " any more, so its books are hidden from other peers: open this port in your "
+                      "firewall and router; the index tries again about once a minute");
 }
 
 }  // namespace arkshare

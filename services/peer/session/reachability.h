@@ -13,6 +13,10 @@ namespace arkshare {
 // know.
 std::string ReachabilityInWords(const v1::RegisterResponse& response, bool listens_on_loopback);
 
+// Returns what is wrong and what to do when the index could reach this peer at `address`, and
+// cannot any more.
+std::string UnreachableInWords(const std::string& address);
+
 // For the owner of a peer whose place another one has taken.
 inline constexpr char kSupersededAdvice[] =
     "another peer with the same key has registered, so this one stops: run only one of them. If "

@@ -5,10 +5,21 @@
 #include "lib/core/errors.h"
 
 namespace arkshare {
+namespace {
+
+constexpr absl::Duration kLastRetry = absl::Seconds(3);
+constexpr absl::Duration kLastRetryOfKeyInUse = absl::Seconds(30);
+
+}  // namespace
 
 RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry) {
   const absl::Duration wait = GetRetryAfter(failure).value_or(retry / 2);
   return {wait, std::max(wait * 1.1, retry)};
+}
+
+absl::Duration NextRetry(const absl::Status& failure, absl::Duration retry) {
+  const bool key_in_use = GetReason(failure) == Reason::kKeyInUse;
+  return std::min(retry * 2, key_in_use ? kLastRetryOfKeyInUse : kLastRetry);
 }
 
 bool IsFailureOfIndex(const absl::Status& failure) {

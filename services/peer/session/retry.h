@@ -15,6 +15,10 @@ struct RetryWindow {
 // Returns the window that the index asks for (RetryInfo); without that, up to `retry`.
 RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry);
 
+// Returns the next `retry` after a failure: twice as long, up to 3 s. The limit is half a minute
+// for a peer whose key another peer uses, because that may last until their owner notices.
+absl::Duration NextRetry(const absl::Status& failure, absl::Duration retry);
+
 // True when another index could do better than the one that failed: an index that is busy, or that
 // has another peer with the same key, works.
 bool IsFailureOfIndex(const absl::Status& failure);

@@ -24,6 +24,15 @@ TEST(RetryAfterTest, WaitsAsLongAsTheIndexAsks) {
   EXPECT_EQ(untold.to, absl::Seconds(3));
 }
 
+TEST(RetryAfterTest, APeerWhoseKeyAnotherOneUsesComesBackMoreAndMoreSeldom) {
+  const absl::Status key_in_use = MakeError(Reason::kKeyInUse, "a peer with this key runs");
+  const absl::Status no_answer = MakeError(Reason::kIndexUnreachable, "no answer");
+  EXPECT_EQ(NextRetry(key_in_use, absl::Milliseconds(200)), absl::Milliseconds(400));
+  EXPECT_EQ(NextRetry(no_answer, absl::Milliseconds(200)), absl::Milliseconds(400));
+  EXPECT_EQ(NextRetry(key_in_use, absl::Seconds(29)), absl::Seconds(30));
+  EXPECT_EQ(NextRetry(no_answer, absl::Seconds(29)), absl::Seconds(3));
+}
+
 TEST(RetryAfterTest, ABusyIndexIsNoReasonToUseAnother) {
   EXPECT_FALSE(IsFailureOfIndex(MakeError(Reason::kLimitExceeded, "too many peers")));
   EXPECT_FALSE(IsFailureOfIndex(MakeError(Reason::kKeyInUse, "a peer with this key is here")));
