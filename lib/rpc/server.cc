@@ -65,6 +65,17 @@ class PrivateUmask {
   const mode_t previous_;
 };
 
+// A compressed message of a kilobyte can become a megabyte before its size is checked. So no filter
+// inflates messages, and a call that announces compression ends with UNIMPLEMENTED.
+void RefuseCompression(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  for (int i = GRPC_COMPRESS_NONE + 1; i < GRPC_COMPRESS_ALGORITHMS_COUNT; ++i) {
+    const auto algorithm = static_cast<grpc_compression_algorithm>(i);
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, /*enabled=*/false);
+  }
+}
+
 void SetCommonOptions(const RpcServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // The default minimum of five minutes would close the connections of clients with keepalive.
@@ -75,6 +86,7 @@ void SetCommonOptions(const RpcServerOptions& options, grpc::ServerBuilder& buil
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
   builder.SetMaxReceiveMessageSize(options.max_receive_bytes);
+  RefuseCompression(builder);
 }
 
 }  // namespace
