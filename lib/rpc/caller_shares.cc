@@ -1,0 +1,114 @@
+#include "lib/rpc/caller_shares.h"
+
+#include <absl/status/statusor.h>
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "lib/core/errors.h"
+#include "lib/rpc/host_port.h"
+
+namespace arkshare {
+namespace {
+
+constexpr absl::string_view kLoopbackNetwork = "loopback";
+constexpr absl::string_view kUnknownNetwork = "unknown";
+constexpr size_t kNetworkBytes = 8;  // the first 64 bits of an IPv6 address
+
+std::string NetworkOfAddress(const std::string& host) {
+  if (IsLoopbackHost(host)) return std::string(kLoopbackNetwork);
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return host;
+  in6_addr v6{};
+  char text[INET6_ADDRSTRLEN];
+  if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return std::string(kUnknownNetwork);
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+    return inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof(text));
+  }
+  std::memset(&v6.s6_addr[kNetworkBytes], 0, sizeof(v6.s6_addr) - kNetworkBytes);
+  return absl::StrCat(inet_ntop(AF_INET6, &v6, text, sizeof(text)), "/64");
+}
+
+}  // namespace
+
+std::string NetworkOfCaller(absl::string_view peer) {
+  if (absl::StartsWith(peer, "unix")) return std::string(kLoopbackNetwork);
+  // gRPC writes the brackets of IPv6 and the % of its zone as escapes.
+  const std::string plain = absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}});
+  const size_t colon = plain.find(':');
+  if (colon == std::string::npos) return std::string(kUnknownNetwork);
+  const absl::StatusOr<HostPort> address = ParseHostPort(plain.substr(colon + 1));
+  if (!address.ok()) return std::string(kUnknownNetwork);
+  return NetworkOfAddress(address->host.substr(0, address->host.find('%')));
+}
+
+CallerShares::Share::Share(Share&& other) noexcept
+    : shares_(std::exchange(other.shares_, nullptr)),
+      network_(std::move(other.network_)),
+      amount_(other.amount_) {}
+
+CallerShares::Share& CallerShares::Share::operator=(Share&& other) noexcept {
+  if (this == &other) return *this;
+  GiveBack();
+  shares_ = std::exchange(other.shares_, nullptr);
+  network_ = std::move(other.network_);
+  amount_ = other.amount_;
+  return *this;
+}
+
+void CallerShares::Share::GiveBack() {
+  if (shares_ != nullptr) std::exchange(shares_, nullptr)->GiveBack(network_, amount_);
+}
+
+CallerShares::CallerShares(Options options) : options_(options) {}
+
+absl::StatusOr<CallerShares::Share> CallerShares::Take(std::string network, size_t amount) {
+  MutexLock lock(&mutex_);
+  const auto place = taken_by_.find(network);
+  const size_t has = place == taken_by_.end() ? 0 : place->second;
+  // Compared so that no amount overflows.
+  if (amount > options_.most_of_network - std::min(options_.most_of_network, has)) {
+    return MakeError(
+        Reason::kLimitExceeded,
+        absl::StrCat("your address has ", has, " ", options_.what, " here now, and may have ",
+                     options_.most_of_network, ": wait until some have ended, or end some"),
+        {}, options_.retry_after);
+  }
+  if (amount > options_.most_in_all - std::min(options_.most_in_all, taken_)) {
+    return MakeError(Reason::kLimitExceeded,
+                     absl::StrCat("all callers have ", taken_, " ", options_.what,
+                                  " here now, and this server allows ", options_.most_in_all,
+                                  ": try again later"),
+                     {}, options_.retry_after);
+  }
+  if (amount == 0) return Share();
+  taken_by_[network] += amount;
+  taken_ += amount;
+  return Share(this, std::move(network), amount);
+}
+
+void CallerShares::GiveBack(const std::string& network, size_t amount) {
+  MutexLock lock(&mutex_);
+  const auto place = taken_by_.find(network);
+  place->second -= amount;
+  taken_ -= amount;
+  if (place->second == 0) taken_by_.erase(place);
+}
+
+size_t CallerShares::taken() const {
+  MutexLock lock(&mutex_);
+  return taken_;
+}
+
+size_t CallerShares::network_count() const {
+  MutexLock lock(&mutex_);
+  return taken_by_.size();
+}
+
+}  // namespace arkshare
