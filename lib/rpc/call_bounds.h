@@ -1,0 +1,16 @@
+// How many calls a server takes at a time; see CallGuard.
+#ifndef ARKSHARE_LIB_RPC_CALL_BOUNDS_H_
+#define ARKSHARE_LIB_RPC_CALL_BOUNDS_H_
+
+#include <cstddef>
+
+namespace arkshare {
+
+struct CallBounds {
+  size_t most_of_network = 0;  // of one network (NetworkOfCaller), over all its connections
+  size_t most_in_all = 0;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_LIB_RPC_CALL_BOUNDS_H_
