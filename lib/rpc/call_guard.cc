@@ -22,7 +22,8 @@ class CallGuard::Call final : public grpc::experimental::Interceptor {
   Call(CallGuard* guard, grpc::experimental::ServerRpcInfo* call) : guard_(guard), call_(call) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
-    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA) &&
+        call_->method() != guard_->uncounted_method_) {
       absl::StatusOr<CallerShares::Share> share =
           guard_->shares_.Take(NetworkOfCaller(call_->server_context()->peer()));
       if (share.ok()) {
@@ -46,7 +47,8 @@ class CallGuard::Call final : public grpc::experimental::Interceptor {
 };
 
 CallGuard::CallGuard(const CallBounds& bounds, const Clock* clock)
-    : shares_({.what = "calls",
+    : uncounted_method_(bounds.uncounted_method),
+      shares_({.what = "calls",
                .most_of_network = bounds.most_of_network,
                .most_in_all = bounds.most_in_all,
                .retry_after = std::nullopt}),
