@@ -32,6 +32,7 @@ struct IndexOptions {
   std::string state_file;  // keeps numbers and sessions over restarts; empty: not kept
   bool print_table = false;
   uint64_t max_books = 1'000'000;  // of one peer
+  size_t connections = 4'000;      // from one network, 0: no limit
   std::string metrics;             // where Prometheus reads metrics; empty: nowhere
   bool metrics_public = false;     // metrics on a non-loopback address
   absl::Duration dial_back_timeout = absl::Seconds(2);
