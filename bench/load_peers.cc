@@ -25,8 +25,9 @@ constexpr absl::Duration kPatience = absl::Seconds(120);
 constexpr absl::Duration kLookAhead = absl::Milliseconds(300);
 
 LoadIndex StartIndex(const LoadOptions& options) {
+  // All peers of the benchmark have the same address.
   std::vector<std::string> command = {options.program, "--lease",
-                                      absl::FormatDuration(options.lease)};
+                                      absl::FormatDuration(options.lease), "--connections", "0"};
   if (!options.state.empty()) command.insert(command.end(), {"--state", options.state});
   return LoadIndex(std::move(command));
 }

@@ -4,6 +4,7 @@
 
 #include <absl/status/status.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace arkshare {
@@ -25,6 +26,19 @@ inline constexpr uint64_t kMaxChunkBytes = 1024 * 1024;
 // The maximum number of silent peers that one message of an Announce stream reports; the index
 // ignores the others.
 inline constexpr int kMaxSilentPeers = 8;
+// How many refusals of Release a source remembers (file.proto): for one receiver, which is four full
+// calls, and for all, which is about five MB of its ledger.
+inline constexpr int64_t kMaxRefusalsOfReceiver = 4'000;
+inline constexpr int64_t kMaxRefusals = 20'000;
+// The most streams of FileService.WatchPieces at one peer: of one network, which is an IPv4 address
+// or an IPv6 /64, and of all. Each costs a thread. Several peers may share an address, so one
+// network may have two thirds.
+inline constexpr size_t kMaxPieceWatchersOfNetwork = 64;
+inline constexpr size_t kMaxPieceWatchersInAll = 96;
+// The same for the other calls of FileService, except downloads, which have a line, and Ping, which
+// is not bounded.
+inline constexpr size_t kMaxShortCallsOfNetwork = 128;
+inline constexpr size_t kMaxShortCallsInAll = 192;
 
 }  // namespace arkshare
 

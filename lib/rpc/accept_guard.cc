@@ -1,18 +1,28 @@
 #include "lib/rpc/accept_guard.h"
 
+#include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <map>
+#include <string>
 
 #include "lib/core/clock.h"
 #include "lib/core/log.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/caller_shares.h"
+#include "lib/rpc/connection_counts.h"
 
 namespace arkshare {
 namespace {
@@ -81,6 +91,90 @@ Reserve& TheReserve() {
   return reserve;
 }
 
+// The text that grpc::ServerContext::peer() has for an address, as far as its network goes.
+std::string PeerText(const sockaddr_storage& address) {
+  char text[INET6_ADDRSTRLEN];
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return absl::StrCat("ipv4:", inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text)), ":0");
+  }
+  if (address.ss_family != AF_INET6) return "unix:";
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+  return absl::StrCat("ipv6:[", inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text)), "]:0");
+}
+
+// 0: not a port.
+int PortOf(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+  }
+  if (address.ss_family == AF_INET6) {
+    return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+  }
+  return 0;
+}
+
+uint64_t InodeOf(int fd) {
+  struct stat stat {};
+  return fstat(fd, &stat) == 0 ? stat.st_ino : 0;
+}
+
+// Thread-safe.
+class Bounds {
+ public:
+  void Set(int port, size_t most) {
+    MutexLock lock(&mutex_);
+    most_[port] = most;
+  }
+  void Unset(int port) {
+    MutexLock lock(&mutex_);
+    most_.erase(port);
+  }
+
+  // Counts a connection that was accepted; false when its network has enough.
+  bool Admit(int connection) {
+    sockaddr_storage here{}, there{};
+    socklen_t length = sizeof(here);
+    if (getsockname(connection, reinterpret_cast<sockaddr*>(&here), &length) != 0) return true;
+    length = sizeof(there);
+    if (getpeername(connection, reinterpret_cast<sockaddr*>(&there), &length) != 0) return true;
+    MutexLock lock(&mutex_);
+    const auto bound = most_.find(PortOf(here));
+    if (bound == most_.end()) return true;
+    const std::string network = NetworkOfCaller(PeerText(there));
+    if (counts_.Add(absl::StrCat(bound->first, " ", network), connection, InodeOf(connection),
+                    bound->second, [](int fd, uint64_t inode) { return InodeOf(fd) == inode; })) {
+      return true;
+    }
+    LogLocked(network, bound->second);
+    return false;
+  }
+
+ private:
+  void LogLocked(const std::string& network, size_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const absl::Time now = Clock::Real()->Monotonic();
+    if (now - last_log_ < kLogPause) return;
+    last_log_ = now;
+    LogWarning("connections_refused",
+               {{"network", network},
+                {"connections", most},
+                {"why",
+                 "this network has as many as it may have; if many peers share the address, raise "
+                 "--connections"}});
+  }
+
+  Mutex mutex_;
+  std::map<int, size_t> most_ ABSL_GUARDED_BY(mutex_);  // by port
+  ConnectionCounts counts_ ABSL_GUARDED_BY(mutex_);
+  absl::Time last_log_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+};
+
+// Never destroyed, as TheReserve.
+Bounds& TheBounds() {
+  static Bounds& bounds = *new Bounds;
+  return bounds;
+}
+
 void WarnOfLowLimit() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kFewDescriptors) return;
@@ -119,7 +213,30 @@ int SurvivableError(int listener, int error) {
   }
 }
 
+size_t MostOfDescriptors() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return kFewDescriptors;
+  return files.rlim_cur - files.rlim_cur / 4;
+}
+
 }  // namespace
+
+// Accepts the next connection whose network has not enough of them.
+int AcceptBounded(int listener, sockaddr* address, socklen_t* length, int flags) {
+  const socklen_t room = length == nullptr ? 0 : *length;
+  while (true) {
+    const int connection = Accept4(listener, address, length, flags);
+    if (connection < 0 || TheBounds().Admit(connection)) return connection;
+    close(connection);
+    if (length != nullptr) *length = room;
+  }
+}
+
+ConnectionBound::ConnectionBound(int port, size_t most) : port_(port) {
+  if (most > 0) TheBounds().Set(port_, std::min(most, MostOfDescriptors()));
+}
+
+ConnectionBound::~ConnectionBound() { TheBounds().Unset(port_); }
 
 void GuardAccept() {
   TheReserve().Take();
@@ -134,7 +251,7 @@ void GuardAccept() {
 // Takes the place of the C library's function in this program and its libraries.
 extern "C" int accept4(int fd, sockaddr* __restrict address, socklen_t* __restrict length,
                        int flags) {
-  const int connection = arkshare::Accept4(fd, address, length, flags);
+  const int connection = arkshare::AcceptBounded(fd, address, length, flags);
   if (connection < 0) errno = arkshare::SurvivableError(fd, errno);
   return connection;
 }

@@ -1,6 +1,9 @@
-// Keeps the listeners of gRPC alive when the process runs out of file descriptors.
+// Keeps the listeners of gRPC alive when the process runs out of file descriptors, and bounds the
+// connections of each network.
 #ifndef ARKSHARE_LIB_RPC_ACCEPT_GUARD_H_
 #define ARKSHARE_LIB_RPC_ACCEPT_GUARD_H_
+
+#include <cstddef>
 
 namespace arkshare {
 
@@ -12,6 +15,21 @@ namespace arkshare {
 // Keeps one descriptor in reserve for that. Logs a warning when the limit of descriptors is low.
 // Call before a server listens. Thread-safe, cheap after the first call.
 void GuardAccept();
+
+// While an object lives, accept4 closes further connections from a network (NetworkOfCaller) that
+// has `most` connections to `port`; 0: no limit. A network never gets more than three quarters of
+// the process's descriptors, so others are left for the other networks. Several programs behind one
+// address share its connections. Thread-safe.
+class ConnectionBound {
+ public:
+  ConnectionBound(int port, size_t most);
+  ~ConnectionBound();
+  ConnectionBound(const ConnectionBound&) = delete;
+  ConnectionBound& operator=(const ConnectionBound&) = delete;
+
+ private:
+  const int port_;
+};
 
 }  // namespace arkshare
 

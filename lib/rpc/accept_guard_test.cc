@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <memory>
 #include <vector>
 
 #include "arkshare/v1/file.grpc.pb.h"
@@ -72,6 +73,52 @@ TEST(AcceptGuardTest, AServerAcceptsAgainOnceThereAreDescriptors) {
   close(client);
   const grpc::Status status = PingOnce((*server)->address());
   EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+// A connection of which nothing is known but that it is open, or not.
+class Bare {
+ public:
+  explicit Bare(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const auto address = ToSocketAddress({"127.0.0.1", port});
+    EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&address->storage), address->length),
+              0);
+  }
+  ~Bare() { close(fd_); }
+  Bare(const Bare&) = delete;
+  Bare& operator=(const Bare&) = delete;
+  // Whether the server says something, as it does to each connection; it closes the others.
+  bool Accepted() const {
+    char byte = 0;
+    return recv(fd_, &byte, 1, MSG_PEEK) == 1;
+  }
+
+ private:
+  const int fd_;
+};
+
+TEST(AcceptGuardTest, ANetworkHasABoundedNumberOfConnections) {
+  constexpr size_t kMost = 5;
+  AnswersPings service;
+  RpcServerOptions options;
+  options.listen = "127.0.0.1:0";
+  options.connections_of_network = kMost;
+  const auto server = RpcServer::Start(options, {&service});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto other = RpcServer::Start({.listen = "127.0.0.1:0"}, {&service});
+  ASSERT_TRUE(other.ok()) << other.status();
+  {
+    std::vector<std::unique_ptr<Bare>> connections;
+    for (size_t i = 0; i < kMost; ++i) {
+      connections.push_back(std::make_unique<Bare>((*server)->port()));
+      EXPECT_TRUE(connections.back()->Accepted());
+    }
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(Bare((*server)->port()).Accepted());
+    EXPECT_TRUE(Bare((*other)->port()).Accepted()) << "the other port has no bound";
+    for (const auto& connection : connections) EXPECT_TRUE(connection->Accepted());
+  }
+  // gRPC notices in its own time that they are closed.
+  while (!Bare((*server)->port()).Accepted()) {
+  }
 }
 
 }  // namespace

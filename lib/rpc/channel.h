@@ -13,10 +13,11 @@
 namespace arkshare {
 
 // Makes a channel to "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; "localhost" means 127.0.0.1. Never
-// uses an HTTP proxy. Its connection is not shared with other channels, and reconnects after at
-// most 1 s. `read_ahead` limits, in bytes, how far gRPC receives a stream ahead of its reader; 0:
-// gRPC decides, up to many MiB. An attempt to connect may take `connect_timeout`, with TLS. A name
-// whose address changes is resolved again after at most a second without a connection.
+// uses an HTTP proxy and never inflates a compressed message, which ends the call. Its connection
+// is not shared with other channels, and reconnects after at most 1 s. `read_ahead` limits, in
+// bytes, how far gRPC receives a stream ahead of its reader; 0: gRPC decides, up to many MiB. An
+// attempt to connect may take `connect_timeout`, with TLS. A name whose address changes is resolved
+// again after at most a second without a connection.
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     int read_ahead = 0, absl::Duration connect_timeout = absl::Seconds(5));

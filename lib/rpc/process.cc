@@ -51,13 +51,6 @@ StopState& State() {
   return state;
 }
 
-// Writes to stderr unless that would block: a full pipe may be what hangs.
-void SayWithoutWaiting(absl::string_view text) {
-  pollfd standard_error{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-  if (poll(&standard_error, 1, 0) != 1) return;
-  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
-}
-
 void LimitStop(const sigset_t& signals, absl::Duration limit) {
   int signal = 0;
   while (sigwait(&signals, &signal) != 0) {
@@ -96,6 +89,12 @@ void TuneProcess() {
   // Turns gRPC's own log lines off, because errors are returned as statuses. Set the variable to
   // get the lines.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+}
+
+void SayWithoutWaiting(absl::string_view text) {
+  pollfd standard_error{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (poll(&standard_error, 1, 0) != 1) return;
+  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
 }
 
 void BlockStopSignals(absl::Duration limit) {

@@ -2,6 +2,7 @@
 #ifndef ARKSHARE_LIB_RPC_PROCESS_H_
 #define ARKSHARE_LIB_RPC_PROCESS_H_
 
+#include <absl/strings/string_view.h>
 #include <absl/time/time.h>
 
 namespace arkshare {
@@ -27,6 +28,9 @@ inline constexpr absl::Duration kStopLimit = absl::Seconds(4);
 // not hold up the machine. Nothing is lost by it, as after a crash. Call once in main before any
 // other thread starts.
 void BlockStopSignals(absl::Duration limit = kStopLimit);
+// Writes to stderr unless that would block, as when a full pipe is what hangs. For the last words of
+// a process that ends at once; everything else is logged.
+void SayWithoutWaiting(absl::string_view text);
 // Waits for SIGTERM, SIGINT or RequestStop. Requires BlockStopSignals.
 void WaitForStopSignal();
 // Makes WaitForStopSignal return, also when it is called later. Thread-safe; safe in handlers.

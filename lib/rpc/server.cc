@@ -7,6 +7,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/impl/server_initializer.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <sys/stat.h>
@@ -15,7 +16,9 @@
 #include <utility>
 
 #include "grpc/health/v1/health.pb.h"
+#include "lib/core/clock.h"
 #include "lib/rpc/accept_guard.h"
+#include "lib/rpc/call_guard.h"
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/host_port.h"
 #include "lib/rpc/socket_lock.h"
@@ -24,6 +27,9 @@ namespace arkshare {
 namespace {
 
 constexpr char kUnixPrefix[] = "unix:";
+// Threads beside those of the calls that a server takes: some wait for calls, and the others refuse
+// calls with a reason. Beyond them gRPC refuses calls by itself.
+constexpr int kRefusingThreads = 64;
 
 // Collects the names of a server's services, because a grpc::Service does not have its name.
 class NameCollector : public grpc::ServerBuilderOption {
@@ -65,6 +71,26 @@ class PrivateUmask {
   const mode_t previous_;
 };
 
+// A compressed message of a kilobyte can become a megabyte before its size is checked. So no filter
+// inflates messages, and a call that announces compression ends with UNIMPLEMENTED.
+void RefuseCompression(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  for (int i = GRPC_COMPRESS_NONE + 1; i < GRPC_COMPRESS_ALGORITHMS_COUNT; ++i) {
+    const auto algorithm = static_cast<grpc_compression_algorithm>(i);
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, /*enabled=*/false);
+  }
+}
+
+void BoundCalls(const CallBounds& bounds, grpc::ServerBuilder& builder) {
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> guards;
+  guards.push_back(std::make_unique<CallGuard>(bounds, Clock::Real()));
+  builder.experimental().SetInterceptorCreators(std::move(guards));
+  grpc::ResourceQuota quota;
+  quota.SetMaxThreads(static_cast<int>(bounds.most_in_all) + kRefusingThreads);
+  builder.SetResourceQuota(quota);
+}
+
 void SetCommonOptions(const RpcServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // The default minimum of five minutes would close the connections of clients with keepalive.
@@ -75,6 +101,8 @@ void SetCommonOptions(const RpcServerOptions& options, grpc::ServerBuilder& buil
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
   builder.SetMaxReceiveMessageSize(options.max_receive_bytes);
+  RefuseCompression(builder);
+  if (options.calls) BoundCalls(*options.calls, builder);
 }
 
 }  // namespace
@@ -137,6 +165,8 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
     }
     server->port_ = host_port.port = port;
     server->address_ = host_port.ToString();
+    server->connection_bound_ =
+        std::make_unique<ConnectionBound>(port, options.connections_of_network);
   }
   server->SetServing(false);
   return server;

@@ -5,11 +5,14 @@
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "lib/rpc/call_bounds.h"
 #include "lib/rpc/tls_options.h"
 
 // Declared only: gRPC's headers would cost each includer seconds of build time.
@@ -21,6 +24,7 @@ class Service;
 
 namespace arkshare {
 
+class ConnectionBound;
 class SocketLock;
 
 struct RpcServerOptions {
@@ -33,6 +37,12 @@ struct RpcServerOptions {
   int max_receive_bytes = 4 * 1024 * 1024;
   // The most streams and calls that one connection may have open at a time.
   int max_streams_per_connection = 256;
+  // For a server whose handlers have a thread each: the most open calls, see CallGuard. The server
+  // then has that many threads and a few more, which refuse calls. Calls of the callback API never
+  // wait for a thread.
+  std::optional<CallBounds> calls{};
+  // The most connections of one network (ConnectionBound); 0: no limit. Not for a unix socket.
+  size_t connections_of_network = 0;
   // The caller's own settings, applied last.
   std::function<void(grpc::ServerBuilder&)> configure{};
 };
@@ -74,6 +84,7 @@ class RpcServer {
 
   // Declared before server_, so that gRPC removes its socket before the lock ends.
   std::unique_ptr<SocketLock> socket_lock_;
+  std::unique_ptr<ConnectionBound> connection_bound_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> service_names_;
   std::string address_;

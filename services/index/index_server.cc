@@ -87,6 +87,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
   rpc_options.listen = server->options_.listen;
   rpc_options.tls = server->options_.tls;
   rpc_options.insecure = server->options_.insecure;
+  rpc_options.connections_of_network = server->options_.connections;
   rpc_options.configure = TuneForManyConnections;
   absl::StatusOr<std::unique_ptr<RpcServer>> rpc =
       RpcServer::Start(std::move(rpc_options), {&server->service_});

@@ -34,6 +34,7 @@ struct IndexOptions {
   uint64_t max_books = 1'000'000;  // of one peer
   uint64_t max_watches = 256;      // open Watch streams of one network; see NetworkOfCaller
   uint64_t max_memory = 0;         // bytes for the books of all peers; 0: DefaultBookMemory
+  size_t connections = 4'000;      // from one network, 0: no limit
   std::string metrics;             // where Prometheus reads metrics; empty: nowhere
   bool metrics_public = false;     // metrics on a non-loopback address
   absl::Duration dial_back_timeout = absl::Seconds(2);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lib/options/options.h"
+#include "lib/rpc/memory_guard.h"
 #include "lib/rpc/process.h"
 #include "services/index/index_server.h"
 #include "services/index/store/huge_pages.h"
@@ -39,6 +40,14 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   arkshare::AddByteSize(*app, "--max-memory", options.max_memory,
                         "Memory for the books of all peers; 0: half of the machine's");
+  app->add_option("--connections", options.connections,
+                  "Most connections from one address (0: no limit)")
+      ->check(arkshare::WholeNumber(0))
+      ->capture_default_str();
+  uint64_t memory_limit = 0;
+  arkshare::AddByteSize(
+      *app, "--memory-limit", memory_limit,
+      "End when more memory is used (0: three quarters of the machine's or container's)");
   app->add_option("--metrics", options.metrics,
                   "IP:PORT where Prometheus can read metrics, without encryption")
       ->type_name("ADDRESS");
@@ -50,6 +59,7 @@ int main(int argc, char** argv) {
     return *exit_code;
   }
 
+  arkshare::GuardMemory(memory_limit);
   const auto server = arkshare::IndexServer::Start(options);
   if (!server.ok()) {
     std::fprintf(stderr, "arkshare-index: %s\n", std::string(server.status().message()).c_str());

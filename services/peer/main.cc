@@ -7,6 +7,7 @@
 
 #include "lib/core/log.h"
 #include "lib/options/options.h"
+#include "lib/rpc/memory_guard.h"
 #include "lib/rpc/process.h"
 #include "lib/rpc/targets.h"
 #include "services/peer/peer_node.h"
@@ -52,11 +53,19 @@ int main(int argc, char** argv) {
   app->add_option("--max-books", options.max_books, "Most books to list")
       ->check(WholeNumber(1))
       ->capture_default_str();
+  app->add_option("--connections", options.connections,
+                  "Most connections from one address (0: no limit)")
+      ->check(WholeNumber(0))
+      ->capture_default_str();
+  uint64_t memory_limit = 0;
+  AddByteSize(*app, "--memory-limit", memory_limit,
+              "End when more memory is used (0: three quarters of the machine's or container's)");
   AddTlsOptions(*app, options.tls);
   app->add_flag("--insecure", options.insecure, "Allow a non-loopback --listen without TLS");
   if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;
 
   BlockStopSignals();
+  GuardMemory(memory_limit);
   absl::StatusOr<std::unique_ptr<PeerNode>> peer = PeerNode::Start(std::move(options), RequestStop);
   if (!peer.ok()) {
     const std::string message(peer.status().message());

@@ -97,9 +97,13 @@ absl::Status PeerNode::Open() {
 absl::Status PeerNode::Serve() {
   absl::StatusOr<PrivateKey> key = folder_->LoadOrCreateKey();
   if (!key.ok()) return key.status();
-  absl::StatusOr<std::unique_ptr<RpcServer>> files = RpcServer::Start(
-      {.listen = options_.listen, .tls = options_.tls, .insecure = options_.insecure},
-      {file_service_.get()});
+  absl::StatusOr<std::unique_ptr<RpcServer>> files =
+      RpcServer::Start({.listen = options_.listen,
+                        .tls = options_.tls,
+                        .insecure = options_.insecure,
+                        .calls = file_service_->server_bounds(),
+                        .connections_of_network = options_.connections},
+                       {file_service_.get()});
   if (!files.ok()) return files.status();
   files_server_ = *std::move(files);
   files_server_->SetServing(true);
@@ -124,6 +128,7 @@ absl::Status PeerNode::Serve() {
                          sharing_.get(), transfers_.get(), announcer_.get(), index_.get(),
                          queue_.get(), download_limiter_.get(), Clock::Real()},
       key->public_key(), files_server_->address(), request_stop_);
+  // A server of its own, with threads of its own: other peers cannot keep the owner out.
   absl::StatusOr<std::unique_ptr<RpcServer>> control =
       RpcServer::Start({.listen = options_.control}, {peer_service_.get()});
   if (!control.ok()) return control.status();

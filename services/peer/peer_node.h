@@ -51,6 +51,7 @@ struct PeerOptions {
   uint64_t upload_limit = 0;    // bytes a second, 0: none
   uint64_t download_limit = 0;  // bytes a second, 0: none
   uint64_t max_books = 10'000'000;
+  size_t connections = 500;  // of other peers from one network, 0: no limit
   TlsOptions tls;
   bool insecure = false;  // allows a non-loopback address without TLS
 };

@@ -30,6 +30,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS releases_once ON releases(listing) WHERE state
 CREATE INDEX IF NOT EXISTS releases_content ON releases(root, size) WHERE state > 0;
 CREATE INDEX IF NOT EXISTS releases_hidden ON releases(state) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS releases_confirmed ON releases(state) WHERE state = 4;
+CREATE INDEX IF NOT EXISTS releases_refused ON releases(state) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS releases_refused_of ON releases(receiver) WHERE state = 0;
 -- move: 0 a copy, 1 a move, 2 kept as a copy by the owner because the source did not answer.
 CREATE TABLE IF NOT EXISTS transfers(
   transfer_id BLOB PRIMARY KEY, move INTEGER NOT NULL, source BLOB NOT NULL,
@@ -75,6 +77,7 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
   absl::Status made = ledger->Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (absl::Status s = ledger->db_->Execute(kLedgerSchema); !s.ok()) return s;
     if (absl::Status s = ledger->listings_.AddMissingColumns(); !s.ok()) return s;
+    if (absl::Status s = ledger->releases_.TrimRefusals(); !s.ok()) return s;
     return ledger->ComparePlace(folder->traits());
   });
   if (!made.ok()) return made;
@@ -237,6 +240,10 @@ absl::Status Ledger::RecordReleases(absl::Span<const ReleaseRecord> records) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (absl::Status s = releases_.Insert(records, clock_->Now()); !s.ok()) return s;
+    if (released.size() < records.size()) {
+      if (absl::Status s = releases_.TrimRefusalsOf(records.back().receiver); !s.ok()) return s;
+      if (absl::Status s = releases_.TrimRefusals(); !s.ok()) return s;
+    }
     return listings_.SetState(released, ListingRecord::State::kReleased);
   });
 }

@@ -1,5 +1,5 @@
-// The record of what a peer has promised: its listings and its moves. Durable when a call returns;
-// never thrown away.
+// The record of what a peer has promised: its listings and its moves. Durable when a call returns.
+// What was given away is never forgotten; of refusals the last ones are kept.
 //
 // The tables are described in ledger.cc, where a program that audits a ledger reads them.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_LEDGER_H_
@@ -84,8 +84,9 @@ class Ledger {
   absl::StatusOr<std::optional<ReleaseRecord>> FindReleaseOfListing(uint64_t listing);
   // Returns the latest release of this content, which tells where the book went.
   absl::StatusOr<std::optional<ReleaseRecord>> FindReleaseOfContent(const ContentId& content);
-  // Records all of them in one transaction and ends the listings that are released: this is the
-  // commit point of a move.
+  // Records all of them, of one receiver, in one transaction, and ends the listings that are
+  // released: this is the commit point of a move. Keeps the last kMaxRefusalsOfReceiver refusals of
+  // the receiver and the last kMaxRefusals of all.
   absl::Status RecordReleases(absl::Span<const ReleaseRecord> records);
   absl::Status RecordReleaseStates(absl::Span<const TransferId> ids, ReleaseRecord::State state);
   // Returns what was released and is neither confirmed nor restored; oldest first.

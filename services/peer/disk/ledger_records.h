@@ -39,7 +39,7 @@ struct UnsharedRecord {
   FileMark mark{};      // zeros when the path had no file
 };
 
-// The source's half of a move: its answer to a Release, kept for ever.
+// The source's half of a move: its answer to a Release. A ticket is kept for ever.
 struct ReleaseRecord {
   enum class State {
     kRefused = 0,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 #include "services/peer/disk/ledger_row.h"
 
 namespace arkshare {
@@ -125,6 +126,22 @@ absl::Status LedgerReleases::Insert(absl::Span<const ReleaseRecord> records, abs
     if (!s.ok()) return s;
   }
   return absl::OkStatus();
+}
+
+absl::Status LedgerReleases::TrimRefusalsOf(const PublicKey& receiver) {
+  SqlStatement remove(db_,
+                      "DELETE FROM releases WHERE state = 0 AND receiver = ?1 AND rowid <= "
+                      "(SELECT rowid FROM releases WHERE state = 0 AND receiver = ?1 "
+                      "ORDER BY rowid DESC LIMIT 1 OFFSET ?2)");
+  return remove.BindBlob(receiver.bytes()).Bind(kMaxRefusalsOfReceiver).Run();
+}
+
+absl::Status LedgerReleases::TrimRefusals() {
+  SqlStatement remove(db_,
+                      "DELETE FROM releases WHERE state = 0 AND rowid <= "
+                      "(SELECT rowid FROM releases WHERE state = 0 "
+                      "ORDER BY rowid DESC LIMIT 1 OFFSET ?)");
+  return remove.Bind(kMaxRefusals).Run();
 }
 
 absl::Status LedgerReleases::SetState(absl::Span<const TransferId> ids,

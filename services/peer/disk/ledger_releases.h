@@ -38,6 +38,10 @@ class LedgerReleases {
 
   // Fails for a second release of a listing. Stores `now` as the time of each.
   absl::Status Insert(absl::Span<const ReleaseRecord> records, absl::Time now);
+  // Deletes the oldest refusals beyond kMaxRefusalsOfReceiver.
+  absl::Status TrimRefusalsOf(const PublicKey& receiver);
+  // Deletes the oldest refusals beyond kMaxRefusals.
+  absl::Status TrimRefusals();
   absl::Status SetState(absl::Span<const TransferId> ids, ReleaseRecord::State state);
 
  private:

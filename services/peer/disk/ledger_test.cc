@@ -7,6 +7,7 @@
 #include <set>
 
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 #include "services/peer/testing/fake_book.h"
 #include "services/peer/testing/must.h"
 #include "services/peer/testing/small_disk.h"
@@ -78,7 +79,7 @@ class LedgerTest : public testing::Test {
   }
 
   const PrivateKey key_ = PrivateKey::Generate();
-  const PrivateKey receiver_ = PrivateKey::Generate();
+  PrivateKey receiver_ = PrivateKey::Generate();
   FakeClock clock_;
   TempFolder temp_;
   std::unique_ptr<SharedFolder> folder_;
@@ -304,6 +305,37 @@ TEST_F(LedgerTest, EveryFinalReasonIsKept) {
   for (const ReleaseRecord& record : records) {
     EXPECT_EQ(Must(ledger_->FindRelease(record.item.transfer_id))->refusal, record.refusal);
   }
+}
+
+TEST_F(LedgerTest, TheLastRefusalsOfEachReceiverAreKept) {
+  const ContentId content = Listing("a").content;
+  const auto refuse = [&](int64_t n) {
+    std::vector<ReleaseRecord> records;
+    for (int64_t i = 0; i < n; ++i) {
+      records.push_back(Refused(1, content, MakeError(Reason::kNotForTaking, "no")));
+    }
+    Must(ledger_->RecordReleases(records));
+    return records;
+  };
+  const auto known = [&](const ReleaseRecord& record) {
+    return Must(ledger_->FindRelease(record.item.transfer_id)).has_value();
+  };
+  const std::vector<ReleaseRecord> first = refuse(2);
+  const ReleaseRecord released = Released(Add(Listing("b")), content);
+  Must(ledger_->RecordReleases({released}));
+  const std::vector<ReleaseRecord> more = refuse(kMaxRefusalsOfReceiver - 1);
+  EXPECT_FALSE(known(first[0]));
+  EXPECT_TRUE(known(first[1])) << "as many as are kept";
+  EXPECT_TRUE(known(more.back()));
+  EXPECT_TRUE(known(released)) << "what was given away is never forgotten";
+
+  // Each stranger has keys without end, so all together are bounded too.
+  for (int64_t all = 0; all < kMaxRefusals; all += kMaxRefusalsOfReceiver) {
+    receiver_ = PrivateKey::Generate();
+    refuse(kMaxRefusalsOfReceiver);
+  }
+  EXPECT_FALSE(known(more.back()));
+  EXPECT_TRUE(known(released));
 }
 
 // A ledger and its folder.

@@ -19,8 +19,6 @@
 namespace arkshare {
 namespace {
 
-constexpr int kMaxPieceWatchers = 64;
-
 // Checks that this peer is the source of a signed request; returns the receiver, which sent it.
 absl::StatusOr<PublicKey> CheckParties(const PublicKey& self, absl::string_view source,
                                        absl::string_view receiver) {
@@ -43,32 +41,44 @@ absl::Status BadSignature() {
 }  // namespace
 
 FileService::FileService(Parts parts, PrivateKey key)
-    : parts_(parts), key_(std::move(key)), boot_id_(RandomBytes(16)) {
+    : parts_(parts),
+      key_(std::move(key)),
+      boot_id_(RandomBytes(16)),
+      budget_(parts.queue->most_streams()) {
   MarkMethodStreamed(DownloadMethodIndex(), NewDownloadHandler([this](grpc::ServerContext* context,
                                                                       DownloadStream* stream) {
                        return Download(context, stream);
                      }));
 }
 
-grpc::Status FileService::Ping(grpc::ServerContext*, const v1::PingRequest* request,
-                               v1::PingResponse* response) {
-  const std::string& id = request->registration_id();
-  if (request->nonce().size() < 16 || request->nonce().size() > 64) {
-    return ToGrpcStatus(MakeError(Reason::kInvalidField, "nonce must be 16 to 64 bytes"));
-  }
-  if (!id.empty() && !parts_.gate->Vouches(id)) {
-    return ToGrpcStatus(
-        MakeError(Reason::kRegistrationUnknown, "this peer did not begin that registration"));
-  }
-  response->set_nonce(request->nonce());
-  response->set_boot_id(boot_id_);
-  response->set_public_key(key_.public_key().bytes());
-  response->set_signature(key_.Sign(PingSignedBytes(request->nonce(), boot_id_, id)));
-  return grpc::Status::OK;
+grpc::ServerUnaryReactor* FileService::Ping(grpc::CallbackServerContext* context,
+                                            const v1::PingRequest* request,
+                                            v1::PingResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(Answer(*request, *response)));
+  return reactor;
 }
 
-grpc::Status FileService::GetManifest(grpc::ServerContext*, const v1::GetManifestRequest* request,
+absl::Status FileService::Answer(const v1::PingRequest& request, v1::PingResponse& response) const {
+  const std::string& id = request.registration_id();
+  if (request.nonce().size() < 16 || request.nonce().size() > 64) {
+    return MakeError(Reason::kInvalidField, "nonce must be 16 to 64 bytes");
+  }
+  if (!id.empty() && !parts_.gate->Vouches(id)) {
+    return MakeError(Reason::kRegistrationUnknown, "this peer did not begin that registration");
+  }
+  response.set_nonce(request.nonce());
+  response.set_boot_id(boot_id_);
+  response.set_public_key(key_.public_key().bytes());
+  response.set_signature(key_.Sign(PingSignedBytes(request.nonce(), boot_id_, id)));
+  return absl::OkStatus();
+}
+
+grpc::Status FileService::GetManifest(grpc::ServerContext* context,
+                                      const v1::GetManifestRequest* request,
                                       v1::GetManifestResponse* response) {
+  const auto call = budget_.Begin(CallBudget::Kind::kShort, context->peer());
+  if (!call.ok()) return ToGrpcStatus(call.status());
   absl::StatusOr<ContentId> id = FromProto(request->content());
   if (!id.ok()) return ToGrpcStatus(id.status());
   absl::StatusOr<v1::GetManifestResponse> manifest = GetManifestOf(*id);
@@ -112,6 +122,8 @@ absl::StatusOr<std::vector<Sha256Digest>> FileService::PiecesOf(const ContentId&
 }
 
 grpc::Status FileService::Download(grpc::ServerContext* context, DownloadStream* stream) {
+  const auto share = budget_.Begin(CallBudget::Kind::kUpload, context->peer());
+  if (!share.ok()) return ToGrpcStatus(share.status());
   UploadCall call(context, parts_.queue, parts_.watchdog);
   v1::DownloadRequest request;
   if (!stream->Read(&request)) {
@@ -171,6 +183,8 @@ absl::Status FileService::DownloadRange(UploadCall& call, const v1::DownloadRequ
 grpc::Status FileService::DownloadMany(grpc::ServerContext* context,
                                        const v1::DownloadManyRequest* request,
                                        grpc::ServerWriter<v1::DownloadManyResponse>* writer) {
+  const auto share = budget_.Begin(CallBudget::Kind::kUpload, context->peer());
+  if (!share.ok()) return ToGrpcStatus(share.status());
   UploadCall call(context, parts_.queue, parts_.watchdog);
   return ToGrpcStatus(
       arkshare::DownloadMany(call, *request, parts_.library, parts_.proofs, writer));
@@ -179,18 +193,17 @@ grpc::Status FileService::DownloadMany(grpc::ServerContext* context,
 grpc::Status FileService::WatchPieces(grpc::ServerContext* context,
                                       const v1::WatchPiecesRequest* request,
                                       grpc::ServerWriter<v1::WatchPiecesResponse>* writer) {
-  absl::Status status = MakeError(
-      Reason::kQueueFull, "too many other peers watch this peer's pieces", {}, absl::Seconds(5));
-  if (++piece_watchers_ <= kMaxPieceWatchers) {
-    status = arkshare::WatchPieces(context, *request, parts_.library, parts_.partials, writer);
-  }
-  --piece_watchers_;
-  return ToGrpcStatus(status);
+  const auto call = budget_.Begin(CallBudget::Kind::kWatch, context->peer());
+  if (!call.ok()) return ToGrpcStatus(call.status());
+  return ToGrpcStatus(arkshare::WatchPieces(context, *request, parts_.library, parts_.partials,
+                                            parts_.watchdog, writer));
 }
 
-grpc::Status FileService::ReportMismatch(grpc::ServerContext*,
+grpc::Status FileService::ReportMismatch(grpc::ServerContext* context,
                                          const v1::ReportMismatchRequest* request,
                                          v1::ReportMismatchResponse*) {
+  const auto call = budget_.Begin(CallBudget::Kind::kShort, context->peer());
+  if (!call.ok()) return ToGrpcStatus(call.status());
   absl::StatusOr<ContentId> id = FromProto(request->content());
   if (!id.ok()) return ToGrpcStatus(id.status());
   parts_.library->Doubt(*id, [&](const FileIdentity& identity) {
@@ -200,8 +213,10 @@ grpc::Status FileService::ReportMismatch(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
-grpc::Status FileService::Release(grpc::ServerContext*, const v1::ReleaseRequest* request,
+grpc::Status FileService::Release(grpc::ServerContext* context, const v1::ReleaseRequest* request,
                                   v1::ReleaseResponse* response) {
+  const auto call = budget_.Begin(CallBudget::Kind::kShort, context->peer());
+  if (!call.ok()) return ToGrpcStatus(call.status());
   if (absl::Status s = CheckItemCount(request->items_size()); !s.ok()) return ToGrpcStatus(s);
   absl::StatusOr<PublicKey> receiver =
       CheckParties(key_.public_key(), request->source_public_key(), request->receiver_public_key());
@@ -235,8 +250,10 @@ grpc::Status FileService::Release(grpc::ServerContext*, const v1::ReleaseRequest
   return grpc::Status::OK;
 }
 
-grpc::Status FileService::Confirm(grpc::ServerContext*, const v1::ConfirmRequest* request,
+grpc::Status FileService::Confirm(grpc::ServerContext* context, const v1::ConfirmRequest* request,
                                   v1::ConfirmResponse* response) {
+  const auto call = budget_.Begin(CallBudget::Kind::kShort, context->peer());
+  if (!call.ok()) return ToGrpcStatus(call.status());
   if (absl::Status s = CheckItemCount(request->transfer_ids_size()); !s.ok())
     return ToGrpcStatus(s);
   absl::StatusOr<PublicKey> receiver =

@@ -5,7 +5,6 @@
 
 #include <absl/status/statusor.h>
 
-#include <atomic>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "services/peer/disk/hash_cache.h"
 #include "services/peer/disk/partial_books.h"
 #include "services/peer/library/library.h"
+#include "services/peer/serve/call_budget.h"
 #include "services/peer/serve/handover.h"
 #include "services/peer/serve/served_proofs.h"
 #include "services/peer/serve/upload_call.h"
@@ -24,9 +24,11 @@
 
 namespace arkshare {
 
-// Each handler runs on a thread of its own and may block. The upload queue bounds the downloads;
-// their blocking writes are the back-pressure. Thread-safe.
-class FileService final : public v1::FileService::Service {
+// Each handler but Ping runs on a thread of its own and may block: CallBudget bounds them, and the
+// upload queue the downloads, whose blocking writes are the back-pressure. Ping needs no thread, so
+// it never waits behind the others. Thread-safe.
+class FileService final
+    : public v1::FileService::WithCallbackMethod_Ping<v1::FileService::Service> {
  public:
   struct Parts {  // all must outlive the service
     Library* library;
@@ -41,15 +43,19 @@ class FileService final : public v1::FileService::Service {
 
   FileService(Parts parts, PrivateKey key);
 
-  grpc::Status Ping(grpc::ServerContext* context, const v1::PingRequest* request,
-                    v1::PingResponse* response) override;
+  // The calls that the server of this service is to take.
+  CallBounds server_bounds() const { return budget_.server_bounds(); }
+
+  grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context,
+                                 const v1::PingRequest* request,
+                                 v1::PingResponse* response) override;
   grpc::Status GetManifest(grpc::ServerContext* context, const v1::GetManifestRequest* request,
                            v1::GetManifestResponse* response) override;
   grpc::Status WatchPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest* request,
                            grpc::ServerWriter<v1::WatchPiecesResponse>* writer) override;
   // Download, called with a stream that takes bytes without a copy (MarkMethodStreamed).
   grpc::Status Download(grpc::ServerContext* context, DownloadStream* stream);
-  using v1::FileService::Service::Download;  // the generated signature, which gRPC does not call
+  using Service::Download;  // the generated signature, which gRPC does not call
   grpc::Status DownloadMany(grpc::ServerContext* context, const v1::DownloadManyRequest* request,
                             grpc::ServerWriter<v1::DownloadManyResponse>* writer) override;
   grpc::Status ReportMismatch(grpc::ServerContext* context,
@@ -61,6 +67,7 @@ class FileService final : public v1::FileService::Service {
                        v1::ConfirmResponse* response) override;
 
  private:
+  absl::Status Answer(const v1::PingRequest& request, v1::PingResponse& response) const;
   absl::Status DownloadRange(UploadCall& call, const v1::DownloadRequest& request,
                              DownloadStream* stream);
   absl::StatusOr<v1::GetManifestResponse> GetManifestOf(const ContentId& id);
@@ -69,7 +76,7 @@ class FileService final : public v1::FileService::Service {
   const Parts parts_;
   const PrivateKey key_;
   const std::string boot_id_;
-  std::atomic<int> piece_watchers_ = 0;
+  CallBudget budget_;
 };
 
 }  // namespace arkshare

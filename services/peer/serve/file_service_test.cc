@@ -117,8 +117,8 @@ class FileServiceTest : public testing::Test {
     return Begin(id, offset, limit)->ReadAll();
   }
   UploadQueue::Slot TakeSlot() {
-    return Must(
-        queue_.WaitForSlot("the test", kQueued, [](const UploadQueue::Place&) { return false; }));
+    return Must(queue_.WaitForSlot({"the test", ""}, kQueued,
+                                   [](const UploadQueue::Place&) { return false; }));
   }
 
   v1::ReleaseRequest ReleaseRequestFor(const std::vector<ReleaseItem>& items) {

@@ -256,6 +256,15 @@ void Handover::HideAndSync(absl::Span<Attempt> attempts) {
   ARKSHARE_FAILPOINT("source.hidden_synced");
 }
 
+// A number is given out once, so what was refused because no listing has it can never be granted.
+bool Handover::NeedsRecord(const Attempt& attempt) {
+  if (attempt.book || !attempt.decided_now || !IsFinal(attempt.answer.status())) return false;
+  if (GetReason(attempt.answer.status()) != Reason::kBookGone) return true;
+  const absl::StatusOr<std::optional<ListingRecord>> listing =
+      ledger_->FindListing(attempt.item->listing);
+  return !listing.ok() || listing->has_value();
+}
+
 absl::Status Handover::Record(const PublicKey& receiver, absl::Span<Attempt> attempts) {
   std::vector<TicketBody> bodies;
   for (const Attempt& attempt : attempts) {
@@ -274,7 +283,7 @@ absl::Status Handover::Record(const PublicKey& receiver, absl::Span<Attempt> att
       record.state = ReleaseRecord::State::kHidden;
       record.ticket = tickets[next_ticket++];
       attempt.answer = record.ticket;
-    } else if (attempt.decided_now && IsFinal(attempt.answer.status())) {
+    } else if (NeedsRecord(attempt)) {
       record.refusal = attempt.answer.status();
     } else {
       continue;
@@ -303,7 +312,7 @@ void Handover::Answer(const PublicKey& receiver, const absl::Status& recorded, A
                          {"transfer", item.transfer_id}});
     return;
   }
-  if (!attempt.book && !(attempt.decided_now && IsFinal(attempt.answer.status()))) return;
+  if (!attempt.book && !NeedsRecord(attempt)) return;
   // Nothing was written, so nothing was decided.
   attempt.answer = MakeError(Reason::kDiskFull,
                              "the source's disk is full, so it cannot hand over; ask again later",

@@ -52,8 +52,9 @@ class Handover {
   absl::Status Recover();
 
   // Returns a ticket or a refusal for each item; the answer to a transfer never changes once it is
-  // a ticket or a final refusal (IsFinalRefusal), because both are durable. kBookUnsettled,
-  // kDiskFull and kInternal are not final. Requires that no two items have the same transfer or the
+  // a ticket or a final refusal (IsFinalRefusal), because both are durable. A refusal for a number
+  // that no listing has needs no record. Refusals are forgotten when there are many later ones
+  // (kMaxRefusals). kBookUnsettled, kDiskFull and kInternal are not final. Requires that no two items have the same transfer or the
   // same listing. `from_here`: the transfers whose receiver has verified bytes of this peer only.
   std::vector<absl::StatusOr<MoveTicket>> Release(
       const PublicKey& receiver, absl::Span<const ReleaseItem> items,
@@ -102,6 +103,8 @@ class Handover {
   void Decide(const PublicKey& receiver, Attempt& attempt);
   // Steps 1 to 3 for all attempts that are being released.
   void HideAndSync(absl::Span<Attempt> attempts);
+  // Whether this is a refusal whose cause could pass, so that only a record keeps it.
+  bool NeedsRecord(const Attempt& attempt);
   // Step 4: one transaction for all tickets and all new refusals.
   absl::Status Record(const PublicKey& receiver, absl::Span<Attempt> attempts);
   // Step 5. When nothing was recorded, undoes what was decided in this call.

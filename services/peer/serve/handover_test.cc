@@ -253,6 +253,28 @@ TEST_F(HandoverTest, ASwappedFileWhosePlaceIsTakenKeepsAnotherName) {
   EXPECT_THAT(disk_->Hidden(), IsEmpty());
 }
 
+// A stranger could otherwise fill the ledger with made-up transfers.
+TEST_F(HandoverTest, ARefusalOfWhatNeverWasHereNeedsNoRecord) {
+  const Book book = disk_->List("book", one_);
+  std::vector<ReleaseItem> items;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    items.push_back({TransferId::Random(), book.record.number + 1 + (i << 40), one_.id});
+  }
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    for (const absl::StatusOr<MoveTicket>& answer : handover().Release(receiver_, items)) {
+      EXPECT_EQ(ReasonOf(answer.status()), "BOOK_GONE");
+    }
+  }
+  for (const ReleaseItem& item : items) {
+    EXPECT_EQ(Must(disk_->ledger->FindRelease(item.transfer_id)), std::nullopt);
+  }
+  // A listing that was here is another matter.
+  ReleaseItem other = PeerDisk::Wish(book);
+  other.content = two_.id;
+  EXPECT_EQ(ReasonOf(Release(other).status()), "BOOK_CHANGED");
+  EXPECT_EQ(StateOf(other), ReleaseState::kRefused);
+}
+
 // --- Batches ---
 
 TEST_F(HandoverTest, ABatchIsAnsweredItemByItem) {

@@ -2,8 +2,10 @@
 
 #include <absl/status/statusor.h>
 
+#include <string>
 #include <utility>
 
+#include "lib/rpc/caller_shares.h"
 #include "lib/rpc/convert.h"
 
 namespace arkshare {
@@ -34,11 +36,14 @@ UploadCall::UploadCall(grpc::ServerContext* context, UploadQueue* queue, IdleWat
 absl::Status UploadCall::WaitForSlot(uint64_t bytes, WritePlace write) {
   // The flow is the connection: the receiver's key is not known here, and several receivers may
   // share an address.
-  absl::StatusOr<UploadQueue::Slot> slot =
-      queue_->WaitForSlot(context_->peer(), bytes, [&](const UploadQueue::Place& place) {
+  const std::string peer = context_->peer();
+  absl::StatusOr<UploadQueue::Slot> slot = queue_->WaitForSlot(
+      {.flow = peer, .network = NetworkOfCaller(peer)}, bytes,
+      [&](const UploadQueue::Place& place) {
         watch_.Progress();
         return !context_->IsCancelled() && write(ToProto(place));
-      });
+      },
+      [context = context_] { context->TryCancel(); });
   if (!slot.ok()) return slot.status();
   slot_.emplace(*std::move(slot));
   return absl::OkStatus();

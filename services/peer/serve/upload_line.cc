@@ -6,40 +6,87 @@
 
 namespace arkshare {
 
-int UploadLine::Running(Lane lane) const {
-  return lane == Lane::kSlots ? in_slots_ : in_small_slots_;
-}
-
 int UploadLine::SlotsOf(Lane lane) const {
-  return lane == Lane::kSlots ? options_.slots : options_.small_slots;
+  if (lane == Lane::kSlots) return options_.slots;
+  if (lane == Lane::kSmall) return options_.small_slots;
+  return lane == Lane::kSmallGuest && options_.small_slots == 0 ? 0 : 1;
 }
 
-bool UploadLine::Arrive(Stream stream, const std::string& flow, uint64_t bytes) {
+int UploadLine::most_streams() const {
+  return options_.slots + options_.small_slots + SlotsOf(Lane::kGuest) +
+         SlotsOf(Lane::kSmallGuest) + options_.max_waiting + options_.max_parked;
+}
+
+int UploadLine::CountOf(const Counts& counts, const std::string& name, Kind kind) {
+  const auto count = counts.find({name, kind});
+  return count == counts.end() ? 0 : count->second;
+}
+
+void UploadLine::Add(Counts& counts, const std::string& name, Kind kind, int by) {
+  const auto count = counts.try_emplace({name, kind}, 0).first;
+  count->second += by;
+  if (count->second == 0) counts.erase(count);
+}
+
+void UploadLine::Move(State& state, Lane to) {
+  const auto counts = [](Lane lane) { return HasSlot(lane) || lane == Lane::kParked; };
+  const int by = static_cast<int>(counts(to)) - static_cast<int>(counts(state.lane));
+  if (by != 0) {
+    Add(of_flow_, state.receiver.flow, state.kind, by);
+    Add(of_network_, state.receiver.network, state.kind, by);
+  }
+  --in_lane_[static_cast<size_t>(state.lane)];
+  ++in_lane_[static_cast<size_t>(to)];
+  state.lane = to;
+  waiting_ = InLane(Lane::kWaiting);
+}
+
+bool UploadLine::Arrive(Stream stream, const Receiver& receiver, uint64_t bytes) {
   const bool small = options_.small_slots > 0 && bytes <= kMaxSmallRangeBytes;
   State& state = streams_[stream];
-  state = {.flow = flow, .left = bytes, .kind = small ? Kind::kSmall : Kind::kLarge};
-  ++waiting_;
+  state = {.receiver = receiver, .left = bytes, .kind = small ? Kind::kSmall : Kind::kLarge};
+  waiting_ = ++in_lane_[static_cast<size_t>(Lane::kWaiting)];
   Admit();
   if (IsRunning(stream)) return true;
-  if (waiting_ > options_.max_waiting) {
+  if (waiting_ > options_.max_waiting && !MakeRoomFor(stream)) {
     streams_.erase(stream);
-    --waiting_;
+    waiting_ = --in_lane_[static_cast<size_t>(Lane::kWaiting)];
     return false;
   }
   Renumber();
   return true;
 }
 
+bool UploadLine::MakeRoomFor(Stream stream) {
+  std::map<std::string, int> waiting_of;
+  std::map<std::string, Stream> last_of;
+  for (const auto& [other, state] : streams_) {
+    if (state.lane != Lane::kWaiting) continue;
+    ++waiting_of[state.receiver.network];
+    last_of[state.receiver.network] = other;
+  }
+  const auto most =
+      std::max_element(waiting_of.begin(), waiting_of.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  // Dropped by a network that would then have as many as the other one, both would take turns.
+  if (most->second <= waiting_of[streams_.at(stream).receiver.network] + 1) return false;
+  Drop(last_of[most->first]);
+  return true;
+}
+
+void UploadLine::Drop(Stream stream) {
+  Move(streams_.at(stream), Lane::kDropped);
+  std::erase(parked_, stream);
+  dropped_.push_back(stream);
+  ++version_;
+}
+
 void UploadLine::Leave(Stream stream) {
   const auto it = streams_.find(stream);
-  const State& state = it->second;
-  if (state.lane == Lane::kNone) {
-    --waiting_;
-  } else {
-    --(state.lane == Lane::kSlots ? in_slots_ : in_small_slots_);
-    const auto count = running_of_.find({state.flow, state.kind});
-    if (--count->second == 0) running_of_.erase(count);
-  }
+  Move(it->second, Lane::kDropped);
+  --in_lane_[static_cast<size_t>(Lane::kDropped)];
+  std::erase(parked_, stream);
+  std::erase(dropped_, stream);
   streams_.erase(it);
   Admit();
   Renumber();
@@ -50,46 +97,88 @@ void UploadLine::Sent(Stream stream, uint64_t bytes) {
   left -= std::min(left, bytes);
 }
 
+bool UploadLine::IsInTheWay(Stream stream) const {
+  const State& state = streams_.at(stream);
+  if (!HasSlot(state.lane) || waiting_ == 0) return false;
+  if (state.lane == Lane::kSlots) return true;
+  const Kind kind = state.lane == Lane::kGuest ? Kind::kLarge : Kind::kSmall;
+  return !Line(kind).empty();
+}
+
+void UploadLine::Park(Stream stream) {
+  Move(streams_.at(stream), Lane::kParked);
+  parked_.push_back(stream);
+  if (parked() > options_.max_parked) Drop(parked_.front());
+  Admit();
+  Renumber();
+}
+
+void UploadLine::Resume(Stream stream) {
+  std::erase(parked_, stream);
+  Move(streams_.at(stream), Lane::kWaiting);
+  Admit();
+  Renumber();
+}
+
 std::vector<UploadLine::Stream> UploadLine::Line(Kind kind) const {
   struct Place {
-    int before = 0;  // streams of its flow that run by then
+    int network_before = 0;  // streams of its network that have a slot by then
+    int flow_before = 0;     // of its flow
     Stream stream = 0;
-    bool operator<(const Place& o) const {
-      return std::pair(before, stream) < std::pair(o.before, o.stream);
-    }
   };
   std::vector<Place> places;
-  std::map<std::string, int> running;
+  std::map<std::string, int> of_flow;
   for (const auto& [stream, state] : streams_) {
-    if (state.kind != kind || state.lane != Lane::kNone) continue;
-    const auto count = running_of_.find({state.flow, kind});
-    const int now = count == running_of_.end() ? 0 : count->second;
-    places.push_back({running.try_emplace(state.flow, now).first->second++, stream});
+    if (state.kind != kind || state.lane != Lane::kWaiting) continue;
+    const std::string& flow = state.receiver.flow;
+    const int now = CountOf(of_flow_, flow, kind);
+    places.push_back(
+        {.flow_before = of_flow.try_emplace(flow, now).first->second++, .stream = stream});
   }
-  std::sort(places.begin(), places.end());
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return std::pair(a.flow_before, a.stream) < std::pair(b.flow_before, b.stream);
+  });
+  // The networks take turns; within each the order stays.
+  std::map<std::string, int> of_network;
+  for (Place& place : places) {
+    const std::string& network = streams_.at(place.stream).receiver.network;
+    const int now = CountOf(of_network_, network, kind);
+    place.network_before = of_network.try_emplace(network, now).first->second++;
+  }
+  std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return a.network_before < b.network_before;
+  });
   std::vector<Stream> line;
   for (const Place& place : places) line.push_back(place.stream);
   return line;
 }
 
-// Gives free slots of `lane` to waiting streams of this kind.
-void UploadLine::AdmitFirst(Kind kind, Lane lane) {
+bool UploadLine::IsGuest(const std::string& network, Kind kind) const {
+  return CountOf(of_network_, network, Kind::kSmall) == 0 &&
+         (kind == Kind::kSmall || CountOf(of_network_, network, Kind::kLarge) == 0);
+}
+
+// Gives free slots of `lane` to waiting streams of this kind; one of `guest_lane` only to a network
+// that has none.
+void UploadLine::AdmitFirst(Kind kind, Lane lane, Lane guest_lane) {
   for (const Stream stream : Line(kind)) {
-    if (Running(lane) >= SlotsOf(lane)) return;
     State& state = streams_.at(stream);
-    state.lane = lane;
-    ++(lane == Lane::kSlots ? in_slots_ : in_small_slots_);
-    ++running_of_[{state.flow, kind}];
-    --waiting_;
+    if (InLane(lane) < SlotsOf(lane)) {
+      Move(state, lane);
+    } else if (InLane(guest_lane) < SlotsOf(guest_lane) && IsGuest(state.receiver.network, kind)) {
+      Move(state, guest_lane);
+    } else {
+      return;
+    }
     ++version_;
   }
 }
 
 void UploadLine::Admit() {
   if (waiting_ == 0) return;
-  AdmitFirst(Kind::kLarge, Lane::kSlots);
-  AdmitFirst(Kind::kSmall, Lane::kSmall);
-  AdmitFirst(Kind::kSmall, Lane::kSlots);
+  AdmitFirst(Kind::kLarge, Lane::kSlots, Lane::kGuest);
+  AdmitFirst(Kind::kSmall, Lane::kSmall, Lane::kSmallGuest);
+  AdmitFirst(Kind::kSmall, Lane::kSlots, Lane::kSmallGuest);
 }
 
 void UploadLine::Renumber() {
@@ -118,8 +207,9 @@ std::optional<absl::Duration> UploadLine::EstimatedWait(Stream stream,
     if (other == stream) break;
     earlier.push_back(streams_.at(other).left);
   }
-  const double share = bytes_per_second * static_cast<double>(running.size()) /
-                       static_cast<double>(std::max(in_slots_ + in_small_slots_, 1));
+  const double share =
+      bytes_per_second * static_cast<double>(running.size()) /
+      static_cast<double>(std::max(InLane(Lane::kSlots) + InLane(Lane::kSmall), 1));
   if (share <= 0) return std::nullopt;
   return EstimateWait(std::move(running), earlier, share);
 }

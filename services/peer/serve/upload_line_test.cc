@@ -26,7 +26,7 @@ class UploadLineTest : public testing::Test {
   bool Arrive(const std::string& name, uint64_t bytes = kLargeUpload) {
     names_.push_back(name);
     const auto stream = static_cast<UploadLine::Stream>(names_.size());
-    if (!line_.Arrive(stream, name.substr(0, 1), bytes)) return false;
+    if (!line_.Arrive(stream, {name.substr(0, 1), ""}, bytes)) return false;
     here_.insert(stream);
     return true;
   }
@@ -137,9 +137,9 @@ TEST_F(UploadLineTest, ManySmallOnesDoNotStarveLargeOnes) {
 
 TEST_F(UploadLineTest, WithoutSmallSlotsAllAreAlike) {
   UploadLine line({.slots = 1, .small_slots = 0, .max_waiting = 6});
-  EXPECT_TRUE(line.Arrive(1, "a", kLargeUpload));
-  EXPECT_TRUE(line.Arrive(2, "b", 1));
-  EXPECT_TRUE(line.Arrive(3, "c", kLargeUpload));
+  EXPECT_TRUE(line.Arrive(1, {"a", ""}, kLargeUpload));
+  EXPECT_TRUE(line.Arrive(2, {"b", ""}, 1));
+  EXPECT_TRUE(line.Arrive(3, {"c", ""}, kLargeUpload));
   EXPECT_EQ(line.Position(2), 0);
   EXPECT_EQ(line.Position(3), 1);
 }
@@ -157,6 +157,118 @@ TEST_F(UploadLineTest, TheVersionGrowsWithEveryChangeInTheLine) {
   before = line_.version();
   Leave("a1");
   EXPECT_GT(line_.version(), before);
+}
+
+// --- Networks ---
+
+// The flow is the letter in front, the network the digit behind.
+class NetworksTest : public UploadLineTest {
+ protected:
+  bool Arrive(const std::string& name, uint64_t bytes = kLargeUpload) {
+    names_.push_back(name);
+    const auto stream = static_cast<UploadLine::Stream>(names_.size());
+    if (!line_.Arrive(stream, {name.substr(0, 1), name.substr(1, 1)}, bytes)) return false;
+    here_.insert(stream);
+    return true;
+  }
+};
+
+TEST_F(NetworksTest, ANetworkWithManyConnectionsGetsNoMoreThanOneWithOne) {
+  for (const char* name : {"a1", "b1", "c1", "d1", "e1"}) Arrive(name);
+  Arrive("x2");  // in the slot for guests
+  for (const char* name : {"x2+", "y2"}) Arrive(name);
+  EXPECT_THAT(Running(), ElementsAre("a1", "b1", "c1", "x2"));
+  EXPECT_THAT(Waiting(), ElementsAre("y2", "x2+", "d1", "e1")) << "one runs for 2, three for 1";
+  Leave("a1");
+  Leave("b1");
+  EXPECT_THAT(Running(), ElementsAre("c1", "x2", "x2+", "y2")) << "they have two for one now";
+}
+
+TEST_F(NetworksTest, ANetworkThatHasNothingNeedNotWaitForAnother) {
+  for (const char* name : {"a1", "b1", "c1", "d1"}) Arrive(name);
+  for (const char* name : {"a1s", "b1s", "c1s"}) Arrive(name, kSmall);
+  EXPECT_THAT(Running(), ElementsAre("a1", "b1", "c1", "a1s", "b1s"));
+  Arrive("x2");
+  Arrive("x2s", kSmall);
+  EXPECT_THAT(Running(), ElementsAre("a1", "b1", "c1", "a1s", "b1s", "x2", "x2s"));
+  Arrive("y2s", kSmall);
+  Arrive("z3s", kSmall);
+  EXPECT_THAT(Waiting(/*small=*/true), ElementsAre("z3s", "y2s", "c1s"));
+  Leave("x2s");
+  EXPECT_THAT(Waiting(/*small=*/true), ElementsAre("y2s", "c1s")) << "z is the next guest";
+  EXPECT_EQ(line_.running(), 3);
+  EXPECT_EQ(line_.most_streams(), 3 + 2 + 2 + 6 + 64);
+}
+
+TEST_F(NetworksTest, OneNetworkCannotFillTheLine) {
+  for (const char* name : {"a1", "b1", "c1", "d1", "e1", "f1", "g1", "h1", "i1"}) {
+    EXPECT_TRUE(Arrive(name));
+  }
+  EXPECT_FALSE(Arrive("j1"));
+  EXPECT_TRUE(Arrive("x2")) << "a guest";
+  EXPECT_TRUE(Arrive("y2"));
+  EXPECT_THAT(line_.TakeDropped(), ElementsAre(Number("i1"))) << "the last one of those with most";
+  EXPECT_TRUE(line_.IsDropped(Number("i1")));
+  Leave("i1");
+  EXPECT_EQ(line_.waiting(), 6);
+  EXPECT_TRUE(Arrive("z2"));
+  EXPECT_TRUE(Arrive("z2+"));
+  EXPECT_THAT(line_.TakeDropped(), ElementsAre(Number("h1"), Number("g1")));
+  EXPECT_FALSE(Arrive("z2++")) << "each has three";
+  EXPECT_FALSE(Arrive("k1"));
+  EXPECT_THAT(line_.TakeDropped(), IsEmpty());
+}
+
+// --- Receivers that take nothing ---
+
+TEST_F(UploadLineTest, AParkedStreamGivesItsSlotToTheNext) {
+  for (const char* name : {"a", "b", "c"}) Arrive(name);
+  EXPECT_FALSE(line_.IsInTheWay(Number("a"))) << "no stream waits";
+  for (const char* name : {"d", "e"}) Arrive(name);
+  EXPECT_TRUE(line_.IsInTheWay(Number("a")));
+  line_.Park(Number("a"));
+  EXPECT_THAT(Running(), ElementsAre("b", "c", "d"));
+  EXPECT_TRUE(line_.IsParked(Number("a")));
+  EXPECT_EQ(line_.waiting(), 1);
+  line_.Resume(Number("a"));
+  EXPECT_THAT(Waiting(), ElementsAre("a", "e")) << "it came first";
+  Leave("d");
+  EXPECT_THAT(Running(), ElementsAre("a", "b", "c"));
+}
+
+TEST_F(UploadLineTest, AParkedStreamCountsForItsReceiver) {
+  for (const char* name : {"a1", "b1", "c1", "a2", "d1"}) Arrive(name);
+  line_.Park(Number("a1"));
+  EXPECT_THAT(Running(), ElementsAre("b1", "c1", "d1"));
+  Arrive("e1");
+  EXPECT_THAT(Waiting(), ElementsAre("e1", "a2"));
+  Leave("a1");
+  EXPECT_THAT(Waiting(), ElementsAre("a2", "e1"));
+}
+
+TEST_F(UploadLineTest, OnlyASlotThatAWaitingStreamCouldUseIsInTheWay) {
+  for (const char* name : {"a", "b", "c"}) Arrive(name);
+  for (const char* name : {"ds", "es"}) Arrive(name, kSmall);
+  Arrive("f");
+  EXPECT_FALSE(line_.IsInTheWay(Number("ds"))) << "a large one waits";
+  EXPECT_TRUE(line_.IsInTheWay(Number("a")));
+  Arrive("gs", kSmall);
+  EXPECT_TRUE(line_.IsInTheWay(Number("ds")));
+}
+
+TEST_F(UploadLineTest, TheStreamThatIsParkedLongestIsDroppedFirst) {
+  UploadLine line({.slots = 1, .small_slots = 0, .max_waiting = 6, .max_parked = 2});
+  for (UploadLine::Stream stream = 1; stream <= 4; ++stream) {
+    line.Arrive(stream, {std::string(1, static_cast<char>('a' + stream)), ""}, kLargeUpload);
+  }
+  for (UploadLine::Stream stream = 1; stream <= 3; ++stream) line.Park(stream);
+  EXPECT_TRUE(line.IsRunning(4));
+  EXPECT_EQ(line.parked(), 2);
+  EXPECT_THAT(line.TakeDropped(), ElementsAre(1));
+  EXPECT_THAT(line.TakeDropped(), IsEmpty());
+  for (UploadLine::Stream stream = 1; stream <= 4; ++stream) line.Leave(stream);
+  EXPECT_EQ(line.parked(), 0);
+  EXPECT_EQ(line.running(), 0);
 }
 
 // --- How long ---
@@ -187,10 +299,10 @@ TEST(EstimateWaitTest, ATable) {
 
 TEST_F(UploadLineTest, EstimatesFromTheBytesThatAreLeft) {
   UploadLine line({.slots = 2, .small_slots = 1, .max_waiting = 6});
-  line.Arrive(1, "a", 1'000'000);
-  line.Arrive(2, "b", 3'000'000);
-  line.Arrive(3, "c", 1'000'000);
-  line.Arrive(4, "d", 1'000'000);
+  line.Arrive(1, {"a", ""}, 1'000'000);
+  line.Arrive(2, {"b", ""}, 3'000'000);
+  line.Arrive(3, {"c", ""}, 1'000'000);
+  line.Arrive(4, {"d", ""}, 1'000'000);
   EXPECT_EQ(line.EstimatedWait(3, 0), std::nullopt) << "nothing was measured yet";
   EXPECT_EQ(line.EstimatedWait(3, 1e6), absl::Seconds(2));
   EXPECT_EQ(line.EstimatedWait(4, 1e6), absl::Seconds(4));
@@ -202,9 +314,9 @@ TEST_F(UploadLineTest, EstimatesFromTheBytesThatAreLeft) {
 
 TEST_F(UploadLineTest, SmallOnesWaitForSmallOnes) {
   UploadLine line({.slots = 1, .small_slots = 1, .max_waiting = 6});
-  line.Arrive(1, "a", kLargeUpload);
-  line.Arrive(2, "b", 100'000);
-  line.Arrive(3, "c", 100'000);
+  line.Arrive(1, {"a", ""}, kLargeUpload);
+  line.Arrive(2, {"b", ""}, 100'000);
+  line.Arrive(3, {"c", ""}, 100'000);
   EXPECT_EQ(line.EstimatedWait(3, 1e5), absl::Seconds(2)) << "half of the bytes are a's";
 }
 

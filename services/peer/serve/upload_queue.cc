@@ -13,6 +13,17 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 constexpr absl::Duration kNap = absl::Milliseconds(100);
 // A receiver that gets nothing for five seconds turns to another holder.
 constexpr uint64_t kMostSilentSeconds = 2;
+// The socket of a receiver that reads takes kFirstBytes at once, so a stream whose receiver does
+// not take them gives way soon. Later a chunk of 1 MiB is on its way for up to ten seconds to a
+// receiver with a slow line.
+constexpr absl::Duration kFirstBytesLimit = absl::Milliseconds(500);
+constexpr absl::Duration kChunkLimit = absl::Seconds(10);
+constexpr uint64_t kFirstBytes = 64 * 1024;
+
+absl::Status TooManyWait() {
+  return MakeError(Reason::kQueueFull, "too many other peers wait for this peer; try again later",
+                   {}, kRetryAfter);
+}
 
 absl::Status ShuttingDown() {
   return MakeError(Reason::kShuttingDown, "this peer is shutting down; try another");
@@ -27,19 +38,20 @@ UploadQueue::UploadQueue(Options options, const Clock* clock)
       turns_(options.bytes_per_second, clock->Monotonic()) {}
 
 absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
-    const std::string& flow, uint64_t bytes, const std::function<bool(const Place&)>& on_place) {
+    const UploadLine::Receiver& receiver, uint64_t bytes,
+    const std::function<bool(const Place&)>& on_place, std::function<void()> cancel) {
   Stream stream = 0;
   {
     MutexLock lock(&mutex_);
     if (closed_) return ShuttingDown();
     stream = next_stream_++;
+    ParkStalled();
     const uint64_t before = line_.version();
-    if (!line_.Arrive(stream, flow, bytes)) {
-      return MakeError(Reason::kQueueFull,
-                       "too many other peers wait for this peer; try again later", {}, kRetryAfter);
-    }
-    if (line_.version() != before) line_changed_.NotifyAll();
-    if (line_.IsRunning(stream)) return TakeSlot(stream, flow);
+    const bool arrived = line_.Arrive(stream, receiver, bytes);
+    NotifyLine(before);
+    if (!arrived) return TooManyWait();
+    ParkStalled();
+    if (line_.IsRunning(stream)) return TakeSlot(stream, receiver, std::move(cancel));
   }
   std::optional<int> told;
   while (true) {
@@ -47,10 +59,11 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
     {
       MutexLock lock(&mutex_);
       if (told) AwaitNewPlace(stream, *told);
-      if (line_.IsRunning(stream)) return TakeSlot(stream, flow);
-      if (closed_) {
+      if (line_.IsRunning(stream)) return TakeSlot(stream, receiver, std::move(cancel));
+      const bool dropped = line_.IsDropped(stream);
+      if (closed_ || dropped) {
         LeaveLine(stream);
-        return ShuttingDown();
+        return dropped ? TooManyWait() : ShuttingDown();
       }
       place = {line_.Position(stream),
                line_.EstimatedWait(stream, meter_.BytesPerSecond(clock_->Monotonic()))};
@@ -64,34 +77,88 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
   }
 }
 
-UploadQueue::Slot UploadQueue::TakeSlot(Stream stream, const std::string& flow) {
-  turns_.Join(stream, flow);
-  being_sent_[stream] = 0;
+UploadQueue::Slot UploadQueue::TakeSlot(Stream stream, const UploadLine::Receiver& receiver,
+                                        std::function<void()> cancel) {
+  turns_.Join(stream, receiver.flow);
+  uploads_[stream] = {.cancel = std::move(cancel), .writing_since = clock_->Monotonic()};
   return Slot(this, stream);
 }
 
 void UploadQueue::AwaitNewPlace(Stream stream, int told) {
   const absl::Time until = clock_->Monotonic() + kTellEvery;
-  while (!closed_ && !line_.IsRunning(stream) && line_.Position(stream) == told) {
-    const absl::Duration left = until - clock_->Monotonic();
-    if (left <= absl::ZeroDuration()) return;
-    line_changed_.WaitFor(&mutex_, left);
+  while (!closed_) {
+    const absl::Time next = std::min(until, ParkStalled());
+    if (line_.IsRunning(stream) || line_.IsDropped(stream) || line_.Position(stream) != told)
+      return;
+    const absl::Time now = clock_->Monotonic();
+    if (now >= until) return;
+    line_changed_.WaitFor(&mutex_, next - now);
+  }
+}
+
+absl::Time UploadQueue::ParkStalled() {
+  absl::Time next = absl::InfiniteFuture();
+  if (line_.waiting() == 0) return next;
+  const absl::Time now = clock_->Monotonic();
+  const uint64_t before = line_.version();
+  for (const auto& [stream, upload] : uploads_) {
+    if (!line_.IsInTheWay(stream)) continue;
+    const absl::Time due =
+        upload.writing_since + (upload.taken_some ? kChunkLimit : kFirstBytesLimit);
+    if (due <= now) {
+      line_.Park(stream);
+    } else {
+      next = std::min(next, due);
+    }
+  }
+  NotifyLine(before);
+  return next;
+}
+
+void UploadQueue::NotifyLine(uint64_t before) {
+  if (line_.version() == before) return;
+  line_changed_.NotifyAll();
+  for (const Stream stream : line_.TakeDropped()) {
+    if (const auto upload = uploads_.find(stream); upload != uploads_.end()) {
+      upload->second.cancel();
+    }
   }
 }
 
 void UploadQueue::LeaveLine(Stream stream) {
   const uint64_t before = line_.version();
   line_.Leave(stream);
-  if (line_.version() != before) line_changed_.NotifyAll();
+  NotifyLine(before);
 }
 
 void UploadQueue::ReleaseSlot(Stream stream) {
   MutexLock lock(&mutex_);
-  const auto sent = being_sent_.find(stream);
-  if (sent->second > 0) meter_.Note(sent->second, clock_->Monotonic());
-  being_sent_.erase(sent);
+  const auto upload = uploads_.find(stream);
+  if (upload->second.being_sent > 0) {
+    meter_.Note(upload->second.being_sent, clock_->Monotonic());
+  }
+  uploads_.erase(upload);
   turns_.Leave(stream);
   LeaveLine(stream);
+}
+
+bool UploadQueue::Unpark(Stream stream, const std::function<bool()>& wanted) {
+  {
+    MutexLock lock(&mutex_);
+    const uint64_t before = line_.version();
+    line_.Resume(stream);
+    NotifyLine(before);
+  }
+  while (true) {
+    {
+      MutexLock lock(&mutex_);
+      ParkStalled();
+      if (line_.IsRunning(stream)) return true;
+      if (closed_ || line_.IsDropped(stream)) return false;
+      line_changed_.WaitFor(&mutex_, kNap);
+    }
+    if (!wanted()) return false;
+  }
 }
 
 void UploadQueue::Close() {
@@ -101,9 +168,20 @@ void UploadQueue::Close() {
 }
 
 uint64_t UploadQueue::NextBytes(Stream stream, uint64_t left, const std::function<bool()>& wanted) {
+  bool parked = false;
   {
     MutexLock lock(&mutex_);
-    meter_.Note(std::exchange(being_sent_[stream], 0), clock_->Monotonic());
+    Upload& upload = uploads_.at(stream);
+    meter_.Note(upload.being_sent, clock_->Monotonic());
+    if (std::exchange(upload.being_sent, 0) > 0) upload.taken_some = true;
+    upload.writing_since = absl::InfiniteFuture();
+    if (line_.IsDropped(stream)) return 0;
+    parked = line_.IsParked(stream);
+  }
+  if (parked && !Unpark(stream, wanted)) return 0;
+  {
+    MutexLock lock(&mutex_);
+    if (line_.waiting() > 0 && !uploads_.at(stream).taken_some) left = std::min(left, kFirstBytes);
     if (turns_.rate() == 0 && senders_.empty()) {
       const uint64_t bytes = std::min(left, kMaxChunkBytes);
       NoteGranted(stream, bytes);
@@ -156,7 +234,9 @@ void UploadQueue::GrantTurns() {
 }
 
 void UploadQueue::NoteGranted(Stream stream, uint64_t bytes) {
-  being_sent_[stream] = bytes;
+  Upload& upload = uploads_.at(stream);
+  upload.being_sent = bytes;
+  upload.writing_since = clock_->Monotonic();
   line_.Sent(stream, bytes);
 }
 
@@ -176,7 +256,7 @@ void UploadQueue::SetLimit(uint64_t bytes_per_second) {
     // Chunks that were granted without a limit and are still being written go out under the new
     // one. On average half of such a chunk has gone.
     uint64_t on_the_way = 0;
-    for (const auto& [stream, bytes] : being_sent_) on_the_way += bytes;
+    for (const auto& [stream, upload] : uploads_) on_the_way += upload.being_sent;
     turns_.Owe(std::min(on_the_way / 2, kMostSilentSeconds * bytes_per_second), now);
   }
   GrantTurns();
@@ -190,6 +270,11 @@ void UploadQueue::SetLimit(uint64_t bytes_per_second) {
 uint64_t UploadQueue::limit() const {
   MutexLock lock(&mutex_);
   return turns_.rate();
+}
+
+int UploadQueue::most_streams() const {
+  MutexLock lock(&mutex_);
+  return line_.most_streams();
 }
 
 int UploadQueue::running() const {

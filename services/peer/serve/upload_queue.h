@@ -20,7 +20,9 @@
 
 namespace arkshare {
 
-// Threads wait here for what UploadLine (slots) and UploadTurns (bytes) decide. Thread-safe.
+// Threads wait here for what UploadLine (slots) and UploadTurns (bytes) decide. While another
+// stream waits for its slot, a stream is parked when its receiver takes nothing: of its first bytes
+// for half a second, of later ones for ten seconds. Thread-safe.
 class UploadQueue {
  public:
   struct Options {
@@ -42,8 +44,9 @@ class UploadQueue {
 
     // Returns how many of the `left` bytes, more than 0, to send now: 1 to kMaxChunkBytes. Under a
     // limit it waits for the turn of this stream. The bytes that it granted before count as sent.
-    // While it waits it calls `wanted`, without locks, at least every 100 ms; when that returns
-    // false the wait ends and the result is 0.
+    // Waits for a slot again when the stream was parked. While it waits it calls `wanted`, without
+    // locks, at least every 100 ms; when that returns false, or the stream is dropped, the wait
+    // ends and the result is 0.
     uint64_t NextBytes(uint64_t left, const std::function<bool()>& wanted) {
       return queue_->NextBytes(stream_, left, wanted);
     }
@@ -60,12 +63,15 @@ class UploadQueue {
     int position = 0;  // how many streams are served before
     std::optional<absl::Duration> estimated_wait{};
   };
-  // Waits until a slot is free for `bytes` to `flow`, which names the receiver. While it waits it
-  // calls `on_place`, without locks: at once, and then when the position changes or a second has
-  // passed. Errors: Cancelled when on_place returned false; kQueueFull with a RetryInfo when too
-  // many streams wait already; kShuttingDown after Close.
-  absl::StatusOr<Slot> WaitForSlot(const std::string& flow, uint64_t bytes,
-                                   const std::function<bool(const Place&)>& on_place);
+  // Waits until a slot is free for `bytes` to a receiver. While it waits it calls `on_place`,
+  // without locks: at once, and then when the position changes or a second has passed. `cancel`
+  // ends the call when the stream is dropped while its thread is blocked; it is called with a lock
+  // held, at most once, before the slot is destroyed, and must not block. Errors: Cancelled when
+  // on_place returned false; kQueueFull with a RetryInfo when too many streams wait; kShuttingDown
+  // after Close.
+  absl::StatusOr<Slot> WaitForSlot(
+      const UploadLine::Receiver& receiver, uint64_t bytes,
+      const std::function<bool(const Place&)>& on_place, std::function<void()> cancel = [] {});
   // Gives out no more slots.
   void Close();
 
@@ -73,6 +79,8 @@ class UploadQueue {
   void SetLimit(uint64_t bytes_per_second);
   uint64_t limit() const;
   int slots() const { return options_.line.slots; }
+  // The most streams that can be here, running and waiting.
+  int most_streams() const;
   // See UploadLine.
   int running() const;
   int waiting() const;
@@ -85,12 +93,29 @@ class UploadQueue {
     uint64_t granted = 0;
   };
 
+  // A stream that has or had a slot.
+  struct Upload {
+    std::function<void()> cancel;
+    uint64_t being_sent = 0;  // granted last, and not yet taken by the receiver
+    bool taken_some = false;  // the receiver has taken some bytes
+    // Since when its thread writes; InfiniteFuture while it does not.
+    absl::Time writing_since;
+  };
+
   // The stream runs: gives it its slot.
-  Slot TakeSlot(Stream stream, const std::string& flow) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Slot TakeSlot(Stream stream, const UploadLine::Receiver& receiver, std::function<void()> cancel)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReleaseSlot(Stream stream);
-  // Waits until the position differs from `told`, the stream runs, or kTellEvery has passed.
+  // Waits until the position differs from `told`, the stream runs or is dropped, or kTellEvery has
+  // passed.
   void AwaitNewPlace(Stream stream, int told) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LeaveLine(Stream stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Parks the streams that are in the way of others. Returns when the next one is to be parked.
+  absl::Time ParkStalled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells the threads what has changed in the line since version `before`.
+  void NotifyLine(uint64_t before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Waits until a parked stream has a slot again; false when it is not wanted or was dropped.
+  bool Unpark(Stream stream, const std::function<bool()>& wanted);
 
   uint64_t NextBytes(Stream stream, uint64_t left, const std::function<bool()>& wanted);
   uint64_t WaitForTurn(Stream stream, uint64_t left, const std::function<bool()>& wanted);
@@ -110,8 +135,8 @@ class UploadQueue {
   UploadLine line_ ABSL_GUARDED_BY(mutex_);
   UploadTurns turns_ ABSL_GUARDED_BY(mutex_);
   GoodputMeter meter_ ABSL_GUARDED_BY(mutex_);
-  std::map<Stream, uint64_t> being_sent_ ABSL_GUARDED_BY(mutex_);  // granted last
-  std::map<Stream, Sender*> senders_ ABSL_GUARDED_BY(mutex_);      // that wait for a turn
+  std::map<Stream, Upload> uploads_ ABSL_GUARDED_BY(mutex_);
+  std::map<Stream, Sender*> senders_ ABSL_GUARDED_BY(mutex_);  // that wait for a turn
   // This sender sleeps until the limit allows more and then grants the next turn to any of them.
   // The others sleep until they are woken. So a grant wakes two threads at most.
   std::optional<Stream> timer_ ABSL_GUARDED_BY(mutex_);

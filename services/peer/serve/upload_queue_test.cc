@@ -64,7 +64,7 @@ class Waiter {
  private:
   void Wait(UploadQueue* queue) {
     absl::StatusOr<UploadQueue::Slot> slot =
-        queue->WaitForSlot(flow_, kLarge, [this](const UploadQueue::Place& place) {
+        queue->WaitForSlot({flow_, ""}, kLarge, [this](const UploadQueue::Place& place) {
           MutexLock lock(&mutex_);
           EXPECT_GE(place.position, 0);
           told_.insert(place.position);
@@ -96,7 +96,7 @@ std::unique_ptr<Waiter> Line(UploadQueue* queue, int position, std::string flow 
 
 UploadQueue::Slot TakeFree(UploadQueue* queue, const std::string& flow = "one",
                            uint64_t bytes = kLarge) {
-  return Must(queue->WaitForSlot(flow, bytes, [](const UploadQueue::Place& place) {
+  return Must(queue->WaitForSlot({flow, ""}, bytes, [](const UploadQueue::Place& place) {
     ADD_FAILURE() << "a slot is free, but " << place.position << " are before";
     return true;
   }));
@@ -174,7 +174,7 @@ TEST(UploadQueue, SixtyFourMayWait) {
     ADD_FAILURE() << "there is no place to wait";
     return true;
   };
-  const absl::Status status = queue.WaitForSlot("one", kLarge, never).status();
+  const absl::Status status = queue.WaitForSlot({"one", ""}, kLarge, never).status();
   EXPECT_EQ(ReasonOf(status), "QUEUE_FULL");
   EXPECT_GT(GetRetryAfter(status).value_or(absl::ZeroDuration()), absl::ZeroDuration());
   EXPECT_EQ(queue.waiting(), 64);
@@ -182,7 +182,7 @@ TEST(UploadQueue, SixtyFourMayWait) {
   line[10]->GiveUp();
   EXPECT_TRUE(absl::IsCancelled(line[10]->AwaitEnd()));
   line.push_back(Line(&queue, 63));
-  EXPECT_EQ(ReasonOf(queue.WaitForSlot("one", kLarge, never).status()), "QUEUE_FULL");
+  EXPECT_EQ(ReasonOf(queue.WaitForSlot({"one", ""}, kLarge, never).status()), "QUEUE_FULL");
   for (std::unique_ptr<Waiter>& waiter : line) waiter->GiveUp();
 }
 
@@ -198,8 +198,9 @@ TEST(UploadQueue, GivesNoSlotAfterClose) {
   EXPECT_EQ(queue.running(), 1) << "a stream that uploads goes on to its end";
   slot.reset();
   EXPECT_EQ(
-      ReasonOf(queue.WaitForSlot("one", kLarge, [](const UploadQueue::Place&) { return true; })
-                   .status()),
+      ReasonOf(
+          queue.WaitForSlot({"one", ""}, kLarge, [](const UploadQueue::Place&) { return true; })
+              .status()),
       "SHUTTING_DOWN");
   EXPECT_EQ(queue.running(), 0);
 }
@@ -239,7 +240,7 @@ TEST(UploadQueue, EstimatesTheWaitFromTheRateOfTheLastSeconds) {
   // 9 MiB are left.
   std::optional<absl::Duration> wait;
   EXPECT_TRUE(absl::IsCancelled(queue
-                                    .WaitForSlot("two", kLarge,
+                                    .WaitForSlot({"two", ""}, kLarge,
                                                  [&](const UploadQueue::Place& place) {
                                                    wait = place.estimated_wait;
                                                    return false;
@@ -247,6 +248,98 @@ TEST(UploadQueue, EstimatesTheWaitFromTheRateOfTheLastSeconds) {
                                     .status()));
   ASSERT_TRUE(wait.has_value());
   EXPECT_NEAR(absl::ToDoubleSeconds(*wait), 4.5, 0.4);
+}
+
+// --- Receivers that take nothing ---
+
+bool Never() { return false; }
+
+TEST(UploadQueue, AStreamWhoseReceiverTakesNothingGivesWay) {
+  FakeClock clock;
+  UploadQueue queue(Slots(1), &clock);
+  UploadQueue::Slot deaf = TakeFree(&queue, "deaf");
+  EXPECT_GT(deaf.NextBytes(kLarge, Always), 0U);
+  clock.Advance(absl::Milliseconds(499));
+  std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
+  clock.Advance(absl::Milliseconds(1));
+  EXPECT_TRUE(other->AwaitEnd().ok());
+  EXPECT_EQ(queue.running(), 1);
+  EXPECT_EQ(deaf.NextBytes(kLarge, Never), 0U) << "it waits for a slot";
+  other->Leave();
+  EXPECT_GT(deaf.NextBytes(kLarge, Always), 0U) << "it has one again";
+}
+
+TEST(UploadQueue, OneThatHasTakenSomeHasMoreTime) {
+  FakeClock clock;
+  UploadQueue queue(Slots(1), &clock);
+  UploadQueue::Slot slow = TakeFree(&queue, "slow");
+  EXPECT_GT(slow.NextBytes(kLarge, Always), 0U);
+  EXPECT_GT(slow.NextBytes(kLarge, Always), 0U);
+  clock.Advance(absl::Seconds(9));
+  std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
+  EXPECT_FALSE(other->ended());
+  clock.Advance(absl::Seconds(1));
+  EXPECT_TRUE(other->AwaitEnd().ok());
+}
+
+TEST(UploadQueue, WithoutOthersAStreamKeepsItsSlot) {
+  FakeClock clock;
+  UploadQueue queue(Slots(1), &clock);
+  UploadQueue::Slot deaf = TakeFree(&queue, "deaf");
+  EXPECT_EQ(deaf.NextBytes(kLarge, Always), kMiB);
+  clock.Advance(absl::Hours(1));
+  EXPECT_EQ(deaf.NextBytes(kLarge, Always), kMiB);
+  EXPECT_EQ(queue.running(), 1);
+}
+
+TEST(UploadQueue, FirstBytesAreFewWhileOthersWait) {
+  FakeClock clock;
+  UploadQueue queue(Slots(1), &clock);
+  UploadQueue::Slot slot = TakeFree(&queue, "one");
+  std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
+  EXPECT_EQ(slot.NextBytes(kLarge, Always), 64U * 1024) << "a socket takes them at once";
+  EXPECT_EQ(slot.NextBytes(kLarge, Always), kMiB);
+  other->GiveUp();
+}
+
+TEST(UploadQueue, AStreamWithALimitThatWaitsForItsTurnIsNotTheOneToBlame) {
+  FakeClock clock;
+  UploadQueue queue(Slots(1, 1), &clock);  // a byte a second
+  UploadQueue::Slot patient = TakeFree(&queue, "patient");
+  EXPECT_GT(patient.NextBytes(kLarge, Always), 0U);
+  std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
+  int looks = 0;
+  EXPECT_EQ(patient.NextBytes(kLarge,
+                              [&] {
+                                clock.Advance(absl::Seconds(11));
+                                return ++looks < 3;
+                              }),
+            0U);
+  EXPECT_EQ(queue.waiting(), 1) << "it still has its slot";
+  EXPECT_FALSE(other->ended());
+  other->GiveUp();
+}
+
+TEST(UploadQueue, StreamsThatTakeNothingAreCancelledWhenTooManyAreParked) {
+  FakeClock clock;
+  UploadQueue queue({.line = {.slots = 1, .max_parked = 1}}, &clock);
+  int cancelled_first = 0, cancelled_second = 0;
+  const auto take = [&](const char* flow, int* cancelled) {
+    return Must(queue.WaitForSlot(
+        {flow, ""}, kLarge, [](const UploadQueue::Place&) { return true; },
+        [cancelled] { ++*cancelled; }));
+  };
+  UploadQueue::Slot first = take("first", &cancelled_first);
+  clock.Advance(absl::Seconds(1));
+  UploadQueue::Slot second = take("second", &cancelled_second);
+  EXPECT_EQ(cancelled_first, 0);
+  clock.Advance(absl::Seconds(1));
+  int cancelled_third = 0;
+  UploadQueue::Slot third = take("third", &cancelled_third);
+  EXPECT_EQ(cancelled_first, 1);
+  EXPECT_EQ(cancelled_second, 0);
+  EXPECT_EQ(first.NextBytes(kLarge, Always), 0U) << "it has no place any more";
+  EXPECT_GT(third.NextBytes(kLarge, Always), 0U);
 }
 
 // --- Bytes ---

@@ -7,15 +7,17 @@
 #include <grpcpp/support/sync_stream.h>
 
 #include "arkshare/v1/file.pb.h"
+#include "lib/rpc/idle_watchdog.h"
 #include "services/peer/disk/partial_books.h"
 #include "services/peer/library/library.h"
 
 namespace arkshare {
 
-// Returns when the book is whole, is not received any more, or the watcher has gone. For the
-// contract and the errors see file.proto.
+// Returns when the book is whole, is not received any more, or the watcher has gone. Cancels the
+// call of a watcher that reads nothing for 30 seconds. For the contract and the errors see
+// file.proto.
 absl::Status WatchPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest& request,
-                         Library* library, const PartialBooks* partials,
+                         Library* library, const PartialBooks* partials, IdleWatchdog* watchdog,
                          grpc::ServerWriter<v1::WatchPiecesResponse>* writer);
 
 }  // namespace arkshare
