@@ -23,9 +23,6 @@
 namespace arkshare {
 namespace {
 
-constexpr int kStandardSearchPage = 50;
-constexpr int kStandardListPage = 100;
-
 std::string TokenFor(const BookQuery& query, const SearchKey& key) {
   return EncodePageToken(query.Fingerprint(),
                          {absl::StrCat(key.fit.prefix_words), absl::StrCat(key.fit.other_words),
@@ -69,7 +66,7 @@ absl::Status RunSearch(const Catalog& catalog, const v1::SearchRequest& request,
   const absl::StatusOr<BookQuery> query = BookQuery::Parse(request);
   if (!query.ok()) return query.status();
   const absl::StatusOr<int> page_size =
-      PageSize(request.page_size(), kStandardSearchPage, kMaxItems);
+      PageSize(request.page_size(), kStandardSearchResults, kMaxItems);
   if (!page_size.ok()) return page_size.status();
   const absl::StatusOr<std::optional<SearchKey>> after =
       ParseSearchToken(*query, request.page_token());
@@ -98,7 +95,8 @@ absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
   if (one.has_value()) *response.add_peers() = ToProto(*one, loopback);
   if (request.filter_case() != v1::ListPeersRequest::FILTER_NOT_SET) return response;
 
-  const absl::StatusOr<int> page_size = PageSize(request.page_size(), kStandardListPage, kMaxItems);
+  const absl::StatusOr<int> page_size =
+      PageSize(request.page_size(), kStandardListItems, kMaxItems);
   if (!page_size.ok()) return page_size.status();
   uint32_t after = 0;
   if (!request.page_token().empty()) {
@@ -120,7 +118,8 @@ absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
 
 absl::StatusOr<v1::ListBooksResponse> RunListBooks(const Catalog& catalog,
                                                    const v1::ListBooksRequest& request) {
-  const absl::StatusOr<int> page_size = PageSize(request.page_size(), kStandardListPage, kMaxItems);
+  const absl::StatusOr<int> page_size =
+      PageSize(request.page_size(), kStandardListItems, kMaxItems);
   if (!page_size.ok()) return page_size.status();
   const std::string query = absl::StrCat("books ", request.peer_id());
   std::pair<std::string, uint64_t> after;
