@@ -112,7 +112,8 @@ absl::Status PeerNode::Serve() {
                          return UploadLoad{queue_->slots(),
                                            std::max(0, queue_->slots() - queue_->running()),
                                            queue_->limit()};
-                       }},
+                       },
+                       watchdog_.get()},
       key->public_key(), [this] { transfers_->RetryNow(); },
       [this] {
         LogCritical("superseded", {{"why", kSupersededAdvice}});

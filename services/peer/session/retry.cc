@@ -11,6 +11,12 @@ RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry) {
   return {wait, std::max(wait * 1.1, retry)};
 }
 
+RetryWindow GrowingPause::Next() {
+  const absl::Duration to = next_;
+  next_ = std::min(next_ * 2, last_);
+  return {to / 2, to};
+}
+
 bool IsFailureOfIndex(const absl::Status& failure) {
   const Reason reason = GetReason(failure);
   return reason != Reason::kLimitExceeded && reason != Reason::kKeyInUse;
