@@ -156,7 +156,6 @@ absl::StatusOr<v1::RegisterResponse> IndexClient::TryRegister(const v1::Register
 
 absl::Status IndexClient::Checked(const absl::Status& answer) const {
   if (answer.ok()) return answer;
-  LogWarning("index_answer_invalid", {{"index", address()}, {"why", answer}});
   return MakeError(GetReason(answer),
                    absl::StrCat("the index at ", address(), ": ", answer.message()));
 }

@@ -69,7 +69,7 @@ class IndexClient {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<v1::RegisterResponse> TryRegister(const v1::RegisterRequest& request);
   absl::Status ToStatus(const grpc::Status& status) const;
-  // Logs the objection to an answer, and names the index in it.
+  // Names the index in the objection to an answer.
   absl::Status Checked(const absl::Status& answer) const;
   absl::StatusOr<std::optional<v1::Peer>> FindPeer(const v1::ListPeersRequest& request);
   bool HasToken() const;
