@@ -160,6 +160,8 @@ TEST_F(GetTest, PrintsOneJsonLineForEachOfSeveralBooks) {
 TEST_F(GetTest, AllGetsEveryBookThatTheIndexListsForThePeer) {
   v1::Peer peer;
   peer.set_peer_id(3);
+  peer.set_public_key(std::string(32, 'k'));
+  peer.set_policy(v1::SHARE_POLICY_MOVE);
   index_.AddPeer(peer);
   for (uint64_t i = 1; i <= 2'500; ++i) {
     v1::Listing listing;

@@ -405,6 +405,7 @@ TEST_F(CommandsTest, PeersAndTheirBooks) {
   out_.str("");
   for (int i = 0; i < 3; ++i) {
     v1::Listing listing;
+    listing.set_listing_number(static_cast<uint64_t>(i) + 1);
     listing.set_name(absl::StrCat("book ", i));
     *listing.mutable_content() = MakeContent(0xab, 1024);
     index_.AddListing(2, listing);
@@ -416,6 +417,24 @@ TEST_F(CommandsTest, PeersAndTheirBooks) {
   EXPECT_EQ(out(), "peer 1 lists no books\n");
   EXPECT_EQ(RunBrowse(*session_, {.peer_id = 9}), kNotFound);
   EXPECT_EQ(err(), "arkshare-cli: no live peer has this number\n");
+}
+
+TEST_F(CommandsTest, AnAnswerThatBreaksTheContractIsNotUsed) {
+  AddPeer(1, "127.0.0.1:1\x1b[31mRED");
+  EXPECT_EQ(RunPeers(*session_), kFailed);
+  EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}}), kFailed);
+  EXPECT_THAT(err(), HasSubstr("the answer breaks the contract: peer.address"));
+  EXPECT_THAT(out() + err(), Not(HasSubstr("\x1b")));
+}
+
+TEST_F(CommandsTest, PagesThatDoNotComeToAnEndAreNotReadForEver) {
+  for (int round = 0; round < 100; ++round) {
+    AddPeer(1, "127.0.0.1:1");
+    AddPeer(2, "127.0.0.1:2");
+  }
+  EXPECT_EQ(RunPeers(*session_), kFailed);
+  EXPECT_THAT(err(), HasSubstr("not in order"));
+  EXPECT_EQ(index_.calls(), 2);
 }
 
 TEST_F(CommandsTest, PingMeasuresAndVerifies) {

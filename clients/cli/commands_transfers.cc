@@ -16,6 +16,7 @@
 #include "lib/core/byte_size.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
+#include "lib/rpc/answers.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -146,6 +147,9 @@ int EndTransfers(Session& session, const std::vector<std::string>& ids, Method m
   }
   const auto response = session.connection.CallPeer(method, request, kKeepTimeout);
   if (!response.ok()) return Report(session, response.status());
+  if (static_cast<size_t>(response->results_size()) != names.size()) {
+    return Report(session, AnswerInvalid("the number of results is not that of the transfers"));
+  }
   int worst = kDone;
   for (int i = 0; i < response->results_size(); ++i) {
     const auto& result = response->results(i);

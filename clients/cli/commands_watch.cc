@@ -12,6 +12,8 @@
 namespace arkshare {
 namespace {
 
+constexpr size_t kMostKnownPeers = 100'000;
+
 std::string BookInWords(const v1::Listing& listing) {
   return absl::StrCat(EscapeForDisplay(listing.name()), " (",
                       FormatByteSize(listing.content().size_bytes()), ")");
@@ -84,6 +86,8 @@ class EventPrinter {
     const std::string words =
         absl::StrCat("peer ", peer.peer_id(), " at ", EscapeForDisplay(peer.address()), " (",
                      PolicyInWords(peer.policy()), ")", peer.listed() ? "" : ", hidden");
+    // Forgetting them only repeats a line.
+    if (peers_.size() >= kMostKnownPeers) peers_.clear();
     std::string& known = peers_[peer.peer_id()];
     if (known == words) return "";
     const bool is_new = known.empty();
@@ -101,6 +105,7 @@ class EventPrinter {
 
 // True for a failure after which a new watch can succeed.
 bool IsPassing(const absl::Status& status) {
+  if (GetReason(status) == Reason::kAnswerInvalid) return false;
   return GetReason(status) == Reason::kWatchLagged ||
          status.code() == absl::StatusCode::kUnavailable ||
          status.code() == absl::StatusCode::kInternal ||

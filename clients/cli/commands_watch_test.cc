@@ -12,6 +12,7 @@ namespace arkshare {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 using Writer = grpc::ServerWriter<v1::WatchResponse>;
 
@@ -19,12 +20,13 @@ class WatchTest : public CliTest {
  protected:
   static v1::WatchResponse Event(const std::string& boot_id) {
     v1::WatchResponse event;
-    event.set_boot_id(boot_id);
+    event.set_boot_id((boot_id + std::string(16, '-')).substr(0, 16));
     return event;
   }
 
   static v1::Listing MakeListing(const std::string& name) {
     v1::Listing listing;
+    listing.set_listing_number(1);
     listing.set_name(name);
     *listing.mutable_content() = MakeContent(1, 2048);
     return listing;
@@ -41,6 +43,7 @@ class WatchTest : public CliTest {
     v1::WatchResponse event = Event("boot");
     v1::Peer& peer = *event.mutable_peer_listed()->mutable_peer();
     peer.set_peer_id(1);
+    peer.set_public_key(std::string(32, 'k'));
     peer.set_address("127.0.0.1:41931");
     peer.set_policy(v1::SHARE_POLICY_MOVE);
     peer.set_book_count(books);
@@ -200,7 +203,21 @@ TEST_F(WatchTest, JsonIsTheEventItself) {
     return ToGrpcStatus(MakeError(Reason::kQueryEmpty, "no"));
   });
   EXPECT_EQ(RunWatch(*session_, Quick()), kUsage);
-  EXPECT_EQ(out(), "{\"revision\":0,\"boot_id\":\"62\",\"snapshot_complete\":{}}\n");
+  EXPECT_EQ(out(),
+            "{\"revision\":0,\"boot_id\":\"622d2d2d2d2d2d2d2d2d2d2d2d2d2d2d\",\"snapshot_"
+            "complete\":{}}\n");
+}
+
+TEST_F(WatchTest, AnEventThatBreaksTheContractEndsTheWatch) {
+  index_.SetWatchScript([](const v1::WatchRequest&, grpc::ServerContext* context, Writer* writer) {
+    WriteBook(writer, "boot", "164");
+    WriteBook(writer, "boot", "w\x1b[2J");
+    return Hold(context);
+  });
+  EXPECT_EQ(RunWatch(*session_, Quick()), kFailed);
+  EXPECT_EQ(out(), "  164 (2.0 KiB) at peer 1\n");
+  EXPECT_THAT(err(), HasSubstr("breaks the contract: book_listed.listing"));
+  EXPECT_THAT(err(), Not(HasSubstr("\x1b")));
 }
 
 }  // namespace

@@ -145,8 +145,11 @@ absl::Status Connection::Watch(v1::WatchRequest request,
         (*stub)->Watch(&context, request);
     bool any = false;
     bool wanted = true;
+    absl::Status checked;
     v1::WatchResponse response;
     while (wanted && reader->Read(&response)) {
+      checked = Checked(CheckAnswer(response));
+      if (!checked.ok()) break;
       any = true;
       google::protobuf::RepeatedPtrField<v1::WatchResponse> more;
       more.Swap(response.mutable_more());
@@ -156,9 +159,10 @@ absl::Status Connection::Watch(v1::WatchRequest request,
         wanted = wanted && on_event(event);
       }
     }
-    if (!wanted) {
+    if (!wanted || !checked.ok()) {
       context.TryCancel();
       reader->Finish();
+      if (!checked.ok()) return checked;
       return absl::CancelledError("the events are not wanted any more");
     }
     absl::Status status = FromIndex(reader->Finish());
@@ -280,6 +284,12 @@ absl::Status Connection::FromIndex(const grpc::Status& status) const {
   const std::string index = absl::StrCat("the index at ", index_target_);
   return WithCause(FromGrpcStatus(status, index, Reason::kIndexUnreachable), index, index_target_,
                    options_.tls);
+}
+
+absl::Status Connection::Checked(const absl::Status& answer) const {
+  if (answer.ok()) return answer;
+  return MakeError(GetReason(answer),
+                   absl::StrCat("the index at ", index_target_, ": ", answer.message()));
 }
 
 }  // namespace arkshare

@@ -20,6 +20,7 @@
 #include "clients/cli/interrupts.h"
 #include "clients/cli/slow_note.h"
 #include "lib/core/errors.h"
+#include "lib/rpc/answers.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/tls_options.h"
 
@@ -34,8 +35,9 @@ struct ConnectionOptions {
   TlsOptions tls;
 };
 
-// Connects on first use. Every error has a Reason and a message for people, never gRPC's own text.
-// An interrupted call returns Cancelled. Not thread-safe.
+// Connects on first use. Checks every answer of an index (CheckAnswer). Every error has a Reason
+// and a message for people, never gRPC's own text. An interrupted call returns Cancelled. Not
+// thread-safe.
 class Connection {
  public:
   static constexpr absl::Duration kCallTimeout = absl::Seconds(10);
@@ -106,6 +108,8 @@ class Connection {
   }
   absl::Status FromPeer(const grpc::Status& status) const;
   absl::Status FromIndex(const grpc::Status& status) const;
+  // Names the index in the objection to an answer.
+  absl::Status Checked(const absl::Status& answer) const;
   absl::StatusOr<v1::IndexService::Stub*> IndexStub();
   // Selects the next index after `tried` of them did not answer. False when all were tried.
   bool TryNextIndex(size_t tried);
@@ -149,7 +153,11 @@ absl::StatusOr<Response> Connection::CallIndex(
     const SlowNote note(SlowCallback(absl::StrCat("the index at ", index_target_)));
     Response response;
     const absl::Status status = FromIndex(((**stub).*method)(&context, request, &response));
-    if (status.ok()) return response;
+    if (status.ok()) {
+      const absl::Status checked = Checked(CheckAnswer(request, response));
+      if (!checked.ok()) return checked;
+      return response;
+    }
     if (GetReason(status) != Reason::kIndexUnreachable || !TryNextIndex(tried)) return status;
   }
 }

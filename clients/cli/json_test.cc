@@ -9,6 +9,7 @@
 #include "arkshare/v1/index.pb.h"
 #include "arkshare/v1/peer.pb.h"
 #include "clients/cli/testing/cli_fixture.h"
+#include "lib/core/content_id.h"
 
 namespace arkshare {
 namespace {
@@ -51,8 +52,9 @@ TEST(ToJsonTest, NamesFieldsAsTheProtoDoes) {
             for (int i = 0; i < 31; ++i) rest += "11";
             return rest;
           }() +
-          "\",\"size_bytes\":5000000000},\"holders\":[{\"peer_id\":1,\"public_key\":\"\","
-          "\"address\":\"127.0.0.1:41931\",\"listing_number\":0,"
+          "\",\"size_bytes\":5000000000},\"holders\":[{\"peer_id\":1,\"public_key\":\"" +
+          ToHex(MakeHolder(1, "").public_key()) +
+          "\",\"address\":\"127.0.0.1:41931\",\"listing_number\":1,"
           "\"policy\":\"move\",\"free_slots\":0,\"upload_limit\":0,\"partial\":false}],\"holder_"
           "count\":1}");
   Parse(ToJson(result));

@@ -7,14 +7,18 @@
 
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
+#include "lib/rpc/answers.h"
 
 namespace arkshare {
 namespace {
 
+// Ten million items: an index that has more does not come to an end.
+constexpr int kMostPages = 10'000;
+
 // Requests one page after another, until the last one or until `take` returns false.
 template <typename Request, typename Call, typename Take>
 absl::Status ForEachPage(Request request, Call call, Take take) {
-  while (true) {
+  for (int pages = 0; pages < kMostPages; ++pages) {
     auto page = call(request);
     if (!page.ok()) return page.status();
     if (!take(*page) || page->next_page_token().empty()) return absl::OkStatus();
@@ -24,6 +28,7 @@ absl::Status ForEachPage(Request request, Call call, Take take) {
     }
     request.set_page_token(page->next_page_token());
   }
+  return AnswerInvalid("the pages of a list do not end");
 }
 
 }  // namespace
@@ -47,15 +52,24 @@ absl::Status ForEachPeer(Connection& connection,
                          const std::function<void(const v1::Peer&)>& visit) {
   v1::ListPeersRequest request;
   request.set_page_size(kMaxItems);
-  return ForEachPage(
+  uint32_t last = 0;
+  bool in_order = true;
+  const absl::Status status = ForEachPage(
       request,
       [&](const v1::ListPeersRequest& page) {
         return connection.CallIndex(&v1::IndexService::Stub::ListPeers, page);
       },
       [&](const v1::ListPeersResponse& page) {
-        for (const v1::Peer& peer : page.peers()) visit(peer);
-        return true;
+        for (const v1::Peer& peer : page.peers()) {
+          in_order = in_order && peer.peer_id() > last;
+          if (!in_order) break;
+          last = peer.peer_id();
+          visit(peer);
+        }
+        return in_order;
       });
+  if (!in_order) return AnswerInvalid("the peers are not in order of their numbers");
+  return status;
 }
 
 absl::StatusOr<v1::Peer> FindPeer(Connection& connection, uint32_t peer_id) {
@@ -76,15 +90,25 @@ absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
   v1::ListBooksRequest request;
   request.set_peer_id(peer_id);
   request.set_page_size(kMaxItems);
-  return ForEachPage(
+  std::pair<std::string, uint64_t> last;
+  bool in_order = true;
+  const absl::Status status = ForEachPage(
       request,
       [&](const v1::ListBooksRequest& page) {
         return connection.CallIndex(&v1::IndexService::Stub::ListBooks, page);
       },
       [&](const v1::ListBooksResponse& page) {
-        for (const v1::Listing& listing : page.listings()) visit(listing);
-        return true;
+        for (const v1::Listing& listing : page.listings()) {
+          std::pair<std::string, uint64_t> place(listing.name(), listing.listing_number());
+          in_order = in_order && place > last;
+          if (!in_order) break;
+          last = std::move(place);
+          visit(listing);
+        }
+        return in_order;
       });
+  if (!in_order) return AnswerInvalid("the books are not in order of name and listing number");
+  return status;
 }
 
 absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest query,

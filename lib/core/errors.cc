@@ -68,6 +68,7 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kPeerUnreachable, "PEER_UNREACHABLE", absl::StatusCode::kUnavailable},
     {Reason::kShuttingDown, "SHUTTING_DOWN", absl::StatusCode::kUnavailable},
     {Reason::kContentMismatch, "CONTENT_MISMATCH", absl::StatusCode::kDataLoss},
+    {Reason::kAnswerInvalid, "ANSWER_INVALID", absl::StatusCode::kInternal},
     {Reason::kInternal, "INTERNAL", absl::StatusCode::kInternal},
 };
 

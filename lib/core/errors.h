@@ -75,7 +75,9 @@ enum class Reason {
   kShuttingDown,
   // DATA_LOSS: the received bytes are not the requested content.
   kContentMismatch,
-  // INTERNAL: the machine failed (a disk error, for example); see the log.
+  // INTERNAL: the other program breaks the contract, or the machine failed (a disk error, for
+  // example); see the log.
+  kAnswerInvalid,
   kInternal,
 };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <iterator>
 
 #include "lib/core/content_id.h"
 #include "lib/core/openssl_check.h"
@@ -30,9 +31,60 @@ const uint8_t* Data(absl::string_view bytes) {
   return reinterpret_cast<const uint8_t*>(bytes.data());
 }
 
+using KeyBytes = std::array<uint8_t, 32>;
+
+// An encoding is the y coordinate, least significant byte first; its highest bit is the sign of x.
+constexpr uint8_t kSignBit = 0x80;
+
+// The y coordinates of the eight points whose order divides 8, less than p = 2^255 - 19. Both signs
+// of x are refused for each, also where x is 0.
+constexpr KeyBytes kSmallOrder[] = {
+    {1},  // order 1
+    {0},  // order 4
+    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},  // order 2: p - 1
+    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+     0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+     0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},  // order 8
+    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+     0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+     0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},  // order 8
+};
+
+KeyBytes WithoutSign(KeyBytes bytes) {
+  bytes.back() &= static_cast<uint8_t>(~kSignBit);
+  return bytes;
+}
+
+// Whether y is less than p. The 19 values from p to 2^255 - 1 are not.
+bool IsCanonical(const KeyBytes& bytes) {
+  const KeyBytes y = WithoutSign(bytes);
+  return y.back() != 0x7f || y.front() < 0xed ||
+         std::any_of(y.begin() + 1, y.end() - 1, [](uint8_t byte) { return byte != 0xff; });
+}
+
+bool HasSmallOrder(const KeyBytes& bytes) {
+  const KeyBytes y = WithoutSign(bytes);
+  return std::any_of(std::begin(kSmallOrder), std::end(kSmallOrder),
+                     [&](const KeyBytes& small) { return small == y; });
+}
+
 }  // namespace
 
 absl::StatusOr<PublicKey> PublicKey::FromBytes(absl::string_view bytes) {
+  absl::StatusOr<PublicKey> key = FromRecord(bytes);
+  if (key.ok() && !IsCanonical(key->bytes_)) {
+    return absl::InvalidArgumentError("a public key must be in its only encoding");
+  }
+  if (key.ok() && HasSmallOrder(key->bytes_)) {
+    return absl::InvalidArgumentError(
+        "a public key must not be a point of small order, whose signatures prove nothing");
+  }
+  return key;
+}
+
+absl::StatusOr<PublicKey> PublicKey::FromRecord(absl::string_view bytes) {
   PublicKey key;
   if (bytes.size() != key.bytes_.size()) {
     return absl::InvalidArgumentError(
@@ -47,8 +99,10 @@ std::string PublicKey::bytes() const { return std::string(bytes_.begin(), bytes_
 std::string PublicKey::hex() const { return ToHex(bytes()); }
 
 bool PublicKey::Verify(absl::string_view message, absl::string_view signature) const {
-  // 32 zero bytes encode a point of order 4, for which signatures can be forged.
-  if (*this == PublicKey() || signature.size() != kSignatureBytes) return false;
+  // The empty key, 32 zero bytes, is a point of order 4.
+  if (HasSmallOrder(bytes_) || !IsCanonical(bytes_) || signature.size() != kSignatureBytes) {
+    return false;
+  }
   const UniqueKey key(
       EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_.data(), bytes_.size()));
   const UniqueContext context(EVP_MD_CTX_new());

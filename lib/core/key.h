@@ -21,8 +21,14 @@ inline constexpr size_t kSignatureBytes = 64;
 class PublicKey {
  public:
   PublicKey() = default;  // 32 zero bytes: not a valid key; verifies nothing
-  // InvalidArgument unless `bytes` is 32 bytes.
+  // InvalidArgument unless `bytes` is 32 bytes. Also for a y coordinate of p or more, which RFC
+  // 8032 (section 5.1.3) does not decode and which would give one key two names, and for a point of
+  // small order: signatures for such a key can be made without a private key ("Taming the many
+  // EdDSAs", Chalkias, Garillot and Nikolaenko, 2020).
   static absl::StatusOr<PublicKey> FromBytes(absl::string_view bytes);
+  // For a key that this program has recorded: requires 32 bytes only, because an old record may
+  // name any key. Such a key may verify nothing.
+  static absl::StatusOr<PublicKey> FromRecord(absl::string_view bytes);
 
   std::string bytes() const;
   // The same without a copy, valid while this object lives.

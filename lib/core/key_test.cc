@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -81,6 +82,59 @@ TEST(KeyTest, TheEmptyKeyVerifiesNothing) {
   for (int i = 0; i < 64; ++i) {
     EXPECT_FALSE(PublicKey().Verify(std::to_string(i), made_up));
   }
+}
+
+// All encodings of the eight points whose order divides 8: table 5 of "Taming the many EdDSAs"
+// (Chalkias, Garillot, Nikolaenko, 2020). The first eight are canonical.
+constexpr const char* kSmallOrderEncodings[] = {
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "0100000000000000000000000000000000000000000000000000000000000080",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+};
+
+TEST(KeyTest, PointsOfSmallOrderAreNoKeysInAnyEncoding) {
+  for (const char* hex : kSmallOrderEncodings) {
+    EXPECT_EQ(PublicKey::FromBytes(*FromHex(hex)).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << hex;
+  }
+}
+
+TEST(KeyTest, APointOfSmallOrderVerifiesNothing) {
+  // With S = 0, a signature passes for each message whose hash is a multiple of the order: every
+  // message, or every second, fourth or eighth one.
+  for (const char* hex : kSmallOrderEncodings) {
+    const absl::StatusOr<PublicKey> key = PublicKey::FromRecord(*FromHex(hex));
+    ASSERT_TRUE(key.ok());
+    for (const char* point : kSmallOrderEncodings) {
+      const std::string trivial = *FromHex(point) + std::string(32, '\0');
+      for (int i = 0; i < 16; ++i) EXPECT_FALSE(key->Verify(std::to_string(i), trivial)) << hex;
+    }
+  }
+}
+
+TEST(KeyTest, AKeyHasOneEncoding) {
+  // y from p to 2^255 - 1, with both signs of x.
+  for (int low = 0xed; low <= 0xff; ++low) {
+    for (const char high : {'\x7f', '\xff'}) {
+      const std::string bytes =
+          static_cast<char>(low) + std::string(30, '\xff') + std::string(1, high);
+      EXPECT_FALSE(PublicKey::FromBytes(bytes).ok()) << low;
+    }
+  }
+  // p - 2 is a coordinate like others.
+  EXPECT_TRUE(PublicKey::FromBytes("\xeb" + std::string(30, '\xff') + "\x7f").ok());
 }
 
 TEST(KeyTest, OtherLengthsAreRefused) {

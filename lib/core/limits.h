@@ -3,6 +3,7 @@
 #define ARKSHARE_LIB_CORE_LIMITS_H_
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +40,26 @@ inline constexpr size_t kMaxPieceWatchersInAll = 96;
 // is not bounded.
 inline constexpr size_t kMaxShortCallsOfNetwork = 128;
 inline constexpr size_t kMaxShortCallsInAll = 192;
+// The range of RegisterResponse.lease. Below it, heartbeats would be the only work of a peer.
+inline constexpr absl::Duration kMinLease = absl::Seconds(1);
+inline constexpr absl::Duration kMaxLease = absl::Hours(24);
+// The maximum numbers of holders in a SearchResponse.Result: of the whole book, and of a part of
+// it.
+inline constexpr int kMaxWholeHolders = 20;
+inline constexpr int kMaxPartialHolders = 30;
+// The results that a search returns when the request does not say how many.
+inline constexpr int kStandardSearchResults = 50;
+// The peers or books that a page has when the request does not say how many.
+inline constexpr int kStandardListItems = 100;
+
+// The maximum lengths of fields in an answer, in bytes.
+inline constexpr size_t kMaxHostBytes = 255;  // of an address, without its port
+inline constexpr size_t kMaxSessionTokenBytes = 256;
+inline constexpr size_t kMaxPageTokenBytes = 4096;
+// A longer text for people (a message, a reason) is cut to this.
+inline constexpr size_t kMaxTextBytes = 1024;
+// A longer wait that another program asks for (RetryInfo) is cut to this.
+inline constexpr absl::Duration kMaxRetryAfter = absl::Minutes(5);
 
 }  // namespace arkshare
 

@@ -1,8 +1,9 @@
 #include "lib/rpc/channel.h"
 
+#include <absl/status/statusor.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/string_view.h>
+#include <absl/strings/str_replace.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -11,8 +12,19 @@
 #include <chrono>
 #include <cstddef>
 #include <new>
+#include <string>
+
+#include "lib/rpc/host_port.h"
 
 namespace arkshare {
+std::string TargetUri(const std::string& target) {
+  absl::StatusOr<HostPort> parsed = ParseHostPort(target);
+  if (!parsed.ok()) return absl::StartsWith(target, "unix:") ? target : "";
+  // RpcServer binds 127.0.0.1 for "localhost". No resolver is asked: c-ares 1.18 leaks memory.
+  if (parsed->host == "localhost") parsed->host = "127.0.0.1";
+  return absl::StrCat("dns:///",
+                      absl::StrReplaceAll(parsed->ToString(), {{"[", "%5B"}, {"]", "%5D"}}));
+}
 
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
@@ -40,12 +52,9 @@ std::shared_ptr<grpc::Channel> MakeChannel(
     args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, read_ahead);
   }
-  // RpcServer binds 127.0.0.1 for "localhost". No resolver is asked: c-ares 1.18 leaks memory.
-  constexpr absl::string_view kLocalhost = "localhost:";
-  const std::string address = absl::StartsWith(target, kLocalhost)
-                                  ? absl::StrCat("127.0.0.1:", target.substr(kLocalhost.size()))
-                                  : target;
-  return grpc::CreateCustomChannel(address, credentials, args);
+  const std::string uri = TargetUri(target);
+  // gRPC makes a channel that is always broken when there are no credentials.
+  return grpc::CreateCustomChannel(uri, uri.empty() ? nullptr : credentials, args);
 }
 
 namespace {

@@ -12,15 +12,21 @@
 
 namespace arkshare {
 
-// Makes a channel to "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; "localhost" means 127.0.0.1. Never
-// uses an HTTP proxy and never inflates a compressed message, which ends the call. Its connection
-// is not shared with other channels, and reconnects after at most 1 s. `read_ahead` limits, in
-// bytes, how far gRPC receives a stream ahead of its reader; 0: gRPC decides, up to many MiB. An
-// attempt to connect may take `connect_timeout`, with TLS. A name whose address changes is resolved
-// again after at most a second without a connection.
+// Makes a channel to "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; "localhost" means 127.0.0.1. A
+// target of another form that gRPC knows ("dns:///…", "ipv4:…") is a channel on which every call
+// fails. What has the form HOST:PORT is a host, also "unix:7070". Never uses an HTTP proxy and
+// never inflates a compressed message, which ends the call. Its connection is not shared with other
+// channels, and reconnects after at most 1 s. `read_ahead` limits, in bytes, how far gRPC receives
+// a stream ahead of its reader; 0: gRPC decides, up to many MiB. An attempt to connect may take
+// `connect_timeout`, with TLS. A name whose address changes is resolved again after at most a
+// second without a connection.
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     int read_ahead = 0, absl::Duration connect_timeout = absl::Seconds(5));
+
+// Returns the URI that MakeChannel gives to gRPC; "" for a target of another form. gRPC itself
+// would make a socket of "unix:7070", and of "dns:7070" a name without a port.
+std::string TargetUri(const std::string& target);
 
 // Keeps the queue of gRPC's callback API alive. Call before any use of that API on the client side
 // (`stub->async()`). gRPC 1.51 frees the queue when the last channel that used it is destroyed, and

@@ -176,7 +176,9 @@ absl::StatusOr<absl::Duration> DurationFromProto(const google::protobuf::Duratio
 
 absl::StatusOr<PublicKey> KeyFromProto(absl::string_view bytes, absl::string_view field) {
   absl::StatusOr<PublicKey> key = PublicKey::FromBytes(bytes);
-  if (!key.ok()) return WrongLength(field, 32, bytes.size());
+  if (!key.ok()) {
+    return MakeError(Reason::kInvalidField, absl::StrCat(field, ": ", key.status().message()));
+  }
   return key;
 }
 

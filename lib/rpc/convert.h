@@ -64,7 +64,7 @@ google::protobuf::Duration ToProto(absl::Duration duration);
 absl::StatusOr<absl::Duration> DurationFromProto(const google::protobuf::Duration& proto,
                                                  absl::string_view field);
 
-// Parses a key of 32 bytes. `field` names the field in the error.
+// Parses a key by the rules of PublicKey::FromBytes. `field` names the field in the error.
 absl::StatusOr<PublicKey> KeyFromProto(absl::string_view bytes, absl::string_view field);
 absl::StatusOr<TransferId> TransferIdFromProto(absl::string_view bytes);
 

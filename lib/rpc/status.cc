@@ -7,11 +7,16 @@
 #include <google/rpc/status.pb.h>
 #include <grpcpp/support/error_details.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "arkshare/v1/types.pb.h"
+#include "lib/core/limits.h"
+#include "lib/rpc/answers.h"
+#include "lib/rpc/convert.h"
+
 namespace arkshare {
 namespace {
 
@@ -32,14 +37,34 @@ WireError Classify(const absl::Status& status) {
   return {status.code(), absl::StatusCodeToString(status.code())};
 }
 
+// The most details of an error that are kept.
+constexpr size_t kMaxMetadata = 16;
+
+// The code of an error. A number that is no code, or not one of an error, is UNKNOWN.
+absl::StatusCode ErrorCode(int code) {
+  const bool known = code > static_cast<int>(absl::StatusCode::kOk) &&
+                     code <= static_cast<int>(absl::StatusCode::kUnauthenticated);
+  return known ? static_cast<absl::StatusCode>(code) : absl::StatusCode::kUnknown;
+}
+
+template <typename Map>
+ErrorMetadata MetadataOf(const Map& map) {
+  ErrorMetadata metadata;
+  for (const auto& [key, value] : map) {
+    if (metadata.size() == kMaxMetadata) break;
+    metadata.emplace(CutText(key), CutText(value));
+  }
+  return metadata;
+}
+
 // Returns a status with the reason when the name is in the table, otherwise with the code only.
 absl::Status FromWire(int code, const std::string& reason_name, const std::string& message,
                       ErrorMetadata metadata, std::optional<absl::Duration> retry_after) {
   const Reason reason = ReasonFromName(reason_name);
   if (reason != Reason::kUnspecified) {
-    return MakeError(reason, message, std::move(metadata), retry_after);
+    return MakeError(reason, CutText(message), std::move(metadata), retry_after);
   }
-  return absl::Status(static_cast<absl::StatusCode>(code), message);
+  return absl::Status(ErrorCode(code), CutText(message));
 }
 
 std::optional<absl::Status> FromDetails(const grpc::Status& status) {
@@ -55,13 +80,14 @@ std::optional<absl::Status> FromDetails(const grpc::Status& status) {
     if (any.UnpackTo(&candidate) && candidate.domain() == kDomain) {
       info = candidate;
     } else if (any.UnpackTo(&retry)) {
-      retry_after = absl::Seconds(retry.retry_delay().seconds()) +
-                    absl::Nanoseconds(retry.retry_delay().nanos());
+      const absl::StatusOr<absl::Duration> delay =
+          DurationFromProto(retry.retry_delay(), "retry_delay");
+      if (delay.ok()) retry_after = std::min(*delay, kMaxRetryAfter);
     }
   }
   if (!info.has_value()) return std::nullopt;
   return FromWire(static_cast<int>(status.error_code()), info->reason(), status.error_message(),
-                  ErrorMetadata(info->metadata().begin(), info->metadata().end()), retry_after);
+                  MetadataOf(info->metadata()), retry_after);
 }
 
 constexpr char kNoAnswer[] =
@@ -145,8 +171,8 @@ absl::Status FromGrpcStatus(const grpc::Status& status, absl::string_view server
       return absl::UnimplementedError(
           absl::StrCat(server, " does not know this call; check its address and its version"));
     default:
-      return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                          absl::StrCat(server, " failed: ", raw));
+      return absl::Status(ErrorCode(status.error_code()),
+                          absl::StrCat(server, " failed: ", CutText(raw)));
   }
 }
 
@@ -164,9 +190,8 @@ v1::ItemError ToItemError(const absl::Status& status) {
 
 absl::Status FromItemError(const v1::ItemError& error) {
   if (error.code() == 0 && error.reason().empty()) return absl::OkStatus();
-  const int code = error.code() == 0 ? static_cast<int>(absl::StatusCode::kUnknown) : error.code();
-  return FromWire(code, error.reason(), error.message(),
-                  ErrorMetadata(error.metadata().begin(), error.metadata().end()), std::nullopt);
+  return FromWire(error.code(), error.reason(), error.message(), MetadataOf(error.metadata()),
+                  std::nullopt);
 }
 
 }  // namespace arkshare

@@ -6,9 +6,11 @@
 #include <grpcpp/support/error_details.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 
 #include "arkshare/v1/types.pb.h"
+#include "lib/core/limits.h"
 
 namespace arkshare {
 namespace {
@@ -24,6 +26,39 @@ TEST(StatusTest, OkStaysOk) {
   EXPECT_TRUE(FromGrpcStatus(grpc::Status::OK, "the index").ok());
   EXPECT_EQ(ToItemError(absl::OkStatus()).code(), 0);
   EXPECT_TRUE(FromItemError(v1::ItemError()).ok());
+}
+
+TEST(StatusTest, TheWaitThatAServerAsksForHasALimit) {
+  const auto received = [](absl::Duration wait) {
+    return GetRetryAfter(
+        FromGrpcStatus(ToGrpcStatus(MakeError(Reason::kQueueFull, "wait", {}, wait)), "the peer"));
+  };
+  EXPECT_EQ(received(absl::Seconds(int64_t{1} << 62)), std::nullopt) << "no duration of the proto";
+  EXPECT_EQ(received(absl::Hours(24 * 365)), kMaxRetryAfter);
+  EXPECT_EQ(received(-absl::Seconds(5)), std::nullopt);
+}
+
+TEST(StatusTest, TextsAndDetailsOfOthersAreCut) {
+  v1::ItemError error;
+  error.set_code(5);
+  error.set_reason("BOOK_GONE");
+  error.set_message(std::string(1'000'000, 'm'));
+  for (int i = 0; i < 100; ++i) {
+    (*error.mutable_metadata())[std::to_string(i)] = std::string(100'000, 'v');
+  }
+  const absl::Status status = FromItemError(error);
+  EXPECT_EQ(GetReason(status), Reason::kBookGone);
+  EXPECT_EQ(status.message().size(), kMaxTextBytes);
+  EXPECT_EQ(GetErrorMetadata(status).size(), 16U);
+  EXPECT_EQ(GetErrorMetadata(status).begin()->second.size(), kMaxTextBytes);
+}
+
+TEST(StatusTest, ANumberThatIsNoCodeIsUnknown) {
+  for (const int code : {-1, 17, 1 << 30}) {
+    v1::ItemError error;
+    error.set_code(code);
+    EXPECT_EQ(FromItemError(error).code(), absl::StatusCode::kUnknown) << code;
+  }
 }
 
 TEST(StatusTest, ReasonMetadataAndRetryTimeCrossTheWire) {

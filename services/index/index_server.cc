@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/core/limits.h"
 #include "lib/core/log.h"
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/host_port.h"
@@ -54,6 +55,10 @@ bool ServesOtherMachines(const std::string& listen) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions options) {
+  if (options.lease > kMaxLease) {
+    return absl::InvalidArgumentError(
+        "--lease is too long: peers refuse an index whose lease is longer than 24h");
+  }
   Sessions::Options session_options;
   session_options.lease = options.lease;
   std::unique_ptr<StateLock> state_lock;

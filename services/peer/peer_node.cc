@@ -117,7 +117,7 @@ absl::Status PeerNode::Serve() {
                                            std::max(0, queue_->slots() - queue_->running()),
                                            queue_->limit()};
                        },
-                       [this] { return holders_->TakeSilent(); }},
+                       [this] { return holders_->TakeSilent(); }, watchdog_.get()},
       key->public_key(), [this] { transfers_->RetryNow(); },
       [this] {
         LogCritical("superseded", {{"why", kSupersededAdvice}});

@@ -87,6 +87,9 @@ grpc::Status FakeIndex::ListBooks(grpc::ServerContext*, const v1::ListBooksReque
   for (const auto& [peer_id, listing] : listings_) {
     if (peer_id == request->peer_id()) found.push_back(listing);
   }
+  std::sort(found.begin(), found.end(), [](const v1::Listing& a, const v1::Listing& b) {
+    return std::pair(a.name(), a.listing_number()) < std::pair(b.name(), b.listing_number());
+  });
   auto [listings, next] = Page(found, request->page_token());
   for (v1::Listing& listing : listings) *response->add_listings() = std::move(listing);
   response->set_next_page_token(next);

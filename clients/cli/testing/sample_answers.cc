@@ -14,6 +14,8 @@ v1::ContentId MakeContent(uint8_t first_byte, uint64_t size) {
 v1::Holder MakeHolder(uint32_t peer_id, const std::string& address, v1::SharePolicy policy) {
   v1::Holder holder;
   holder.set_peer_id(peer_id);
+  holder.set_public_key(std::string(31, 'k') + static_cast<char>(peer_id % 100 + 1));
+  holder.set_listing_number(peer_id);
   holder.set_address(address);
   holder.set_policy(policy);
   return holder;

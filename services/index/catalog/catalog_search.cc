@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "lib/core/limits.h"
 #include "services/index/search/keyword_scan.h"
 
 namespace arkshare {
@@ -25,8 +26,8 @@ constexpr size_t kScanEffort = 20'000;
 constexpr size_t kEditionEffort = 20;
 // The cost of visiting a copy, in the unit of KeywordScan.
 constexpr size_t kVisitEffort = 1;
-constexpr size_t kMostHolders = 20;
-constexpr size_t kMostPartialHolders = 30;
+constexpr size_t kMostHolders = kMaxWholeHolders;
+constexpr size_t kMostPartialHolders = kMaxPartialHolders;
 // Names can be long and holders many: a page ends early before its message is too large.
 constexpr size_t kMostPageBytes = 1024 * 1024;
 

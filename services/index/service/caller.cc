@@ -9,12 +9,12 @@
 #include <utility>
 
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 #include "lib/rpc/host_port.h"
 
 namespace arkshare {
 namespace {
 
-constexpr size_t kMaxHostBytes = 255;
 constexpr absl::string_view kBearer = "Bearer ";
 
 // Returns 1.2.3.4 for "::ffff:1.2.3.4".

@@ -22,7 +22,6 @@
 namespace arkshare {
 namespace {
 
-constexpr int kStandardListPage = 100;
 // All networks together may have as many watches as this many that have all of theirs.
 constexpr size_t kNetworksOfWatches = 16;
 constexpr absl::Duration kWatchRetry = absl::Seconds(10);
@@ -31,6 +30,7 @@ constexpr absl::Duration kWatchRetry = absl::Seconds(10);
 constexpr size_t kMostSearchesOfNetwork = 16;
 constexpr size_t kMostSearchesWaiting = 256;
 constexpr absl::Duration kSearchRetry = absl::Seconds(1);
+
 
 absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
                                                    const v1::ListPeersRequest& request,
@@ -47,7 +47,8 @@ absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
   if (one.has_value()) *response.add_peers() = ToProto(*one, loopback);
   if (request.filter_case() != v1::ListPeersRequest::FILTER_NOT_SET) return response;
 
-  const absl::StatusOr<int> page_size = PageSize(request.page_size(), kStandardListPage, kMaxItems);
+  const absl::StatusOr<int> page_size =
+      PageSize(request.page_size(), kStandardListItems, kMaxItems);
   if (!page_size.ok()) return page_size.status();
   uint32_t after = 0;
   if (!request.page_token().empty()) {
@@ -69,7 +70,8 @@ absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
 
 absl::StatusOr<v1::ListBooksResponse> RunListBooks(const Catalog& catalog,
                                                    const v1::ListBooksRequest& request) {
-  const absl::StatusOr<int> page_size = PageSize(request.page_size(), kStandardListPage, kMaxItems);
+  const absl::StatusOr<int> page_size =
+      PageSize(request.page_size(), kStandardListItems, kMaxItems);
   if (!page_size.ok()) return page_size.status();
   const std::string query = absl::StrCat("books ", request.peer_id());
   std::pair<std::string, uint64_t> after;

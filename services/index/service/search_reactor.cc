@@ -25,7 +25,6 @@
 namespace arkshare {
 namespace {
 
-constexpr int kStandardSearchPage = 50;
 // The effort of a search on a thread of gRPC, in the unit of SearchBudget: less than a millisecond,
 // which covers nearly all searches. To hand over each of them would cost more.
 constexpr size_t kEffortAtOnce = 200'000;
@@ -75,7 +74,7 @@ absl::Status RunSearch(const Catalog& catalog, const v1::SearchRequest& request,
   const absl::StatusOr<BookQuery> query = BookQuery::Parse(request);
   if (!query.ok()) return query.status();
   const absl::StatusOr<int> page_size =
-      PageSize(request.page_size(), kStandardSearchPage, kMaxItems);
+      PageSize(request.page_size(), kStandardSearchResults, kMaxItems);
   if (!page_size.ok()) return page_size.status();
   const absl::StatusOr<std::optional<SearchKey>> after =
       ParseSearchToken(*query, request.page_token());

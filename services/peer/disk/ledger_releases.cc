@@ -39,7 +39,7 @@ ReleaseRecord ReadRelease(const SqlStatement& row) {
   record.item.transfer_id = OrDie(TransferId::FromBytes(row.Bytes(0)));
   record.item.listing = static_cast<uint64_t>(row.Int(1));
   record.item.content = ReadContent(row, 2);
-  record.receiver = OrDie(PublicKey::FromBytes(row.Bytes(4)));
+  record.receiver = OrDie(PublicKey::FromRecord(row.Bytes(4)));
   record.state = static_cast<ReleaseRecord::State>(row.Int(5));
   if (record.state == ReleaseRecord::State::kRefused) {
     record.refusal =

@@ -14,7 +14,7 @@ TransferRecord ReadTransfer(const SqlStatement& row) {
       .id = OrDie(TransferId::FromBytes(row.Bytes(0))),
       .move = row.Int(1) == 1,
       .kept = row.Int(1) == 2,
-      .source = OrDie(PublicKey::FromBytes(row.Bytes(2))),
+      .source = OrDie(PublicKey::FromRecord(row.Bytes(2))),
       .source_listing = static_cast<uint64_t>(row.Int(3)),
       .content = ReadContent(row, 4),
       .name = OrDie(BookName::Parse(row.Bytes(6))),

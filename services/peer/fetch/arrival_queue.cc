@@ -10,22 +10,32 @@ constexpr absl::Duration kMaxWait = absl::Seconds(1);
 
 }  // namespace
 
+bool ArrivalQueue::IsFull() const {
+  return waiting_bytes_ >= (open_ ? max_bytes_ : 1) || waiting_ >= kMaxArrivals;
+}
+
+void ArrivalQueue::GiveBack(size_t bytes) {
+  waiting_bytes_ -= bytes;
+  --waiting_;
+  room_.NotifyAll();
+}
+
 bool ArrivalQueue::Reserve(PiecePlan::HolderId holder, size_t bytes,
                            absl::FunctionRef<void()> on_wait) {
   MutexLock lock(&mutex_);
-  while (waiting_bytes_ >= (open_ ? max_bytes_ : 1) && !closed_ && !dropped_.contains(holder)) {
+  while (IsFull() && !closed_ && !dropped_.contains(holder)) {
     on_wait();
     room_.WaitFor(&mutex_, kMaxWait);
   }
   if (closed_ || dropped_.contains(holder)) return false;
   waiting_bytes_ += bytes;
+  ++waiting_;
   return true;
 }
 
 void ArrivalQueue::Release(size_t bytes) {
   MutexLock lock(&mutex_);
-  waiting_bytes_ -= bytes;
-  room_.NotifyAll();
+  GiveBack(bytes);
 }
 
 void ArrivalQueue::Push(Arrival arrival) {
@@ -59,11 +69,10 @@ std::optional<Arrival> ArrivalQueue::Pop() {
 
 void ArrivalQueue::Done(Arrival arrival) {
   MutexLock lock(&mutex_);
-  waiting_bytes_ -= arrival.data.size();
+  GiveBack(arrival.data.size());
   if (!arrival.data.empty() && spare_.size() < kMaxSpareBuffers) {
     spare_.push_back(std::move(arrival.data));
   }
-  room_.NotifyAll();
 }
 
 void ArrivalQueue::Open() {

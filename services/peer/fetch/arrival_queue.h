@@ -34,7 +34,9 @@ struct Arrival {
 class ArrivalQueue {
  public:
   // Once it is open it holds `max_bytes`, exceeded by at most one arrival. Before that it holds one
-  // arrival with data: until the manifest is known, any bytes could come.
+  // arrival with data: until the manifest is known, any bytes could come. It never holds more than
+  // kMaxArrivals: a holder could fill the memory with tiny ones.
+  static constexpr size_t kMaxArrivals = 4096;
   explicit ArrivalQueue(size_t max_bytes) : max_bytes_(max_bytes) {}
 
   // --- Streams ---
@@ -42,7 +44,7 @@ class ArrivalQueue {
   // which must not block, each time before it waits, at least once a second. Returns false, with
   // nothing reserved, when the queue is closed or the holder was dropped.
   bool Reserve(PiecePlan::HolderId holder, size_t bytes, absl::FunctionRef<void()> on_wait);
-  // Gives back room that will not be used.
+  // Gives back the room of an arrival that will not come.
   void Release(size_t bytes);
   // Requires that room for its data is reserved.
   void Push(Arrival arrival);
@@ -63,10 +65,13 @@ class ArrivalQueue {
   void DropHolder(PiecePlan::HolderId holder);
   // Ends all waits; nothing more comes out.
   void Close();
-  // Bytes reserved, queued, or being written.
+  // Bytes of data that are reserved, queued, or being written.
   size_t waiting_bytes() const;
 
  private:
+  bool IsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveBack(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const size_t max_bytes_;
   mutable Mutex mutex_;
   CondVar arrived_;  // the writer waits: for open_, arrivals_, closed_
@@ -74,6 +79,7 @@ class ArrivalQueue {
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // arrivals with room
   std::deque<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
   std::set<PiecePlan::HolderId> dropped_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> spare_ ABSL_GUARDED_BY(mutex_);

@@ -286,6 +286,61 @@ TEST_F(FetcherTest, AnEarlyEndAfterSomePiecesKeepsThem) {
   EXPECT_THAT(good.offsets(), Not(Contains(0)));
 }
 
+TEST_F(FetcherTest, MessagesThatBringNothingEndTheHolder) {
+  using Chatter = FakeHolder::Chatter;
+  for (const uint64_t size : {uint64_t{1000}, 3 * kMiB}) {
+    const FakeBook book = FakeBook::OfSize(size);
+    for (const Chatter chatter : {Chatter::kHeaders, Chatter::kNothing, Chatter::kPlacesAfterHeader,
+                                  Chatter::kOtherRange, Chatter::kBytesFirst}) {
+      StartOver();
+      FakeHolder chatty(book), honest(book);
+      chatty.Chat(chatter);
+      EXPECT_EQ(GetReason(Fetch(book, {{&chatty}})), Reason::kAnswerInvalid);
+      StartOver();
+      EXPECT_TRUE(Fetch(book, {{&chatty, &honest}}).ok());
+    }
+  }
+}
+
+TEST_F(FetcherTest, ABookOfOnePieceDoesNotWaitInOneQueueForEver) {
+  const FakeBook book = FakeBook::OfSize(kMiB);
+  FakeHolder queueing(book), honest(book);
+  queueing.QueueForEver();
+  FakeClock clock;
+  Fetcher fetcher{&holders_, &limiter_, &watchdog_, &clock};
+  Fetcher::Job job = JobFor(book, {{&queueing, &honest}});
+  // The honest one is asked later, because it has no free slot.
+  job.find_holders = [find = job.find_holders] {
+    absl::StatusOr<std::vector<BookHolder>> holders = find();
+    holders->at(1).free_slots = 0;
+    return holders;
+  };
+  job.on_progress = [&](uint64_t, std::optional<QueuePlace> place) {
+    if (place) clock.Advance(absl::Seconds(31));
+  };
+  EXPECT_TRUE(fetcher.Fetch(job).ok());
+  EXPECT_EQ(honest.bytes_sent(), book.bytes.size());
+}
+
+TEST_F(FetcherTest, AHolderOfAPartWithoutNewsIsDropped) {
+  const FakeBook book = FakeBook::OfSize(3 * kMiB);
+  FakeHolder chatty(book), honest(book);
+  chatty.HaveOnly({});
+  chatty.Chat(FakeHolder::Chatter::kNothing);
+  EXPECT_FALSE(Fetch(book, {{&chatty}}).ok());
+  StartOver();
+  EXPECT_TRUE(Fetch(book, {{&chatty, &honest}}).ok());
+}
+
+TEST_F(FetcherTest, OtherHoldersDoNotWaitLongForTheManifestOfOne) {
+  const FakeBook book = FakeBook::OfSize(3 * kMiB);
+  FakeHolder late(book), honest(book);
+  late.KeepManifest();
+  EXPECT_TRUE(Fetch(book, {{&late, &honest}}).ok());
+  EXPECT_GT(late.manifests() + honest.manifests(), 0);
+  EXPECT_LE(late.manifest_patience(), absl::Seconds(10));
+}
+
 TEST_F(FetcherTest, TooMuchIsCutOff) {
   const FakeBook book = FakeBook::OfSize(2 * kMiB);
   FakeHolder holder(book);

@@ -28,8 +28,10 @@ class HolderScout {
 
  private:
   bool LookAround();
-  bool LearnManifest(const BookHolder& holder);
-  absl::StatusOr<std::vector<Sha256Digest>> GetManifest(const BookHolder& holder);
+  void ReadFrom(std::vector<BookHolder> holders);
+  absl::Status LearnManifest(const BookHolder& holder, absl::Duration patience);
+  absl::StatusOr<std::vector<Sha256Digest>> GetManifest(const BookHolder& holder,
+                                                        absl::Duration patience);
 
   const FetchParts parts_;
   const FetchJob& job_;

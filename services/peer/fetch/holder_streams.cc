@@ -8,6 +8,7 @@
 
 #include "lib/core/bytes.h"
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
@@ -17,6 +18,16 @@ namespace {
 
 constexpr absl::Duration kIdleLimit = absl::Seconds(5);
 constexpr int kStreamsPerHolder = 2;
+// A book of one piece is read from one holder at a time. After this time in a holder's queue the
+// next one is asked; the last one is waited for.
+constexpr absl::Duration kQueuePatience = absl::Seconds(30);
+
+// The holder's message is not what the contract of Download allows at this place.
+absl::Status BreaksContract(const BookHolder& holder, absl::string_view what) {
+  return MakeError(
+      Reason::kAnswerInvalid,
+      absl::StrCat(DescribeHolder(holder), " breaks the contract of Download: ", what));
+}
 
 }  // namespace
 
@@ -30,15 +41,19 @@ HolderStreams::HolderStreams(const FetchParts& parts, const FetchJob& job, Swarm
       queue_(queue),
       hand_over_(std::move(hand_over)) {}
 
-void HolderStreams::Add(const BookHolder& holder) {
+void HolderStreams::Add(const BookHolder& holder, bool others_wait) {
   JoinFailed();
-  if (PieceCount(size_) == 1) return ReadRuns(*swarm_->Add(holder, 1), ++last_stream_);
+  if (PieceCount(size_) == 1) {
+    return ReadRuns(*swarm_->Add(holder, 1), ++last_stream_,
+                    others_wait ? kQueuePatience : absl::InfiniteDuration());
+  }
   Swarm::Member* const member = swarm_->Add(holder, kStreamsPerHolder);
   Threads& running = running_.emplace_back(Threads{.member = member});
   if (holder.partial) running.threads.emplace_back([this, member] { FollowNews(*member); });
   for (int i = 0; i < kStreamsPerHolder; ++i) {
-    running.threads.emplace_back(
-        [this, member, stream = ++last_stream_] { ReadRuns(*member, stream); });
+    running.threads.emplace_back([this, member, stream = ++last_stream_] {
+      ReadRuns(*member, stream, absl::InfiniteDuration());
+    });
   }
 }
 
@@ -61,7 +76,8 @@ void HolderStreams::JoinFailed() {
   }
 }
 
-void HolderStreams::ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream) {
+void HolderStreams::ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream,
+                             absl::Duration queue_patience) {
   while (true) {
     std::optional<PiecePlan::Range> range;
     {
@@ -69,7 +85,7 @@ void HolderStreams::ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream) 
       range = swarm_->AwaitRun(member, stream, watch);
     }
     if (!range) break;
-    const absl::Status status = ReadRun(member, stream, *range);
+    const absl::Status status = ReadRun(member, stream, *range, queue_patience);
     const Swarm::RunStats stats = swarm_->EndRun(member, stream, *range, status);
     parts_.holders->NoteGoodput(member.holder.key, stats.bytes, stats.time);
   }
@@ -79,12 +95,13 @@ void HolderStreams::ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream) 
 // One call: reads the range in order. Returns OK also when it was cut short because the rest is not
 // wanted any more.
 absl::Status HolderStreams::ReadRun(Swarm::Member& member, PiecePlan::StreamId stream,
-                                    PiecePlan::Range range) {
+                                    PiecePlan::Range range, absl::Duration queue_patience) {
   Run run{.member = member,
           .stream = stream,
           .at = range.first * piece_length_,
           .end = std::min(range.end * piece_length_, size_),
-          .limit = parts_.limiter->rate()};
+          .limit = parts_.limiter->rate(),
+          .queue_until = parts_.clock->Monotonic() + queue_patience};
   grpc::ClientContext context;
   IdleWatchdog::Watch watch(parts_.watchdog, kIdleLimit, [&context] { context.TryCancel(); });
   if (!swarm_->BeginCall(&member, &context)) return absl::OkStatus();
@@ -97,7 +114,6 @@ absl::Status HolderStreams::ReadRun(Swarm::Member& member, PiecePlan::StreamId s
   while (run.at < run.end && run.wanted && run.failure.ok()) {
     open = reader->Read(&message);
     if (!open) break;
-    watch.Progress();
     ReadMessage(run, message, watch);
   }
   // After the last byte there is only the end to read.
@@ -132,32 +148,77 @@ v1::DownloadRequest HolderStreams::RequestFor(const Run& run) const {
   return request;
 }
 
+// Each kind of message is allowed at one place only, and only what brings the book nearer counts as
+// progress: otherwise a holder could hold up the fetch for ever.
 void HolderStreams::ReadMessage(Run& run, v1::DownloadResponse& message,
                                 IdleWatchdog::Watch& watch) {
-  Arrival news{.stream = run.stream, .holder = run.member.id};
-  if (message.has_queued()) {
-    run.queued = true;
-    news.place = QueuePlaceOf(message.queued());
-    run.wanted = Deliver(run.member, std::move(news), watch);
-  } else if (message.has_chunk()) {
-    ReadChunk(run, *message.mutable_chunk(), watch);
-  } else {
-    swarm_->StartTiming(run.stream);
-    if (message.has_header()) swarm_->NoteAttributes(run.member, message.header());
-    if (std::exchange(run.queued, false)) run.wanted = Deliver(run.member, std::move(news), watch);
+  switch (message.message_case()) {
+    case v1::DownloadResponse::kQueued:
+      return ReadQueued(run, message.queued(), watch);
+    case v1::DownloadResponse::kHeader:
+      return ReadHeader(run, message.header(), watch);
+    case v1::DownloadResponse::kChunk:
+      return ReadChunk(run, *message.mutable_chunk(), watch);
+    case v1::DownloadResponse::MESSAGE_NOT_SET:
+      run.failure = BreaksContract(run.member.holder, "an empty message");
+  }
+}
+
+void HolderStreams::ReadQueued(Run& run, const v1::DownloadResponse::Queued& queued,
+                               IdleWatchdog::Watch& watch) {
+  if (run.has_header) {
+    run.failure = BreaksContract(run.member.holder, "a place in the queue after the header");
+    return;
+  }
+  if (parts_.clock->Monotonic() > run.queue_until) {
+    run.failure = MakeError(Reason::kQueueFull,
+                            absl::StrCat(DescribeHolder(run.member.holder),
+                                         " lets this peer wait; another holder is asked"));
+    return;
+  }
+  watch.Progress();
+  run.queued = true;
+  run.wanted = Deliver(
+      run.member, {.stream = run.stream, .holder = run.member.id, .place = QueuePlaceOf(queued)},
+      watch);
+}
+
+void HolderStreams::ReadHeader(Run& run, const v1::DownloadResponse::Header& header,
+                               IdleWatchdog::Watch& watch) {
+  if (std::exchange(run.has_header, true)) {
+    run.failure = BreaksContract(run.member.holder, "a second header");
+    return;
+  }
+  const absl::StatusOr<ContentId> content = FromProto(header.content());
+  if (!content.ok() || *content != job_.content || header.range_offset() != run.at ||
+      header.range_length() != run.end - run.at) {
+    run.failure = BreaksContract(run.member.holder, "the header of another range");
+    return;
+  }
+  watch.Progress();
+  swarm_->StartTiming(run.stream);
+  swarm_->NoteAttributes(run.member, header);
+  if (std::exchange(run.queued, false)) {
+    run.wanted = Deliver(run.member, {.stream = run.stream, .holder = run.member.id}, watch);
   }
 }
 
 void HolderStreams::ReadChunk(Run& run, v1::DownloadResponse::Chunk& chunk,
                               IdleWatchdog::Watch& watch) {
+  if (!run.has_header) {
+    run.failure = BreaksContract(run.member.holder, "bytes before the header");
+    return;
+  }
   std::string& data = *chunk.mutable_data();
   const uint64_t bytes = data.size();
-  if (chunk.offset() != run.at || bytes == 0 || bytes > run.end - run.at) {
+  if (chunk.offset() != run.at || bytes == 0 || bytes > kMaxChunkBytes ||
+      bytes > run.end - run.at) {
     run.failure = MakeError(
         Reason::kContentMismatch,
         absl::StrCat(DescribeHolder(run.member.holder), " sent bytes that were not asked for"));
     return;
   }
+  watch.Progress();
   Arrival arrival{.stream = run.stream, .holder = run.member.id, .offset = run.at};
   arrival.piece_hash = HashIfPiece(run.at, data);
   arrival.data = std::exchange(data, queue_->SpareBuffer());
@@ -206,15 +267,25 @@ void HolderStreams::FollowNews(Swarm::Member& member) {
   const auto reader = parts_.holders->Stub(member.holder.address)->WatchPieces(&context, request);
   v1::WatchPiecesResponse news;
   bool whole = false;
-  while (!whole && reader->Read(&news)) {
+  bool good = true;
+  for (bool first = true; good && !whole && reader->Read(&news); first = false) {
     whole = news.whole();
-    swarm_->AddPieces(member, news.pieces(), whole);
+    const int fresh = swarm_->AddPieces(member, news.pieces(), whole);
+    // Every message brings something new, so there are no more of them than pieces.
+    good = fresh == news.pieces_size() && (fresh > 0 || whole || first);
   }
-  if (whole) context.TryCancel();
+  if (whole || !good) context.TryCancel();
   const grpc::Status status = reader->Finish();
   swarm_->EndCall(&member, &context);
-  if (whole) return;
   const std::string name = DescribeHolder(member.holder);
+  if (!good) {
+    swarm_->Fail(member, MakeError(Reason::kAnswerInvalid,
+                                   absl::StrCat(name,
+                                                " breaks the contract of WatchPieces: a piece "
+                                                "that is no news or not of the book")));
+    return;
+  }
+  if (whole) return;
   swarm_->Fail(member, status.ok()
                            ? MakeError(Reason::kPieceNotHere,
                                        absl::StrCat(name, " does not say which pieces it has"))

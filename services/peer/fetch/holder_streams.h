@@ -36,7 +36,9 @@ class HolderStreams {
                 HandOver hand_over);
 
   // Makes the holder a member of the swarm and reads from it until it fails or the fetch ends.
-  void Add(const BookHolder& holder);
+  // `others_wait`: a book of one piece can be asked of another holder when this one keeps the
+  // stream in its queue for long.
+  void Add(const BookHolder& holder, bool others_wait);
   // Waits for all threads. Call when the fetch has ended, before this goes.
   void Join();
 
@@ -49,19 +51,24 @@ class HolderStreams {
   struct Run {
     Swarm::Member& member;
     const PiecePlan::StreamId stream;
-    uint64_t at;             // the next byte, in the book
-    const uint64_t end;      // in the book
-    const uint64_t limit;    // of downloads, when it began; bytes a second
-    bool queued = false;     // the holder last reported a place in its queue
+    uint64_t at;                                      // the next byte, in the book
+    const uint64_t end;                               // in the book
+    const uint64_t limit;                             // of downloads, when it began; bytes a second
+    absl::Time queue_until = absl::InfiniteFuture();  // then another holder is asked
+    bool queued = false;  // the holder last reported a place in its queue
+    bool has_header = false;
     bool wanted = true;      // by the rest of the fetch
     absl::Status failure{};  // the holder's fault
   };
 
   void JoinFailed();
   // The body of a stream's thread.
-  void ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream);
-  absl::Status ReadRun(Swarm::Member& member, PiecePlan::StreamId stream, PiecePlan::Range range);
+  void ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream, absl::Duration queue_patience);
+  absl::Status ReadRun(Swarm::Member& member, PiecePlan::StreamId stream, PiecePlan::Range range,
+                       absl::Duration queue_patience);
   void ReadMessage(Run& run, v1::DownloadResponse& message, IdleWatchdog::Watch& watch);
+  void ReadQueued(Run& run, const v1::DownloadResponse::Queued& queued, IdleWatchdog::Watch& watch);
+  void ReadHeader(Run& run, const v1::DownloadResponse::Header& header, IdleWatchdog::Watch& watch);
   void ReadChunk(Run& run, v1::DownloadResponse::Chunk& chunk, IdleWatchdog::Watch& watch);
   // False when the rest of the run is not wanted.
   bool Deliver(Swarm::Member& member, Arrival arrival, IdleWatchdog::Watch& watch);

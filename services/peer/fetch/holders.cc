@@ -33,6 +33,11 @@ constexpr absl::Duration kProofLasts = absl::Seconds(1);
 // way at a time.
 constexpr int kSlowReadAhead = 256 * 1024;
 constexpr absl::Duration kReportTime = absl::Seconds(1);
+// The length of boot_id in the protos.
+constexpr size_t kPingBootIdBytes = 16;
+// The holders that Reachable considers, and those that it pings at a time.
+constexpr size_t kMostConsidered = 64;
+constexpr size_t kMostPings = 16;
 constexpr absl::Duration kUnknownRoundTrip = absl::Milliseconds(100);
 
 }  // namespace
@@ -157,6 +162,10 @@ std::vector<PublicKey> Holders::TakeSilent() {
 std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl::Duration timeout,
                                            uint64_t bytes) {
   KeepCallbackQueue();
+  if (holders.size() > kMostConsidered) {
+    LogInfo("holders_left_out", {{"named", holders.size()}, {"considered", kMostConsidered}});
+    holders.erase(holders.begin() + kMostConsidered, holders.end());
+  }
   struct Call {
     BookHolder* holder;
     std::shared_ptr<v1::FileService::Stub> stub;
@@ -181,12 +190,13 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
     call.holder = &holder;
     call.stub = Stub(holder.address);
     call.request.set_nonce(RandomBytes(16));
-    SetTimeout(call.context, timeout);
-    call.begin = clock_->Monotonic();
     {
       MutexLock lock(&mutex);
+      while (left == kMostPings) done.Wait(&mutex);
       ++left;
     }
+    SetTimeout(call.context, timeout);
+    call.begin = clock_->Monotonic();
     call.stub->async()->Ping(&call.context, &call.request, &call.response,
                              [this, &call, &mutex, &done, &left](const grpc::Status& status) {
                                MutexLock lock(&mutex);
@@ -194,6 +204,7 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
                                const v1::PingResponse& pong = call.response;
                                const bool proven =
                                    status.ok() && pong.nonce() == call.request.nonce() &&
+                                   pong.boot_id().size() == kPingBootIdBytes &&
                                    call.holder->key.Verify(
                                        PingSignedBytes(pong.nonce(), pong.boot_id(), ""),
                                        pong.signature());

@@ -36,9 +36,10 @@ class Holders {
   std::shared_ptr<v1::FileService::Stub> Stub(const std::string& address,
                                               uint64_t bytes_per_second = 0);
 
-  // Pings all of them at once. Returns those that prove their key within `timeout`, with what is
-  // measured of them, the best one for `bytes` first (RankHolders); with 0 bytes the nearest. Does
-  // not ping a holder that proved its key within the last second on a connection that is still up.
+  // Pings them, some at a time, and no more than the first 64: an index may name any number of
+  // addresses. Returns those that prove their key within `timeout` each, with what is measured of
+  // them, the best one for `bytes` first (RankHolders); with 0 bytes the nearest. Does not ping a
+  // holder that proved its key within the last second on a connection that is still up.
   std::vector<BookHolder> Reachable(std::vector<BookHolder> holders, absl::Duration timeout,
                                     uint64_t bytes = 0);
 

@@ -4,11 +4,14 @@
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
 #include "lib/core/byte_size.h"
 #include "lib/core/limits.h"
+#include "lib/core/mutex.h"
+#include "lib/rpc/server.h"
 #include "services/peer/testing/fakes.h"
 
 namespace arkshare {
@@ -173,6 +176,46 @@ TEST_F(HoldersTest, ASlowHolderComesLater) {
   BookHolder again = fast.AsHolder(2);
   holders_.Fill(again);
   EXPECT_EQ(again.round_trip, found[0].round_trip);
+}
+
+// Answers pings, which prove nothing, once 16 of them have come.
+class PingCounter final : public v1::FileService::Service {
+ public:
+  grpc::Status Ping(grpc::ServerContext*, const v1::PingRequest*, v1::PingResponse*) override {
+    MutexLock lock(&mutex_);
+    ++pings_;
+    most_ = std::max(most_, ++running_);
+    changed_.NotifyAll();
+    while (most_ < 16) changed_.Wait(&mutex_);
+    --running_;
+    return grpc::Status::OK;
+  }
+  int pings() {
+    MutexLock lock(&mutex_);
+    return pings_;
+  }
+  int most_at_a_time() {
+    MutexLock lock(&mutex_);
+    return most_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  int pings_ ABSL_GUARDED_BY(mutex_) = 0;
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  int most_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+TEST_F(HoldersTest, ManyHoldersAreDialledSomeAtATimeAndNotAllOfThem) {
+  KeepGrpcRunning();
+  PingCounter counter;
+  const auto server = Must(RpcServer::Start({.listen = "127.0.0.1:0"}, {&counter}));
+  std::vector<BookHolder> named(5000, HolderOf(PrivateKey::Generate().public_key()));
+  for (BookHolder& holder : named) holder.address = server->address();
+  EXPECT_TRUE(holders_.Reachable(named, absl::Minutes(5)).empty());
+  EXPECT_EQ(counter.pings(), 64);
+  EXPECT_EQ(counter.most_at_a_time(), 16);
 }
 
 }  // namespace

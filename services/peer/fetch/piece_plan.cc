@@ -47,18 +47,19 @@ void PiecePlan::RemoveHolder(HolderId id) {
   holders_.erase(it);
 }
 
-void PiecePlan::HolderHas(HolderId id, uint64_t piece) {
+bool PiecePlan::HolderHas(HolderId id, uint64_t piece) {
   const auto it = holders_.find(id);
-  if (it == holders_.end() || it->second.complete || piece >= pieces_.size()) return;
+  if (it == holders_.end() || it->second.complete || piece >= pieces_.size()) return false;
   Holder& holder = it->second;
-  if (holder.has[piece]) return;
+  if (holder.has[piece]) return false;
   holder.has[piece] = true;
   ++pieces_[piece].partials;
-  if (++holder.has_count < pieces_.size()) return;
+  if (++holder.has_count < pieces_.size()) return true;
   for (Piece& p : pieces_) --p.partials;
   holder.complete = true;
   holder.has.clear();
   --partial_holders_;
+  return true;
 }
 
 void PiecePlan::SetRate(HolderId id, double bytes_per_second) {

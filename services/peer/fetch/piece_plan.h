@@ -44,8 +44,9 @@ class PiecePlan {
   void AddHolder(HolderId id, bool complete);
   // Its streams have ended already.
   void RemoveHolder(HolderId id);
-  // Notes that a holder of a part has this piece too. With all of them it becomes complete.
-  void HolderHas(HolderId id, uint64_t piece);
+  // Notes that a holder of a part has this piece too. With all of them it becomes complete. Returns
+  // false when that is no news, or the book has no such piece.
+  bool HolderHas(HolderId id, uint64_t piece);
   // Sets what it delivers over all its streams, in bytes a second; 0: unknown.
   void SetRate(HolderId id, double bytes_per_second);
 

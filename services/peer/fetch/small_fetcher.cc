@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "lib/core/bytes.h"
-#include "lib/core/clock.h"
 #include "lib/core/errors.h"
 #include "lib/core/log.h"
-#include "lib/core/merkle.h"
+#include "lib/rpc/answers.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
 
@@ -18,11 +16,7 @@ namespace {
 
 constexpr absl::Duration kStreamIdleLimit = absl::Seconds(5);
 
-bool IsTheBook(const ContentId& content, const std::string& bytes) {
-  if (bytes.size() != content.size) return false;
-  if (content.size == 0) return Sha256({}) == content.root;
-  return PieceHash(content.size, AsBytes(bytes)) == content.root;
-}
+absl::Status NoMoreWanted() { return absl::CancelledError("no more was wanted"); }
 
 }  // namespace
 
@@ -54,54 +48,58 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
   const std::shared_ptr<v1::FileService::Stub> stub = holders_->Stub(job.address, limiter_->rate());
   const auto reader = stub->DownloadMany(&context, request);
 
-  bool wanted = true;
-  size_t current = 0;  // the book that `bytes` belong to
-  std::string bytes;
+  PartAssembler assembler(job.contents);
+  absl::Status objection;  // to what the holder sends, or to going on
+  bool any_part = false;
   v1::DownloadManyResponse message;
-  while (wanted && reader->Read(&message)) {
-    watch.Progress();
-    if (message.has_queued()) job.on_queued(QueuePlaceOf(message.queued()));
+  while (objection.ok() && reader->Read(&message)) {
+    if (message.has_queued()) {
+      watch.Progress();
+      job.on_queued(QueuePlaceOf(message.queued()));
+    }
+    // Otherwise a holder could hold up the fetch for ever.
+    if (message.has_queued() ? any_part : message.parts().empty()) {
+      objection = AnswerInvalid("a message without parts, or a place in the queue after them");
+    }
     uint64_t received = 0;
     for (v1::DownloadManyResponse::Part& part : *message.mutable_parts()) {
-      // A book that is cut off, out of turn, too long or wrong counts as missing.
-      if (part.index() != current) {
-        current = part.index();
-        bytes.clear();
-      }
+      any_part = true;
       received += part.data().size();
-      if (current >= job.contents.size() || part.has_error()) continue;
-      const ContentId& content = job.contents[current];
-      if (part.data().size() > content.size - std::min<uint64_t>(content.size, bytes.size())) {
-        wanted = false;
-        break;
-      }
-      if (bytes.empty()) {
-        bytes.swap(*part.mutable_data());
-      } else {
-        bytes += part.data();
-      }
-      if (!part.last()) continue;
-      if (IsTheBook(content, bytes)) {
-        wanted = job.on_book({current, bytes, AttributesIn(part)});
-        watch.Progress();
-      } else {
-        LogWarning("bad_book", {{"address", job.address}, {"root", content}});
-        holders_->ReportMismatch(job.address, content);
-        wanted = false;
-      }
-      bytes.clear();
-      if (!wanted) break;
+      objection = TakePart(job, assembler, part);
+      if (!objection.ok()) break;
+      watch.Progress();
     }
-    if (wanted && !Pace(received, watch)) wanted = false;
+    if (objection.ok() && !Pace(received, watch)) objection = NoMoreWanted();
   }
-  if (!wanted) context.TryCancel();
+  if (!objection.ok()) context.TryCancel();
   const grpc::Status status = reader->Finish();
   {
     MutexLock lock(&mutex_);
     running_.erase(&context);
   }
-  if (!wanted) return absl::CancelledError("no more was wanted");
-  return FromGrpcStatus(status, absl::StrCat("the peer at ", job.address));
+  if (!objection.ok()) return objection;
+  const std::string peer = absl::StrCat("the peer at ", job.address);
+  if (watch.expired()) {
+    return MakeError(Reason::kStreamStalled, absl::StrCat(peer, " sent nothing for ",
+                                                          absl::FormatDuration(kStreamIdleLimit)));
+  }
+  return FromGrpcStatus(status, peer);
+}
+
+absl::Status SmallFetcher::TakePart(const Job& job, PartAssembler& assembler,
+                                    v1::DownloadManyResponse::Part& part) {
+  const size_t index = part.index();
+  const absl::StatusOr<std::optional<PartAssembler::Whole>> whole = assembler.Take(part);
+  if (!whole.ok()) {
+    LogWarning("bad_book", {{"address", job.address}, {"why", whole.status()}});
+    if (GetReason(whole.status()) == Reason::kContentMismatch) {
+      holders_->ReportMismatch(job.address, job.contents[index]);
+    }
+    return whole.status();
+  }
+  if (!whole->has_value()) return absl::OkStatus();
+  const PartAssembler::Whole& book = **whole;
+  return job.on_book({book.index, book.bytes, book.attributes}) ? absl::OkStatus() : NoMoreWanted();
 }
 
 }  // namespace arkshare

@@ -20,6 +20,7 @@
 #include "lib/rpc/idle_watchdog.h"
 #include "services/peer/fetch/fetcher.h"
 #include "services/peer/fetch/holders.h"
+#include "services/peer/fetch/part_assembler.h"
 
 namespace arkshare {
 
@@ -47,14 +48,17 @@ class SmallFetcher {
     std::function<void(const QueuePlace& place)> on_queued;
   };
   // Returns OK when the stream came to its end, even if books are missing; otherwise why it ended
-  // before. Errors: those of FileService.DownloadMany, Cancelled (after Stop, or when on_book
-  // returned false).
+  // before. Errors: those of FileService.DownloadMany, kAnswerInvalid, kContentMismatch,
+  // kStreamStalled, Cancelled (after Stop, or when on_book returned false).
   absl::Status Fetch(const Job& job);
 
   // Ends all fetches; later ones end at once.
   void Stop();
 
  private:
+  // Returns why the fetch must end; OK when it goes on.
+  absl::Status TakePart(const Job& job, PartAssembler& assembler,
+                        v1::DownloadManyResponse::Part& part);
   bool Pace(uint64_t bytes, IdleWatchdog::Watch& watch);
 
   Holders* const holders_;

@@ -29,12 +29,22 @@ class Liar final : public v1::FileService::Service {
   grpc::Status DownloadMany(grpc::ServerContext*, const v1::DownloadManyRequest*,
                             grpc::ServerWriter<v1::DownloadManyResponse>* writer) override {
     v1::DownloadManyResponse message;
+    bool for_ever = false;
     {
       MutexLock lock(&mutex_);
       for (const v1::DownloadManyResponse::Part& part : parts_) *message.add_parts() = part;
+      message.MergeFrom(again_.value_or(v1::DownloadManyResponse()));
+      for_ever = again_.has_value();
     }
-    writer->Write(message);
+    while (writer->Write(message) && for_ever) {
+    }
     return grpc::Status::OK;
+  }
+
+  // Sends this until the call is cancelled.
+  void SayForEver(const v1::DownloadManyResponse& message) {
+    MutexLock lock(&mutex_);
+    again_ = message;
   }
 
   void Say(std::vector<v1::DownloadManyResponse::Part> parts) {
@@ -45,6 +55,7 @@ class Liar final : public v1::FileService::Service {
  private:
   Mutex mutex_;
   std::vector<v1::DownloadManyResponse::Part> parts_ ABSL_GUARDED_BY(mutex_);
+  std::optional<v1::DownloadManyResponse> again_ ABSL_GUARDED_BY(mutex_);
 };
 
 v1::DownloadManyResponse::Part Part(uint32_t index, const std::string& data, bool last = true) {
@@ -195,6 +206,21 @@ TEST_F(SmallFetcherTest, BelievesNothingThatItHasNotVerified) {
   // The parts of one do not count for the other.
   EXPECT_THAT(tell({Part(0, "aa", false), Part(1, "bbbb"), Part(0, "aa")}),
               ElementsAre(Pair(1, "bbbb")));
+}
+
+TEST_F(SmallFetcherTest, MessagesThatBringNothingEndTheStream) {
+  const FakeBook book = FakeBook::Of("aaaa");
+  v1::DownloadManyResponse nothing, empty, error, ended, queued;
+  *empty.add_parts() = Part(0, "", false);
+  error.add_parts()->mutable_error()->set_reason("BOOK_GONE");
+  *ended.add_parts() = Part(0, "aaaa");
+  *queued.add_parts() = Part(0, "a", false);
+  queued.mutable_queued()->set_position(1);
+  for (const v1::DownloadManyResponse& message : {nothing, empty, error, ended, queued}) {
+    liar_.SayForEver(message);
+    Fetch({book.id}, liar_server_->address());
+    EXPECT_EQ(ReasonOf(status_), "ANSWER_INVALID") << message.ShortDebugString();
+  }
 }
 
 }  // namespace

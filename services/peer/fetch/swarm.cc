@@ -121,7 +121,9 @@ void Swarm::NoteFailure(const BookHolder& holder, const absl::Status& why) {
     last_failure_ =
         absl::IsCancelled(why) ? MakeError(Reason::kPeerUnreachable, why.message()) : why;
   }
-  if (reason == Reason::kContentMismatch) liars_.insert(holder.key);
+  if (reason == Reason::kContentMismatch || reason == Reason::kAnswerInvalid) {
+    liars_.insert(holder.key);
+  }
   if (reason == Reason::kQueueFull || reason == Reason::kBookUnsettled) {
     retry_after_ = GetRetryAfter(why).value_or(absl::Seconds(1));
   }
@@ -154,6 +156,13 @@ Swarm::Member* Swarm::Add(const BookHolder& holder, int streams) {
 Swarm::Member& Swarm::member(PiecePlan::HolderId id) {
   MutexLock lock(&mutex_);
   return members_[static_cast<size_t>(id) - 1];
+}
+
+bool Swarm::IsMember(const BookHolder& holder) const {
+  MutexLock lock(&mutex_);
+  return std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
+    return member.holder.key == holder.key && !member.failed_;
+  });
 }
 
 bool Swarm::HasMembers() const {
@@ -281,14 +290,16 @@ size_t Swarm::stream_count() const {
   return count;
 }
 
-void Swarm::AddPieces(Member& member, const google::protobuf::RepeatedField<uint32_t>& pieces,
-                      bool whole) {
+int Swarm::AddPieces(Member& member, const google::protobuf::RepeatedField<uint32_t>& pieces,
+                     bool whole) {
   MutexLock lock(&mutex_);
-  for (const uint32_t piece : pieces) plan_.HolderHas(member.id, piece);
+  int fresh = 0;
+  for (const uint32_t piece : pieces) fresh += plan_.HolderHas(member.id, piece) ? 1 : 0;
   for (uint64_t piece = 0; whole && piece < piece_count_; ++piece) {
     plan_.HolderHas(member.id, piece);
   }
   member.idle_.NotifyAll();
+  return fresh;
 }
 
 uint64_t Swarm::BytesOf(PiecePlan::Range run) const {

@@ -72,6 +72,8 @@ class Swarm {
   std::vector<BookHolder> SelectNew(std::vector<BookHolder> found, size_t most) const;
   // Adds a member with this many streams. The result is valid as long as the swarm.
   Member* Add(const BookHolder& holder, int streams);
+  // Whether this holder is a member that has not failed.
+  bool IsMember(const BookHolder& holder) const;
   // Whether a member has streams that have not ended.
   bool HasMembers() const;
   // Like Fail, also for a holder that is not a member.
@@ -111,9 +113,10 @@ class Swarm {
   bool HasLeft(const Member& member) const;
   // Counts the streams of all members that have not ended.
   size_t stream_count() const;
-  // A member that has a part of the book has these pieces too, or all of it.
-  void AddPieces(Member& member, const google::protobuf::RepeatedField<uint32_t>& pieces,
-                 bool whole);
+  // A member that has a part of the book has these pieces too, or all of it. Returns how many of
+  // `pieces` are pieces of the book that the member did not have before.
+  int AddPieces(Member& member, const google::protobuf::RepeatedField<uint32_t>& pieces,
+                bool whole);
   // Ends the calls and the streams of a member.
   void Fail(Member& member, const absl::Status& why);
 

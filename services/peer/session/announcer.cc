@@ -2,7 +2,6 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <memory>
@@ -13,7 +12,6 @@
 #include "lib/core/log.h"
 #include "lib/rpc/status.h"
 #include "services/peer/session/reachability.h"
-#include "services/peer/session/retry.h"
 
 namespace arkshare {
 namespace {
@@ -23,15 +21,11 @@ constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kFirstLimitRetry = absl::Seconds(10);
 constexpr absl::Duration kLastLimitRetry = absl::Minutes(5);
 
-v1::Statement ToStatement(const Library::Change& change) {
-  v1::Statement statement;
-  if (const auto* present = std::get_if<BookListing>(&change)) {
-    *statement.mutable_present() = ToProto(*present);
-  } else {
-    statement.set_gone_listing_number(std::get<uint64_t>(change));
-  }
-  return statement;
-}
+// The longest session pause, as a multiple of the first.
+constexpr int kLongestSessionPause = 64;
+// An index answers every message. One that says nothing for a lease and this, in which the peer has
+// sent heartbeats, has stopped working.
+constexpr absl::Duration kAnswerPatience = absl::Minutes(1);
 
 }  // namespace
 
@@ -45,7 +39,8 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
       numbers_(parts_.library, parts_.ledger),
       recheck_timer_(options_.recheck),
       return_timer_(options_.return_after),
-      limit_retry_(kFirstLimitRetry) {}
+      limit_pause_(kFirstLimitRetry, kLastLimitRetry),
+      session_pause_(options_.session_pause, options_.session_pause * kLongestSessionPause) {}
 
 Announcer::~Announcer() { Stop(); }
 
@@ -80,8 +75,9 @@ Announcer::State Announcer::GetState() const {
 }
 
 // At random, so that the peers of a restarted index do not all come at once.
-bool Announcer::WaitBeforeRetry(absl::Duration from, absl::Duration to) {
-  const absl::Duration wait = from + (to - from) * absl::Uniform(random_, 0.0, 1.0);
+bool Announcer::WaitBeforeRetry(RetryWindow window) {
+  const absl::Duration wait =
+      window.from + (window.to - window.from) * absl::Uniform(random_, 0.0, 1.0);
   const absl::Time until = Now() + wait;
   MutexLock lock(&mutex_);
   while (!stopping_) {
@@ -97,7 +93,9 @@ void Announcer::Run() {
   while (!stopping()) {
     if (!RegisterOrWait(retry)) continue;
     on_registered_();
+    const absl::Time begin = Now();
     const StreamEnd end = RunSession();
+    if (Now() - begin > lease_) session_pause_.Reset();
     if (end == StreamEnd::kSuperseded) {
       {
         MutexLock lock(&mutex_);
@@ -107,10 +105,13 @@ void Announcer::Run() {
       return;
     }
     if (end == StreamEnd::kSessionLost) {
-      WaitBeforeRetry(absl::ZeroDuration(), std::min(lease_, absl::Seconds(1)));
+      // All peers of an index that has lost its sessions come at once.
+      WaitBeforeRetry({absl::ZeroDuration(), session_pause_.Next().to});
+    } else if (end == StreamEnd::kContractBroken) {
+      parts_.index->UseNextAddress(GetState().trouble);
+      WaitBeforeRetry(session_pause_.Next());
     } else if (end == StreamEnd::kOverLimit) {
-      WaitBeforeRetry(limit_retry_ / 2, limit_retry_);
-      limit_retry_ = std::min(limit_retry_ * 2, kLastLimitRetry);
+      WaitBeforeRetry(limit_pause_.Next());
     } else if (end == StreamEnd::kReturn) {
       Unregister();
       parts_.index->UseEarlierAddress();
@@ -138,8 +139,7 @@ bool Announcer::RegisterOrWait(absl::Duration& retry) {
     state_.address.clear();
   }
   if (IsFailureOfIndex(status)) parts_.index->UseNextAddress(std::string(status.message()));
-  const RetryWindow wait = RetryAfter(status, retry);
-  WaitBeforeRetry(wait.from, wait.to);
+  WaitBeforeRetry(RetryAfter(status, retry));
   retry = NextRetry(status, retry);
   return false;
 }
@@ -170,7 +170,7 @@ Announcer::StreamEnd Announcer::RunSession() {
       end = StreamEnd::kBroken;
       continue;
     }
-    if (end != StreamEnd::kBroken || !WaitBeforeRetry(retry / 2, retry)) break;
+    if (end != StreamEnd::kBroken || !WaitBeforeRetry({retry / 2, retry})) break;
     retry = NextRetry(absl::OkStatus(), retry);
   }
   return end;
@@ -193,8 +193,7 @@ absl::Status Announcer::Register() {
   absl::StatusOr<v1::RegisterResponse> response = parts_.index->Register(request);
   if (!response.ok()) return response.status();
 
-  lease_ = absl::Milliseconds(
-      google::protobuf::util::TimeUtil::DurationToMilliseconds(response->lease()));
+  lease_ = DurationFromProto(response->lease(), "lease").value_or(kMinLease);
   most_books_ = response->max_books();
   numbers_.Check(parts_.index->address(), response->largest_listing_number());
   // The feed begins before the session can be used. A transfer may then call UpdateOwner with the
@@ -267,20 +266,8 @@ size_t Announcer::StartSnapshot() {
     LogWarning("not_all_listed", {{"why", left_out}});
   }
   MutexLock lock(&mutex_);
-  unacknowledged_.clear();
-  first_ = next_to_send_ = 1;
-  for (const Library::Change& statement : statements) {
-    unacknowledged_.push_back(ToStatement(statement));
-  }
+  statements_.Restart(statements);
   return snapshot.size();
-}
-
-void Announcer::TakeAcknowledgement(uint64_t sequence) {
-  MutexLock lock(&mutex_);
-  while (first_ <= sequence && !unacknowledged_.empty()) {
-    unacknowledged_.pop_front();
-    ++first_;
-  }
 }
 
 bool Announcer::Send(Stream& stream, bool snapshot_complete, bool at_least_one) {
@@ -289,14 +276,9 @@ bool Announcer::Send(Stream& stream, bool snapshot_complete, bool at_least_one) 
     bool last = false;
     {
       MutexLock lock(&mutex_);
-      next_to_send_ = std::max(next_to_send_, first_);
-      const size_t skip = static_cast<size_t>(next_to_send_ - first_);
-      const size_t n = std::min<size_t>(kMaxItems, unacknowledged_.size() - skip);
-      if (n == 0 && !at_least_one) return true;
-      request.set_first_sequence(next_to_send_);
-      for (size_t i = 0; i < n; ++i) *request.add_statements() = unacknowledged_[skip + i];
-      next_to_send_ += n;
-      last = skip + n == unacknowledged_.size();
+      if (statements_.all_taken() && !at_least_one) return true;
+      statements_.TakeNext(kMaxItems, request);
+      last = statements_.all_taken();
     }
     request.set_snapshot_complete(snapshot_complete && last);
     const UploadLoad load = parts_.upload_load();
@@ -321,12 +303,17 @@ Announcer::StreamEnd Announcer::Announce() {
     if (stopping_) return StreamEnd::kStopped;
     stream_context_ = &context;
   }
+  IdleWatchdog::Watch watch(parts_.watchdog, lease_ + kAnswerPatience,
+                            [&context] { context.TryCancel(); });
   const std::unique_ptr<Stream> stream = parts_.index->stub()->Announce(&context);
   StreamEnd wish = StreamEnd::kBroken;
-  if (OpenStream(*stream)) {
+  const absl::StatusOr<bool> opened = OpenStream(*stream);
+  absl::Status objection = opened.status();  // to an answer
+  if (opened.ok() && *opened) {
     std::atomic<bool> ended{false};
     std::thread reader([&] {
-      ReadAcknowledgements(*stream);
+      objection = ReadAcknowledgements(*stream, watch);
+      if (!objection.ok()) context.TryCancel();
       ended.store(true);
       parts_.library->WakeFeed();
     });
@@ -337,40 +324,47 @@ Announcer::StreamEnd Announcer::Announce() {
     if (stop || wish != StreamEnd::kBroken) context.TryCancel();
     reader.join();
   }
+  if (!objection.ok()) context.TryCancel();
   const grpc::Status status = stream->Finish();
   {
     MutexLock lock(&mutex_);
     stream_context_ = nullptr;
     if (stopping_) return StreamEnd::kStopped;
   }
-  return wish == StreamEnd::kBroken ? Classify(status) : wish;
+  const std::string index = absl::StrCat("the index at ", parts_.index->address());
+  if (!objection.ok()) return Classify(objection);
+  if (wish != StreamEnd::kBroken) return wish;
+  if (watch.expired()) {
+    return Classify(MakeError(Reason::kIndexUnreachable,
+                              absl::StrCat(index, " takes messages and does not answer them")));
+  }
+  return Classify(FromGrpcStatus(status, index, Reason::kIndexUnreachable));
 }
 
-bool Announcer::OpenStream(Stream& stream) {
+absl::StatusOr<bool> Announcer::OpenStream(Stream& stream) {
   v1::AnnounceResponse response;
   if (!stream.Read(&response)) return false;
-  bool has_less = false;
+  absl::StatusOr<bool> continues = false;
   {
     MutexLock lock(&mutex_);
-    has_less = response.acknowledged_sequence() + 1 < first_;
-    next_to_send_ = response.acknowledged_sequence() + 1;
+    continues = statements_.BeginStream(response.acknowledged_sequence());
   }
-  if (has_less) {
-    LogInfo("index_restarted", {{"books", StartSnapshot()}});
-  } else {
-    TakeAcknowledgement(response.acknowledged_sequence());
-  }
+  if (!continues.ok()) return continues.status();
+  if (!*continues) LogInfo("index_restarted", {{"books", StartSnapshot()}});
   return true;
 }
 
-void Announcer::ReadAcknowledgements(Stream& stream) {
+absl::Status Announcer::ReadAcknowledgements(Stream& stream, IdleWatchdog::Watch& watch) {
   v1::AnnounceResponse acknowledgement;
   while (stream.Read(&acknowledgement)) {
-    TakeAcknowledgement(acknowledgement.acknowledged_sequence());
     MutexLock lock(&mutex_);
+    absl::Status taken = statements_.Acknowledge(acknowledgement.acknowledged_sequence());
+    if (!taken.ok()) return taken;
+    watch.Progress();
     state_.online = true;
     NoteReachedLocked(!acknowledgement.unreachable());
   }
+  return absl::OkStatus();
 }
 
 Announcer::StreamEnd Announcer::Beat(Stream& stream, const std::atomic<bool>& ended) {
@@ -387,9 +381,7 @@ Announcer::StreamEnd Announcer::Beat(Stream& stream, const std::atomic<bool>& en
     if (!changes.empty()) NoteTroubles();
     {
       MutexLock lock(&mutex_);
-      for (const Library::Change& statement : statements) {
-        unacknowledged_.push_back(ToStatement(statement));
-      }
+      statements_.Add(statements);
     }
     const bool beat_due = Now() >= next_beat;
     if (statements.empty() && !beat_due) continue;
@@ -399,15 +391,15 @@ Announcer::StreamEnd Announcer::Beat(Stream& stream, const std::atomic<bool>& en
   return StreamEnd::kBroken;
 }
 
-Announcer::StreamEnd Announcer::Classify(const grpc::Status& status) {
-  const absl::Status why = FromGrpcStatus(
-      status, absl::StrCat("the index at ", parts_.index->address()), Reason::kIndexUnreachable);
+Announcer::StreamEnd Announcer::Classify(const absl::Status& why) {
   {
     MutexLock lock(&mutex_);
     state_.trouble = std::string(why.message());
   }
   LogInfo("announce_ended", {{"why", why}});
   switch (GetReason(why)) {
+    case Reason::kAnswerInvalid:
+      return StreamEnd::kContractBroken;
     case Reason::kSessionSuperseded:
       return StreamEnd::kSuperseded;
     case Reason::kIndexUnreachable:

@@ -9,7 +9,6 @@
 #include <grpcpp/client_context.h>
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <string>
 #include <thread>
@@ -19,6 +18,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/idle_watchdog.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/library/library.h"
 #include "services/peer/session/index_client.h"
@@ -26,6 +26,8 @@
 #include "services/peer/session/listing_numbers.h"
 #include "services/peer/session/recheck_timer.h"
 #include "services/peer/session/registration_gate.h"
+#include "services/peer/session/retry.h"
+#include "services/peer/session/statement_queue.h"
 
 namespace arkshare {
 
@@ -54,6 +56,10 @@ class Announcer {
     // The peer looks whether an earlier index answers again: after this, and after twice the last
     // wait, up to 16 times this, when that index then fails once more.
     absl::Duration return_after = absl::Seconds(5);
+    // The peer registers again after a session that an index has lost, or that it has made
+    // worthless by an answer that breaks the contract: after up to this, and after up to twice the
+    // last pause when that session ends within a lease, up to 64 times this.
+    absl::Duration session_pause = absl::Seconds(1);
   };
   struct Parts {  // all must outlive it
     IndexClient* index;
@@ -65,7 +71,8 @@ class Announcer {
     std::function<UploadLoad()> upload_load;
     // Returns peers that have not answered this one since the last call. Called in the same way;
     // null: none.
-    std::function<std::vector<PublicKey>()> silent_peers = nullptr;
+    std::function<std::vector<PublicKey>()> silent_peers;
+    IdleWatchdog* watchdog;
   };
 
   // Calls `on_registered` after every registration, and `on_superseded` once when another peer has
@@ -90,6 +97,7 @@ class Announcer {
   enum class StreamEnd {
     kBroken,
     kSessionLost,
+    kContractBroken,  // by the index
     kOverLimit,
     kSuperseded,
     kRecheck,
@@ -111,9 +119,9 @@ class Announcer {
   // Announces on one stream until it ends.
   StreamEnd Announce();
   // Reads what the index has of this session and sets where to continue. False: the stream ended.
-  bool OpenStream(Stream& stream);
-  // Reads acknowledgements until the stream ends.
-  void ReadAcknowledgements(Stream& stream);
+  absl::StatusOr<bool> OpenStream(Stream& stream);
+  // Reads acknowledgements until the stream ends (OK), or one breaks the contract.
+  absl::Status ReadAcknowledgements(Stream& stream, IdleWatchdog::Watch& watch);
   // Sends the snapshot, then changes and heartbeats until the stream ends, the announcer stops, or
   // it is time for a recheck (kRecheck) or to use an earlier index (kReturn).
   StreamEnd Beat(Stream& stream, const std::atomic<bool>& ended);
@@ -123,14 +131,13 @@ class Announcer {
   void NoteReachedLocked(bool reached) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unregister();
   // Says what the end of a stream means for the session, and notes it as the trouble.
-  StreamEnd Classify(const grpc::Status& status);
-  // Sends the statements from `next_to_send_` on as full messages, or an empty message when there
-  // are none and `at_least_one` is set. False: the stream is broken.
+  StreamEnd Classify(const absl::Status& why);
+  // Sends the statements that are to be sent as full messages, or an empty message when there are
+  // none and `at_least_one` is set. False: the stream is broken.
   bool Send(Stream& stream, bool snapshot_complete, bool at_least_one);
-  void TakeAcknowledgement(uint64_t sequence);
 
-  // Waits at random between the two; false when stopping.
-  bool WaitBeforeRetry(absl::Duration from, absl::Duration to);
+  // Waits at random within the window; false when stopping.
+  bool WaitBeforeRetry(RetryWindow window);
   bool stopping() const;
   absl::Time Now() const { return parts_.clock->Monotonic(); }
 
@@ -147,7 +154,8 @@ class Announcer {
   RecheckTimer return_timer_;   // when an earlier index may be used again
   ListingBudget budget_;
   uint64_t most_books_ = 0;  // that the index lists; 0: any number
-  absl::Duration limit_retry_;
+  GrowingPause limit_pause_;
+  GrowingPause session_pause_;
   std::string reachability_;  // in words, of the last registration
 
   mutable Mutex mutex_;
@@ -157,11 +165,7 @@ class Announcer {
   std::string notes_ ABSL_GUARDED_BY(mutex_);    // the trouble of a session that is fine otherwise
   bool reached_ ABSL_GUARDED_BY(mutex_) = true;  // as the index has said since the registration
   grpc::ClientContext* stream_context_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  // The statements of this session that the index has not acknowledged; the first is number
-  // `first_`.
-  std::deque<v1::Statement> unacknowledged_ ABSL_GUARDED_BY(mutex_);
-  uint64_t first_ ABSL_GUARDED_BY(mutex_) = 1;
-  uint64_t next_to_send_ ABSL_GUARDED_BY(mutex_) = 1;
+  StatementQueue statements_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

@@ -14,7 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "lib/core/clock.h"
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
+#include "lib/rpc/idle_watchdog.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/status.h"
 #include "services/peer/testing/fake_book.h"
@@ -37,6 +40,11 @@ class FakeIndex : public v1::IndexService::Service {
     // How the stream ends after the snapshot. The index then has the session, but no statements.
     grpc::Status restart = grpc::Status::OK;
     uint64_t largest_listing = 0;  // of this peer, as the index knows it
+    // Changes the answer to a registration, for the worse.
+    std::function<void(v1::RegisterResponse&)> breaks{};
+    // The way in which the index breaks the contract of Announce.
+    enum class Lie { kNone, kAtOnce, kAfterSnapshot, kBackwards, kUnasked, kSilence };
+    Lie lie = Lie::kNone;
   };
   explicit FakeIndex(std::vector<Answer> script, absl::Duration lease)
       : script_(std::move(script)), lease_(lease) {
@@ -56,6 +64,10 @@ class FakeIndex : public v1::IndexService::Service {
   // Counts the complete snapshots.
   bool AwaitSnapshots(size_t count) {
     return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return snapshots_ >= count; });
+  }
+  // Counts the streams.
+  bool AwaitStreams(size_t count) {
+    return Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return streams_ >= count; });
   }
   size_t registered() {
     MutexLock lock(&mutex_);
@@ -81,7 +93,9 @@ class FakeIndex : public v1::IndexService::Service {
     changed_.NotifyAll();
     if (!answer.status.ok()) return ToGrpcStatus(answer.status);
     response->set_peer_id(1);
-    response->set_session_token("token " + std::to_string(registered_));
+    response->set_session_token("token" + std::to_string(registered_));
+    response->set_address("192.0.2.1:7070");
+    response->set_boot_id(std::string(16, 'b'));
     *response->mutable_lease() =
         google::protobuf::util::TimeUtil::MillisecondsToDuration(absl::ToInt64Milliseconds(lease_));
     acknowledged_ = 0;
@@ -89,6 +103,8 @@ class FakeIndex : public v1::IndexService::Service {
     response->set_largest_listing_number(answer.largest_listing);
     response->mutable_reachability()->set_reachable(answer.reachable);
     response->mutable_reachability()->set_message(answer.reachable ? "" : "open this port");
+    lie_ = answer.lie;
+    if (answer.breaks) answer.breaks(*response);
     return grpc::Status::OK;
   }
 
@@ -99,8 +115,14 @@ class FakeIndex : public v1::IndexService::Service {
     const std::string token(header->second.begin(), header->second.end());
     v1::AnnounceResponse response;
     response.set_acknowledged_sequence(acknowledged());
-    stream->Write(response);
     v1::AnnounceRequest request;
+    if (const Answer::Lie lie = BeginStream(); lie != Answer::Lie::kNone) {
+      Tell(lie, stream);
+      while (stream->Read(&request)) {
+      }
+      return grpc::Status::OK;
+    }
+    stream->Write(response);
     while (stream->Read(&request)) {
       response.set_unreachable(unreachable_);
       {
@@ -123,6 +145,44 @@ class FakeIndex : public v1::IndexService::Service {
   }
 
  private:
+  Answer::Lie BeginStream() {
+    MutexLock lock(&mutex_);
+    ++streams_;
+    changed_.NotifyAll();
+    return lie_;
+  }
+
+  static void Tell(Answer::Lie lie,
+                   grpc::ServerReaderWriter<v1::AnnounceResponse, v1::AnnounceRequest>* stream) {
+    v1::AnnounceRequest request;
+    const auto say = [&](uint64_t number) {
+      v1::AnnounceResponse response;
+      response.set_acknowledged_sequence(number);
+      stream->Write(response);
+    };
+    switch (lie) {
+      case Answer::Lie::kAtOnce:
+        return say(1'000'000);
+      case Answer::Lie::kAfterSnapshot:
+        say(0);
+        stream->Read(&request);
+        return say(1'000'000);
+      case Answer::Lie::kBackwards:
+        say(0);
+        stream->Read(&request);
+        say(2);
+        return say(1);
+      case Answer::Lie::kUnasked:
+        say(0);
+        stream->Read(&request);
+        for (int i = 0; i < 1000; ++i) say(2);
+        return;
+      case Answer::Lie::kNone:
+      case Answer::Lie::kSilence:
+        return;
+    }
+  }
+
   bool Apply(const v1::AnnounceRequest& request, v1::AnnounceResponse& response) {
     MutexLock lock(&mutex_);
     if (request.statements_size() > 0) {
@@ -150,6 +210,8 @@ class FakeIndex : public v1::IndexService::Service {
   size_t registered_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string snapshot_of_ ABSL_GUARDED_BY(mutex_);
   size_t snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t streams_ ABSL_GUARDED_BY(mutex_) = 0;
+  Answer::Lie lie_ ABSL_GUARDED_BY(mutex_) = Answer::Lie::kNone;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   grpc::Status restart_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> silent_ ABSL_GUARDED_BY(mutex_);
@@ -161,12 +223,13 @@ class AnnouncerTest : public testing::Test {
  protected:
   AnnouncerTest() { KeepGrpcRunning(); }
 
-  void Start(std::vector<FakeIndex::Answer> script, absl::Duration lease = absl::Milliseconds(30)) {
+  void Start(std::vector<FakeIndex::Answer> script, absl::Duration lease = kMinLease) {
     fake_ = std::make_unique<FakeIndex>(std::move(script), lease);
     index_ = std::make_unique<IndexClient>(std::vector<std::string>{fake_->address()},
                                            grpc::InsecureChannelCredentials());
     Announcer::Options options;
     options.recheck = absl::Milliseconds(1);
+    options.session_pause = absl::Milliseconds(1);
     announcer_ = std::make_unique<Announcer>(
         options,
         Announcer::Parts{index_.get(), disk_.library.get(), disk_.ledger.get(), &gate_,
@@ -174,7 +237,7 @@ class AnnouncerTest : public testing::Test {
                          [] {
                            return UploadLoad{8, 8, 0};
                          },
-                         [this] { return std::exchange(silent_, {}); }},
+                         [this] { return std::exchange(silent_, {}); }, &watchdog_},
         disk_.key.public_key(), [] {}, [this] { superseded_ = true; });
     announcer_->Start();
   }
@@ -183,6 +246,8 @@ class AnnouncerTest : public testing::Test {
   PeerDisk disk_{folder_.path()};
   RegistrationGate gate_;
   std::vector<PublicKey> silent_;  // for the announcer's thread, once it has started
+  FakeClock watchdog_clock_;
+  IdleWatchdog watchdog_{&watchdog_clock_};
   std::atomic<bool> superseded_ = false;
   std::unique_ptr<FakeIndex> fake_;
   std::unique_ptr<IndexClient> index_;
@@ -193,7 +258,7 @@ TEST_F(AnnouncerTest, RegistersAgainWhenTheIndexIsBusy) {
   const absl::Status busy =
       MakeError(Reason::kLimitExceeded, "too many peers", {}, absl::Milliseconds(1));
   Start({{busy}, {busy}, {}});
-  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 3"));
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token3"));
   EXPECT_EQ(announcer_->GetState().peer_id, 1u);
   EXPECT_EQ(announcer_->GetState().trouble, "");
 }
@@ -203,7 +268,7 @@ TEST_F(AnnouncerTest, RegistersAgainUntilTheIndexCanReachIt) {
   Start({{absl::OkStatus(), false}, {key_in_use}, {key_in_use}, {absl::OkStatus(), true}});
   EXPECT_TRUE(fake_->AwaitRegistrations(4));
   // The last session has the whole library.
-  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token 4"));
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token4"));
   EXPECT_EQ(announcer_->GetState().trouble, "");
   EXPECT_FALSE(superseded_) << "by itself";
 }
@@ -261,6 +326,49 @@ TEST_F(AnnouncerTest, ARestartedIndexThatKeptTheSessionGetsANewSnapshot) {
     EXPECT_EQ(fake_->registered(), 1u);
     announcer_.reset();
   }
+}
+
+TEST_F(AnnouncerTest, AnIndexThatBreaksTheContractIsToldEverythingAgain) {
+  using Lie = FakeIndex::Answer::Lie;
+  disk_.List("one", FakeBook::OfSize(10, 1));
+  disk_.List("two", FakeBook::OfSize(10, 2));
+  std::vector<FakeIndex::Answer> script;
+  for (const Lie lie : {Lie::kAtOnce, Lie::kAfterSnapshot, Lie::kBackwards, Lie::kUnasked}) {
+    script.push_back({.status = absl::OkStatus(), .lie = lie});
+  }
+  script.push_back({});
+  Start(std::move(script), absl::Minutes(1));
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token5"));
+  EXPECT_EQ(fake_->acknowledged(), 2u);
+  EXPECT_EQ(fake_->registered(), 5u);
+}
+
+TEST_F(AnnouncerTest, ARegistrationThatBreaksTheContractDoesNotCount) {
+  disk_.List("one", FakeBook::OfSize(10, 1));
+  const auto lease = [](int64_t seconds) {
+    return FakeIndex::Answer{
+        .status = absl::OkStatus(),
+        .breaks = [seconds](v1::RegisterResponse& r) { r.mutable_lease()->set_seconds(seconds); }};
+  };
+  Start({lease(0),
+         lease(-5),
+         lease(int64_t{1} << 62),
+         {.status = absl::OkStatus(),
+          .breaks = [](v1::RegisterResponse& r) { r.set_address("unix:/run/other.sock"); }},
+         {}},
+        absl::Minutes(1));
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token5"));
+  EXPECT_EQ(fake_->registered(), 5u);
+  EXPECT_EQ(announcer_->GetState().address, "192.0.2.1:7070");
+}
+
+TEST_F(AnnouncerTest, AStreamWithoutAnswersIsReplaced) {
+  Start({{.status = absl::OkStatus(), .lie = FakeIndex::Answer::Lie::kSilence}}, absl::Minutes(10));
+  EXPECT_TRUE(fake_->AwaitStreams(1));
+  // The watch of the stream begins before the index sees the stream.
+  watchdog_clock_.Advance(absl::Minutes(12));
+  EXPECT_TRUE(fake_->AwaitStreams(2));
+  EXPECT_EQ(fake_->registered(), 1u);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "lib/core/errors.h"
 #include "lib/core/log.h"
+#include "lib/rpc/answers.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/connection_cause.h"
 #include "lib/rpc/status.h"
@@ -155,7 +156,17 @@ absl::StatusOr<v1::RegisterResponse> IndexClient::TryRegister(const v1::Register
     unreachable_.clear();
   }
   if (!status.ok()) return ToStatus(status);
+  if (absl::Status s = Checked(CheckAnswer(request, response)); !s.ok()) return s;
+  v1::RegisterResponse::Reachability& reachability = *response.mutable_reachability();
+  reachability.set_reason(CutText(reachability.reason()));
+  reachability.set_message(CutText(reachability.message()));
   return response;
+}
+
+absl::Status IndexClient::Checked(const absl::Status& answer) const {
+  if (answer.ok()) return answer;
+  return MakeError(GetReason(answer),
+                   absl::StrCat("the index at ", address(), ": ", answer.message()));
 }
 
 void IndexClient::Stop() {
@@ -170,6 +181,7 @@ absl::StatusOr<v1::SearchResponse> IndexClient::Search(const v1::SearchRequest& 
   v1::SearchResponse response;
   const grpc::Status status = stub()->Search(&context, request, &response);
   if (!status.ok()) return ToStatus(status);
+  if (absl::Status s = Checked(CheckAnswer(request, response)); !s.ok()) return s;
   return response;
 }
 
@@ -191,6 +203,7 @@ absl::StatusOr<std::optional<v1::Peer>> IndexClient::FindPeer(const v1::ListPeer
   v1::ListPeersResponse response;
   const grpc::Status status = stub()->ListPeers(&context, request, &response);
   if (!status.ok()) return ToStatus(status);
+  if (absl::Status s = Checked(CheckAnswer(request, response)); !s.ok()) return s;
   if (response.peers().empty()) return std::nullopt;
   return response.peers(0);
 }
@@ -212,9 +225,7 @@ absl::StatusOr<std::vector<absl::Status>> IndexClient::UpdateOwner(
   v1::UpdateOwnerResponse response;
   const grpc::Status status = stub()->UpdateOwner(&context, request, &response);
   if (!status.ok()) return ToStatus(status);
-  if (static_cast<size_t>(response.results_size()) != updates.size()) {
-    return absl::InternalError("the index answered with another number of results");
-  }
+  if (absl::Status s = Checked(CheckAnswer(request, response)); !s.ok()) return s;
   std::vector<absl::Status> results;
   for (const v1::UpdateOwnerResponse::Result& result : response.results()) {
     results.push_back(result.has_error() ? FromItemError(result.error()) : absl::OkStatus());

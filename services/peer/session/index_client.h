@@ -21,8 +21,9 @@
 
 namespace arkshare {
 
-// Thread-safe. Every call has a deadline. Errors have messages for people; kIndexUnreachable when
-// the index does not answer.
+// Thread-safe. Every call has a deadline, and every answer is checked (CheckAnswer). Errors have
+// messages for people; kIndexUnreachable when the index does not answer, kAnswerInvalid when its
+// answer breaks the contract.
 class IndexClient {
  public:
   // Requires at least one address, "HOST:PORT" each; one is used at a time, and earlier ones are
@@ -68,6 +69,8 @@ class IndexClient {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<v1::RegisterResponse> TryRegister(const v1::RegisterRequest& request);
   absl::Status ToStatus(const grpc::Status& status) const;
+  // Names the index in the objection to an answer.
+  absl::Status Checked(const absl::Status& answer) const;
   absl::StatusOr<std::optional<v1::Peer>> FindPeer(const v1::ListPeersRequest& request);
   bool HasToken() const;
 

@@ -26,6 +26,10 @@ class RegisteringIndex : public v1::IndexService::Service {
   grpc::Status Register(grpc::ServerContext* /*context*/, const v1::RegisterRequest* /*request*/,
                         v1::RegisterResponse* response) override {
     response->set_peer_id(7);
+    response->set_session_token("token");
+    response->mutable_lease()->set_seconds(10);
+    response->set_address("192.0.2.1:7070");
+    response->set_boot_id(std::string(16, 'b'));
     return grpc::Status::OK;
   }
 };

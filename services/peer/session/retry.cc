@@ -22,6 +22,12 @@ absl::Duration NextRetry(const absl::Status& failure, absl::Duration retry) {
   return std::min(retry * 2, key_in_use ? kLastRetryOfKeyInUse : kLastRetry);
 }
 
+RetryWindow GrowingPause::Next() {
+  const absl::Duration to = next_;
+  next_ = std::min(next_ * 2, last_);
+  return {to / 2, to};
+}
+
 bool IsFailureOfIndex(const absl::Status& failure) {
   const Reason reason = GetReason(failure);
   return reason != Reason::kLimitExceeded && reason != Reason::kKeyInUse;

@@ -19,6 +19,24 @@ RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry);
 // for a peer whose key another peer uses, because that may last until their owner notices.
 absl::Duration NextRetry(const absl::Status& failure, absl::Duration retry);
 
+// Pauses between attempts, each at random between the two ends of a window. Not thread-safe.
+class GrowingPause {
+ public:
+  // The first window ends at `first`, each later one at twice the end of the one before, up to
+  // `last`. A window begins in the middle.
+  GrowingPause(absl::Duration first, absl::Duration last)
+      : first_(first), last_(last), next_(first) {}
+
+  RetryWindow Next();
+  // Begins again with `first`.
+  void Reset() { next_ = first_; }
+
+ private:
+  const absl::Duration first_;
+  const absl::Duration last_;
+  absl::Duration next_;
+};
+
 // True when another index could do better than the one that failed: an index that is busy, or that
 // has another peer with the same key, works.
 bool IsFailureOfIndex(const absl::Status& failure);

@@ -40,5 +40,16 @@ TEST(RetryAfterTest, ABusyIndexIsNoReasonToUseAnother) {
   EXPECT_TRUE(IsFailureOfIndex(absl::UnimplementedError("not an index")));
 }
 
+TEST(RetryTest, APauseGrowsUpToItsLimitUntilItIsReset) {
+  GrowingPause pause(absl::Seconds(1), absl::Seconds(5));
+  for (const int seconds : {1, 2, 4, 5, 5}) {
+    const RetryWindow window = pause.Next();
+    EXPECT_EQ(window.from, absl::Seconds(seconds) / 2);
+    EXPECT_EQ(window.to, absl::Seconds(seconds));
+  }
+  pause.Reset();
+  EXPECT_EQ(pause.Next().to, absl::Seconds(1));
+}
+
 }  // namespace
 }  // namespace arkshare

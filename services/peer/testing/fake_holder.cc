@@ -1,6 +1,7 @@
 #include "services/peer/testing/fake_holder.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <set>
@@ -31,6 +32,7 @@ struct FakeHolder::State final : v1::FileService::Service {
     int queue_full = 0;
     absl::Duration retry_after = absl::ZeroDuration();
     std::vector<uint32_t> positions{};
+    bool queue_for_ever = false;
     std::optional<Lie> lie{};
     bool wrong_offsets = false;
     std::optional<uint64_t> end_after{};
@@ -41,6 +43,8 @@ struct FakeHolder::State final : v1::FileService::Service {
     bool manifest_late = false;
     // The pieces of a book that it is still receiving, in the order in which they came.
     std::optional<std::vector<uint64_t>> pieces{};
+    std::optional<Chatter> chatter{};
+    bool keep_manifest = false;
     bool gave_up = false;
     bool no_manifest = false;
   };
@@ -66,11 +70,14 @@ struct FakeHolder::State final : v1::FileService::Service {
     {
       MutexLock lock(&mutex);
       ++manifests;
+      manifest_patience =
+          std::max(manifest_patience,
+                   absl::FromChrono(context->deadline() - std::chrono::system_clock::now()));
       while (now.manifest_late && downloads == 0 && !context->IsCancelled()) {
         changed.WaitFor(&mutex, absl::Milliseconds(100));
       }
     }
-    if (now.silent) return Stall(context);
+    if (now.silent || now.keep_manifest) return Stall(context);
     if (now.moved_to) return Moved(*now.moved_to);
     if (now.no_manifest) return ToGrpcStatus(MakeError(Reason::kPieceNotHere, "not yet"));
     *response->mutable_content() = request->content();
@@ -124,6 +131,12 @@ struct FakeHolder::State final : v1::FileService::Service {
       message.mutable_queued()->set_position(position);
       writer->Write(message);
     }
+    while (now.queue_for_ever) {
+      message.mutable_queued();
+      if (!writer->Write(message)) return grpc::Status::CANCELLED;
+      MutexLock lock(&mutex);
+      changed.WaitFor(&mutex, absl::Milliseconds(10));
+    }
     uint64_t offset = request->read_offset();
     uint64_t end = book.id.size;
     if (request->read_limit() > 0) end = std::min(end, offset + request->read_limit());
@@ -131,6 +144,7 @@ struct FakeHolder::State final : v1::FileService::Service {
     message.mutable_header()->set_range_offset(offset);
     message.mutable_header()->set_range_length(end - offset);
     if (now.attributes) *message.mutable_header()->mutable_attributes() = ToProto(*now.attributes);
+    if (now.chatter) return TellNothing(*now.chatter, message, writer);
     writer->Write(message);
     uint64_t sent = 0;
     while (offset < end) {
@@ -165,8 +179,38 @@ struct FakeHolder::State final : v1::FileService::Service {
     return grpc::Status::OK;
   }
 
+  // `message` has the header of the range.
+  static grpc::Status TellNothing(Chatter chatter, v1::DownloadResponse message,
+                                  grpc::ServerWriter<v1::DownloadResponse>* writer) {
+    switch (chatter) {
+      case Chatter::kHeaders:
+        break;
+      case Chatter::kNothing:
+        message.Clear();
+        break;
+      case Chatter::kPlacesAfterHeader:
+        writer->Write(message);
+        message.mutable_queued()->set_position(1);
+        break;
+      case Chatter::kOtherRange:
+        message.mutable_header()->set_range_offset(message.header().range_offset() + 1);
+        break;
+      case Chatter::kBytesFirst:
+        message.mutable_chunk()->set_data("x");
+        break;
+    }
+    while (writer->Write(message)) {
+    }
+    return grpc::Status::CANCELLED;
+  }
+
   grpc::Status WatchPieces(grpc::ServerContext* context, const v1::WatchPiecesRequest*,
                            grpc::ServerWriter<v1::WatchPiecesResponse>* writer) override {
+    if (Begin().chatter) {
+      while (writer->Write(v1::WatchPiecesResponse())) {
+      }
+      return grpc::Status::CANCELLED;
+    }
     MutexLock lock(&mutex);
     for (size_t seen = 0; !stopping && !context->IsCancelled();) {
       v1::WatchPiecesResponse news;
@@ -242,6 +286,7 @@ struct FakeHolder::State final : v1::FileService::Service {
   bool stopping ABSL_GUARDED_BY(mutex) = false;
   int stalled ABSL_GUARDED_BY(mutex) = 0;
   int manifests ABSL_GUARDED_BY(mutex) = 0;
+  absl::Duration manifest_patience ABSL_GUARDED_BY(mutex);
   int downloads ABSL_GUARDED_BY(mutex) = 0;
   int releases ABSL_GUARDED_BY(mutex) = 0;
   int reports ABSL_GUARDED_BY(mutex) = 0;
@@ -365,6 +410,11 @@ void FakeHolder::QueueAt(std::vector<uint32_t> positions) {
   state_->manners.positions = std::move(positions);
 }
 
+void FakeHolder::QueueForEver() {
+  MutexLock lock(&state_->mutex);
+  state_->manners.queue_for_ever = true;
+}
+
 void FakeHolder::LieAboutManifest(Lie lie) {
   MutexLock lock(&state_->mutex);
   state_->manners.lie = lie;
@@ -393,6 +443,21 @@ void FakeHolder::SendTooMuch() {
 void FakeHolder::SendEmptyChunks() {
   MutexLock lock(&state_->mutex);
   state_->manners.empty_chunks = true;
+}
+
+void FakeHolder::Chat(Chatter chatter) {
+  MutexLock lock(&state_->mutex);
+  state_->manners.chatter = chatter;
+}
+
+void FakeHolder::KeepManifest() {
+  MutexLock lock(&state_->mutex);
+  state_->manners.keep_manifest = true;
+}
+
+absl::Duration FakeHolder::manifest_patience() const {
+  MutexLock lock(&state_->mutex);
+  return state_->manifest_patience;
 }
 
 void FakeHolder::SetAttributes(const FileAttributes& attributes) {

@@ -45,6 +45,8 @@ class FakeHolder {
   void QueueFull(int times, absl::Duration retry_after);
   // Sends these positions before the header.
   void QueueAt(std::vector<uint32_t> positions);
+  // Tells every download that it is the next one in the queue, again and again.
+  void QueueForEver();
   enum class Lie { kWrongHash, kNoHashes, kOneTooFew, kHalfAHash };
   void LieAboutManifest(Lie lie);
   // Returns its manifest only after a download has begun.
@@ -57,6 +59,14 @@ class FakeHolder {
   void SendTooMuch();
   // Sends chunks without data, again and again.
   void SendEmptyChunks();
+  // Sends messages that bring the book no nearer, again and again, instead of its bytes or its
+  // news.
+  enum class Chatter { kHeaders, kNothing, kPlacesAfterHeader, kOtherRange, kBytesFirst };
+  void Chat(Chatter chatter);
+  // Does not answer GetManifest.
+  void KeepManifest();
+  // Returns the longest time that a caller of GetManifest was ready to wait.
+  absl::Duration manifest_patience() const;
   // Has only these pieces, as a peer that still receives the book; it announces later ones as they
   // come.
   void HaveOnly(std::vector<uint64_t> pieces);

@@ -57,18 +57,30 @@ class FakeIndex final : public v1::IndexService::Service {
     if (!holders.empty()) *found_.add_results() = result;
   }
 
-  grpc::Status Search(grpc::ServerContext*, const v1::SearchRequest*,
+  grpc::Status Search(grpc::ServerContext*, const v1::SearchRequest* request,
                       v1::SearchResponse* response) override {
     MutexLock lock(&mutex_);
-    *response = found_;
+    for (const v1::SearchResponse::Result& result : found_.results()) {
+      const bool fits = request->has_content()
+                            ? request->content().root() == result.content().root()
+                            : request->name() == result.name();
+      if (fits) *response->add_results() = result;
+    }
     return grpc::Status::OK;
   }
-  grpc::Status ListPeers(grpc::ServerContext*, const v1::ListPeersRequest*,
+  grpc::Status ListPeers(grpc::ServerContext*, const v1::ListPeersRequest* request,
                          v1::ListPeersResponse* response) override {
     MutexLock lock(&mutex_);
     for (const v1::SearchResponse::Result& result : found_.results()) {
       for (const v1::Holder& holder : result.holders()) {
-        response->add_peers()->set_address(holder.address());
+        const bool wanted = request->has_public_key() ? holder.public_key() == request->public_key()
+                                                      : holder.peer_id() == request->peer_id();
+        if (!wanted || !response->peers().empty()) continue;
+        v1::Peer* const peer = response->add_peers();
+        peer->set_peer_id(holder.peer_id());
+        peer->set_public_key(holder.public_key());
+        peer->set_address(holder.address());
+        peer->set_policy(holder.policy());
       }
     }
     return grpc::Status::OK;
