@@ -86,12 +86,25 @@ FileExaminer::Result FileExaminer::Look(const std::string& path,
   return LookAtFile(path, *stat, hashed, lending);
 }
 
-void FileExaminer::NoteLending(const Book& book, LendReasons::Depth depth) {
-  const std::string& path = book.record.path;
+std::vector<std::string> FileExaminer::Confirm(absl::Span<const Library::SeenFile> files) {
+  const std::vector<std::optional<std::string>> reasons = library_->ConfirmAll(files);
+  std::vector<std::string> others;
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (reasons[i]) {
+      NoteLending(files[i].path, *reasons[i], LendReasons::Depth::kFolder);
+    } else {
+      others.push_back(files[i].path);
+    }
+  }
+  return others;
+}
+
+void FileExaminer::NoteLending(const std::string& path, const std::string& known,
+                               LendReasons::Depth depth) {
   // A reason that lies in the file itself is looked for again.
-  if (!book.lend_reason.empty()) depth = LendReasons::Depth::kFile;
+  if (!known.empty()) depth = LendReasons::Depth::kFile;
   const std::string reason = lend_reasons_.Find(path, depth);
-  if (reason != book.lend_reason) library_->SetLendReason(path, reason);
+  if (reason != known) library_->SetLendReason(path, reason);
 }
 
 FileExaminer::Result FileExaminer::LookAtFile(const std::string& path, const FileStat& stat,
@@ -100,7 +113,8 @@ FileExaminer::Result FileExaminer::LookAtFile(const std::string& path, const Fil
   const uint64_t size = stat.identity.size;
   const absl::StatusOr<BookName> name = BookName::Parse(path);
   if (!name.ok()) return NotShared(path, size, std::string(name.status().message()));
-  if (library_->FollowUnshared(path, stat)) return NotShared(path, size, "unshared by its owner");
+  if (library_->unshared().Follow(path, stat))
+    return NotShared(path, size, "unshared by its owner");
 
   const std::optional<Book> known = library_->FindPath(path);
   if (known && known->record.identity == stat.identity) {
@@ -108,7 +122,7 @@ FileExaminer::Result FileExaminer::LookAtFile(const std::string& path, const Fil
     const bool readable = opened.ok() || IsNoBook(opened);
     if (!readable) LogUnreadable(path, opened);
     library_->Confirm(path, stat.links > 1, readable ? "" : CannotBeRead(opened));
-    NoteLending(*known, lending);
+    NoteLending(path, known->lend_reason, lending);
     return {};
   }
   std::optional<ContentId> content;

@@ -5,11 +5,13 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 
 #include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
@@ -43,10 +45,13 @@ class FileExaminer {
   // says how far to look for a reason not to let the book be taken.
   Result Look(const std::string& path, const absl::StatusOr<FileHash>* hashed,
               LendReasons::Depth lending);
-  // Tells the library why an unchanged book can only be lent.
-  void NoteLending(const Book& book, LendReasons::Depth depth);
+  // Confirms the files that are listed just as a walk has seen them, and tells the library why they
+  // can only be lent. Returns the paths of the others, which are to be looked at.
+  std::vector<std::string> Confirm(absl::Span<const Library::SeenFile> files);
 
  private:
+  // Tells the library why the unchanged book at a path can only be lent; `known` is what it knows.
+  void NoteLending(const std::string& path, const std::string& known, LendReasons::Depth depth);
   Result LookAtFile(const std::string& path, const FileStat& stat,
                     const absl::StatusOr<FileHash>* hashed, LendReasons::Depth lending);
   // For a path that may have a file, but cannot be looked at now.

@@ -174,7 +174,7 @@ void FolderScanner::Walk(const std::string& top, bool at_once) {
   if (!CheckInPlace()) return;
   // Before its files: the owner may keep the folder private under its earlier name.
   if (const absl::StatusOr<FileStat> stat = folder_->Stat(top); !top.empty() && stat.ok()) {
-    library_->FollowUnshared(top, *stat);
+    library_->unshared().Follow(top, *stat);
   }
   const auto examine = [&](std::vector<std::string>& paths, size_t from) {
     if (paths.size() < from) return;
@@ -189,23 +189,30 @@ void FolderScanner::Walk(const std::string& top, bool at_once) {
   for (std::string& path : library_->PathsBeneath(top)) gone.insert(std::move(path));
   std::vector<std::string> differ;
   std::vector<uint64_t> inodes;
+  std::vector<Library::SeenFile> seen;
+  // Together, because the library's lock is taken once for them.
+  const auto confirm = [&](size_t from) {
+    if (seen.size() < from) return;
+    for (std::string& path : examiner_.Confirm(seen)) differ.push_back(std::move(path));
+    seen.clear();
+    examine(differ, kBatch);
+  };
   watcher_.Watch(top);
   const auto entry = [&](const std::string& path, const FileStat& stat) {
     if (stat.kind == FileKind::kFolder) {
       watcher_.Watch(path);
-      library_->FollowUnshared(path, stat);
+      library_->unshared().Follow(path, stat);
       return !stop_.load();
     }
     gone.erase(path);
     inodes.push_back(stat.identity.inode);
-    const std::optional<Book> known = library_->FindPath(path);
-    if (!at_once && known && known->record.identity == stat.identity && known->trouble.empty()) {
-      library_->Confirm(path, stat.links > 1);
-      examiner_.NoteLending(*known, LendReasons::Depth::kFolder);
-      return !stop_.load();
+    if (at_once) {
+      differ.push_back(path);
+      examine(differ, kBatch);
+    } else {
+      seen.push_back({path, stat.identity, stat.links > 1});
+      confirm(Library::kSlice);
     }
-    differ.push_back(path);
-    examine(differ, kBatch);
     return !stop_.load();
   };
   const auto unreadable = [&](const std::string& path, const absl::Status&) {
@@ -213,6 +220,7 @@ void FolderScanner::Walk(const std::string& top, bool at_once) {
     if (!path.empty()) differ.push_back(path);
   };
   if (!folder_->Walk(top, {entry, unreadable})) return;
+  confirm(1);
   if (top.empty()) cache_->Prune(inodes);
   differ.insert(differ.end(), gone.begin(), gone.end());
   if (!top.empty()) differ.push_back(top);  // it may be noted as a folder that cannot be read

@@ -372,7 +372,7 @@ TEST_F(FolderScannerTest, AFileThatCannotBeReadNowStaysListed) {
   WriteFileAt(temp_ / "folder/book", one_.bytes);
   WriteFileAt(temp_ / "folder/unshared", two_.bytes);
   Start();
-  Must(library().SetUnsharedByOwner("folder/unshared", true));
+  Must(library().unshared().Unshare("folder/unshared"));
   disk_->scanner->Examine("folder/unshared");
   ASSERT_TRUE(AwaitBook("folder/book", one_));
   const uint64_t number = library().FindPath("folder/book")->record.number;
@@ -596,14 +596,14 @@ TEST_F(FolderScannerTest, ABookThatTheOwnerUnsharedStaysUnshared) {
   Start();
   WriteFileAt(temp_ / "book", one_.bytes);
   ASSERT_TRUE(AwaitBook("book", one_));
-  Must(library().SetUnsharedByOwner("book", true));
+  Must(library().unshared().Unshare("book"));
   disk_->scanner->Examine("book");
   EXPECT_THAT(WhyUnshared("book"), HasSubstr("unshared by its owner"));
   Stop();
   Start();
   EXPECT_THAT(Books(), IsEmpty());
   EXPECT_THAT(WhyUnshared("book"), HasSubstr("unshared by its owner"));
-  Must(library().SetUnsharedByOwner("book", false));
+  Must(library().unshared().Share("book"));
   disk_->scanner->Examine("book");
   EXPECT_TRUE(library().FindPath("book").has_value());
 }
@@ -613,7 +613,7 @@ TEST_F(FolderScannerTest, AnUnsharedFileStaysPrivateWhenItIsRenamed) {
   WriteFileAt(temp_ / "public", two_.bytes);
   Start();
   ASSERT_TRUE(AwaitBook("private/diary", one_));
-  Must(library().SetUnsharedByOwner("private/diary", true));
+  Must(library().unshared().Unshare("private/diary"));
   disk_->scanner->Examine("private/diary");
   // Its folder is renamed, then the file itself.
   ASSERT_EQ(::rename((temp_ / "private").c_str(), (temp_ / "own").c_str()), 0);
@@ -635,7 +635,7 @@ TEST_F(FolderScannerTest, AnUnsharedFileStaysPrivateWhenItIsRenamed) {
   EXPECT_THAT(WhyUnshared("moved on"), HasSubstr("unshared by its owner"));
   EXPECT_THAT(Books(), testing::Contains("public"));
   // Shared again under its new name, it stays shared.
-  Must(library().SetUnsharedByOwner("backup", false));
+  Must(library().unshared().Share("backup"));
   disk_->scanner->Examine("backup");
   EXPECT_TRUE(library().FindPath("backup").has_value());
   Stop();
@@ -647,7 +647,7 @@ TEST_F(FolderScannerTest, AnUnsharedFolderStaysPrivateWithAllThatComesIntoIt) {
   WriteFileAt(temp_ / "private/deep/diary", one_.bytes);
   Start();
   ASSERT_TRUE(AwaitBook("private/deep/diary", one_));
-  Must(library().SetUnsharedByOwner("private", true));
+  Must(library().unshared().Unshare("private"));
   disk_->scanner->ExamineAll(library().PathsBeneath("private"));
   EXPECT_THAT(Books(), IsEmpty());
   WriteFileAt(temp_ / "private/new", two_.bytes);
@@ -660,7 +660,7 @@ TEST_F(FolderScannerTest, AnUnsharedFolderStaysPrivateWithAllThatComesIntoIt) {
   // A file that leaves the folder is no longer in it.
   ASSERT_EQ(::rename((temp_ / "own/new").c_str(), (temp_ / "published").c_str()), 0);
   EXPECT_TRUE(AwaitBook("published", two_));
-  Must(library().ShareBeneath("own"));
+  Must(library().unshared().ShareBeneath("own"));
   disk_->scanner->ExamineAll(library().PathsBeneath("own"));
   EXPECT_TRUE(library().FindPath("own/deep/diary").has_value());
 }

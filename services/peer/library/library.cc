@@ -1,15 +1,14 @@
 #include "services/peer/library/library.h"
 
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "lib/core/errors.h"
 #include "services/peer/library/missing_book.h"
+#include "services/peer/library/serving_candidate.h"
 
 namespace arkshare {
 namespace {
@@ -18,14 +17,17 @@ namespace {
 // still names this peer, which tells readers where the book went, so a move leaves no gap in a
 // search.
 constexpr absl::Duration kGoneDelay = absl::Seconds(2);
-// Bounds what other peers' complaints make this peer hash.
-constexpr absl::Duration kDoubtEvery = absl::Minutes(1);
-constexpr size_t kMaxDoubted = 10;
+// Listings that end before the ledger is pruned again.
+constexpr uint64_t kPruneAfter = 20'000;
 
 }  // namespace
 
 Library::Library(const SharedFolder* folder, Ledger* ledger, const Clock* clock, Options options)
-    : folder_(folder), ledger_(ledger), clock_(clock), options_(options) {}
+    : folder_(folder),
+      ledger_(ledger),
+      clock_(clock),
+      options_(options),
+      unshared_(folder, ledger) {}
 
 absl::Status Library::Load() {
   const absl::StatusOr<uint64_t> last = ledger_->LastListingNumber();
@@ -34,8 +36,7 @@ absl::Status Library::Load() {
   ledger_->PruneListings().IgnoreError();  // it only takes room
   absl::StatusOr<std::vector<ListingRecord>> listings = ledger_->PresentListings();
   if (!listings.ok()) return listings.status();
-  absl::StatusOr<std::vector<UnsharedRecord>> unshared = ledger_->Unshared();
-  if (!unshared.ok()) return unshared.status();
+  if (absl::Status s = unshared_.Load(); !s.ok()) return s;
   // A crash may have left two listings of one path. The later one replaced the other.
   std::sort(listings->begin(), listings->end(),
             [](const ListingRecord& a, const ListingRecord& b) { return a.number > b.number; });
@@ -51,11 +52,10 @@ absl::Status Library::Load() {
   MutexLock lock(&mutex_);
   for (ListingRecord& record : *listings) {
     // A claimed path is that of a received book that cannot enter the folder yet.
-    if (seen.erase(record.path) == 0 || claims_.Claimed(record.path)) continue;
-    Insert(Book{std::move(record), false});
+    if (seen.erase(record.path) == 0 || tables_.claims.Claimed(record.path)) continue;
+    List(Book{std::move(record), false});
   }
-  for (UnsharedRecord& record : *unshared) unshared_by_owner_.Put(std::move(record));
-  feed_.Clear();
+  tables_.feed.Clear();
   return absl::OkStatus();
 }
 
@@ -71,125 +71,81 @@ void Library::RequestExamine(const std::string& path) {
 
 std::optional<Book> Library::Find(const BookName& name) const {
   MutexLock lock(&mutex_);
-  const ListingTable::Entry* entry = listings_.FindName(name);
+  const ListingTable::Entry* entry = tables_.listings.FindName(name);
   if (entry == nullptr) return std::nullopt;
   return entry->book;
 }
 
 std::optional<Book> Library::FindContent(const ContentId& content) const {
   MutexLock lock(&mutex_);
-  const std::vector<const ListingTable::Entry*> entries = listings_.FindContent(content);
+  const std::vector<const ListingTable::Entry*> entries = tables_.listings.FindContent(content);
   if (entries.empty()) return std::nullopt;
   return entries.front()->book;
 }
 
 std::optional<Book> Library::FindPath(const std::string& path) const {
   MutexLock lock(&mutex_);
-  const ListingTable::Entry* entry = listings_.FindPath(path);
+  const ListingTable::Entry* entry = tables_.listings.FindPath(path);
   if (entry == nullptr) return std::nullopt;
   return entry->book;
 }
 
 std::optional<LibraryItem> Library::FindUnlisted(const std::string& path) const {
   MutexLock lock(&mutex_);
-  const UnlistedFiles::Entry* entry = unlisted_.Find(path);
+  const UnlistedFiles::Entry* entry = tables_.unlisted.Find(path);
   if (entry == nullptr) return std::nullopt;
   return LibraryItem{path, entry->size, std::nullopt, entry->reason};
 }
 
 std::vector<LibraryItem> Library::Items(const std::string& after, size_t limit) const {
   MutexLock lock(&mutex_);
-  std::vector<LibraryItem> out;
-  auto listed = listings_.by_path().upper_bound(after);
-  const auto listed_end = listings_.by_path().end();
-  auto other = unlisted_.by_path().upper_bound(after);
-  const auto other_end = unlisted_.by_path().end();
-  while (out.size() < limit && (listed != listed_end || other != other_end)) {
-    if (other == other_end || (listed != listed_end && listed->first <= other->first)) {
-      const Book& book = listings_.Find(listed->second)->book;
-      out.push_back({listed->first, book.record.content.size, book, ""});
-      if (other != other_end && other->first == listed->first) ++other;
-      ++listed;
-    } else {
-      out.push_back({other->first, other->second.size, std::nullopt, other->second.reason});
-      ++other;
-    }
-  }
-  return out;
+  return tables_.Items(after, limit);
 }
 
 std::vector<std::string> Library::PathsBeneath(const std::string& folder) const {
-  const std::string prefix = folder.empty() ? "" : folder + "/";
-  std::vector<std::string> out;
-  const auto add = [&](const auto& by_path) {
-    for (auto it = by_path.lower_bound(prefix);
-         it != by_path.end() && absl::StartsWith(it->first, prefix); ++it) {
-      out.push_back(it->first);
-    }
-  };
   MutexLock lock(&mutex_);
-  add(listings_.by_path());
-  add(unlisted_.by_path());
-  return out;
+  return tables_.PathsBeneath(folder);
 }
 
 Library::Totals Library::GetTotals() const {
   MutexLock lock(&mutex_);
-  return {listings_.size(), listings_.bytes(), unlisted_.pending()};
+  return {tables_.listings.size(), tables_.listings.bytes(), tables_.unlisted.pending()};
 }
 
 // --- Serving ---
 
 absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content, uint64_t preferred) {
-  std::vector<std::pair<Book, std::shared_ptr<const std::atomic<bool>>>> candidates;
+  std::vector<ServingCandidate> candidates;
   bool releasing = false;
   {
     MutexLock lock(&mutex_);
-    for (const ListingTable::Entry* entry : listings_.FindContent(content)) {
+    for (const ListingTable::Entry* entry : tables_.listings.FindContent(content)) {
       if (entry->releasing) {
         releasing = true;
       } else {
-        candidates.emplace_back(entry->book, entry->ended);
-        if (entry->book.record.number == preferred) candidates.front().swap(candidates.back());
+        candidates.push_back({entry->book, entry->ended});
+        if (entry->book.record.number == preferred)
+          std::swap(candidates.front(), candidates.back());
       }
     }
   }
-  absl::Status unreadable;
-  for (auto& [book, ended] : candidates) {
-    absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(book.record.path);
-    if (file.ok() && SameButCtime(file->stat.identity, book.record.identity)) {
-      if (file->stat.identity != book.record.identity) RequestExamine(book.record.path);
-      return ServedBook{std::move(file->fd), file->stat.identity, std::move(book),
-                        std::move(ended)};
-    }
-    if (absl::IsPermissionDenied(file.status()) || absl::IsInternal(file.status())) {
-      unreadable = file.status();
-    }
-    RequestExamine(book.record.path);
-  }
+  const bool listed = !candidates.empty();
+  absl::StatusOr<ServedBook> opened = OpenFirst(
+      *folder_, std::move(candidates), [this](const std::string& path) { RequestExamine(path); });
+  if (opened.ok()) return opened;
   if (releasing) {
     return MakeError(Reason::kBookUnsettled, "the book is being handed over; ask again in a moment",
                      {}, absl::Milliseconds(100));
   }
-  if (!unreadable.ok()) return CannotReadBook(unreadable);
-  if (!candidates.empty()) {
-    return MakeError(Reason::kBookChanged,
-                     "the file is no longer what this peer listed; search again");
-  }
-  return WhyNotServed(*ledger_, content);
+  return listed ? std::move(opened) : WhyNotServed(*ledger_, content);
 }
 
 void Library::Doubt(const ContentId& content, absl::FunctionRef<void(const FileIdentity&)> forget) {
   std::vector<ListingRecord> records;
   {
     MutexLock lock(&mutex_);
-    const absl::Time now = clock_->Monotonic();
-    for (auto it = doubted_.begin(); it != doubted_.end();) {
-      it = now - it->second > kDoubtEvery ? doubted_.erase(it) : std::next(it);
-    }
-    for (const ListingTable::Entry* entry : listings_.FindContent(content)) {
-      if (doubted_.size() >= kMaxDoubted) break;
-      if (!doubted_.emplace(entry->book.record.number, now).second) continue;
+    for (const ListingTable::Entry* entry : tables_.listings.FindContent(content)) {
+      if (!doubts_.Add(entry->book.record.number, clock_->Monotonic())) continue;
       records.push_back(entry->book.record);
     }
   }
@@ -198,20 +154,98 @@ void Library::Doubt(const ContentId& content, absl::FunctionRef<void(const FileI
   for (const ListingRecord& record : records) {
     {
       MutexLock lock(&mutex_);
-      ListingTable::Entry* const entry = listings_.Find(record.number);
+      ListingTable::Entry* const entry = tables_.listings.Find(record.number);
       if (entry != nullptr) entry->book.record.identity.ctime_ns = kDoubtedCtime;
     }
     RequestExamine(record.path);
   }
 }
 
-void Library::Insert(Book book) {
-  unlisted_.Erase(book.record.path);
-  // Before the book is announced, so that the index never has both the whole book and a part of it.
-  feed_.RemovePartialsOf(book.record.content);
-  if (!book.record.unsettled) feed_.Push(book.listing());
+// --- What the scanner finds in the folder ---
+
+absl::StatusOr<size_t> Library::Apply(std::vector<Finding> findings) {
+  FindingPlan plan = [&] {
+    MutexLock lock(&mutex_);
+    return FindingPlan::Of(std::move(findings), tables_, options_.max_books);
+  }();
+  // When the ledger cannot be written, the next start hashes these files once more.
+  if (!plan.touched().empty()) ledger_->RecordIdentities(plan.touched()).IgnoreError();
+  return Carry(std::move(plan));
+}
+
+absl::StatusOr<size_t> Library::Renumber(uint64_t number) {
+  FindingPlan plan = [&] {
+    MutexLock lock(&mutex_);
+    return FindingPlan::NewNumbers(tables_);
+  }();
+  return Carry(std::move(plan), number);
+}
+
+absl::StatusOr<size_t> Library::Carry(FindingPlan plan, uint64_t above) {
+  if (plan.size() == 0 && above == 0) return size_t{0};
+  const absl::StatusOr<std::vector<uint64_t>> numbers =
+      ledger_->ReplaceListings(plan.Changes(), above);
+  const size_t recorded = numbers.ok() ? plan.size() : 0;
+  for (size_t first = 0; first < recorded; first += kSlice) {
+    MutexLock lock(&mutex_);
+    ended_ += plan.Carry(tables_, first, absl::MakeConstSpan(*numbers).subspan(first, kSlice));
+    feed_changed_.NotifyAll();
+  }
+  MutexLock lock(&mutex_);
+  plan.Unclaim(tables_);
+  unclaimed_.NotifyAll();
+  if (!numbers.ok()) return numbers.status();
+  return plan.size();
+}
+
+void Library::Confirm(const std::string& path, bool lend_only, const std::string& trouble) {
+  MutexLock lock(&mutex_);
+  ListingTable::Entry* entry = tables_.listings.FindPath(path);
+  if (entry == nullptr) return;
+  entry->book.lend_only = lend_only;
+  entry->book.trouble = trouble;
+}
+
+std::vector<std::optional<std::string>> Library::ConfirmAll(absl::Span<const SeenFile> files) {
+  std::vector<std::optional<std::string>> reasons(files.size());
+  for (size_t first = 0; first < files.size(); first += kSlice) {
+    MutexLock lock(&mutex_);
+    for (size_t i = first; i < std::min(files.size(), first + kSlice); ++i) {
+      ListingTable::Entry* const entry = tables_.listings.FindPath(files[i].path);
+      if (entry == nullptr) continue;
+      Book& book = entry->book;
+      if (book.record.identity != files[i].identity || !book.trouble.empty()) continue;
+      book.lend_only = files[i].lend_only;
+      reasons[i] = book.lend_reason;
+    }
+  }
+  return reasons;
+}
+
+void Library::SetLendReason(const std::string& path, const std::string& reason) {
+  MutexLock lock(&mutex_);
+  if (ListingTable::Entry* entry = tables_.listings.FindPath(path)) {
+    entry->book.lend_reason = reason;
+  }
+}
+
+void Library::NoteUnshared(const std::string& path, uint64_t size, const std::string& reason) {
+  MutexLock lock(&mutex_);
+  tables_.unlisted.Put(path, {size, reason});
+}
+
+absl::Status Library::Prune() {
+  {
+    MutexLock lock(&mutex_);
+    if (ended_ < kPruneAfter) return absl::OkStatus();
+    ended_ = 0;
+  }
+  return ledger_->PruneListings();
+}
+
+void Library::List(Book book) {
+  tables_.List(std::move(book));
   feed_changed_.NotifyAll();
-  listings_.Insert(std::move(book));
 }
 
 // --- Names and paths in use by transfers ---
@@ -221,7 +255,7 @@ absl::Status Library::ReserveName(const BookName& name) {
     return MakeError(Reason::kInternal, s.message());
   }
   MutexLock lock(&mutex_);
-  if (listings_.FindName(name) != nullptr || !claims_.ReserveName(name)) {
+  if (tables_.listings.FindName(name) != nullptr || !tables_.claims.ReserveName(name)) {
     return MakeError(Reason::kNameTaken,
                      absl::StrCat("there is already a book named ", EscapeForDisplay(name.value()),
                                   " here, or one on its way; choose another name for this one"));
@@ -231,22 +265,22 @@ absl::Status Library::ReserveName(const BookName& name) {
 
 void Library::UnreserveName(const BookName& name) {
   MutexLock lock(&mutex_);
-  claims_.UnreserveName(name);
+  tables_.claims.UnreserveName(name);
 }
 
 void Library::Unclaim(const std::string& path) {
-  claims_.Unclaim(path);
+  tables_.claims.Unclaim(path);
   unclaimed_.NotifyAll();
 }
 
 void Library::ClaimPath(const std::string& path) {
   MutexLock lock(&mutex_);
-  while (!claims_.Claim(path)) unclaimed_.Wait(&mutex_);
+  while (!tables_.claims.Claim(path)) unclaimed_.Wait(&mutex_);
 }
 
 bool Library::TryClaimPath(const std::string& path) {
   MutexLock lock(&mutex_);
-  return claims_.Claim(path);
+  return tables_.claims.Claim(path);
 }
 
 void Library::UnclaimPath(const std::string& path) {
@@ -259,7 +293,7 @@ void Library::UnclaimPath(const std::string& path) {
 
 bool Library::Claimed(const std::string& path) const {
   MutexLock lock(&mutex_);
-  return claims_.Claimed(path);
+  return tables_.claims.Claimed(path);
 }
 
 void Library::Receive(absl::Span<const ListingRecord> records) {
@@ -268,13 +302,12 @@ void Library::Receive(absl::Span<const ListingRecord> records) {
     MutexLock lock(&mutex_);
     for (const ListingRecord& record : records) {
       // A file of that name may have been listed and deleted since; its listing must not linger.
-      if (const ListingTable::Entry* entry = listings_.FindPath(record.path)) {
+      if (const ListingTable::Entry* entry = tables_.listings.FindPath(record.path)) {
         const uint64_t old = entry->book.record.number;
-        listings_.Erase(old);
-        Push(old);
+        tables_.End(old);
         replaced.push_back(old);
       }
-      Insert(Book{record, false});
+      List(Book{record, false});
     }
   }
   // When this fails, the next Load ends the listing.
@@ -287,7 +320,7 @@ absl::Status Library::Settle(absl::Span<const uint64_t> numbers) {
   if (absl::Status s = ledger_->SettleListings(numbers); !s.ok()) return s;
   MutexLock lock(&mutex_);
   for (uint64_t number : numbers) {
-    ListingTable::Entry* entry = listings_.Find(number);
+    ListingTable::Entry* entry = tables_.listings.Find(number);
     if (entry == nullptr) {
       Push(number);  // it went while the index did not know of it yet
     } else if (entry->book.record.unsettled) {
@@ -304,10 +337,10 @@ absl::StatusOr<Book> Library::BeginRelease(const ReleaseItem& item) {
   {
     MutexLock lock(&mutex_);
     while (true) {
-      ListingTable::Entry* entry = listings_.Find(item.listing);
+      ListingTable::Entry* entry = tables_.listings.Find(item.listing);
       if (entry == nullptr) break;
       const ListingRecord& record = entry->book.record;
-      if (entry->releasing || claims_.Claimed(record.path)) {
+      if (entry->releasing || tables_.claims.Claimed(record.path)) {
         unclaimed_.Wait(&mutex_);
         continue;
       }
@@ -321,7 +354,7 @@ absl::StatusOr<Book> Library::BeginRelease(const ReleaseItem& item) {
                          {}, absl::Milliseconds(500));
       }
       entry->releasing = true;
-      claims_.Claim(record.path);
+      tables_.claims.Claim(record.path);
       return entry->book;
     }
   }
@@ -332,11 +365,12 @@ void Library::FinishRelease(uint64_t number) {
   std::string path;
   {
     MutexLock lock(&mutex_);
-    const ListingTable::Entry* entry = listings_.Find(number);
+    const ListingTable::Entry* entry = tables_.listings.Find(number);
     if (entry == nullptr) return;
     path = entry->book.record.path;
-    listings_.Erase(number);
-    feed_.PushGoneAt(number, clock_->Monotonic() + kGoneDelay);
+    tables_.listings.Erase(number);
+    tables_.feed.PushGoneAt(number, clock_->Monotonic() + kGoneDelay);
+    feed_changed_.NotifyAll();  // the reader may be waiting for longer
     Unclaim(path);
   }
   RequestExamine(path);  // another file may be there now
@@ -346,7 +380,7 @@ void Library::CancelRelease(uint64_t number) {
   std::string path;
   {
     MutexLock lock(&mutex_);
-    ListingTable::Entry* entry = listings_.Find(number);
+    ListingTable::Entry* entry = tables_.listings.Find(number);
     if (entry == nullptr) return;
     entry->releasing = false;
     path = entry->book.record.path;
@@ -357,7 +391,7 @@ void Library::CancelRelease(uint64_t number) {
 
 void Library::AnnounceGone(uint64_t number) {
   MutexLock lock(&mutex_);
-  feed_.PushGoneNow(number);
+  tables_.feed.PushGoneNow(number);
   feed_changed_.NotifyAll();
 }
 
@@ -365,35 +399,29 @@ void Library::AnnounceGone(uint64_t number) {
 
 void Library::AnnouncePartial(const BookListing& listing) {
   MutexLock lock(&mutex_);
-  if (listings_.HasContent(listing.content)) return;
-  if (listings_.size() + feed_.partials().size() >= options_.max_books) return;
-  feed_.AddPartial(listing);
+  if (tables_.listings.HasContent(listing.content)) return;
+  if (tables_.listings.size() + tables_.feed.partials().size() >= options_.max_books) return;
+  tables_.feed.AddPartial(listing);
   feed_changed_.NotifyAll();
 }
 
 void Library::WithdrawPartial(uint64_t number) {
   MutexLock lock(&mutex_);
-  feed_.RemovePartial(number);
+  tables_.feed.RemovePartial(number);
   feed_changed_.NotifyAll();
 }
 
 // --- The feed for the index ---
 
 void Library::Push(Change change) {
-  feed_.Push(std::move(change));
+  tables_.feed.Push(std::move(change));
   feed_changed_.NotifyAll();
 }
 
 std::vector<BookListing> Library::StartFeed() {
   MutexLock lock(&mutex_);
-  feed_.Clear();
-  std::vector<BookListing> out;
-  for (const auto& [path, number] : listings_.by_path()) {
-    const Book& book = listings_.Find(number)->book;
-    if (!book.record.unsettled) out.push_back(book.listing());
-  }
-  for (const auto& [number, listing] : feed_.partials()) out.push_back(listing);
-  return out;
+  tables_.feed.Clear();
+  return tables_.Announced();
 }
 
 std::vector<Library::Change> Library::NextChanges(absl::Duration wait, size_t most) {
@@ -401,12 +429,12 @@ std::vector<Library::Change> Library::NextChanges(absl::Duration wait, size_t mo
   const absl::Time until = clock_->Monotonic() + wait;
   while (true) {
     const absl::Time now = clock_->Monotonic();
-    const absl::Time next = std::min(until, feed_.PushDue(now));
-    if (!feed_.empty() || feed_woken_ || now >= until) break;
+    const absl::Time next = std::min(until, tables_.feed.PushDue(now));
+    if (!tables_.feed.empty() || feed_woken_ || now >= until) break;
     feed_changed_.WaitFor(&mutex_, next - now);
   }
   feed_woken_ = false;
-  return feed_.Take(most);
+  return tables_.feed.Take(most);
 }
 
 void Library::WakeFeed() {

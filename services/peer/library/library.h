@@ -2,8 +2,6 @@
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_H_
 
-#include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -12,9 +10,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/core/book_listing.h"
@@ -24,11 +22,11 @@
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/library/book.h"
 #include "services/peer/library/change_feed.h"
+#include "services/peer/library/doubts.h"
 #include "services/peer/library/finding.h"
-#include "services/peer/library/listing_table.h"
-#include "services/peer/library/path_claims.h"
-#include "services/peer/library/unlisted_files.h"
-#include "services/peer/library/unshared_paths.h"
+#include "services/peer/library/finding_plan.h"
+#include "services/peer/library/library_tables.h"
+#include "services/peer/library/unshared_files.h"
 
 namespace arkshare {
 
@@ -37,6 +35,9 @@ namespace arkshare {
 // meanwhile.
 class Library {
  public:
+  // Listings that change, or are confirmed, under one lock, because readers wait for it.
+  static constexpr size_t kSlice = 256;
+
   struct Options {
     SharePolicy policy = SharePolicy::kMove;
     uint64_t max_books = 10'000'000;
@@ -83,7 +84,7 @@ class Library {
   // minute ago, and stops after ten listings a minute.
   void Doubt(const ContentId& content, absl::FunctionRef<void(const FileIdentity&)> forget);
 
-  // --- What the scanner finds in the folder; in library_findings.cc ---
+  // --- What the scanner finds in the folder ---
   // Makes the listings agree with the folder, in one transaction of the ledger. A book takes the
   // place of the listing at its path, and draws its `number`. Leaves alone a path that is claimed.
   // Notes a file as unshared when another path has its name (NFC), or beyond max_books. Errors:
@@ -92,17 +93,32 @@ class Library {
   // Returns how many listings have changed.
   absl::StatusOr<size_t> Apply(std::vector<Finding> findings);
   // Applies that a book was found.
-  absl::Status Appear(ListingRecord record, bool lend_only);
+  absl::Status Appear(ListingRecord record, bool lend_only) {
+    std::string path = record.path;
+    return Apply({{.path = std::move(path), .book = std::move(record), .lend_only = lend_only}})
+        .status();
+  }
   // Applies that a path has no file any more, or none that can be shared.
-  absl::Status Vanish(const std::string& path, ListingRecord::State state);
+  absl::Status Vanish(const std::string& path, ListingRecord::State state) {
+    return Apply({{.path = path, .ended = state}}).status();
+  }
   // Notes that a listed file is unchanged; hard links may have come or gone. `trouble` says why
   // other peers cannot get it now; "" when they can.
   void Confirm(const std::string& path, bool lend_only, const std::string& trouble = "");
+  struct SeenFile {
+    std::string path;
+    FileIdentity identity;
+    bool lend_only = false;
+  };
+  // Confirms the files that are listed with these identities and without trouble. Returns for each
+  // file, in order, its lend_reason; nullopt when it was not confirmed. Takes the lock once for
+  // kSlice files.
+  std::vector<std::optional<std::string>> ConfirmAll(absl::Span<const SeenFile> files);
   // Sets why the listing at a path can only be lent, apart from hard links; empty: it can be taken.
   void SetLendReason(const std::string& path, const std::string& reason);
-  void NotePending(const std::string& path, uint64_t size);
+  // Notes a file that is not listed: `reason` as in UnlistedFiles.
   void NoteUnshared(const std::string& path, uint64_t size, const std::string& reason);
-  void Forget(const std::string& path);
+  void NotePending(const std::string& path, uint64_t size) { NoteUnshared(path, size, ""); }
   // Deletes what the ledger knows of listings that ended long ago, when it is much.
   absl::Status Prune();
   // Gives the listings new numbers, all larger than `number`, and returns how many: the ledger is
@@ -111,16 +127,8 @@ class Library {
   // for.
   absl::StatusOr<size_t> Renumber(uint64_t number);
 
-  // --- What the owner keeps private; in library_unshared.cc ---
-  // Returns whether the owner keeps this path private, or a folder above it.
-  bool UnsharedByOwner(const std::string& path) const;
-  // The same for a file or folder that is there, also when it came there by a rename: then its new
-  // path is private from now on.
-  bool FollowUnshared(const std::string& path, const FileStat& stat);
-  // Keeps what is at a path private, a folder with everything in it, or shares it again.
-  absl::Status SetUnsharedByOwner(const std::string& path, bool unshared);
-  // Shares all again that is private beneath a folder, and the folder; "" for all.
-  absl::Status ShareBeneath(const std::string& folder);
+  // --- What the owner keeps private. Has a lock of its own. ---
+  UnsharedFiles& unshared() { return unshared_; }
 
   // --- Names and paths in use by transfers ---
   // Reserves a name that no book and no other transfer has. kNameTaken.
@@ -167,29 +175,9 @@ class Library {
   void WakeFeed();
 
  private:
-  // A finding that changes listings: `old` ends, and the book of the finding, if any, is added.
-  struct Step {
-    Finding* finding;
-    uint64_t old = 0;
-  };
-  // Claims the paths of the steps that it returns. Listings whose files were only touched take
-  // their new identities at once, and are added to `touched`.
-  std::vector<Step> Plan(std::vector<Finding>& findings, std::vector<Ledger::Identity>& touched);
-  // Makes the steps in memory once the ledger has drawn `numbers`, and ends the claims of Plan.
-  absl::Status Finish(absl::Span<const Step> steps,
-                      const absl::StatusOr<std::vector<uint64_t>>& numbers);
-  void Carry(absl::Span<const Step> steps, absl::Span<const uint64_t> numbers);
-  // The outcome of the findings before this one.
-  struct Planned {
-    absl::flat_hash_set<uint64_t> ended;
-    absl::flat_hash_map<BookName, std::string> added;  // the paths, by name
-    uint64_t books = 0;                                // afterwards
-  };
-  // Returns why a book cannot be added, for people; "" when it can.
-  std::string Refusal(const Finding& finding, uint64_t old, const Planned& planned) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status ShareAgain(std::vector<std::string> paths);
-  void Insert(Book book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Has the ledger record a plan, then makes it in the tables.
+  absl::StatusOr<size_t> Carry(FindingPlan plan, uint64_t above = 0);
+  void List(Book book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unclaim(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Push(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RequestExamine(const std::string& path);
@@ -200,19 +188,15 @@ class Library {
   const Options options_;
   std::function<void(const std::string&)> request_;
   uint64_t number_at_load_ = 0;
+  UnsharedFiles unshared_;
 
   mutable Mutex mutex_;
   CondVar unclaimed_;
   CondVar feed_changed_;
-  ListingTable listings_ ABSL_GUARDED_BY(mutex_);
-  UnlistedFiles unlisted_ ABSL_GUARDED_BY(mutex_);
-  PathClaims claims_ ABSL_GUARDED_BY(mutex_);
-  ChangeFeed feed_ ABSL_GUARDED_BY(mutex_);
-  UnsharedPaths unshared_by_owner_ ABSL_GUARDED_BY(mutex_);
+  LibraryTables tables_ ABSL_GUARDED_BY(mutex_);
   uint64_t ended_ ABSL_GUARDED_BY(mutex_) = 0;  // listings that ended since the last Prune
   bool feed_woken_ ABSL_GUARDED_BY(mutex_) = false;
-  // When each listing was doubted, within the last minute.
-  std::map<uint64_t, absl::Time> doubted_ ABSL_GUARDED_BY(mutex_);
+  Doubts doubts_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

@@ -207,6 +207,35 @@ TEST_F(LibraryTest, ConfirmTellsOfHardLinks) {
   EXPECT_EQ(library().FindPath("a")->record.number, a.record.number);
 }
 
+TEST_F(LibraryTest, ConfirmAllConfirmsWhatIsListedLikeThat) {
+  std::vector<Library::SeenFile> files;
+  std::vector<Finding> findings;
+  // Beyond one slice.
+  for (uint32_t i = 0; i < 300; ++i) {
+    const ListingRecord record = Record(absl::StrCat("f", i), i);
+    files.push_back({record.path, record.identity, /*lend_only=*/true});
+    findings.push_back({.path = record.path, .book = record});
+  }
+  Must(library().Apply(std::move(findings)));
+  ++files[1].identity.mtime_ns;
+  library().Confirm("f2", false, "cannot be read");
+  files.push_back({"never", {}, true});
+  library().SetLendReason("f299", "immutable");
+
+  const std::vector<std::optional<std::string>> reasons = library().ConfirmAll(files);
+  ASSERT_EQ(reasons.size(), files.size());
+  for (size_t i = 0; i < reasons.size(); ++i) {
+    const bool confirmed = i != 1 && i != 2 && i != 300;
+    EXPECT_EQ(reasons[i].has_value(), confirmed) << i;
+    const std::optional<Book> book = library().FindPath(files[i].path);
+    if (book) {
+      EXPECT_EQ(book->lend_only, confirmed) << i;
+    }
+  }
+  EXPECT_EQ(reasons[0], "");
+  EXPECT_EQ(reasons[299], "immutable");
+}
+
 TEST_F(LibraryTest, TwoPathsOfOneNameAreOneBook) {
   Must(library().Appear(Record(kDecomposed, 1), false));
   Changes();
@@ -255,7 +284,6 @@ TEST_F(LibraryTest, PendingFilesAreCounted) {
   Must(library().Appear(Record("a", 1), false));
   EXPECT_EQ(library().GetTotals().pending, 1U);
   Must(library().Vanish("b", ListingRecord::State::kDeleted));
-  library().Forget("b");
   EXPECT_EQ(library().GetTotals().pending, 0U);
 }
 
@@ -283,12 +311,12 @@ TEST_F(LibraryTest, ItemsComeInOrderPageByPage) {
 }
 
 TEST_F(LibraryTest, AnUnsharedPathStaysUnsharedAfterARestart) {
-  Must(library().SetUnsharedByOwner("a", true));
-  Must(library().SetUnsharedByOwner("b", true));
-  Must(library().SetUnsharedByOwner("b", false));
+  Must(library().unshared().Unshare("a"));
+  Must(library().unshared().Unshare("b"));
+  Must(library().unshared().Share("b"));
   Restart();
-  EXPECT_TRUE(library().UnsharedByOwner("a"));
-  EXPECT_FALSE(library().UnsharedByOwner("b"));
+  EXPECT_TRUE(library().unshared().Covers("a"));
+  EXPECT_FALSE(library().unshared().Covers("b"));
 }
 
 // --- Names and paths in use by transfers ---

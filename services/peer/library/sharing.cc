@@ -118,7 +118,7 @@ absl::Status Sharing::WhyNotShared(const std::string& path) const {
   if (!item || item->unshared_reason.empty()) {
     return MakeError(Reason::kInvalidField, "not listed yet; `arkshare-cli ls` shows when it is");
   }
-  if (library_->UnsharedByOwner(path)) {
+  if (library_->unshared().Covers(path)) {
     return MakeError(
         Reason::kInvalidField,
         "a folder above it is unshared; share that folder, or move the file out of it");
@@ -127,7 +127,7 @@ absl::Status Sharing::WhyNotShared(const std::string& path) const {
 }
 
 absl::StatusOr<Sharing::Shared> Sharing::ShareAgain(const std::string& path) {
-  if (absl::Status s = library_->SetUnsharedByOwner(path, false); !s.ok()) {
+  if (absl::Status s = library_->unshared().Share(path); !s.ok()) {
     return ForPeople(s, path);
   }
   scanner_->Examine(path);
@@ -148,7 +148,7 @@ absl::StatusOr<Sharing::Shared> Sharing::ShareFolderAgain(const std::string& fol
   Shared shared;
   std::vector<std::string> paths = FilesIn(folder_->path() + "/" + above, /*except=*/"", shared);
   for (std::string& path : paths) path = above + path;
-  if (absl::Status s = library_->ShareBeneath(whole ? "" : folder); !s.ok()) {
+  if (absl::Status s = library_->unshared().ShareBeneath(whole ? "" : folder); !s.ok()) {
     return ForPeople(s, folder);
   }
   scanner_->ExamineAll(paths);
@@ -210,7 +210,7 @@ absl::StatusOr<std::string> Sharing::CopyIn(const std::string& path, const std::
                                   " in the shared folder; rename one of them"));
   }
   if (!status.ok() && !absl::IsAlreadyExists(status)) return ForPeople(status, path);
-  if (absl::Status s = library_->SetUnsharedByOwner(book->value(), false); !s.ok()) {
+  if (absl::Status s = library_->unshared().Share(book->value()); !s.ok()) {
     return ForPeople(s, path);
   }
   return book->value();
@@ -257,7 +257,7 @@ absl::Status Sharing::Unshare(const std::string& name) {
         Reason::kBookNotFound,
         absl::StrCat("no book or folder named ", EscapeForDisplay(name), " is shared here"));
   }
-  if (absl::Status s = library_->SetUnsharedByOwner(path, true); !s.ok()) return ForPeople(s, name);
+  if (absl::Status s = library_->unshared().Unshare(path); !s.ok()) return ForPeople(s, name);
   if (folder) {
     scanner_->ExamineAll(library_->PathsBeneath(path));
   } else {

@@ -213,8 +213,8 @@ absl::Status TransferStore::ClaimPath(const std::string& path) {
   // If the path stayed unshared, the scanner would end the listing of the book that comes there. It
   // is shared before that listing is recorded, so a crash between the two does no harm. A file that
   // is there by now keeps what its owner chose.
-  if (!library_->UnsharedByOwner(path) || folder_->Stat(path).ok()) return absl::OkStatus();
-  absl::Status shared = library_->SetUnsharedByOwner(path, false);
+  if (!library_->unshared().Covers(path) || folder_->Stat(path).ok()) return absl::OkStatus();
+  absl::Status shared = library_->unshared().Share(path);
   if (!shared.ok()) library_->UnclaimPath(path);
   return shared;
 }
@@ -250,7 +250,7 @@ absl::Status TransferStore::AdmitAs(TransferRecord& record, ListingRecord& listi
     if (folder_->Stat(other.value()).ok() || library_->Find(other)) continue;
     if (!library_->TryClaimPath(other.value())) continue;
     // As in ClaimPath. While Recover runs, the library does not know yet which paths are unshared.
-    absl::Status s = library_->SetUnsharedByOwner(other.value(), false);
+    absl::Status s = library_->unshared().Share(other.value());
     if (s.ok()) s = ledger_->RenameOwned(record.id, listing.number, other);
     if (!s.ok()) {
       library_->UnclaimPath(other.value());

@@ -1,0 +1,41 @@
+// The four tables of the library, and what follows in one of them from a change of another.
+#ifndef ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_TABLES_H_
+#define ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_TABLES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/core/book_listing.h"
+#include "services/peer/library/book.h"
+#include "services/peer/library/change_feed.h"
+#include "services/peer/library/listing_table.h"
+#include "services/peer/library/path_claims.h"
+#include "services/peer/library/unlisted_files.h"
+
+namespace arkshare {
+
+// Pure: no lock, no clock, no I/O. Library guards it.
+struct LibraryTables {
+  ListingTable listings;
+  UnlistedFiles unlisted;
+  PathClaims claims;
+  ChangeFeed feed;
+
+  // Lists a book, and announces it unless it is unsettled.
+  void List(Book book);
+  // Ends a listing, and announces that it is gone.
+  void End(uint64_t number);
+
+  // Returns at most `limit` items in order of path, after `after` ("" for the first).
+  std::vector<LibraryItem> Items(const std::string& after, size_t limit) const;
+  // Returns the paths of all files beneath a folder, shared or not; "" for all.
+  std::vector<std::string> PathsBeneath(const std::string& folder) const;
+  // Returns everything that is announced, books that are being received too.
+  std::vector<BookListing> Announced() const;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_TABLES_H_
