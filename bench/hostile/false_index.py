@@ -52,6 +52,8 @@ class FalseIndex:
             if request.statements:
                 known = request.first_sequence + len(request.statements) - 1
             yield self._acknowledgement(known)
+            if self.lying:
+                return  # The next stream of the peer begins with a lie.
 
     def _acknowledgement(self, known):
         self.calls["lies"] += self.lying
