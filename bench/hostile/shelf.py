@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A peer with many books, which the index lists while others attack it: shelf.py INDEX COUNT short|long
 
-It prints "ready" when all are acknowledged, and goes on until it is ended. It serves no book."""
+It prints "ready ID", with its number at the index, when all are acknowledged, and goes on until it is ended.
+It serves no book."""
 
 import random
 import sys
@@ -46,7 +47,7 @@ def main():
             messages(count, style, room), metadata=bearer(session.session_token)):
         room.release()
         if known < count == answer.acknowledged_sequence:
-            print("ready", flush=True)
+            print(f"ready {session.peer_id}", flush=True)
         known = answer.acknowledged_sequence
 
 

@@ -1,10 +1,12 @@
 """One client attacks the index or a peer. An honest one measures before, during and after the attack."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import subprocess
+import threading
 import time
 
 import programs
@@ -29,6 +31,7 @@ MOST_GROWN_MIB = 1.2 * 256  # the memory quota of a server, and a fifth
 MOST_SECONDS_UNTIL_WELL = 5
 MOST_REGISTER_MS = 2_000
 MOST_LEDGER_MIB = 1
+MOST_THREADS = 256
 
 
 @dataclasses.dataclass
@@ -40,7 +43,7 @@ class Attack:
     asks: str = None
     shelf: tuple = None
     registers: bool = False  # an honest registration is bounded as well
-    controls: bool = False  # the owner's command must never fail
+    controls: bool = False  # the owner's command must never fail, and threads are bounded
     fills_ledger: bool = False
     bounded: bool = True
 
@@ -146,10 +149,12 @@ class WholeScene(Scene):
         self.source = self.network.peer(self.share, "--policy", "move")
         self.receiver = self.network.peer(stage.new_folder("got"))
         self.network.wait_for_books(BOOKS_TO_TAKE + 2)
+        self._shelf_id = None
         if attack.shelf is not None:
             count, style = attack.shelf
-            self.python("shelf.py", self.network.index, max(1000, count // self.sizes.divisor),
-                        style).read_line("ready")
+            self._shelf_id = self.python(
+                "shelf.py", self.network.index, max(1000, count // self.sizes.divisor),
+                style).read_line("ready ")
         self.settings |= {"index": self.network.index, "peer": self.source.address,
                           "control": self.source.control, "receiver": self.receiver.control,
                           "receiver folder": self.receiver.folder}
@@ -168,7 +173,7 @@ class WholeScene(Scene):
         """How many leases of honest peers the index has ended; the attackers' own do not count."""
         honest = re.findall(r"\bid=(\d+)", "".join(p.process.whole_log() for p in (self.source, self.receiver)))
         lapsed = re.findall(r"lease_lapsed.*peer=(\d+)", self.network.index_process.whole_log())
-        return sum(number in honest for number in lapsed)
+        return sum(number in honest or number == self._shelf_id for number in lapsed)
 
     def ledger_bytes(self):
         folder = os.path.join(self.share, ".arkshare")
@@ -196,6 +201,24 @@ class FalseIndexScene(Scene):
         return 0
 
 
+@contextlib.contextmanager
+def threads_of(process):
+    """A list to which the number of the process's threads is added ten times a second."""
+    counts, over = [0], threading.Event()
+
+    def count():
+        while not over.wait(0.1):
+            with contextlib.suppress(OSError):
+                counts.append(len(os.listdir(f"/proc/{process.pid}/task")))
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield counts
+    finally:
+        over.set()
+        thread.join()
+
+
 def attacked(attack):
     """A contender: its sample's extra has all figures."""
     def contend(stage):
@@ -207,7 +230,8 @@ def attacked(attack):
             resident, ledger = scene.target.reset_peak(), scene.ledger_bytes()
             begin = time.monotonic()
             scene.attacker.say("go")
-            done = figures_of(scene.attacker)
+            with threads_of(scene.target) as threads:
+                done = figures_of(scene.attacker)
             end = time.monotonic()
             time.sleep(scene.sizes.after)
             alive = scene.target.popen.poll() is None
@@ -216,6 +240,7 @@ def attacked(attack):
             figures.update({
                 "attack": done, "alive": alive, "phases": phases,
                 "grown MiB": (scene.target.peak() - resident) / MIB if alive else float("inf"),
+                "threads": max(threads),
                 "ledger MiB": (scene.ledger_bytes() - ledger) / MIB,
                 "lapsed": scene.lapsed() + client["sessions lost"], "lost": client["lost"],
                 "acknowledged": client["acknowledged"]})
@@ -245,6 +270,7 @@ def targets_of(attack, found):
                           at_most=MOST_REGISTER_MS))
     if attack.controls:
         out.append(Target(f"{name}: owner's commands failed", phases.failed("status"), at_most=0))
+        out.append(Target(f"{name}: threads", found["threads"], at_most=MOST_THREADS))
     if attack.fills_ledger:
         out.append(Target(f"{name}: ledger grew MiB", found["ledger MiB"], at_most=MOST_LEDGER_MIB))
     return out
@@ -254,7 +280,7 @@ def targets_of(attack, found):
 
 KINDS = ("search", "connect", "beat", "register", "get", "download", "ping", "status")
 HEAD = ("attack", "its calls", "an honest call, p99 ms", "others that take twice as long or fail",
-        "grew MiB", "leases lapsed", "acknowledged, lost", "all well after s", "")
+        "grew MiB", "threads", "leases lapsed", "acknowledged, lost", "all well after s", "")
 
 
 def _ms(value):
@@ -297,7 +323,7 @@ def table(attacks, rows, targets):
             _of_kind(phases, asks),
             "; ".join(_of_kind(phases, k) for k in KINDS if k != asks and _is_worse(phases, k)),
             f"{attack.target} {found['grown MiB']:,.0f}{ledger}" if found["alive"] else "died",
-            str(found["lapsed"]), f"{found['acknowledged']}, {found['lost']}",
+            str(found["threads"]), str(found["lapsed"]), f"{found['acknowledged']}, {found['lost']}",
             f"{phases.seconds_until_well():.1f}", _verdict(attack, targets[attack.name])])
     return HEAD, lines
 
