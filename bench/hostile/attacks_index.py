@@ -171,38 +171,35 @@ class SilentPorts(Registrations):
 
 
 class UnprovenBooks:
-    """Sessions that have proven nothing and state one page of long names after another."""
+    """Sessions that have proven nothing and state long names, one session after another."""
 
     def __init__(self, attack):
-        chance = random.Random(1)
-        self._statements = [index_pb2.Statement(present=listing(number, long_name(chance, number)))
-                            for number in range(1, PAGE + 1)]
+        chance, self._pages = random.Random(1), []
+        statements = [index_pb2.Statement(present=listing(number, long_name(chance, number)))
+                      for number in range(1, PAGE + 1)]
+        for first in range(1, (4 if attack.small else 60) * PAGE, PAGE):
+            page = index_pb2.AnnounceRequest(first_sequence=first, statements=statements)
+            for number, statement in enumerate(page.statements, start=first):
+                statement.present.listing_number = number
+                statement.present.content.root = hashlib.sha256(b"%d" % number).digest()
+            self._pages.append(framed(page))
         self._connections = [attack.connect() for _ in range(2 if attack.small else 8)]
 
     def run(self, until):
         sent = itertools.count()
 
         def one(connection):
-            answer = connection.call(INDEX + "Register", register_request(Key(), 1),
-                                     index_pb2.RegisterResponse)
-            stream = connection.open(INDEX + "Announce", bearer(answer.session_token))
-            for page in itertools.count():
-                if not until.is_ahead() or not connection.is_open(stream):
-                    return
-                connection.send(stream, framed(self._page(page)), last=False)
-                next(sent)
+            while until.is_ahead() and connection.alive:
+                answer = connection.call(INDEX + "Register", register_request(Key(), 1),
+                                         index_pb2.RegisterResponse)
+                stream = connection.open(INDEX + "Announce", bearer(answer.session_token))
+                for page in self._pages:
+                    if until.is_ahead() and connection.is_open(stream):
+                        connection.send(stream, page, last=False)
+                        next(sent)
         for_each(self._connections, one)
         until.wait()
         return {"books": next(sent) * PAGE, **told(statuses(self._connections))}
-
-    def _page(self, page):
-        """Other numbers than in the page before, and the same names."""
-        message = index_pb2.AnnounceRequest(first_sequence=page * PAGE + 1,
-                                            statements=self._statements)
-        for place, statement in enumerate(message.statements, start=page * PAGE + 1):
-            statement.present.listing_number = place
-            statement.present.content.root = hashlib.sha256(b"%d" % place).digest()
-        return message.SerializeToString()
 
 
 class RapidResets:
