@@ -1,28 +1,14 @@
 """One client attacks the index or a peer. An honest one measures before, during and after the attack."""
 
-import contextlib
 import dataclasses
-import json
-import os
-import re
-import subprocess
-import threading
 import time
 
-import programs
-from harness import MIB, Failed, Missing, check, figures_of, need
+from harness import MIB, Failed, check, figures_of
 from hostile.phases import BEFORE, DURING, Phases
+from hostile.scene import INDEX, PEER, FalseIndexScene, WholeScene, make_stubs, threads_of
 from report import Report, Target
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-PROTOS = ("types", "index", "file", "peer")
-MODULES = ("grpc", "google.protobuf", "cryptography", "hpack")
-LEASE_SECONDS = 5
-LARGE_BOOK, SMALL_BOOK = "large book", "small book"
-BOOKS_TO_TAKE = 100
-# An attacker has a machine of its own: here it gets what the index, the peers and the client leave.
-AS_ANOTHER_MACHINE = ("nice", "-n", "19")
-INDEX, PEER = "index", "peer"
+# The longest that an attack may take with all that comes before and after it.
 LONGEST_SECONDS = 150
 
 # The wanted figures.
@@ -52,7 +38,7 @@ ATTACKS = (
     Attack("watch", "1,000 watches that match nothing", INDEX, "search", (300_000, "short")),
     Attack("false-index", "an index that acknowledges too much", PEER),
     Attack("gzip-index", "compressed requests of 512 MiB", INDEX),
-    Attack("gzip-peer", "the same", PEER),
+    Attack("gzip-peer", "the same at a peer", PEER),
     Attack("search", "16 searches for a letter", INDEX, "search", (100_000, "long")),
     Attack("tickets", "1,000 forged tickets a call", INDEX, "search"),
     Attack("bury", "good tickets of made-up sources", INDEX, "search"),
@@ -64,159 +50,11 @@ ATTACKS = (
     Attack("unproven", "long names by unproven sessions", INDEX),
     Attack("windows", "80 downloads that take nothing", PEER, "download"),
     Attack("reset-index", "rapid resets", INDEX, bounded=False),
-    Attack("reset-peer", "the same", PEER, bounded=False),
+    Attack("reset-peer", "the same at a peer", PEER, bounded=False),
     Attack("headers-index", "endless headers", INDEX, bounded=False),
-    Attack("headers-peer", "the same", PEER, bounded=False))
+    Attack("headers-peer", "the same at a peer", PEER, bounded=False))
 # One of each kind of scene.
 SMOKE = ("watch", "false-index", "windows")
-
-
-@dataclasses.dataclass
-class Sizes:
-    """Seconds of the phases, and by how much everything is smaller."""
-    before: float
-    attack: float
-    after: float
-    divisor: int = 1
-
-
-def sizes(options):
-    if options.smoke:
-        return Sizes(1, 1, 1, 1000)
-    return Sizes(2, 3, 4, 10) if options.quick else Sizes(5, 10, 10)
-
-
-def make_stubs(lab):
-    """Python's messages for the protos, in a folder of the lab."""
-    for module in MODULES:
-        if subprocess.run([programs.PYTHON, "-c", f"import {module}"], capture_output=True,
-                          check=False).returncode != 0:
-            raise Missing(f"Python's {module} is not installed: run scripts/setup bench")
-    folder = os.path.join(lab.folder, "stubs")
-    if not os.path.isdir(folder):
-        os.mkdir(folder)
-        subprocess.run([need("protoc"), f"-I{HERE}/../proto", f"--python_out={folder}",
-                        *(f"arkshare/v1/{name}.proto" for name in PROTOS)], check=True)
-    return folder
-
-
-class Scene:
-    """An index, a source and a receiver, and an honest client of both."""
-
-    def __init__(self, stage, attack):
-        self.stage, self.attack, self.sizes = stage, attack, sizes(stage.lab.options)
-        self._environment = dict(os.environ, ARKSHARE_BENCH_STUBS=make_stubs(stage.lab),
-                                 PYTHONDONTWRITEBYTECODE="1")
-        self.settings = {"cli": stage.lab.program("arkshare-cli"), "small book": SMALL_BOOK,
-                         "books to take": [f"honest source {n:03}" for n in range(BOOKS_TO_TAKE)]}
-        self.share = stage.new_folder("share")
-        self.alive = True
-
-    def python(self, program, *arguments, before=()):
-        return self.stage.start([*before, programs.PYTHON, os.path.join(HERE, "hostile", program),
-                                 *map(str, arguments)], pipe=True, env=self._environment)
-
-    def fill_share(self):
-        for name in self.settings["books to take"]:
-            with open(os.path.join(self.share, name), "wb") as file:
-                file.write(name.encode() * 100)
-        with open(os.path.join(self.share, SMALL_BOOK), "wb") as file:
-            file.write(b"s" * 2000)
-        with open(os.path.join(self.share, LARGE_BOOK), "wb") as file:
-            file.truncate(64 * MIB)
-
-    def start_client(self):
-        path = self.stage.path("settings.json")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(self.settings, file)
-        self._client = self.python("honest.py", path, self.stage.path("samples.json"))
-        self._client.read_line("ready")
-
-    def stop_client(self):
-        self._client.say("stop")
-        self._client.wait()
-        with open(self.stage.path("samples.json"), encoding="utf-8") as file:
-            return json.load(file)
-
-
-class WholeScene(Scene):
-    """The index and two peers, one of which takes books of the other, and perhaps a full shelf."""
-
-    def __init__(self, stage, attack):
-        super().__init__(stage, attack)
-        self.network = programs.Arkshare(stage, index_options=("--lease", f"{LEASE_SECONDS}s"))
-        self.fill_share()
-        self.source = self.network.peer(self.share, "--policy", "move")
-        self.receiver = self.network.peer(stage.new_folder("got"))
-        self.network.wait_for_books(BOOKS_TO_TAKE + 2)
-        self._shelf_id = None
-        if attack.shelf is not None:
-            count, style = attack.shelf
-            self._shelf_id = self.python(
-                "shelf.py", self.network.index, max(1000, count // self.sizes.divisor),
-                style).read_line("ready ")
-        self.settings |= {"index": self.network.index, "peer": self.source.address,
-                          "control": self.source.control, "receiver": self.receiver.control,
-                          "receiver folder": self.receiver.folder}
-        self.start_client()
-        self.target = (self.network.index_process if attack.target == INDEX
-                       else self.source.process)
-        small = ["--small"] if self.sizes.divisor > 1 else []
-        self.attacker = self.python(
-            "attacker.py", attack.name, "--index", self.network.index, "--target",
-            self.network.index if attack.target == INDEX else self.source.address, "--source",
-            stage.lab.options.attack_from, "--seconds", self.sizes.attack, "--large-book", LARGE_BOOK,
-            *small, before=AS_ANOTHER_MACHINE)
-        self.attacker.read_line("ready")
-
-    def lapsed(self):
-        """How many leases of honest peers the index has ended; the attackers' own do not count."""
-        honest = re.findall(r"\bid=(\d+)", "".join(p.process.whole_log() for p in (self.source, self.receiver)))
-        lapsed = re.findall(r"lease_lapsed.*peer=(\d+)", self.network.index_process.whole_log())
-        return sum(number in honest or number == self._shelf_id for number in lapsed)
-
-    def ledger_bytes(self):
-        folder = os.path.join(self.share, ".arkshare")
-        return sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)
-                   if name.startswith("ledger"))
-
-
-class FalseIndexScene(Scene):
-    """A peer with an index that lies to it."""
-
-    def __init__(self, stage, attack):
-        super().__init__(stage, attack)
-        self.attacker = self.python("false_index.py", self.sizes.attack)
-        address = self.attacker.read_line("serving address=")
-        self.fill_share()
-        self.source = programs.Arkshare(stage, index=address).peer(self.share)
-        self.settings |= {"peer": self.source.address, "control": self.source.control}
-        self.start_client()
-        self.target = self.source.process
-
-    def lapsed(self):
-        return 0
-
-    def ledger_bytes(self):
-        return 0
-
-
-@contextlib.contextmanager
-def threads_of(process):
-    """A list to which the number of the process's threads is added ten times a second."""
-    counts, over = [0], threading.Event()
-
-    def count():
-        while not over.wait(0.1):
-            with contextlib.suppress(OSError):
-                counts.append(len(os.listdir(f"/proc/{process.pid}/task")))
-    thread = threading.Thread(target=count)
-    thread.start()
-    try:
-        yield counts
-    finally:
-        over.set()
-        thread.join()
 
 
 def attacked(attack):
@@ -251,11 +89,15 @@ def attacked(attack):
     return contend
 
 
-def targets_of(attack, found):
+def targets_of(attack, row):
     """The wanted figures of one attack."""
+    name = attack.name
     if not attack.bounded:
         return []
-    phases, name = found["phases"], attack.name
+    if not row.samples:
+        return [Target(f"{name}: is measured", None, at_least=1)]
+    found = row.samples[0].extra
+    phases = found["phases"]
     out = [Target(f"{name}: survives", float(found["alive"]), at_least=1),
            Target(f"{name}: {attack.target} grew MiB", found["grown MiB"], at_most=MOST_GROWN_MIB),
            Target(f"{name}: s until all is well", phases.seconds_until_well(),
@@ -324,7 +166,8 @@ def table(attacks, rows, targets):
             "; ".join(_of_kind(phases, k) for k in KINDS if k != asks and _is_worse(phases, k)),
             f"{attack.target} {found['grown MiB']:,.0f}{ledger}" if found["alive"] else "died",
             str(found["threads"]), str(found["lapsed"]), f"{found['acknowledged']}, {found['lost']}",
-            f"{phases.seconds_until_well():.1f}", _verdict(attack, targets[attack.name])])
+            f"{phases.seconds_until_well():.1f}",
+            _verdict(attack, targets[attack.name]) + (", noisy" if row.noisy else "")])
     return HEAD, lines
 
 
@@ -343,8 +186,7 @@ def run(lab):
         rows = lab.measure([(attack.name, attacked(attack)) for attack in attacks])
     finally:
         lab.options.rounds = rounds
-    targets = {attack.name: targets_of(attack, row.samples[0].extra) if row.samples else []
-               for attack, row in zip(attacks, rows)}
+    targets = {attack.name: targets_of(attack, row) for attack, row in zip(attacks, rows)}
     title = f"an honest client while another one attacks from {lab.options.attack_from}"
     return [Report("hostile", title, rows, attacks[0].name, [t for a in attacks for t in targets[a.name]],
                    table(attacks, rows, targets))]
