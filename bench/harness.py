@@ -151,9 +151,12 @@ class Process:
         self.pid = self.popen.pid
         stage.processes.append(self)
 
-    def log(self):
+    def whole_log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
-            return file.read()[-2000:]
+            return file.read()
+
+    def log(self):
+        return self.whole_log()[-2000:]
 
     def fail(self, why):
         raise Failed(f"{self.name} {why}:\n{self.log()}")

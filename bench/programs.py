@@ -10,14 +10,16 @@ PYTHON = "/usr/bin/python3"  # Debian's, which has its libtorrent
 
 
 class Arkshare:
-    """An index, and peers that share folders."""
+    """An index, and peers that share folders. `index` is the address of one that runs already."""
 
-    def __init__(self, stage, namespace="default", address=LOOPBACK):
-        self.stage, self.namespace = stage, namespace
+    def __init__(self, stage, namespace="default", address=LOOPBACK, index=None, index_options=()):
+        self.stage, self.namespace, self.index = stage, namespace, index
         self.cli = stage.lab.program("arkshare-cli")
-        index = stage.start([stage.lab.program("arkshare-index"), "--listen", f"{address}:0",
-                             "--insecure"], namespace, pipe=True)
-        self.index = index.read_line("serving address=")
+        if index is None:
+            self.index_process = stage.start(
+                [stage.lab.program("arkshare-index"), "--listen", f"{address}:0", "--insecure",
+                 *index_options], namespace, pipe=True)
+            self.index = self.index_process.read_line("serving address=")
 
     def peer(self, folder, *options, namespace="default", address=LOOPBACK):
         return Peer(self, folder, options, namespace, address)
@@ -43,7 +45,7 @@ class Peer:
             [stage.lab.program("arkshare-peer"), "--index", arkshare.index, "--share", folder,
              "--control", self.control, "--listen", f"{address}:0", "--insecure", *options],
             namespace, pipe=True)
-        self.process.read_line("serving address=")
+        self.address = self.process.read_line("serving address=")
 
     def get(self, *names):
         """The command (for Stage.time_commands) by which this peer gets books."""

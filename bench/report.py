@@ -38,12 +38,15 @@ class Target:
 
 @dataclasses.dataclass
 class Report:
-    """The answer to one question. `reference` is the row that the others are compared with."""
+    """The answer to one question. `reference` is the row that the others are compared with.
+
+    `table`, (head, lines), replaces the columns of times and the list of targets."""
     name: str
     title: str
     rows: list
     reference: str
     targets: list = dataclasses.field(default_factory=list)
+    table: tuple = None
 
 
 def row_of(rows, name):
@@ -87,6 +90,11 @@ def _cells(row, report):
 
 
 def markdown(report):
+    if report.table is not None:
+        head, lines = report.table
+        return "\n".join([f"### {report.name}: {report.title}", "", "| " + " | ".join(head) + " |",
+                          "|---" * len(head) + "|",
+                          *("| " + " | ".join(line) + " |" for line in lines)]) + "\n"
     head = ["", "s", "spread", "runs", "MiB/s", "CPU s", "time ÷ " + report.reference, "notes"]
     lines = [f"### {report.name}: {report.title}", "", "| " + " | ".join(head) + " |",
              "|---|---:|---|---:|---:|---:|---:|---|"]

@@ -13,7 +13,7 @@ import report
 from harness import GIB, KIB, MIB, Failed, Lab, Missing
 
 QUESTIONS = ("one", "wire", "hash", "small", "swarm", "far", "holders", "limit", "index",
-             "memory", "search")
+             "memory", "search", "hostile")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -42,6 +42,10 @@ def parse():
     parser.add_argument("--large", action="store_true", help="one: with four times the size too")
     parser.add_argument("--write", action="store_true", help="put the tables into bench/README.md")
     parser.add_argument("--smoke", action="store_true", help="one: arkshare and raw TCP alone")
+    parser.add_argument("--attacks", type=lambda text: text.split(","), metavar="NAME,…",
+                        help="hostile: only these")
+    parser.add_argument("--attack-from", default="127.0.0.2", metavar="IP",
+                        help="hostile: the attackers' address; 127.0.0.1 is the honest client's")
     options = parser.parse_args()
     if unknown := set(options.questions) - set(QUESTIONS):
         parser.error(f"no such question: {', '.join(unknown)}")

@@ -13,7 +13,7 @@ SIZE = "1MiB"
 def run(*args):
     done = subprocess.run([sys.executable, os.path.join(HERE, "run.py"), "--bin", BIN, "--size", SIZE,
                            "--rounds", "1", "--patience", "0", "--smoke", *args],
-                          stdout=subprocess.PIPE, text=True, timeout=100, check=False)
+                          stdout=subprocess.PIPE, text=True, timeout=200, check=False)
     print(done.stdout)
     assert done.returncode == 0, done.returncode
     return done.stdout
@@ -29,6 +29,11 @@ def main():
         (line,) = [line for line in shown.splitlines()
                    if line.startswith(row) and " MiB/s" not in line and "CPU-s" not in line][:1]
         assert "—" not in line.split("noisy")[0], line
+    shown = run("hostile")
+    if "SKIP hostile" not in shown:  # Not all of the packages that it needs are installed.
+        for attack in ("watch: ", "false-index: ", "windows: "):
+            (line,) = [line for line in shown.splitlines() if line.startswith(attack)][-1:]
+            assert "→" in line, line
     return 0
 
 
