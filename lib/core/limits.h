@@ -27,8 +27,8 @@ inline constexpr uint64_t kMaxChunkBytes = 1024 * 1024;
 // The maximum number of silent peers that one message of an Announce stream reports; the index
 // ignores the others.
 inline constexpr int kMaxSilentPeers = 8;
-// How many refusals of Release a source remembers (file.proto): for one receiver, which is four full
-// calls, and for all, which is about five MB of its ledger.
+// How many refusals of Release a source remembers (file.proto): for one receiver, which is four
+// full calls, and for all, which is about five MB of its ledger.
 inline constexpr int64_t kMaxRefusalsOfReceiver = 4'000;
 inline constexpr int64_t kMaxRefusals = 20'000;
 // The most streams of FileService.WatchPieces at one peer: of one network, which is an IPv4 address

@@ -28,8 +28,8 @@ inline constexpr absl::Duration kStopLimit = absl::Seconds(4);
 // not hold up the machine. Nothing is lost by it, as after a crash. Call once in main before any
 // other thread starts.
 void BlockStopSignals(absl::Duration limit = kStopLimit);
-// Writes to stderr unless that would block, as when a full pipe is what hangs. For the last words of
-// a process that ends at once; everything else is logged.
+// Writes to stderr unless that would block, as when a full pipe is what hangs. For the last words
+// of a process that ends at once; everything else is logged.
 void SayWithoutWaiting(absl::string_view text);
 // Waits for SIGTERM, SIGINT or RequestStop. Requires BlockStopSignals.
 void WaitForStopSignal();

@@ -31,7 +31,6 @@ constexpr size_t kMostSearchesOfNetwork = 16;
 constexpr size_t kMostSearchesWaiting = 256;
 constexpr absl::Duration kSearchRetry = absl::Seconds(1);
 
-
 absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
                                                    const v1::ListPeersRequest& request,
                                                    bool loopback) {

@@ -1,4 +1,4 @@
-// What the owner keeps private, and the renames that it follows.
+// The files that the owner keeps private, through renames.
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_UNSHARED_FILES_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_UNSHARED_FILES_H_
 

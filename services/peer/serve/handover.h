@@ -54,8 +54,9 @@ class Handover {
   // Returns a ticket or a refusal for each item; the answer to a transfer never changes once it is
   // a ticket or a final refusal (IsFinalRefusal), because both are durable. A refusal for a number
   // that no listing has needs no record. Refusals are forgotten when there are many later ones
-  // (kMaxRefusals). kBookUnsettled, kDiskFull and kInternal are not final. Requires that no two items have the same transfer or the
-  // same listing. `from_here`: the transfers whose receiver has verified bytes of this peer only.
+  // (kMaxRefusals). kBookUnsettled, kDiskFull and kInternal are not final. Requires that no two
+  // items have the same transfer or the same listing. `from_here`: the transfers whose receiver has
+  // verified bytes of this peer only.
   std::vector<absl::StatusOr<MoveTicket>> Release(
       const PublicKey& receiver, absl::Span<const ReleaseItem> items,
       const absl::flat_hash_set<TransferId>& from_here = {});
