@@ -25,11 +25,16 @@
 namespace arkshare {
 namespace {
 
-// The effort of a search on a thread of gRPC, in the unit of SearchBudget: less than a millisecond,
-// which covers nearly all searches. To hand over each of them would cost more.
+// The effort of a search on a thread of gRPC, in the unit of SearchBudget: at most a few
+// milliseconds, which covers nearly all searches. To hand over each of them would cost more.
 constexpr size_t kEffortAtOnce = 200'000;
-// The effort of a search at most: about a tenth of a second.
-constexpr size_t kMostEffort = 20'000'000;
+// The same while more expensive searches than this wait, so that those which will be refused cost
+// little.
+constexpr size_t kFewWaiting = 4;
+constexpr size_t kEffortInCrowd = 20'000;
+// The effort of a search at most: about a tenth of a second, and ten times that of the most
+// expensive searches that people make.
+constexpr size_t kMostEffort = 10'000'000;
 
 std::string TokenFor(const BookQuery& query, const SearchKey& key) {
   return EncodePageToken(query.Fingerprint(),
@@ -153,7 +158,7 @@ grpc::ServerUnaryReactor* IndexService::Search(grpc::CallbackServerContext* cont
   const CallTimer timer(&stats_, IndexMethod::kSearch);
   thread_local v1::SearchRequest parsed;
   SearchWriter& writer = EmptyWriter();
-  SearchBudget budget(kEffortAtOnce);
+  SearchBudget budget(search_shares_.taken() > kFewWaiting ? kEffortInCrowd : kEffortAtOnce);
   absl::Status status = Parse(*request, parsed);
   const std::string peer = context->peer();
   const bool loopback = ParseCaller(peer).loopback;
