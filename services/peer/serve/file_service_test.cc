@@ -2,11 +2,14 @@
 
 #include <absl/time/clock.h>
 #include <gmock/gmock.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <limits>
+#include <list>
 #include <thread>
 
 #include "lib/core/byte_size.h"
@@ -117,7 +120,7 @@ class FileServiceTest : public testing::Test {
     return Begin(id, offset, limit)->ReadAll();
   }
   UploadQueue::Slot TakeSlot() {
-    return Must(queue_.WaitForSlot({"the test", ""}, kQueued,
+    return Must(queue_.WaitForSlot({"the test", "loopback"}, kQueued,
                                    [](const UploadQueue::Place&) { return false; }));
   }
 
@@ -190,7 +193,11 @@ class FileServiceTest : public testing::Test {
   TempFolder temp_;
   FakeClock clock_;
   PeerDisk disk_{temp_.path()};
-  UploadQueue queue_{{.line = {.slots = 1}}, Clock::Real()};
+  // A slot is held for as long as a test likes.
+  UploadQueue queue_{{.line = {.slots = 1},
+                      .first_bytes_limit = absl::InfiniteDuration(),
+                      .chunk_limit = absl::InfiniteDuration()},
+                     Clock::Real()};
   IdleWatchdog watchdog_{&clock_};
   RegistrationGate gate_;
   PartialBooks partials_;
@@ -575,6 +582,43 @@ TEST_F(FileServiceTest, AReceiverWithSeveralStreamsGetsNoMoreThanOneWithOne) {
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();
+}
+
+// --- Many calls ---
+
+// A call that never says what it wants.
+struct SilentCall {
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call;
+  grpc::Status status;
+};
+
+TEST_F(FileServiceTest, CallsThatSayNothingLeaveRoomForPing) {
+  grpc::GenericStub stub(MakeChannel(server_->address(), grpc::InsecureChannelCredentials()));
+  grpc::CompletionQueue queue;
+  std::list<SilentCall> calls;
+  for (int i = 0; i <= queue_.most_streams(); ++i) {
+    SilentCall& silent = calls.emplace_back();
+    silent.call = stub.PrepareCall(&silent.context, "/arkshare.v1.FileService/Download", &queue);
+    silent.call->StartCall(nullptr);
+    silent.call->Finish(&silent.status, &silent);
+  }
+  void* tag = nullptr;
+  bool ok = false;
+  while (tag == nullptr) ASSERT_TRUE(queue.Next(&tag, &ok));
+  const absl::Status refused = FromWire(static_cast<SilentCall*>(tag)->status);
+  EXPECT_EQ(ReasonOf(refused), "QUEUE_FULL") << "the first end is that of the one too many";
+  EXPECT_TRUE(GetRetryAfter(refused).has_value());
+
+  grpc::ClientContext context;
+  v1::PingRequest request;
+  request.set_nonce(std::string(16, 'n'));
+  v1::PingResponse response;
+  EXPECT_TRUE(stub_->Ping(&context, request, &response).ok());
+  for (SilentCall& silent : calls) silent.context.TryCancel();
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
 }
 
 // --- Release ---

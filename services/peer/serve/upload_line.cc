@@ -68,8 +68,7 @@ bool UploadLine::MakeRoomFor(Stream stream) {
   const auto most =
       std::max_element(waiting_of.begin(), waiting_of.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
-  // Dropped by a network that would then have as many as the other one, both would take turns.
-  if (most->second <= waiting_of[streams_.at(stream).receiver.network] + 1) return false;
+  if (most->second <= waiting_of[streams_.at(stream).receiver.network]) return false;
   Drop(last_of[most->first]);
   return true;
 }

@@ -13,11 +13,7 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 constexpr absl::Duration kNap = absl::Milliseconds(100);
 // A receiver that gets nothing for five seconds turns to another holder.
 constexpr uint64_t kMostSilentSeconds = 2;
-// The socket of a receiver that reads takes kFirstBytes at once, so a stream whose receiver does
-// not take them gives way soon. Later a chunk of 1 MiB is on its way for up to ten seconds to a
-// receiver with a slow line.
-constexpr absl::Duration kFirstBytesLimit = absl::Milliseconds(500);
-constexpr absl::Duration kChunkLimit = absl::Seconds(10);
+// The first grant of a stream is no more than this while others wait.
 constexpr uint64_t kFirstBytes = 64 * 1024;
 
 absl::Status TooManyWait() {
@@ -103,8 +99,8 @@ absl::Time UploadQueue::ParkStalled() {
   const uint64_t before = line_.version();
   for (const auto& [stream, upload] : uploads_) {
     if (!line_.IsInTheWay(stream)) continue;
-    const absl::Time due =
-        upload.writing_since + (upload.taken_some ? kChunkLimit : kFirstBytesLimit);
+    const absl::Time due = upload.writing_since +
+                           (upload.taken_some ? options_.chunk_limit : options_.first_bytes_limit);
     if (due <= now) {
       line_.Park(stream);
     } else {
@@ -146,7 +142,7 @@ bool UploadQueue::Unpark(Stream stream, const std::function<bool()>& wanted) {
   {
     MutexLock lock(&mutex_);
     const uint64_t before = line_.version();
-    line_.Resume(stream);
+    if (line_.IsParked(stream)) line_.Resume(stream);
     NotifyLine(before);
   }
   while (true) {
@@ -168,7 +164,7 @@ void UploadQueue::Close() {
 }
 
 uint64_t UploadQueue::NextBytes(Stream stream, uint64_t left, const std::function<bool()>& wanted) {
-  bool parked = false;
+  bool has_slot = true;
   {
     MutexLock lock(&mutex_);
     Upload& upload = uploads_.at(stream);
@@ -176,9 +172,9 @@ uint64_t UploadQueue::NextBytes(Stream stream, uint64_t left, const std::functio
     if (std::exchange(upload.being_sent, 0) > 0) upload.taken_some = true;
     upload.writing_since = absl::InfiniteFuture();
     if (line_.IsDropped(stream)) return 0;
-    parked = line_.IsParked(stream);
+    has_slot = line_.IsRunning(stream);
   }
-  if (parked && !Unpark(stream, wanted)) return 0;
+  if (!has_slot && !Unpark(stream, wanted)) return 0;
   {
     MutexLock lock(&mutex_);
     if (line_.waiting() > 0 && !uploads_.at(stream).taken_some) left = std::min(left, kFirstBytes);

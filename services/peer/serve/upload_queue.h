@@ -28,6 +28,11 @@ class UploadQueue {
   struct Options {
     UploadLine::Options line{};
     uint64_t bytes_per_second = 0;  // 0: no limit
+    // How long a receiver may take nothing while other streams wait, before its stream is parked.
+    // Any receiver's socket has room for its first 64 KiB at once. A later chunk of 1 MiB is long
+    // on its way on a slow line.
+    absl::Duration first_bytes_limit = absl::Milliseconds(500);
+    absl::Duration chunk_limit = absl::Seconds(10);
   };
 
   UploadQueue(Options options, const Clock* clock);

@@ -103,7 +103,10 @@ UploadQueue::Slot TakeFree(UploadQueue* queue, const std::string& flow = "one",
 }
 
 UploadQueue::Options Slots(int slots, uint64_t limit = 0) {
-  return {.line = {.slots = slots}, .bytes_per_second = limit};
+  return {.line = {.slots = slots},
+          .bytes_per_second = limit,
+          .first_bytes_limit = absl::InfiniteDuration(),
+          .chunk_limit = absl::InfiniteDuration()};
 }
 
 TEST(UploadQueue, AFreeSlotIsTakenAtOnce) {
@@ -256,7 +259,7 @@ bool Never() { return false; }
 
 TEST(UploadQueue, AStreamWhoseReceiverTakesNothingGivesWay) {
   FakeClock clock;
-  UploadQueue queue(Slots(1), &clock);
+  UploadQueue queue({.line = {.slots = 1}}, &clock);
   UploadQueue::Slot deaf = TakeFree(&queue, "deaf");
   EXPECT_GT(deaf.NextBytes(kLarge, Always), 0U);
   clock.Advance(absl::Milliseconds(499));
@@ -271,7 +274,7 @@ TEST(UploadQueue, AStreamWhoseReceiverTakesNothingGivesWay) {
 
 TEST(UploadQueue, OneThatHasTakenSomeHasMoreTime) {
   FakeClock clock;
-  UploadQueue queue(Slots(1), &clock);
+  UploadQueue queue({.line = {.slots = 1}}, &clock);
   UploadQueue::Slot slow = TakeFree(&queue, "slow");
   EXPECT_GT(slow.NextBytes(kLarge, Always), 0U);
   EXPECT_GT(slow.NextBytes(kLarge, Always), 0U);
@@ -284,7 +287,7 @@ TEST(UploadQueue, OneThatHasTakenSomeHasMoreTime) {
 
 TEST(UploadQueue, WithoutOthersAStreamKeepsItsSlot) {
   FakeClock clock;
-  UploadQueue queue(Slots(1), &clock);
+  UploadQueue queue({.line = {.slots = 1}}, &clock);
   UploadQueue::Slot deaf = TakeFree(&queue, "deaf");
   EXPECT_EQ(deaf.NextBytes(kLarge, Always), kMiB);
   clock.Advance(absl::Hours(1));
@@ -294,17 +297,18 @@ TEST(UploadQueue, WithoutOthersAStreamKeepsItsSlot) {
 
 TEST(UploadQueue, FirstBytesAreFewWhileOthersWait) {
   FakeClock clock;
-  UploadQueue queue(Slots(1), &clock);
+  UploadQueue queue({.line = {.slots = 1}}, &clock);
   UploadQueue::Slot slot = TakeFree(&queue, "one");
   std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
   EXPECT_EQ(slot.NextBytes(kLarge, Always), 64U * 1024) << "a socket takes them at once";
   EXPECT_EQ(slot.NextBytes(kLarge, Always), kMiB);
   other->GiveUp();
+  clock.Advance(absl::Seconds(2));  // it is told its place every second
 }
 
 TEST(UploadQueue, AStreamWithALimitThatWaitsForItsTurnIsNotTheOneToBlame) {
   FakeClock clock;
-  UploadQueue queue(Slots(1, 1), &clock);  // a byte a second
+  UploadQueue queue({.line = {.slots = 1}, .bytes_per_second = 1}, &clock);  // a byte a second
   UploadQueue::Slot patient = TakeFree(&queue, "patient");
   EXPECT_GT(patient.NextBytes(kLarge, Always), 0U);
   std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
@@ -318,6 +322,7 @@ TEST(UploadQueue, AStreamWithALimitThatWaitsForItsTurnIsNotTheOneToBlame) {
   EXPECT_EQ(queue.waiting(), 1) << "it still has its slot";
   EXPECT_FALSE(other->ended());
   other->GiveUp();
+  clock.Advance(absl::Seconds(2));  // it is told its place every second
 }
 
 TEST(UploadQueue, StreamsThatTakeNothingAreCancelledWhenTooManyAreParked) {
