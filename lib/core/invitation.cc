@@ -28,7 +28,7 @@ constexpr size_t kCheckBytes = 3;
 constexpr uint8_t kIpv4 = 4;
 constexpr uint8_t kIpv6 = 6;
 constexpr uint8_t kName = 128;  // plus the length of the name
-constexpr size_t kMaxNameBytes = 127;
+constexpr size_t kMaxHostNameBytes = 127;
 // The most characters of a word that can be an invitation; longer text is not looked at.
 constexpr size_t kMaxWordBytes = 1024;
 
@@ -92,8 +92,8 @@ absl::StatusOr<std::string> WriteAddress(absl::string_view address) {
     return absl::StrCat(std::string(1, kIpv4),
                         absl::string_view(reinterpret_cast<const char*>(&v4), sizeof(v4)), end);
   }
-  if (host.empty() || host.size() > kMaxNameBytes) {
-    return BadAddress(address, absl::StrCat("a host name has 1 to ", kMaxNameBytes, " bytes"));
+  if (host.empty() || host.size() > kMaxHostNameBytes) {
+    return BadAddress(address, absl::StrCat("a host name has 1 to ", kMaxHostNameBytes, " bytes"));
   }
   for (const char c : host) {
     if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '_') {
@@ -148,7 +148,7 @@ absl::Status Mistyped() {
 }
 
 // Reads what the check has proven to be unchanged. Its writer can still have made a mistake.
-absl::StatusOr<Invitation> Parse(absl::string_view body) {
+absl::StatusOr<Invitation> ParseBody(absl::string_view body) {
   Bytes bytes(body);
   Invitation invitation;
   for (uint8_t type = bytes.TakeByte(); type != 0; type = bytes.TakeByte()) {
@@ -203,7 +203,7 @@ absl::StatusOr<Invitation> ReadInvitation(absl::string_view word) {
   if (!bytes.has_value() || bytes->size() <= kCheckBytes) return Mistyped();
   const absl::string_view body = absl::string_view(*bytes).substr(0, bytes->size() - kCheckBytes);
   if (!absl::EndsWith(*bytes, FirstBytesOfSha256(body, kCheckBytes))) return Mistyped();
-  return Parse(body);
+  return ParseBody(body);
 }
 
 std::string InvitationId(absl::string_view secret) {

@@ -22,7 +22,7 @@ using UniqueCertificate = std::unique_ptr<X509, decltype(&X509_free)>;
 using UniquePKey = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using UniqueBio = std::unique_ptr<BIO, decltype(&BIO_free_all)>;
 
-PrivateKey KeyOf(char seed) { return *PrivateKey::FromSeed(std::string(32, seed)); }
+PrivateKey SignerOf(char seed) { return *PrivateKey::FromSeed(std::string(32, seed)); }
 
 UniquePKey Ed25519(const PrivateKey& key) {
   return {
@@ -47,10 +47,10 @@ std::string Write(X509* certificate) {
 
 // A certificate that another program might make.
 struct Forged {
-  std::string issuer = KeyOf(1).public_key().hex();
-  std::vector<std::string> uris = {"arkshare:" + KeyOf(1).public_key().hex()};
+  std::string issuer = SignerOf(1).public_key().hex();
+  std::vector<std::string> uris = {"arkshare:" + SignerOf(1).public_key().hex()};
   UniquePKey certified = Ec("prime256v1");
-  UniquePKey signer = Ed25519(KeyOf(1));
+  UniquePKey signer = Ed25519(SignerOf(1));
   int issuer_field = NID_commonName;
 
   std::string Pem() const {
@@ -87,7 +87,7 @@ void ExpectRefused(const std::string& pem, const std::string& why) {
 }
 
 TEST(LeafCertificateTest, SaysWhoseItIs) {
-  const PrivateKey key = KeyOf(1);
+  const PrivateKey key = SignerOf(1);
   const LeafCertificate leaf = MakeLeafCertificate(key, {});
   const absl::StatusOr<LeafClaims> claims = ReadLeafCertificate(leaf.certificate);
   ASSERT_TRUE(claims.ok()) << claims.status();
@@ -99,15 +99,15 @@ TEST(LeafCertificateTest, SaysWhoseItIs) {
 TEST(LeafCertificateTest, CarriesTheProofOfAnInvitation) {
   const JoinProof join{std::string(kInvitationIdBytes, '\xab'),
                        std::string(kJoinProofBytes, '\x01')};
-  const LeafCertificate leaf = MakeLeafCertificate(KeyOf(1), {{}, join});
+  const LeafCertificate leaf = MakeLeafCertificate(SignerOf(1), {{}, join});
   const absl::StatusOr<LeafClaims> claims = ReadLeafCertificate(leaf.certificate);
   ASSERT_TRUE(claims.ok()) << claims.status();
   EXPECT_EQ(claims->join, join);
 }
 
 TEST(LeafCertificateTest, TheKeyOfTlsIsNewEachTimeAndBelongsToIt) {
-  const LeafCertificate first = MakeLeafCertificate(KeyOf(1), {});
-  const LeafCertificate second = MakeLeafCertificate(KeyOf(1), {});
+  const LeafCertificate first = MakeLeafCertificate(SignerOf(1), {});
+  const LeafCertificate second = MakeLeafCertificate(SignerOf(1), {});
   EXPECT_NE(first.private_key, second.private_key);
   const UniqueBio bio(
       BIO_new_mem_buf(first.private_key.data(), static_cast<int>(first.private_key.size())),
@@ -122,7 +122,7 @@ TEST(LeafCertificateTest, TheKeyOfTlsIsNewEachTimeAndBelongsToIt) {
 
 TEST(LeafCertificateTest, OtherTlsProgramsFindTheirHostInIt) {
   const LeafCertificate leaf =
-      MakeLeafCertificate(KeyOf(1), {{"192.0.2.7", "2001:db8::7", "ark.example"}, {}});
+      MakeLeafCertificate(SignerOf(1), {{"192.0.2.7", "2001:db8::7", "ark.example"}, {}});
   const UniqueCertificate certificate = Parse(leaf.certificate);
   for (const char* name : {"arkshare", "localhost", "ark.example"}) {
     EXPECT_EQ(X509_check_host(certificate.get(), name, 0, 0, nullptr), 1) << name;
@@ -135,9 +135,9 @@ TEST(LeafCertificateTest, OtherTlsProgramsFindTheirHostInIt) {
 }
 
 TEST(LeafCertificateTest, OtherTlsProgramsAcceptItByItsAnchorOnly) {
-  const UniqueCertificate leaf = Parse(MakeLeafCertificate(KeyOf(1), {}).certificate);
+  const UniqueCertificate leaf = Parse(MakeLeafCertificate(SignerOf(1), {}).certificate);
   for (const char anchored : {1, 2}) {
-    const UniqueCertificate anchor = Parse(MakeTrustAnchor(KeyOf(anchored).public_key()));
+    const UniqueCertificate anchor = Parse(MakeTrustAnchor(SignerOf(anchored).public_key()));
     const std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(),
                                                                         X509_STORE_free);
     const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(
@@ -154,11 +154,11 @@ TEST(LeafCertificateTest, OtherTlsProgramsAcceptItByItsAnchorOnly) {
 TEST(LeafCertificateTest, OneThatAnotherProgramMadeByTheRulesIsRead) {
   const absl::StatusOr<LeafClaims> claims = ReadLeafCertificate(Forged().Pem());
   ASSERT_TRUE(claims.ok()) << claims.status();
-  EXPECT_EQ(claims->key, KeyOf(1).public_key());
+  EXPECT_EQ(claims->key, SignerOf(1).public_key());
 }
 
 TEST(LeafCertificateTest, IssuersThatAreNoKeyAreRefused) {
-  const std::string hex = KeyOf(1).public_key().hex();
+  const std::string hex = SignerOf(1).public_key().hex();
   std::string capitals = hex;
   for (char& c : capitals) c = static_cast<char>(std::toupper(c));
   for (const std::string& issuer : {capitals, hex.substr(1), hex.substr(2), std::string("ark")}) {
@@ -173,26 +173,26 @@ TEST(LeafCertificateTest, IssuersThatAreNoKeyAreRefused) {
 
 TEST(LeafCertificateTest, AnotherKeysSignatureIsRefused) {
   Forged forged;
-  forged.signer = Ed25519(KeyOf(2));
+  forged.signer = Ed25519(SignerOf(2));
   ExpectRefused(forged.Pem(), "is not signed by the key that it names");
   forged.signer = Ec("prime256v1");
   ExpectRefused(forged.Pem(), "is not signed by the key that it names");
   Forged other;
-  other.issuer = KeyOf(2).public_key().hex();
+  other.issuer = SignerOf(2).public_key().hex();
   ExpectRefused(other.Pem(), "is not signed by the key that it names");
 }
 
 TEST(LeafCertificateTest, OtherKindsOfKeysAreRefused) {
   Forged forged;
-  forged.certified = Ed25519(KeyOf(1));
+  forged.certified = Ed25519(SignerOf(1));
   ExpectRefused(forged.Pem(), "is not for a P-256 key");
   forged.certified = Ec("secp384r1");
   ExpectRefused(forged.Pem(), "is not for a P-256 key");
 }
 
 TEST(LeafCertificateTest, AUriThatDiffersFromTheIssuerIsRefused) {
-  const std::string right = "arkshare:" + KeyOf(1).public_key().hex();
-  const std::string wrong = "arkshare:" + KeyOf(2).public_key().hex();
+  const std::string right = "arkshare:" + SignerOf(1).public_key().hex();
+  const std::string wrong = "arkshare:" + SignerOf(2).public_key().hex();
   Forged forged;
   forged.uris = {wrong};
   ExpectRefused(forged.Pem(), "names two keys");
@@ -207,7 +207,7 @@ TEST(LeafCertificateTest, AUriThatDiffersFromTheIssuerIsRefused) {
 }
 
 TEST(LeafCertificateTest, DamagedProofsAreRefused) {
-  const std::string right = "arkshare:" + KeyOf(1).public_key().hex();
+  const std::string right = "arkshare:" + SignerOf(1).public_key().hex();
   const std::string id(16, 'a');
   const std::string proof(32, '1');
   for (const std::string& join :
@@ -226,8 +226,8 @@ TEST(LeafCertificateTest, DamagedProofsAreRefused) {
 }
 
 TEST(LeafCertificateTest, OnlyOneCertificateIsRead) {
-  const std::string one = MakeLeafCertificate(KeyOf(1), {}).certificate;
-  ExpectRefused(one + MakeLeafCertificate(KeyOf(2), {}).certificate, "another one behind it");
+  const std::string one = MakeLeafCertificate(SignerOf(1), {}).certificate;
+  ExpectRefused(one + MakeLeafCertificate(SignerOf(2), {}).certificate, "another one behind it");
   ExpectRefused("", "cannot be read");
   ExpectRefused("hello", "cannot be read");
   ExpectRefused(one.substr(0, one.size() / 2), "cannot be read");

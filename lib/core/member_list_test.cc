@@ -8,15 +8,15 @@
 namespace arkshare {
 namespace {
 
-PrivateKey KeyOf(char seed) { return *PrivateKey::FromSeed(std::string(32, seed)); }
+PrivateKey KeyFrom(char seed) { return *PrivateKey::FromSeed(std::string(32, seed)); }
 
 const PrivateKey& Index() {
-  static const PrivateKey key = KeyOf(1);
+  static const PrivateKey key = KeyFrom(1);
   return key;
 }
 
 Member MemberOf(char seed, MemberRole role, std::string name) {
-  return {KeyOf(seed).public_key(), role, std::move(name)};
+  return {KeyFrom(seed).public_key(), role, std::move(name)};
 }
 
 const Member kAda = MemberOf(2, MemberRole::kFull, "ada");
