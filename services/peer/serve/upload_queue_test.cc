@@ -257,6 +257,15 @@ TEST(UploadQueue, EstimatesTheWaitFromTheRateOfTheLastSeconds) {
 
 bool Never() { return false; }
 
+// A waiting stream is asked once a second whether it still wants to wait.
+void EndWait(Waiter& waiter, FakeClock& clock) {
+  waiter.GiveUp();
+  while (!waiter.ended()) {
+    clock.Advance(absl::Seconds(1));
+    std::this_thread::yield();
+  }
+}
+
 TEST(UploadQueue, AStreamWhoseReceiverTakesNothingGivesWay) {
   FakeClock clock;
   UploadQueue queue({.line = {.slots = 1}}, &clock);
@@ -302,8 +311,7 @@ TEST(UploadQueue, FirstBytesAreFewWhileOthersWait) {
   std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
   EXPECT_EQ(slot.NextBytes(kLarge, Always), 64U * 1024) << "a socket takes them at once";
   EXPECT_EQ(slot.NextBytes(kLarge, Always), kMiB);
-  other->GiveUp();
-  clock.Advance(absl::Seconds(2));  // it is told its place every second
+  EndWait(*other, clock);
 }
 
 TEST(UploadQueue, AStreamWithALimitThatWaitsForItsTurnIsNotTheOneToBlame) {
@@ -321,8 +329,7 @@ TEST(UploadQueue, AStreamWithALimitThatWaitsForItsTurnIsNotTheOneToBlame) {
             0U);
   EXPECT_EQ(queue.waiting(), 1) << "it still has its slot";
   EXPECT_FALSE(other->ended());
-  other->GiveUp();
-  clock.Advance(absl::Seconds(2));  // it is told its place every second
+  EndWait(*other, clock);
 }
 
 TEST(UploadQueue, StreamsThatTakeNothingAreCancelledWhenTooManyAreParked) {
