@@ -1,4 +1,4 @@
-// What the owner keeps private, and the renames that it follows.
+// Keeps the list of files and folders that the owner does not share, and follows their renames.
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_UNSHARED_FILES_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_UNSHARED_FILES_H_
 
