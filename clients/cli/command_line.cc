@@ -179,6 +179,12 @@ void CommandLine::AddTransfers() {
       *transfers, "keep",
       "Keep a received book whose source is gone for good; the source may have a copy too", run);
   keep->add_option("ID", transfers_.keep, "The ID that transfers shows")->required();
+  CLI::App* const place =
+      AddCommand(*transfers, "place",
+                 "Save a received book that cannot enter your folder under another name", run);
+  place->add_option("ID", transfers_.place, "The ID that transfers shows")->required();
+  Unmark(place->add_option("NAME", transfers_.place_name, "Its new name in your folder"))
+      ->required();
   CLI::App* const cancel = AddCommand(
       *transfers, "cancel", "End downloads for good, and remove what has been received", run);
   cancel->add_option("ID", transfers_.cancel, "The IDs that transfers shows")->required();

@@ -22,11 +22,14 @@ namespace arkshare {
 int RunLs(Session& session);
 int RunStatus(Session& session);
 
-// At most one of the three; none: list all. A transfer is named by at least the first 6 hex digits
+// At most one of the four; none: list all. A transfer is named by at least the first 6 hex digits
 // of its ID, which must fit one transfer.
 struct TransfersOptions {
   // The transfer whose received book becomes a copy, because its source does not answer.
   std::string keep = {};
+  // The transfer whose received book can enter the folder nowhere, and its new name there.
+  std::string place = {};
+  std::string place_name = {};
   // The downloads to end for good.
   std::vector<std::string> cancel = {};
   // The transfers to remove from the list.

@@ -1,15 +1,19 @@
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/fetch.h"
 #include "clients/cli/json.h"
 #include "clients/cli/progress.h"
 #include "clients/cli/render.h"
+#include "clients/cli/share_watch.h"
 #include "lib/core/book_name.h"
 #include "lib/core/byte_size.h"
 #include "lib/core/content_id.h"
@@ -25,11 +29,16 @@ std::string NoteOf(const v1::LibraryEntry& entry) {
     return absl::StrCat("not shared: ", EscapeForDisplay(entry.unshared_reason()));
   }
   if (!entry.has_listing()) return "being hashed";
-  if (!entry.trouble().empty()) return EscapeForDisplay(entry.trouble());
-  if (entry.lend_only()) {
-    return absl::StrCat("only lent: ", EscapeForDisplay(entry.lend_only_reason()));
+  std::vector<std::string> notes;
+  if (!entry.trouble().empty()) notes.push_back(EscapeForDisplay(entry.trouble()));
+  if (!entry.not_indexed_reason().empty()) {
+    notes.push_back(
+        absl::StrCat("not at the index: ", EscapeForDisplay(entry.not_indexed_reason())));
   }
-  return "";
+  if (entry.lend_only() && entry.trouble().empty()) {
+    notes.push_back(absl::StrCat("only lent: ", EscapeForDisplay(entry.lend_only_reason())));
+  }
+  return absl::StrJoin(notes, "; ");
 }
 
 // Returns at most kMaxItems items, starting with item `begin`.
@@ -37,6 +46,13 @@ template <typename T>
 std::vector<T> Batch(const std::vector<T>& all, size_t begin) {
   return {all.begin() + static_cast<std::ptrdiff_t>(begin),
           all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), begin + kMaxItems))};
+}
+
+absl::StatusOr<v1::ShareResponse> CallShare(Session& session, const v1::ShareRequest& request) {
+  const ShareWatch watch(session, request);
+  // No timeout: the time to copy grows with the size of the files.
+  return session.connection.CallPeer(&v1::PeerService::Stub::Share, request,
+                                     absl::InfiniteDuration());
 }
 
 // Reports what of a path is shared and what is not. Returns the exit code.
@@ -125,6 +141,13 @@ int RunStatus(Session& session) {
   if (status->pending_files() > 0) {
     line("being hashed", Count(status->pending_files(), "file", "files"));
   }
+  if (status->not_indexed_count() > 0) {
+    line("not at index", absl::StrCat(Count(status->not_indexed_count(), "book", "books"),
+                                      "; arkshare-cli ls says which and why"));
+  }
+  for (const v1::ShareProgress& share : status->shares()) {
+    line("sharing", absl::StrCat(share.path(), ": ", SharedInWords(share)));
+  }
   line("uploads", absl::StrCat(status->uploads_running(), " of ", status->upload_slots(),
                                " slots, ", status->uploads_waiting(), " waiting"));
   line("upload limit", LimitInWords(status->upload_limit()));
@@ -152,11 +175,9 @@ int RunShare(Session& session, const ShareOptions& options) {
   for (size_t begin = 0; begin < paths.size(); begin += kMaxItems) {
     v1::ShareRequest request;
     for (const std::string& path : Batch(paths, begin)) request.add_paths(path);
-    // No timeout: the time to copy grows with the size of the files.
-    const absl::StatusOr<v1::ShareResponse> response = session.connection.CallPeer(
-        &v1::PeerService::Stub::Share, request, absl::InfiniteDuration());
+    const absl::StatusOr<v1::ShareResponse> response = CallShare(session, request);
     if (session.interrupts.triggered()) {
-      console.err << "the peer continues to copy; arkshare-cli ls shows the copied files\n";
+      console.err << "the peer ends the copy; arkshare-cli ls shows the files that are shared\n";
     }
     if (!response.ok()) return std::max(worst, Report(session, response.status()));
     for (const v1::ShareResponse::Result& result : response->results()) {

@@ -123,6 +123,30 @@ int KeepTransfer(Session& session, const std::string& digits) {
   return kDone;
 }
 
+int PlaceTransfer(Session& session, const std::string& digits, const std::string& name) {
+  const absl::StatusOr<BookName> parsed = BookName::Parse(name);
+  if (!parsed.ok()) return Report(session, parsed.status());
+  const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.CallPeer(
+      &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
+  if (!transfers.ok()) return Report(session, transfers.status());
+  const absl::StatusOr<v1::Transfer> transfer =
+      FindById(transfers->transfers(), digits, "transfer", "arkshare-cli transfers");
+  if (!transfer.ok()) return Report(session, transfer.status());
+  v1::PlaceTransferRequest request;
+  request.set_transfer_id(transfer->transfer_id());
+  request.set_name(parsed->value());
+  const absl::StatusOr<v1::PlaceTransferResponse> placed =
+      session.connection.CallPeer(&v1::PeerService::Stub::PlaceTransfer, request, kKeepTimeout);
+  if (!placed.ok()) return Report(session, placed.status());
+  if (session.console.json) {
+    session.console.out << ToJson(*placed) << '\n';
+    return kDone;
+  }
+  session.console.out << "placed " << EscapeForDisplay(transfer->name()) << " as "
+                      << EscapeForDisplay(placed->transfer().name()) << '\n';
+  return kDone;
+}
+
 std::string ShownId(const v1::Transfer& transfer) {
   return ToHex(transfer.transfer_id()).substr(0, kShownIdDigits);
 }
@@ -169,6 +193,9 @@ int EndTransfers(Session& session, const std::vector<std::string>& ids, Method m
 int RunTransfers(Session& session, const TransfersOptions& options) {
   Console& console = session.console;
   if (!options.keep.empty()) return KeepTransfer(session, options.keep);
+  if (!options.place.empty()) {
+    return PlaceTransfer(session, options.place, options.place_name);
+  }
   if (!options.cancel.empty()) {
     return EndTransfers<v1::CancelTransfersRequest>(
         session, options.cancel, &v1::PeerService::Stub::CancelTransfers, "cancelled");
@@ -208,6 +235,10 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
     if (WaitsForSource(transfer)) {
       absl::StrAppend(&note, " (if the source is gone for good: arkshare-cli transfers keep ",
                       ShownId(transfer), ")");
+    }
+    if (transfer.waits_for_place()) {
+      absl::StrAppend(&note, " (to save it elsewhere: arkshare-cli transfers place ",
+                      ShownId(transfer), " NAME)");
     }
     table.Add({ShownId(transfer), LocalTime(transfer.start_time()), StateInWords(transfer.state()),
                EscapeForDisplay(transfer.name()), FormatByteSize(transfer.content().size_bytes()),

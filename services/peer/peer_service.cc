@@ -12,81 +12,17 @@
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/status.h"
+#include "services/peer/owner_protos.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kProgressEvery = absl::Milliseconds(250);
 
-google::protobuf::Timestamp ToProto(absl::Time time) {
-  return google::protobuf::util::TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(time));
-}
-
-v1::TransferState ToProto(TransferView::State state) {
-  switch (state) {
-    case TransferView::State::kQueued:
-      return v1::TRANSFER_STATE_QUEUED;
-    case TransferView::State::kFetching:
-      return v1::TRANSFER_STATE_FETCHING;
-    case TransferView::State::kHandingOver:
-      return v1::TRANSFER_STATE_HANDING_OVER;
-    case TransferView::State::kDone:
-      return v1::TRANSFER_STATE_DONE;
-    case TransferView::State::kFailed:
-      return v1::TRANSFER_STATE_FAILED;
-  }
-  return v1::TRANSFER_STATE_UNSPECIFIED;
-}
-
-v1::Transfer ToProto(const TransferView& view) {
-  v1::Transfer proto;
-  proto.set_transfer_id(view.record.id.bytes());
-  proto.set_name(view.record.name.value());
-  *proto.mutable_content() = ToProto(view.record.content);
-  proto.set_state(ToProto(view.state));
-  proto.set_bytes_done(view.bytes_done);
-  proto.set_bytes_per_second(view.bytes_per_second);
-  proto.set_queue_position(static_cast<uint32_t>(view.queue_position));
-  if (view.estimated_wait) {
-    *proto.mutable_estimated_wait() = arkshare::ToProto(*view.estimated_wait);
-  }
-  proto.set_from_peer_id(view.from_peer_id);
-  proto.set_source_public_key(view.record.source.bytes());
-  proto.set_moving(view.record.move);
-  proto.set_message(view.message);
-  if (!view.error.ok()) *proto.mutable_error() = ToItemError(view.error);
-  *proto.mutable_start_time() = ToProto(view.start);
-  if (view.end != absl::Time()) *proto.mutable_end_time() = ToProto(view.end);
-  for (const auto& [peer_id, bytes] : view.brought) {
-    v1::Contribution& contribution = *proto.add_contributions();
-    contribution.set_peer_id(peer_id);
-    contribution.set_bytes(bytes);
-  }
-  std::stable_sort(proto.mutable_contributions()->begin(), proto.mutable_contributions()->end(),
-                   [](const auto& a, const auto& b) { return a.bytes() > b.bytes(); });
-  return proto;
-}
-
 // Returns those that are not empty.
 std::vector<std::string> Troubles(std::vector<std::string> all) {
   std::erase(all, "");
   return all;
-}
-
-v1::LibraryEntry ToProto(const LibraryItem& item) {
-  v1::LibraryEntry proto;
-  absl::StatusOr<BookName> name = BookName::Parse(item.path);
-  proto.set_name(name.ok() ? name->value() : EscapeForDisplay(item.path));
-  proto.set_size_bytes(item.size);
-  proto.set_unshared_reason(item.unshared_reason);
-  if (item.book) {
-    *proto.mutable_listing() = ToProto(item.book->listing());
-    const std::string reason = WhyOnlyLent(*item.book);
-    proto.set_lend_only(!reason.empty());
-    proto.set_lend_only_reason(reason);
-    proto.set_trouble(item.book->trouble);
-  }
-  return proto;
 }
 
 absl::StatusOr<FetchWish> ParseWish(const v1::FetchRequest& request) {
@@ -173,6 +109,13 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   response->set_book_count(totals.books);
   response->set_book_bytes(totals.bytes);
   response->set_pending_files(totals.pending);
+  response->set_not_indexed_count(totals.unsettled + parts_.announcer->left_out());
+  for (const Sharing::Progress& share : parts_.sharing->Running()) {
+    v1::ShareProgress* proto = response->add_shares();
+    proto->set_path(share.path);
+    proto->set_bytes_done(share.bytes_done);
+    proto->set_bytes_total(share.bytes_total);
+  }
   response->set_upload_slots(static_cast<uint32_t>(parts_.queue->slots()));
   response->set_uploads_running(static_cast<uint32_t>(parts_.queue->running()));
   response->set_uploads_waiting(static_cast<uint32_t>(parts_.queue->waiting()));
@@ -184,6 +127,16 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   return grpc::Status::OK;
 }
 
+v1::LibraryEntry PeerService::DescribeItem(const LibraryItem& item) const {
+  v1::LibraryEntry entry = ToProto(item);
+  if (item.book && item.book->record.unsettled) {
+    entry.set_not_indexed_reason("it was received just now, and the index is still to be told");
+  } else if (item.book) {
+    entry.set_not_indexed_reason(parts_.announcer->WhyLeftOut(item.book->record.number));
+  }
+  return entry;
+}
+
 grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibraryRequest* request,
                                       v1::ListLibraryResponse* response) {
   if (!request->name().empty()) {
@@ -192,9 +145,9 @@ grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibrar
     if (std::optional<Book> book = parts_.library->Find(*name)) {
       const uint64_t size = book->record.content.size;
       const std::string path = book->record.path;
-      *response->add_entries() = ToProto(LibraryItem{path, size, *std::move(book), ""});
+      *response->add_entries() = DescribeItem(LibraryItem{path, size, *std::move(book), ""});
     } else if (std::optional<LibraryItem> item = parts_.library->FindUnlisted(name->value())) {
-      *response->add_entries() = ToProto(*item);
+      *response->add_entries() = DescribeItem(*item);
     }
     return grpc::Status::OK;
   }
@@ -207,7 +160,7 @@ grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibrar
         MakeError(Reason::kPageTokenInvalid, "page_token is not one that this call returned"));
   }
   const std::vector<LibraryItem> items = parts_.library->Items(*after, static_cast<size_t>(*page));
-  for (const LibraryItem& item : items) *response->add_entries() = ToProto(item);
+  for (const LibraryItem& item : items) *response->add_entries() = DescribeItem(item);
   if (items.size() == static_cast<size_t>(*page)) {
     response->set_next_page_token(ToHex(items.back().path));
   }
@@ -295,13 +248,15 @@ grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
   });
 }
 
-grpc::Status PeerService::Share(grpc::ServerContext*, const v1::ShareRequest* request,
+grpc::Status PeerService::Share(grpc::ServerContext* context, const v1::ShareRequest* request,
                                 v1::ShareResponse* response) {
   if (absl::Status s = CheckItemCount(request->paths_size()); !s.ok()) return ToGrpcStatus(s);
   for (const std::string& path : request->paths()) {
     v1::ShareResponse::Result* result = response->add_results();
     result->set_path(path);
-    absl::StatusOr<Sharing::Shared> shared = parts_.sharing->Share(path);
+    absl::StatusOr<Sharing::Shared> shared =
+        parts_.sharing->Share(path, [context] { return context->IsCancelled(); });
+    if (context->IsCancelled()) return grpc::Status::CANCELLED;
     if (!shared.ok()) {
       *result->mutable_error() = ToItemError(shared.status());
       continue;
@@ -351,6 +306,19 @@ grpc::Status PeerService::KeepTransfer(grpc::ServerContext* context,
     response->set_moved(view.record.move);
     return grpc::Status::OK;
   });
+}
+
+grpc::Status PeerService::PlaceTransfer(grpc::ServerContext*,
+                                        const v1::PlaceTransferRequest* request,
+                                        v1::PlaceTransferResponse* response) {
+  absl::StatusOr<TransferId> id = TransferIdFromProto(request->transfer_id());
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  absl::StatusOr<BookName> name = BookName::Parse(request->name());
+  if (!name.ok()) return ToGrpcStatus(name.status());
+  const absl::StatusOr<TransferView> placed = parts_.transfers->Place(*id, *name);
+  if (!placed.ok()) return ToGrpcStatus(placed.status());
+  *response->mutable_transfer() = ToProto(*placed);
+  return grpc::Status::OK;
 }
 
 grpc::Status PeerService::CancelTransfers(grpc::ServerContext*,

@@ -55,6 +55,8 @@ class PeerService final : public v1::PeerService::Service {
                              v1::ListTransfersResponse* response) override;
   grpc::Status KeepTransfer(grpc::ServerContext* context, const v1::KeepTransferRequest* request,
                             v1::KeepTransferResponse* response) override;
+  grpc::Status PlaceTransfer(grpc::ServerContext* context, const v1::PlaceTransferRequest* request,
+                             v1::PlaceTransferResponse* response) override;
   grpc::Status CancelTransfers(grpc::ServerContext* context,
                                const v1::CancelTransfersRequest* request,
                                v1::CancelTransfersResponse* response) override;
@@ -71,6 +73,8 @@ class PeerService final : public v1::PeerService::Service {
                         v1::ShutdownResponse* response) override;
 
  private:
+  // Returns what the library knows of a file, and why the index does not list it.
+  v1::LibraryEntry DescribeItem(const LibraryItem& item) const;
   // Repeats `step` until it returns the end of the call, the caller has gone, or the peer stops.
   // `step` waits for news, but not for long.
   grpc::Status RepeatUntilEnd(const grpc::ServerContext& context,

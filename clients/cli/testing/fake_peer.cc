@@ -88,6 +88,16 @@ void FakePeer::SetKeepAnswer(absl::StatusOr<v1::KeepTransferResponse> answer) {
   keep_answer_ = std::move(answer);
 }
 
+void FakePeer::RefuseToPlace(absl::Status status) {
+  MutexLock lock(&mutex_);
+  place_answer_ = std::move(status);
+}
+
+void FakePeer::HoldShareForStatus() {
+  MutexLock lock(&mutex_);
+  statuses_awaited_ = 2;
+}
+
 void FakePeer::AddLimbo(v1::LimboEntry entry) {
   MutexLock lock(&mutex_);
   limbo_.push_back(std::move(entry));
@@ -126,6 +136,7 @@ int FakePeer::shutdowns() const {
 grpc::Status FakePeer::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                                  v1::GetStatusResponse* response) {
   MutexLock lock(&mutex_);
+  if (statuses_awaited_ > 0 && --statuses_awaited_ == 0) asked_.NotifyAll();
   if (first_statuses_.empty()) {
     *response = status_;
   } else {
@@ -225,6 +236,7 @@ std::vector<int> FakePeer::many_sizes() const {
 grpc::Status FakePeer::Share(grpc::ServerContext*, const v1::ShareRequest* request,
                              v1::ShareResponse* response) {
   MutexLock lock(&mutex_);
+  while (statuses_awaited_ > 0) asked_.Wait(&mutex_);
   for (const std::string& path : request->paths()) {
     shared_paths_.push_back(path);
     v1::ShareResponse::Result& result = *response->add_results();
@@ -275,6 +287,19 @@ grpc::Status FakePeer::KeepTransfer(grpc::ServerContext*, const v1::KeepTransfer
   kept_.push_back(request->transfer_id());
   if (!keep_answer_.ok()) return ToGrpcStatus(keep_answer_.status());
   *response = *keep_answer_;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakePeer::PlaceTransfer(grpc::ServerContext*, const v1::PlaceTransferRequest* request,
+                                     v1::PlaceTransferResponse* response) {
+  MutexLock lock(&mutex_);
+  if (!place_answer_.ok()) return ToGrpcStatus(place_answer_);
+  for (v1::Transfer& transfer : transfers_) {
+    if (transfer.transfer_id() != request->transfer_id()) continue;
+    transfer.set_name(request->name());
+    transfer.clear_waits_for_place();
+    *response->mutable_transfer() = transfer;
+  }
   return grpc::Status::OK;
 }
 

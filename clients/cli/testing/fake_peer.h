@@ -44,6 +44,10 @@ class FakePeer final : public v1::PeerService::Service {
   void SetKeepAnswer(absl::StatusOr<v1::KeepTransferResponse> answer);
   // Makes CancelTransfers and ForgetTransfers refuse this transfer.
   void RefuseToEnd(const std::string& transfer_id, absl::Status status);
+  // Sets the answer of PlaceTransfer; by default it gives the transfer the name.
+  void RefuseToPlace(absl::Status status);
+  // Makes Share wait until GetStatus has been called twice more.
+  void HoldShareForStatus();
   void AddLimbo(v1::LimboEntry entry);
 
   // The wishes of all Fetch and FetchMany calls.
@@ -76,6 +80,8 @@ class FakePeer final : public v1::PeerService::Service {
                              v1::ListTransfersResponse* response) override;
   grpc::Status KeepTransfer(grpc::ServerContext*, const v1::KeepTransferRequest* request,
                             v1::KeepTransferResponse* response) override;
+  grpc::Status PlaceTransfer(grpc::ServerContext*, const v1::PlaceTransferRequest* request,
+                             v1::PlaceTransferResponse* response) override;
   // Both remove the transfers from the list.
   grpc::Status CancelTransfers(grpc::ServerContext*, const v1::CancelTransfersRequest* request,
                                v1::CancelTransfersResponse* response) override;
@@ -97,6 +103,8 @@ class FakePeer final : public v1::PeerService::Service {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
+  CondVar asked_;
+  int statuses_awaited_ ABSL_GUARDED_BY(mutex_) = 0;
   v1::GetStatusResponse status_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::GetStatusResponse> first_statuses_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::LibraryEntry> library_ ABSL_GUARDED_BY(mutex_);
@@ -111,6 +119,7 @@ class FakePeer final : public v1::PeerService::Service {
   std::vector<v1::Transfer> transfers_ ABSL_GUARDED_BY(mutex_);
   absl::StatusOr<v1::KeepTransferResponse> keep_answer_ ABSL_GUARDED_BY(mutex_) =
       v1::KeepTransferResponse();
+  absl::Status place_answer_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> kept_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refused_to_end_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> ended_ ABSL_GUARDED_BY(mutex_);

@@ -63,19 +63,26 @@ absl::StatusOr<UniqueFd> OpenOrMakeFolder(int folder, const std::string& path) {
   const std::string whole = path.empty() ? "." : path;
   absl::StatusOr<UniqueFd> there = OpenBeneath(folder, whole, O_RDONLY | O_DIRECTORY);
   if (!absl::IsNotFound(there.status())) return there;
-  std::string made;
-  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+  if (absl::Status s = MakeFolders(folder, path).status(); !s.ok()) return s;
+  return OpenBeneath(folder, whole, O_RDONLY | O_DIRECTORY);
+}
+
+absl::StatusOr<std::vector<std::string>> MakeFolders(int folder, const std::string& path) {
+  std::vector<std::string> made;
+  std::string at;
+  for (const absl::string_view part : absl::StrSplit(path, '/', absl::SkipEmpty())) {
     absl::StatusOr<UniqueFd> above =
-        OpenBeneath(folder, made.empty() ? "." : made, O_RDONLY | O_DIRECTORY);
+        OpenBeneath(folder, at.empty() ? "." : at, O_RDONLY | O_DIRECTORY);
     if (!above.ok()) return above.status();
+    absl::StrAppend(&at, at.empty() ? "" : "/", part);
     if (::mkdirat(above->get(), std::string(part).c_str(), 0777) == 0) {
       SyncOrDie(above->get(), "folder");
+      made.push_back(at);
     } else if (errno != EEXIST) {
       return ErrnoStatus(errno, path);
     }
-    absl::StrAppend(&made, made.empty() ? "" : "/", part);
   }
-  return OpenBeneath(folder, whole, O_RDONLY | O_DIRECTORY);
+  return made;
 }
 
 void DisableOpenat2ForTest(bool disabled) { openat2_refused.store(disabled); }

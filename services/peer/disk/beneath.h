@@ -7,6 +7,7 @@
 #include <absl/strings/string_view.h>
 
 #include <string>
+#include <vector>
 
 #include "services/peer/disk/unique_fd.h"
 
@@ -22,6 +23,9 @@ absl::StatusOr<UniqueFd> OpenBeneath(int folder, const std::string& path, int fl
 // Opens the folder `path` below `folder`, "" for `folder` itself, and first makes what is missing
 // of it, durably. For the errors see OpenBeneath and ErrnoStatus.
 absl::StatusOr<UniqueFd> OpenOrMakeFolder(int folder, const std::string& path);
+// Makes the folders of a path that are not there, durably, and returns those that it has made,
+// outermost first.
+absl::StatusOr<std::vector<std::string>> MakeFolders(int folder, const std::string& path);
 
 // Makes OpenBeneath open part by part from now on; for tests.
 void DisableOpenat2ForTest(bool disabled);

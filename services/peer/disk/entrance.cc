@@ -65,6 +65,12 @@ uint64_t DeviceOf(int fd) {
   return ::fstat(fd, &st) == 0 ? static_cast<uint64_t>(st.st_dev) : 0;
 }
 
+bool SameFolder(int a, int b) {
+  struct stat x;
+  struct stat y;
+  return ::fstat(a, &x) == 0 && ::fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 std::string Shown(const std::string& folder) {
   return folder.empty() ? "the shared folder" : EscapeForDisplay(folder);
 }
@@ -192,6 +198,32 @@ absl::Status Entrance::BringNear(const TransferId& id, const std::string& path) 
   const absl::Status brought = RenameNew(staging_, id.hex(), folder->get(), PartName(id));
   const bool near = absl::IsNotFound(brought) && StatAt(folder->get(), PartName(id)).ok();
   return near ? absl::OkStatus() : brought;
+}
+
+absl::StatusOr<std::vector<std::string>> Entrance::MakeFolders(const std::string& path) const {
+  return arkshare::MakeFolders(root_, FolderPartOf(path));
+}
+
+absl::Status Entrance::RemoveEmptyFolder(const std::string& folder) const {
+  const absl::StatusOr<UniqueFd> above = OpenFolderOf(folder);
+  if (!above.ok()) return above.status();
+  const std::string leaf = LeafOf(folder);
+  return ::unlinkat(above->get(), leaf.c_str(), AT_REMOVEDIR) == 0 ? absl::OkStatus()
+                                                                   : ErrnoStatus(errno, folder);
+}
+
+absl::Status Entrance::MoveNear(const TransferId& id, const std::string& from,
+                                const std::string& to) const {
+  absl::StatusOr<Waiting> book = Find(id, from);
+  if (!book.ok()) return book.status();
+  absl::StatusOr<UniqueFd> folder = OpenOrMakeFolder(root_, FolderPartOf(to));
+  if (!folder.ok()) return folder.status();
+  const std::string part = PartName(id);
+  // A rename of a name to itself would count as one that a crash had interrupted.
+  if (book->name == part && SameFolder(book->folder.get(), folder->get())) {
+    return absl::OkStatus();
+  }
+  return RenameNew(book->folder.get(), book->name, folder->get(), part);
 }
 
 absl::Status Entrance::TakeBack(const TransferId& id, const std::string& path) const {

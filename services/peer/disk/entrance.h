@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/core/ticket.h"
 #include "services/peer/disk/file_io.h"
@@ -45,9 +46,16 @@ class Entrance {
   // the deepest folder that exists. Makes no folder. An error says for people why it cannot.
   absl::Status CheckPlace(const std::string& path, Checked& checked) const;
 
+  // Makes the folders on the way to `path`, and returns those that were not there, outermost first.
+  absl::StatusOr<std::vector<std::string>> MakeFolders(const std::string& path) const;
+  // Removes a folder if it is empty.
+  absl::Status RemoveEmptyFolder(const std::string& folder) const;
+
   // Brings a whole book from staging/ beside its place, and makes the folders on the way. Does
   // nothing when the book is there already. Not yet durable: sync the folder of `path`.
   absl::Status BringNear(const TransferId& id, const std::string& path) const;
+  // Brings a book beside another place, from wherever it waits. Not yet durable.
+  absl::Status MoveNear(const TransferId& id, const std::string& from, const std::string& to) const;
   // Brings it back to staging/, because it is received further. Does nothing when it is not near.
   absl::Status TakeBack(const TransferId& id, const std::string& path) const;
   // Renames a book to `path`, from wherever it waits. Makes folders on the way. Not yet durable.

@@ -311,6 +311,11 @@ absl::Status Ledger::RenameOwned(const TransferId& id, uint64_t listing, const B
   });
 }
 
+absl::Status Ledger::RenameTransfer(const TransferId& id, const BookName& name) {
+  MutexLock lock(&mutex_);
+  return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return transfers_.Rename(id, name); });
+}
+
 absl::Status Ledger::RecordProgress(absl::Span<const TransferRecord> records,
                                     absl::Span<const ListingRecord> listings) {
   MutexLock lock(&mutex_);

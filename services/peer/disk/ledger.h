@@ -106,6 +106,8 @@ class Ledger {
   absl::StatusOr<std::vector<uint64_t>> RecordOwned(absl::Span<const Owned> books);
   // Renames the listing and the transfer together, because the first name was taken.
   absl::Status RenameOwned(const TransferId& id, uint64_t listing, const BookName& name);
+  // Renames a transfer that is not owned yet, because its owner has chosen another place.
+  absl::Status RenameTransfer(const TransferId& id, const BookName& name);
   // Stores index_told, confirmed and state of the records, and the identities of `listings`.
   absl::Status RecordProgress(absl::Span<const TransferRecord> records,
                               absl::Span<const ListingRecord> listings = {});

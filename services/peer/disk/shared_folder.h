@@ -96,8 +96,9 @@ class SharedFolder {
   absl::Status RemoveStaging(const TransferId& id) const { return staging_.Remove(id); }
   absl::StatusOr<FileStat> StatStaging(const TransferId& id) const { return staging_.Stat(id); }
   std::vector<TransferId> ListStaging() const { return staging_.List(); }
-  absl::StatusOr<FileStat> StageCopy(int from_fd, const TransferId& id) const {
-    return staging_.Copy(from_fd, id);
+  absl::StatusOr<FileStat> StageCopy(int from_fd, const TransferId& id,
+                                     StagingArea::GoOn go_on) const {
+    return staging_.Copy(from_fd, id, go_on);
   }
   const StagingArea& staging() const { return staging_; }
   // The way from staging/ to a place in the library.

@@ -385,13 +385,34 @@ TEST_P(SharedFolderTest, OnlyTransfersAreListedInStaging) {
   EXPECT_THAT(folder_->ListStaging(), ElementsAre(id));
 }
 
+constexpr auto kGoOn = [](uint64_t) { return true; };
+
+TEST_P(SharedFolderTest, ACopyThatIsEndedLeavesNothing) {
+  WriteFileAt(temp_ / "outside", std::string(3 * 1024 * 1024, 'x'));
+  UniqueFd from(::open((temp_ / "outside").c_str(), O_RDONLY | O_CLOEXEC));
+  for (const uint64_t end_at : {0, 1024 * 1024}) {
+    const TransferId id = TransferId::Random();
+    uint64_t last = 0;
+    const absl::Status ended = folder_
+                                   ->StageCopy(from.get(), id,
+                                               [&](uint64_t copied) {
+                                                 last = copied;
+                                                 return copied < end_at;
+                                               })
+                                   .status();
+    EXPECT_TRUE(absl::IsCancelled(ended)) << ended;
+    EXPECT_GE(last, end_at);
+    EXPECT_FALSE(folder_->StatStaging(id).ok());
+  }
+}
+
 TEST_P(SharedFolderTest, StageCopyCopies) {
   TempFolder outside;
   const FakeBook book = FakeBook::OfSize((1 << 20) + 7);
   WriteFileAt(outside / "book", book.bytes);
   const UniqueFd from(::open((outside / "book").c_str(), O_RDONLY | O_CLOEXEC));
   const TransferId id = TransferId::Random();
-  const FileStat stat = Must(folder_->StageCopy(from.get(), id));
+  const FileStat stat = Must(folder_->StageCopy(from.get(), id, kGoOn));
   EXPECT_EQ(stat.identity.size, book.bytes.size());
   EXPECT_EQ(stat.links, 1U);
   EXPECT_EQ(ReadFileAt(State("staging/" + id.hex())), book.bytes);
@@ -399,7 +420,7 @@ TEST_P(SharedFolderTest, StageCopyCopies) {
 
   const UniqueFd folder(::open(outside.path().c_str(), O_RDONLY | O_CLOEXEC));
   const TransferId wrong = TransferId::Random();
-  EXPECT_FALSE(folder_->StageCopy(folder.get(), wrong).ok());
+  EXPECT_FALSE(folder_->StageCopy(folder.get(), wrong, kGoOn).ok());
   EXPECT_TRUE(absl::IsNotFound(folder_->StatStaging(wrong).status()));
 }
 
@@ -412,8 +433,8 @@ TEST_P(SharedFolderTest, AFullDiskLeavesNothingInStaging) {
   folder_ = Must(SharedFolder::Open((*disk)->path()));
   EXPECT_TRUE(
       absl::IsResourceExhausted(folder_->CreateStaging(TransferId::Random(), 5 << 20).status()));
-  EXPECT_TRUE(
-      absl::IsResourceExhausted(folder_->StageCopy(from.get(), TransferId::Random()).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      folder_->StageCopy(from.get(), TransferId::Random(), kGoOn).status()));
   EXPECT_THAT(folder_->ListStaging(), IsEmpty());
   // A file that fits can still be made.
   EXPECT_TRUE(folder_->CreateStaging(TransferId::Random(), 1 << 20).ok());

@@ -15,6 +15,10 @@
 namespace arkshare {
 namespace {
 
+constexpr size_t kCopyBuffer = 1024 * 1024;
+// A copy can be ended between two syncs, but not during one, so each has little to write.
+constexpr uint64_t kSyncEvery = 64 * 1024 * 1024;
+
 // Reserves the blocks of a file. Returns false and sets errno when the disk has no room.
 bool MakeRoom(int fd, uint64_t size) {
   struct statfs disk;
@@ -102,31 +106,42 @@ void StagingArea::RemoveOthers(absl::FunctionRef<bool(const TransferId&)> keep) 
   }
 }
 
-absl::StatusOr<FileStat> StagingArea::Copy(int from_fd, const TransferId& id) const {
+absl::StatusOr<FileStat> StagingArea::Copy(int from_fd, const TransferId& id, GoOn go_on) const {
   absl::StatusOr<FileStat> from = StatFd(from_fd);
   if (!from.ok()) return from.status();
   absl::StatusOr<UniqueFd> to = Create(id, 0);
   if (!to.ok()) return to.status();
-  if (::ioctl(to->get(), FICLONE, from_fd) != 0) {
-    std::vector<uint8_t> buffer(1024 * 1024);
-    uint64_t offset = 0;
-    while (true) {
-      const ssize_t n = ::pread(from_fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
-      if (n < 0 && errno == EINTR) continue;
-      absl::Status status = n < 0 ? ErrnoStatus(errno, "read") : absl::OkStatus();
-      if (status.ok() && n > 0) {
-        status = WriteFully(to->get(), offset, buffer.data(), static_cast<size_t>(n));
-      }
-      if (!status.ok()) {
-        Remove(id).IgnoreError();
-        return status;
-      }
-      if (n == 0) break;
-      offset += static_cast<uint64_t>(n);
-    }
+  if (absl::Status s = CopyBytes(from_fd, to->get(), go_on); !s.ok()) {
+    Remove(id).IgnoreError();
+    return s;
   }
   SyncBytes({to->get()});
   return StatFd(to->get());
+}
+
+absl::Status StagingArea::CopyBytes(int from_fd, int to_fd, GoOn go_on) const {
+  const auto ended = [] { return absl::CancelledError("the copy was ended"); };
+  if (!go_on(0)) return ended();
+  if (::ioctl(to_fd, FICLONE, from_fd) == 0) {
+    const absl::StatusOr<FileStat> stat = StatFd(to_fd);
+    return go_on(stat.ok() ? stat->identity.size : 0) ? absl::OkStatus() : ended();
+  }
+  std::vector<uint8_t> buffer(kCopyBuffer);
+  uint64_t synced = 0;
+  for (uint64_t offset = 0;;) {
+    const ssize_t n = ::pread(from_fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, "read");
+    if (n == 0) return absl::OkStatus();
+    absl::Status written = WriteFully(to_fd, offset, buffer.data(), static_cast<size_t>(n));
+    if (!written.ok()) return written;
+    offset += static_cast<uint64_t>(n);
+    if (!go_on(offset)) return ended();
+    if (offset - synced >= kSyncEvery) {
+      SyncBytes({to_fd});
+      synced = offset;
+    }
+  }
 }
 
 }  // namespace arkshare

@@ -36,8 +36,11 @@ class StagingArea {
   absl::StatusOr<UniqueFd> Create(const TransferId& id, uint64_t size) const;
   // Like Create, but keeps what an interrupted download with that id has left there.
   absl::StatusOr<UniqueFd> Reopen(const TransferId& id, uint64_t size) const;
-  // Copies an open file into a new one, durably; by reflink where the file system can.
-  absl::StatusOr<FileStat> Copy(int from_fd, const TransferId& id) const;
+  // Copies an open file into a new one, durably; by reflink where the file system can. Calls
+  // `go_on` with the number of bytes that are copied, at least once a MiB, and before the first
+  // byte; when it returns false, removes the copy and returns Cancelled.
+  using GoOn = absl::FunctionRef<bool(uint64_t copied)>;
+  absl::StatusOr<FileStat> Copy(int from_fd, const TransferId& id, GoOn go_on) const;
   absl::Status Remove(const TransferId& id) const;
   absl::StatusOr<FileStat> Stat(const TransferId& id) const;
   std::vector<TransferId> List() const;
@@ -52,6 +55,8 @@ class StagingArea {
 
  private:
   absl::StatusOr<UniqueFd> OpenFile(const TransferId& id, uint64_t size, int truncate) const;
+  // Copies all bytes, or shares them between the two files.
+  absl::Status CopyBytes(int from_fd, int to_fd, GoOn go_on) const;
 
   UniqueFd folder_;
 };

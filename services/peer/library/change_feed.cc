@@ -33,8 +33,19 @@ void ChangeFeed::AddPartial(const BookListing& listing) {
   Push(listing);
 }
 
-void ChangeFeed::RemovePartial(uint64_t number) {
-  if (partials_.erase(number) > 0) Push(number);
+void ChangeFeed::RemovePartial(uint64_t key) {
+  const auto it = partials_.find(key);
+  if (it == partials_.end()) return;
+  Push(it->second.number);
+  partials_.erase(it);
+}
+
+void ChangeFeed::RenumberPartial(uint64_t key, uint64_t number) {
+  const auto it = partials_.find(key);
+  if (it == partials_.end()) return;
+  Push(it->second.number);
+  it->second.number = number;
+  Push(it->second);
 }
 
 void ChangeFeed::RemovePartialsOf(const ContentId& content) {
@@ -43,7 +54,7 @@ void ChangeFeed::RemovePartialsOf(const ContentId& content) {
       ++it;
       continue;
     }
-    Push(it->first);
+    Push(it->second.number);
     it = partials_.erase(it);
   }
 }

@@ -32,12 +32,15 @@ class ChangeFeed {
   // InfiniteFuture when there is none.
   absl::Time PushDue(absl::Time now);
 
-  // Pushes the listing of a book that is still being received, and keeps it for snapshots.
+  // Pushes the listing of a book that is still being received, and keeps it for snapshots. The
+  // number that it has now is its key.
   void AddPartial(const BookListing& listing);
-  // Forgets a partial listing and pushes that it is gone; does nothing for other numbers.
-  void RemovePartial(uint64_t number);
+  // Forgets a partial listing and pushes that it is gone; does nothing for other keys.
+  void RemovePartial(uint64_t key);
   void RemovePartialsOf(const ContentId& content);
-  // By number.
+  // Pushes a partial listing under another number; its key stays.
+  void RenumberPartial(uint64_t key, uint64_t number);
+  // By key.
   const std::map<uint64_t, BookListing>& partials() const { return partials_; }
 
   bool empty() const { return changes_.empty(); }

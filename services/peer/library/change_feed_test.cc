@@ -80,6 +80,20 @@ TEST_F(ChangeFeedTest, APartialListingIsKeptUntilItIsRemoved) {
   EXPECT_TRUE(feed_.partials().empty());
 }
 
+TEST_F(ChangeFeedTest, APartialListingMayGetAnotherNumber) {
+  feed_.AddPartial(Listing(1, 1));
+  feed_.AddPartial(Listing(2, 2));
+  feed_.RenumberPartial(1, 11);
+  feed_.RenumberPartial(2, 12);
+  feed_.RenumberPartial(3, 13);
+  EXPECT_THAT(Take(), ElementsAre("+1", "+2", "-1", "+11", "-2", "+12"));
+  feed_.RemovePartial(11);
+  EXPECT_THAT(Take(), IsEmpty()) << "its key is still 1";
+  feed_.RemovePartial(1);
+  feed_.RemovePartialsOf(Listing(0, 2).content);
+  EXPECT_THAT(Take(), ElementsAre("-11", "-12"));
+}
+
 TEST_F(ChangeFeedTest, ClearForgetsChangesAndKeepsPartialListings) {
   feed_.AddPartial(Listing(1));
   feed_.Push(Listing(2));

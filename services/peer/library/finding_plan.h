@@ -1,4 +1,4 @@
-// Decides how findings in the folder change the tables of the library.
+// Plans how the findings in the folder change the tables of the library.
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_FINDING_PLAN_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_FINDING_PLAN_H_
 

@@ -20,6 +20,10 @@ constexpr absl::Duration kGoneDelay = absl::Seconds(2);
 // Listings that end before the ledger is pruned again.
 constexpr uint64_t kPruneAfter = 20'000;
 
+std::optional<Book> BookOf(const ListingTable::Entry* entry) {
+  return entry == nullptr ? std::nullopt : std::optional<Book>(entry->book);
+}
+
 }  // namespace
 
 Library::Library(const SharedFolder* folder, Ledger* ledger, const Clock* clock, Options options)
@@ -37,23 +41,16 @@ absl::Status Library::Load() {
   absl::StatusOr<std::vector<ListingRecord>> listings = ledger_->PresentListings();
   if (!listings.ok()) return listings.status();
   if (absl::Status s = unshared_.Load(); !s.ok()) return s;
-  // A crash may have left two listings of one path. The later one replaced the other.
-  std::sort(listings->begin(), listings->end(),
-            [](const ListingRecord& a, const ListingRecord& b) { return a.number > b.number; });
-  std::set<std::string> seen;
   std::vector<Ledger::Replacement> surplus;
-  for (const ListingRecord& record : *listings) {
-    // --max-books may be lower than it was.
-    if (seen.size() < options_.max_books && seen.insert(record.path).second) continue;
-    surplus.push_back({.gone = record.number});
+  for (const uint64_t number : TakeSurplus(*listings, options_.max_books)) {
+    surplus.push_back({.gone = number});
   }
   // When this fails, the next Load ends them.
   if (!surplus.empty()) ledger_->ReplaceListings(surplus).IgnoreError();
   MutexLock lock(&mutex_);
   for (ListingRecord& record : *listings) {
     // A claimed path is that of a received book that cannot enter the folder yet.
-    if (seen.erase(record.path) == 0 || tables_.claims.Claimed(record.path)) continue;
-    List(Book{std::move(record), false});
+    if (!tables_.claims.Claimed(record.path)) List(Book{std::move(record), false});
   }
   tables_.feed.Clear();
   return absl::OkStatus();
@@ -71,23 +68,18 @@ void Library::RequestExamine(const std::string& path) {
 
 std::optional<Book> Library::Find(const BookName& name) const {
   MutexLock lock(&mutex_);
-  const ListingTable::Entry* entry = tables_.listings.FindName(name);
-  if (entry == nullptr) return std::nullopt;
-  return entry->book;
+  return BookOf(tables_.listings.FindName(name));
 }
 
 std::optional<Book> Library::FindContent(const ContentId& content) const {
   MutexLock lock(&mutex_);
   const std::vector<const ListingTable::Entry*> entries = tables_.listings.FindContent(content);
-  if (entries.empty()) return std::nullopt;
-  return entries.front()->book;
+  return BookOf(entries.empty() ? nullptr : entries.front());
 }
 
 std::optional<Book> Library::FindPath(const std::string& path) const {
   MutexLock lock(&mutex_);
-  const ListingTable::Entry* entry = tables_.listings.FindPath(path);
-  if (entry == nullptr) return std::nullopt;
-  return entry->book;
+  return BookOf(tables_.listings.FindPath(path));
 }
 
 std::optional<LibraryItem> Library::FindUnlisted(const std::string& path) const {
@@ -109,7 +101,8 @@ std::vector<std::string> Library::PathsBeneath(const std::string& folder) const 
 
 Library::Totals Library::GetTotals() const {
   MutexLock lock(&mutex_);
-  return {tables_.listings.size(), tables_.listings.bytes(), tables_.unlisted.pending()};
+  return {tables_.listings.size(), tables_.listings.bytes(), tables_.unlisted.pending(),
+          tables_.listings.unsettled()};
 }
 
 // --- Serving ---
@@ -178,7 +171,30 @@ absl::StatusOr<size_t> Library::Renumber(uint64_t number) {
     MutexLock lock(&mutex_);
     return FindingPlan::NewNumbers(tables_);
   }();
-  return Carry(std::move(plan), number);
+  absl::StatusOr<size_t> renumbered = Carry(std::move(plan), number);
+  // After the ledger has made its numbers larger.
+  if (absl::Status s = renumbered.ok() ? RenumberPartials(number) : absl::OkStatus(); !s.ok()) {
+    return s;
+  }
+  return renumbered;
+}
+
+absl::Status Library::RenumberPartials(uint64_t above) {
+  std::vector<uint64_t> keys;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [key, listing] : tables_.feed.partials()) {
+      if (listing.number <= above) keys.push_back(key);
+    }
+  }
+  for (const uint64_t key : keys) {
+    const absl::StatusOr<uint64_t> number = ledger_->DrawListingNumber();
+    if (!number.ok()) return number.status();
+    MutexLock lock(&mutex_);
+    tables_.feed.RenumberPartial(key, *number);
+    feed_changed_.NotifyAll();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<size_t> Library::Carry(FindingPlan plan, uint64_t above) {
@@ -324,7 +340,7 @@ absl::Status Library::Settle(absl::Span<const uint64_t> numbers) {
     if (entry == nullptr) {
       Push(number);  // it went while the index did not know of it yet
     } else if (entry->book.record.unsettled) {
-      entry->book.record.unsettled = false;
+      tables_.listings.Settle(number);
       Push(entry->book.listing());
     }
   }
@@ -345,14 +361,8 @@ absl::StatusOr<Book> Library::BeginRelease(const ReleaseItem& item) {
         continue;
       }
       if (record.content != item.content) break;
-      const std::string reason = WhyOnlyLent(entry->book);
-      if (options_.policy == SharePolicy::kCopy || !reason.empty()) return OnlyLent(reason);
-      if (record.unsettled) {
-        return MakeError(Reason::kBookUnsettled,
-                         "this peer has just received the book and the index does not know it yet; "
-                         "ask again in a moment",
-                         {}, absl::Milliseconds(500));
-      }
+      const bool lends = options_.policy == SharePolicy::kCopy;
+      if (absl::Status s = MayRelease(entry->book, lends); !s.ok()) return s;
       entry->releasing = true;
       tables_.claims.Claim(record.path);
       return entry->book;

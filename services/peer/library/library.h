@@ -69,7 +69,8 @@ class Library {
   struct Totals {
     uint64_t books = 0;
     uint64_t bytes = 0;
-    uint64_t pending = 0;  // still to be hashed
+    uint64_t pending = 0;    // still to be hashed
+    uint64_t unsettled = 0;  // books that the index has not answered for
   };
   Totals GetTotals() const;
 
@@ -124,7 +125,7 @@ class Library {
   // Gives the listings new numbers, all larger than `number`, and returns how many: the ledger is
   // older than what the index knows of this peer, so its next numbers were used before. Leaves
   // alone what transfers are using: claimed paths, and listings that the index has not answered
-  // for.
+  // for. Partial listings get new numbers too.
   absl::StatusOr<size_t> Renumber(uint64_t number);
 
   // --- What the owner keeps private. Has a lock of its own. ---
@@ -163,6 +164,7 @@ class Library {
   // Announces a partial listing until it is withdrawn or the whole book is listed. Does nothing
   // when the whole book is here, or beyond max_books.
   void AnnouncePartial(const BookListing& listing);
+  // Withdraws it by the number with which it was announced, also when it has another one since.
   void WithdrawPartial(uint64_t number);
 
   // --- The feed for the index. It has one reader. ---
@@ -177,6 +179,8 @@ class Library {
  private:
   // Has the ledger record a plan, then makes it in the tables.
   absl::StatusOr<size_t> Carry(FindingPlan plan, uint64_t above = 0);
+  // Gives new numbers to the partial listings that have at most `above`.
+  absl::Status RenumberPartials(uint64_t above);
   void List(Book book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unclaim(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Push(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

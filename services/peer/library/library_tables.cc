@@ -2,7 +2,9 @@
 
 #include <absl/strings/match.h>
 
+#include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace arkshare {
@@ -62,6 +64,20 @@ std::vector<BookListing> LibraryTables::Announced() const {
   }
   for (const auto& [number, listing] : feed.partials()) out.push_back(listing);
   return out;
+}
+
+std::vector<uint64_t> TakeSurplus(std::vector<ListingRecord>& listings, uint64_t most) {
+  std::sort(listings.begin(), listings.end(),
+            [](const ListingRecord& a, const ListingRecord& b) { return a.number > b.number; });
+  std::set<std::string> seen;
+  std::vector<uint64_t> surplus;
+  std::erase_if(listings, [&](const ListingRecord& record) {
+    // `most` may be lower than it was.
+    if (seen.size() < most && seen.insert(record.path).second) return false;
+    surplus.push_back(record.number);
+    return true;
+  });
+  return surplus;
 }
 
 }  // namespace arkshare

@@ -36,6 +36,11 @@ struct LibraryTables {
   std::vector<BookListing> Announced() const;
 };
 
+// Removes the listings that the ledger has too many of, and returns their numbers: of two listings
+// of one path, which a crash may leave, the earlier one, and those beyond `most`, the earliest
+// first.
+std::vector<uint64_t> TakeSurplus(std::vector<ListingRecord>& listings, uint64_t most);
+
 }  // namespace arkshare
 
 #endif  // ARKSHARE_SERVICES_PEER_LIBRARY_LIBRARY_TABLES_H_

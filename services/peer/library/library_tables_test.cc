@@ -74,5 +74,18 @@ TEST(LibraryTablesTest, PathsBeneathAFolderAreThoseOfItsFilesOnly) {
   EXPECT_THAT(tables.PathsBeneath(""), ElementsAre("f-other", "f/a", "f/b"));
 }
 
+TEST(LibraryTablesTest, OfTwoListingsOfOnePathTheEarlierIsSurplus) {
+  std::vector<ListingRecord> listings;
+  for (const Book& book : {BookAt(1, "a", 1), BookAt(2, "b", 2), BookAt(3, "a", 3)}) {
+    listings.push_back(book.record);
+  }
+  std::vector<ListingRecord> fewer = listings;
+  EXPECT_THAT(TakeSurplus(listings, 10), ElementsAre(1));
+  ASSERT_EQ(listings.size(), 2U);
+  EXPECT_EQ(listings[0].number, 3U);
+  EXPECT_EQ(listings[1].number, 2U);
+  EXPECT_THAT(TakeSurplus(fewer, 1), ElementsAre(2, 1));
+}
+
 }  // namespace
 }  // namespace arkshare

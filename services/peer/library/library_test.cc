@@ -162,6 +162,17 @@ TEST_F(LibraryTest, AnOlderLedgerGivesItsListingsNewNumbers) {
   EXPECT_GT(library().FindPath("c")->record.number, library().FindPath("a")->record.number);
 }
 
+TEST_F(LibraryTest, AnOlderLedgerGivesPartialListingsNewNumbers) {
+  const uint64_t key = Must(disk_->ledger->DrawListingNumber());
+  library().AnnouncePartial({key, Name("a"), book(1).id, /*partial=*/true});
+  Must(library().Renumber(1000));
+  const std::vector<BookListing> announced = library().StartFeed();
+  ASSERT_EQ(announced.size(), 1U);
+  EXPECT_GT(announced[0].number, 1000U);
+  library().WithdrawPartial(key);
+  EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", announced[0].number)));
+}
+
 TEST_F(LibraryTest, AnotherFileInItsPlaceIsAnotherListing) {
   Must(library().Appear(Record("a", 1), false));
   const uint64_t old = library().FindPath("a")->record.number;

@@ -10,6 +10,7 @@ void ListingTable::Insert(Book book) {
   by_name_[book.record.name] = number;
   by_content_[book.record.content].insert(number);
   bytes_ += book.record.content.size;
+  if (book.record.unsettled) ++unsettled_;
   entries_.emplace(number, Entry{.book = std::move(book)});
 }
 
@@ -29,7 +30,13 @@ void ListingTable::Erase(uint64_t number) {
   content->second.erase(number);
   if (content->second.empty()) by_content_.erase(content);
   bytes_ -= record.content.size;
+  if (record.unsettled) --unsettled_;
   entries_.erase(it);
+}
+
+void ListingTable::Settle(uint64_t number) {
+  Entry* const entry = Find(number);
+  if (entry != nullptr && std::exchange(entry->book.record.unsettled, false)) --unsettled_;
 }
 
 const ListingTable::Entry* ListingTable::Find(uint64_t number) const {

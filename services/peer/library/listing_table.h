@@ -34,6 +34,8 @@ class ListingTable {
   void Insert(Book book);
   // Removes a listing, if it is there.
   void Erase(uint64_t number);
+  // Notes that the index has answered for a listing, if it is there.
+  void Settle(uint64_t number);
 
   // Each Find returns nullptr when there is no such listing. An entry is valid until the next
   // Insert or Erase.
@@ -51,6 +53,8 @@ class ListingTable {
   size_t size() const { return entries_.size(); }
   // The sum of the sizes of all books.
   uint64_t bytes() const { return bytes_; }
+  // The number of books that are unsettled.
+  uint64_t unsettled() const { return unsettled_; }
 
  private:
   absl::flat_hash_map<uint64_t, Entry> entries_;
@@ -58,6 +62,7 @@ class ListingTable {
   absl::flat_hash_map<BookName, uint64_t> by_name_;
   absl::flat_hash_map<ContentId, std::set<uint64_t>> by_content_;
   uint64_t bytes_ = 0;
+  uint64_t unsettled_ = 0;
 };
 
 }  // namespace arkshare

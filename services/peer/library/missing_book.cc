@@ -44,6 +44,16 @@ absl::Status OnlyLent(const std::string& reason) {
                                 reason.empty() ? "" : ")", ": keep what you received as a copy"));
 }
 
+absl::Status MayRelease(const Book& book, bool lends_all) {
+  const std::string reason = WhyOnlyLent(book);
+  if (lends_all || !reason.empty()) return OnlyLent(reason);
+  if (!book.record.unsettled) return absl::OkStatus();
+  return MakeError(Reason::kBookUnsettled,
+                   "this peer has just received the book and the index does not know it yet; ask "
+                   "again in a moment",
+                   {}, absl::Milliseconds(500));
+}
+
 absl::Status CannotReadBook(const absl::Status& why) {
   return MakeError(Reason::kBookChanged,
                    absl::StrCat("this peer cannot read its file of the book (", why.message(),

@@ -9,6 +9,7 @@
 #include "lib/core/content_id.h"
 #include "lib/core/ticket.h"
 #include "services/peer/disk/ledger.h"
+#include "services/peer/library/book.h"
 
 namespace arkshare {
 
@@ -23,6 +24,10 @@ absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item);
 
 // Returns kNotForTaking for a book that this peer only lends; `reason` as in Book::lend_reason.
 absl::Status OnlyLent(const std::string& reason);
+
+// Returns OK when a listed book may be given away now. Errors: kNotForTaking when this peer lends
+// all books or this one, kBookUnsettled when the index does not know it yet.
+absl::Status MayRelease(const Book& book, bool lends_all);
 
 // Returns the error for a listed book whose file the disk or the system does not let this peer
 // read: kBookChanged, because another peer may have the book, in the words of `why`.

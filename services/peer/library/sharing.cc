@@ -44,13 +44,19 @@ void Count(Sharing::Shared& shared, const std::string& name) {
   if (shared.file_count++ == 0) shared.first_name = name;
 }
 
+struct FoundFiles {
+  std::vector<std::string> paths;
+  uint64_t bytes = 0;
+};
+
 // Returns the regular files below a folder, relative to it and in order, without dot-files. Enters
-// neither symlinks nor the folder `except`. Notes what else is there as refused.
-std::vector<std::string> FilesIn(const fs::path& top, const fs::path& except,
-                                 Sharing::Shared& shared) {
-  std::vector<std::string> files;
+// neither symlinks nor the folder `except`. Notes what else is there as refused. Stops when
+// `go_on` returns false.
+FoundFiles FilesIn(const fs::path& top, const fs::path& except, Sharing::Shared& shared,
+                   absl::FunctionRef<bool()> go_on) {
+  FoundFiles files;
   std::vector<fs::path> folders = {top};
-  while (!folders.empty()) {
+  while (!folders.empty() && go_on()) {
     const fs::path folder = std::move(folders.back());
     folders.pop_back();
     std::error_code error;
@@ -66,7 +72,9 @@ std::vector<std::string> FilesIn(const fs::path& top, const fs::path& except,
       }
       std::string name = path.lexically_relative(top).string();
       if (type == fs::file_type::regular) {
-        files.push_back(std::move(name));
+        files.paths.push_back(std::move(name));
+        const uintmax_t size = it->file_size(unknown);
+        if (!unknown) files.bytes += size;
       } else {
         Refuse(shared, std::move(name),
                MakeError(Reason::kInvalidField,
@@ -81,13 +89,62 @@ std::vector<std::string> FilesIn(const fs::path& top, const fs::path& except,
                        absl::StrCat("a folder that cannot be read: ", error.message())));
     }
   }
-  std::sort(files.begin(), files.end());
+  std::sort(files.paths.begin(), files.paths.end());
   return files;
 }
 
 }  // namespace
 
-absl::StatusOr<Sharing::Shared> Sharing::Share(const std::string& path) {
+class Sharing::Call {
+ public:
+  Call(Sharing* sharing, const std::string& path, absl::FunctionRef<bool()> gone)
+      : sharing_(sharing), gone_(gone) {
+    MutexLock lock(&sharing_->mutex_);
+    shown_ = sharing_->running_.insert(sharing_->running_.end(), {.path = path});
+  }
+  ~Call() {
+    MutexLock lock(&sharing_->mutex_);
+    sharing_->running_.erase(shown_);
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // Returns why the call ends; OK while it goes on.
+  absl::Status WhyEnded() const {
+    if (sharing_->stop_.load()) {
+      return MakeError(Reason::kShuttingDown, "the peer is shutting down");
+    }
+    return gone_() ? absl::CancelledError("the caller has gone") : absl::OkStatus();
+  }
+  bool GoesOn() const { return WhyEnded().ok(); }
+
+  void SetTotal(uint64_t bytes) {
+    MutexLock lock(&sharing_->mutex_);
+    shown_->bytes_total = bytes;
+  }
+  // Notes that this much of the current file is copied; 0 for the next file.
+  void NoteCopied(uint64_t bytes) {
+    if (bytes == 0) before_ += std::exchange(current_, 0);
+    current_ = bytes;
+    MutexLock lock(&sharing_->mutex_);
+    shown_->bytes_done = before_ + current_;
+  }
+
+ private:
+  Sharing* const sharing_;
+  const absl::FunctionRef<bool()> gone_;
+  std::list<Progress>::iterator shown_;
+  uint64_t before_ = 0;   // bytes of the files before the current one
+  uint64_t current_ = 0;  // bytes of the current file
+};
+
+std::vector<Sharing::Progress> Sharing::Running() const {
+  MutexLock lock(&mutex_);
+  return {running_.begin(), running_.end()};
+}
+
+absl::StatusOr<Sharing::Shared> Sharing::Share(const std::string& path,
+                                               absl::FunctionRef<bool()> gone) {
   if (path.empty() || path[0] != '/') {
     return MakeError(Reason::kInvalidField,
                      absl::StrCat(EscapeForDisplay(path), " is not an absolute path"));
@@ -102,13 +159,11 @@ absl::StatusOr<Sharing::Shared> Sharing::Share(const std::string& path) {
   if (inside != ".." && !absl::StartsWith(inside, "../")) {
     return fs::is_directory(real, error) ? ShareFolderAgain(inside) : ShareAgain(inside);
   }
+  Call call(this, path, gone);
   if (fs::is_regular_file(real, error)) {
-    absl::StatusOr<std::string> name = CopyIn(real.string(), real.filename().string());
-    if (!name.ok()) return name.status();
-    scanner_->Examine(*name);
-    return Shared{.first_name = *std::move(name), .file_count = 1};
+    return CopyFileIn(real.string(), real.filename().string(), call);
   }
-  if (fs::is_directory(real, error)) return CopyFolderIn(real.string());
+  if (fs::is_directory(real, error)) return CopyFolderIn(real.string(), call);
   return MakeError(Reason::kInvalidField,
                    absl::StrCat(EscapeForDisplay(path), " is neither a file nor a folder"));
 }
@@ -146,7 +201,10 @@ absl::StatusOr<Sharing::Shared> Sharing::ShareFolderAgain(const std::string& fol
   }
   const std::string above = whole ? "" : folder + "/";
   Shared shared;
-  std::vector<std::string> paths = FilesIn(folder_->path() + "/" + above, /*except=*/"", shared);
+  std::vector<std::string> paths =
+      FilesIn(folder_->path() + "/" + above, /*except=*/"", shared, [this] {
+        return !stop_.load();
+      }).paths;
   for (std::string& path : paths) path = above + path;
   if (absl::Status s = library_->unshared().ShareBeneath(whole ? "" : folder); !s.ok()) {
     return ForPeople(s, folder);
@@ -164,31 +222,44 @@ absl::StatusOr<Sharing::Shared> Sharing::ShareFolderAgain(const std::string& fol
   return shared;
 }
 
-absl::StatusOr<Sharing::Shared> Sharing::CopyFolderIn(const std::string& folder) {
+absl::StatusOr<Sharing::Shared> Sharing::CopyFileIn(const std::string& path,
+                                                    const std::string& name, Call& call) {
+  std::error_code unknown;
+  if (const uintmax_t size = fs::file_size(path, unknown); !unknown) call.SetTotal(size);
+  absl::StatusOr<std::string> copied = CopyIn(path, name, call);
+  if (!copied.ok()) return copied.status();
+  // Otherwise the scanner finds the file by itself.
+  if (call.GoesOn()) scanner_->Examine(*copied);
+  return Shared{.first_name = *std::move(copied), .file_count = 1};
+}
+
+absl::StatusOr<Sharing::Shared> Sharing::CopyFolderIn(const std::string& folder, Call& call) {
   Shared shared;
-  const std::vector<std::string> files = FilesIn(folder, folder_->path(), shared);
-  if (files.empty() && shared.refused_count == 0) return NoFiles(folder);
+  const FoundFiles files = FilesIn(folder, folder_->path(), shared, [&] { return call.GoesOn(); });
+  if (files.paths.empty() && shared.refused_count == 0) return NoFiles(folder);
+  call.SetTotal(files.bytes);
   const std::string name = fs::path(folder).filename().string();
   std::vector<std::string> names;
-  for (const std::string& file : files) {
+  for (const std::string& file : files.paths) {
     absl::StatusOr<std::string> copied = CopyIn(
-        absl::StrCat(folder, "/", file), name.empty() ? file : absl::StrCat(name, "/", file));
+        absl::StrCat(folder, "/", file), name.empty() ? file : absl::StrCat(name, "/", file), call);
     if (copied.ok()) {
       names.push_back(*std::move(copied));
       continue;
     }
     Refuse(shared, file, copied.status());
-    // The next file would fail as well.
-    if (GetReason(copied.status()) == Reason::kShuttingDown) break;
+    if (!call.GoesOn()) break;
   }
-  // After all are copied, because examining a file that was just written waits a moment.
-  scanner_->ExamineAll(names);
+  // After all are copied, because examining a file that was just written waits a moment. When the
+  // call ends, the scanner finds them by itself.
+  if (call.GoesOn()) scanner_->ExamineAll(names);
   for (const std::string& copied : names) Count(shared, copied);
   return shared;
 }
 
-absl::StatusOr<std::string> Sharing::CopyIn(const std::string& path, const std::string& name) {
-  if (stop_.load()) return MakeError(Reason::kShuttingDown, "the peer is shutting down");
+absl::StatusOr<std::string> Sharing::CopyIn(const std::string& path, const std::string& name,
+                                            Call& call) {
+  if (absl::Status s = call.WhyEnded(); !s.ok()) return s;
   absl::StatusOr<BookName> book = BookName::Parse(name);
   if (!book.ok()) return book.status();
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
@@ -199,35 +270,49 @@ absl::StatusOr<std::string> Sharing::CopyIn(const std::string& path, const std::
   }
   absl::Status status = library_->ReserveName(*book);
   if (status.ok()) {
-    status = CopyTo(fd.get(), *book);
+    status = CopyTo(fd.get(), *book, call);
     library_->UnreserveName(*book);
   } else if (GetReason(status) != Reason::kNameTaken) {
     return status;
   }
-  if (absl::IsAlreadyExists(status) && !IsCopy(fd.get(), book->value())) {
-    return MakeError(Reason::kNameTaken,
-                     absl::StrCat("there is already a file named ", EscapeForDisplay(book->value()),
-                                  " in the shared folder; rename one of them"));
+  if (absl::IsAlreadyExists(status)) {
+    const absl::StatusOr<bool> same = IsCopy(fd.get(), book->value(), call);
+    if (!same.ok()) return call.WhyEnded();
+    if (!*same) {
+      return MakeError(
+          Reason::kNameTaken,
+          absl::StrCat("there is already a file named ", EscapeForDisplay(book->value()),
+                       " in the shared folder; rename one of them"));
+    }
+  } else if (absl::IsCancelled(status)) {
+    return call.WhyEnded();
+  } else if (!status.ok()) {
+    return ForPeople(status, path);
   }
-  if (!status.ok() && !absl::IsAlreadyExists(status)) return ForPeople(status, path);
   if (absl::Status s = library_->unshared().Share(book->value()); !s.ok()) {
     return ForPeople(s, path);
   }
   return book->value();
 }
 
-absl::Status Sharing::CopyTo(int fd, const BookName& name) {
+absl::Status Sharing::CopyTo(int fd, const BookName& name, Call& call) {
   // A copy of a large file is made only when its name is free.
   if (folder_->Stat(name.value()).ok()) return absl::AlreadyExistsError(name.value());
   const TransferId id = TransferId::Random();
-  absl::Status status = folder_->StageCopy(fd, id).status();
+  absl::Status status = folder_
+                            ->StageCopy(fd, id,
+                                        [&](uint64_t copied) {
+                                          call.NoteCopied(copied);
+                                          return call.GoesOn();
+                                        })
+                            .status();
   if (status.ok()) status = folder_->Admit(id, name.value());
   if (status.ok()) folder_->SyncAdmitted({name.value()});
   if (!status.ok()) folder_->RemoveStaging(id).IgnoreError();
   return status;
 }
 
-bool Sharing::IsCopy(int fd, const std::string& name) const {
+absl::StatusOr<bool> Sharing::IsCopy(int fd, const std::string& name, Call& call) const {
   const absl::StatusOr<FileStat> ours = StatFd(fd);
   const absl::StatusOr<SharedFolder::OpenedFile> theirs = folder_->OpenFile(name);
   if (!ours.ok() || !theirs.ok()) return false;
@@ -235,14 +320,17 @@ bool Sharing::IsCopy(int fd, const std::string& name) const {
   if (theirs->stat.identity.size != size) return false;
   std::vector<uint8_t> a(std::min<uint64_t>(size, 1024 * 1024));
   std::vector<uint8_t> b(a.size());
-  for (uint64_t offset = 0; offset < size && !stop_.load();) {
+  call.NoteCopied(0);
+  for (uint64_t offset = 0; offset < size;) {
+    if (!call.GoesOn()) return absl::CancelledError("the comparison was ended");
     const size_t n = std::min<uint64_t>(a.size(), size - offset);
     if (!ReadFully(fd, offset, a.data(), n).ok()) return false;
     if (!ReadFully(theirs->fd.get(), offset, b.data(), n).ok()) return false;
     if (std::memcmp(a.data(), b.data(), n) != 0) return false;
     offset += n;
+    call.NoteCopied(offset);
   }
-  return !stop_.load();
+  return true;
 }
 
 absl::Status Sharing::Unshare(const std::string& name) {

@@ -1,4 +1,4 @@
-// The files that the owner keeps private, through renames.
+// Keeps the list of files and folders that the owner does not share, and follows their renames.
 #ifndef ARKSHARE_SERVICES_PEER_LIBRARY_UNSHARED_FILES_H_
 #define ARKSHARE_SERVICES_PEER_LIBRARY_UNSHARED_FILES_H_
 

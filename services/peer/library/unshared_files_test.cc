@@ -34,7 +34,7 @@ class UnsharedFilesTest : public testing::Test {
 };
 
 TEST_F(UnsharedFilesTest, AFileIsFollowedToItsNewNameAlsoAfterARestart) {
-  WriteFileAt(temp_ / "diary", "secret");
+  WriteFileAt(temp_ / "diary", "a day");
   Must(files_->Unshare("diary"));
   Rename("diary", "letters");
   EXPECT_FALSE(files_->Covers("letters"));
@@ -47,7 +47,7 @@ TEST_F(UnsharedFilesTest, AFileIsFollowedToItsNewNameAlsoAfterARestart) {
 }
 
 TEST_F(UnsharedFilesTest, ASharedFileIsSharedUnderAllItsNames) {
-  WriteFileAt(temp_ / "diary", "secret");
+  WriteFileAt(temp_ / "diary", "a day");
   Must(files_->Unshare("diary"));
   Rename("diary", "letters");
   EXPECT_TRUE(Follow("letters"));

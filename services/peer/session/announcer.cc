@@ -238,11 +238,22 @@ absl::Status Announcer::Register() {
   return absl::OkStatus();
 }
 
+std::string Announcer::WhyLeftOut(uint64_t listing) const {
+  MutexLock lock(&mutex_);
+  return budget_.WhyLeftOut(listing);
+}
+
+size_t Announcer::left_out() const {
+  MutexLock lock(&mutex_);
+  return budget_.left_out();
+}
+
 void Announcer::NoteTroubles() {
-  std::vector<std::string> all = {reachability_, parts_.index->WhyNotFirst(), budget_.Trouble()};
+  std::vector<std::string> all = {reachability_, parts_.index->WhyNotFirst()};
+  MutexLock lock(&mutex_);
+  all.push_back(budget_.Trouble());
   std::erase(all, "");
   const std::string notes = absl::StrJoin(all, "; ");
-  MutexLock lock(&mutex_);
   notes_ = notes;
   NoteReachedLocked(reached_);
 }
@@ -259,13 +270,13 @@ void Announcer::NoteReachedLocked(bool reached) {
 
 size_t Announcer::StartSnapshot() {
   const std::vector<BookListing> snapshot = parts_.library->StartFeed();
-  budget_.Begin(most_books_);
   std::vector<Library::Change> statements;
+  MutexLock lock(&mutex_);
+  budget_.Begin(most_books_);
   for (const BookListing& listing : snapshot) budget_.Add(listing, statements);
   if (const std::string left_out = budget_.Trouble(); !left_out.empty()) {
     LogWarning("not_all_listed", {{"why", left_out}});
   }
-  MutexLock lock(&mutex_);
   statements_.Restart(statements);
   return snapshot.size();
 }
@@ -377,12 +388,12 @@ Announcer::StreamEnd Announcer::Beat(Stream& stream, const std::atomic<bool>& en
     const std::vector<Library::Change> changes =
         parts_.library->NextChanges(next_beat - Now(), kMaxItems);
     std::vector<Library::Change> statements;
-    for (const Library::Change& change : changes) budget_.Add(change, statements);
-    if (!changes.empty()) NoteTroubles();
     {
       MutexLock lock(&mutex_);
+      for (const Library::Change& change : changes) budget_.Add(change, statements);
       statements_.Add(statements);
     }
+    if (!changes.empty()) NoteTroubles();
     const bool beat_due = Now() >= next_beat;
     if (statements.empty() && !beat_due) continue;
     sent = Send(stream, /*snapshot_complete=*/false, beat_due);

@@ -92,6 +92,11 @@ class Announcer {
     std::string trouble;  // for people; empty when all is well
   };
   State GetState() const;
+  // Returns why the index does not list a listing that this peer has announced, for people; "" when
+  // it does, or is not known to.
+  std::string WhyLeftOut(uint64_t listing) const;
+  // Returns how many books the index does not list for such a reason.
+  size_t left_out() const;
 
  private:
   enum class StreamEnd {
@@ -152,7 +157,6 @@ class Announcer {
   ListingNumbers numbers_;
   RecheckTimer recheck_timer_;  // when the index is asked to dial back again
   RecheckTimer return_timer_;   // when an earlier index may be used again
-  ListingBudget budget_;
   uint64_t most_books_ = 0;  // that the index lists; 0: any number
   GrowingPause limit_pause_;
   GrowingPause session_pause_;
@@ -162,6 +166,7 @@ class Announcer {
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   State state_ ABSL_GUARDED_BY(mutex_);
+  ListingBudget budget_ ABSL_GUARDED_BY(mutex_);
   std::string notes_ ABSL_GUARDED_BY(mutex_);    // the trouble of a session that is fine otherwise
   bool reached_ ABSL_GUARDED_BY(mutex_) = true;  // as the index has said since the registration
   grpc::ClientContext* stream_context_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -44,6 +44,11 @@ void ListingBudget::Add(const Library::Change& change, std::vector<Library::Chan
   left_out_.erase(next);
 }
 
+std::string ListingBudget::WhyLeftOut(uint64_t listing) const {
+  if (!left_out_.contains(listing)) return "";
+  return absl::StrCat("the index lists at most ", most_, " books of one peer");
+}
+
 std::string ListingBudget::Trouble() const {
   if (left_out_.empty()) return "";
   std::string text =

@@ -28,6 +28,9 @@ class ListingBudget {
   // Returns "" while the index takes all books, otherwise a message for people that names some of
   // those that it does not list.
   std::string Trouble() const;
+  // Returns why the index does not list a listing, for people; "" when it was told.
+  std::string WhyLeftOut(uint64_t listing) const;
+  size_t left_out() const { return left_out_.size(); }
 
  private:
   uint64_t most_ = 0;

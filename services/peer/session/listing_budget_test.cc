@@ -75,6 +75,18 @@ TEST_F(ListingBudgetTest, ManyNamesAreCutShort) {
   EXPECT_THAT(budget_.Trouble(), HasSubstr("8 are not listed (book2, book3, book4, …)"));
 }
 
+TEST_F(ListingBudgetTest, ABookThatIsLeftOutHasAReason) {
+  budget_.Begin(1);
+  After(Book(1));
+  After(Book(2));
+  EXPECT_EQ(budget_.WhyLeftOut(1), "");
+  EXPECT_THAT(budget_.WhyLeftOut(2), HasSubstr("at most 1 books"));
+  EXPECT_EQ(budget_.left_out(), 1U);
+  After(uint64_t{1});
+  EXPECT_EQ(budget_.WhyLeftOut(2), "");
+  EXPECT_EQ(budget_.left_out(), 0U);
+}
+
 TEST_F(ListingBudgetTest, ANewSessionBeginsEmpty) {
   budget_.Begin(1);
   After(Book(1));

@@ -228,13 +228,19 @@ struct FakeHolder::State final : v1::FileService::Service {
     return grpc::Status::CANCELLED;
   }
 
-  grpc::Status Release(grpc::ServerContext*, const v1::ReleaseRequest*,
-                       v1::ReleaseResponse*) override {
+  grpc::Status Release(grpc::ServerContext*, const v1::ReleaseRequest* request,
+                       v1::ReleaseResponse* response) override {
     std::function<void()> asked;
     {
       MutexLock lock(&mutex);
       ++releases;
       asked = on_release;
+      if (!refusal.ok()) {
+        for (int i = 0; i < request->items_size(); ++i) {
+          *response->add_results()->mutable_refusal() = ToItemError(refusal);
+        }
+        return grpc::Status::OK;
+      }
     }
     if (asked) asked();
     return ToGrpcStatus(absl::UnavailableError("ask again later"));
@@ -291,6 +297,7 @@ struct FakeHolder::State final : v1::FileService::Service {
   int releases ABSL_GUARDED_BY(mutex) = 0;
   int reports ABSL_GUARDED_BY(mutex) = 0;
   std::function<void()> on_release ABSL_GUARDED_BY(mutex);
+  absl::Status refusal ABSL_GUARDED_BY(mutex);
   uint64_t bytes_sent ABSL_GUARDED_BY(mutex) = 0;
   std::vector<uint64_t> offsets ABSL_GUARDED_BY(mutex);
   std::vector<uint64_t> bites ABSL_GUARDED_BY(mutex);
@@ -343,6 +350,11 @@ void FakeHolder::GiveUp() {
 void FakeHolder::OnRelease(std::function<void()> asked) {
   MutexLock lock(&state_->mutex);
   state_->on_release = std::move(asked);
+}
+
+void FakeHolder::RefuseReleases(absl::Status why) {
+  MutexLock lock(&state_->mutex);
+  state_->refusal = std::move(why);
 }
 
 int FakeHolder::reports() const {

@@ -2,6 +2,7 @@
 #ifndef ARKSHARE_SERVICES_PEER_TESTING_FAKE_HOLDER_H_
 #define ARKSHARE_SERVICES_PEER_TESTING_FAKE_HOLDER_H_
 
+#include <absl/status/status.h>
 #include <absl/time/time.h>
 
 #include <cstdint>
@@ -76,6 +77,8 @@ class FakeHolder {
   void KnowNoManifest();
   // Calls `asked` at every Release, to which it never gives a final answer.
   void OnRelease(std::function<void()> asked);
+  // Refuses every item of a Release.
+  void RefuseReleases(absl::Status why);
   // Says this of its file with every download.
   void SetAttributes(const FileAttributes& attributes);
   // Sends chunks of this size; 1 MiB by default.

@@ -14,12 +14,6 @@
 namespace arkshare {
 namespace {
 
-// With a slash at the end; "" for the shared folder itself.
-absl::string_view FolderOfName(const BookName& name) {
-  const absl::string_view path = name.value();
-  return path.substr(0, path.rfind('/') + 1);
-}
-
 absl::string_view HowReceived(const TransferRecord& record) {
   if (record.move) return "move";
   return record.kept ? "kept" : "copy";
@@ -67,6 +61,7 @@ Batch Settler::BringNear(const Batch& transfers) {
       parts_.dropper->Drop(*transfer, s);
       continue;
     }
+    transfer->place_tried = parts_.clock->Monotonic();
     near.push_back(transfer);
   }
   return near;
@@ -110,16 +105,27 @@ void Settler::Prepare(const Batch& received, HandOn hand_on) {
 Outcome Settler::Release(const Batch& transfers) {
   Outcome outcome;
   Batch asked;
+  Entrance::Checked checked;
   for (const TransferPtr& transfer : transfers) {
     if (TakeKeep(*transfer)) {
       outcome.go_on.push_back(transfer);
-    } else if (absl::Status s = parts_.store->FindStaged(transfer->record).status(); s.ok()) {
-      asked.push_back(transfer);
-    } else if (GetReason(s) == Reason::kInternal) {
-      parts_.dropper->Drop(*transfer, s);
-    } else {
-      Wait(transfer, s.message(), outcome.later);
+      continue;
     }
+    if (absl::Status s = parts_.store->FindStaged(transfer->record).status(); !s.ok()) {
+      if (GetReason(s) == Reason::kInternal) {
+        parts_.dropper->Drop(*transfer, s);
+      } else {
+        Wait(transfer, s.message(), outcome.later);
+      }
+      continue;
+    }
+    if (absl::Status s = parts_.placer->CheckBeforeRelease(*transfer, checked); !s.ok()) {
+      parts_.placer->ShowWaiting(*transfer, s);
+      outcome.later.push_back(transfer);
+      continue;
+    }
+    transfer->release_asked = true;
+    asked.push_back(transfer);
   }
   if (asked.empty()) return outcome;
   std::vector<absl::StatusOr<MoveTicket>> tickets = parts_.calls->Release(asked);
@@ -165,6 +171,16 @@ void Settler::TakeAnswer(const TransferPtr& transfer, absl::StatusOr<MoveTicket>
                                                            " has just moved to ", to,
                                                            "; ask again to get it from there"),
                                               GetErrorMetadata(answer)));
+    return;
+  }
+  if (GetReason(answer) == Reason::kTransferConflict) {
+    // Another transfer may have the book by this id, so a copy could be one too many.
+    parts_.dropper->Drop(
+        *transfer,
+        MakeError(Reason::kTransferConflict,
+                  absl::StrCat(EscapeForDisplay(record.name.value()),
+                               " is not taken: its source knows this transfer as another "
+                               "one; get the book again")));
     return;
   }
   record.move = false;
@@ -252,9 +268,10 @@ Batch Settler::Admit(const Batch& transfers, Batch& later) {
   for (const TransferPtr& transfer : transfers) {
     ListingRecord& listing = *transfer->to_admit;
     const FileIdentity recorded = listing.identity;
-    if (absl::Status s = parts_.store->Admit(transfer->record, listing); !s.ok()) {
+    if (absl::Status s = parts_.placer->Admit(*transfer); !s.ok()) {
       LogError("not_admitted", {{"book", listing.path}, {"why", s}});
-      Wait(transfer, absl::StrCat("the book cannot enter the folder: ", s.message()), later);
+      parts_.placer->ShowWaiting(*transfer, s);
+      later.push_back(transfer);
       continue;
     }
     entries.push_back({listing.identity, listing.content, std::move(transfer->pieces)});
@@ -269,8 +286,7 @@ Batch Settler::Admit(const Batch& transfers, Batch& later) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < admitted.size(); ++i) {
     Transfer& transfer = *admitted[i];
-    parts_.store->UnreserveName(transfer.reserved);
-    if (listings[i].name != transfer.reserved) NoteName(transfer, listings[i].name);
+    parts_.placer->FinishAdmission(transfer, listings[i].name);
     parts_.offers->End(transfer);  // the library serves the whole book now
     bytes += transfer.record.content.size;
     const LogFields fields = {{"book", listings[i].name},
@@ -279,17 +295,10 @@ Batch Settler::Admit(const Batch& transfers, Batch& later) {
                               {"transfer", transfer.record.id}};
     admitted.size() == 1 ? LogInfo("received", fields) : LogDebug("received", fields);
     parts_.board->Update(transfer, [&](TransferView& view) { view.message = transfer.note; });
+    parts_.board->AnswerPlace(transfer, absl::OkStatus());
   }
   if (admitted.size() > 1) LogInfo("received", {{"books", admitted.size()}, {"bytes", bytes}});
   return admitted;
-}
-
-void Settler::NoteName(Transfer& transfer, const BookName& name) {
-  const bool same_folder = FolderOfName(name) == FolderOfName(transfer.reserved);
-  absl::StrAppend(&transfer.note, transfer.note.empty() ? "" : "; ", "saved as ",
-                  EscapeForDisplay(name.value()), ", because ",
-                  EscapeForDisplay(transfer.reserved.value()),
-                  same_folder ? " was taken meanwhile" : " cannot be used any more");
 }
 
 // The index and the source may be away for long; neither waits for the other.

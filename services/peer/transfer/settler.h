@@ -11,6 +11,7 @@
 #include "services/peer/session/index_client.h"
 #include "services/peer/transfer/dropper.h"
 #include "services/peer/transfer/partial_offers.h"
+#include "services/peer/transfer/placer.h"
 #include "services/peer/transfer/source_calls.h"
 #include "services/peer/transfer/transfer.h"
 #include "services/peer/transfer/transfer_board.h"
@@ -28,6 +29,7 @@ class Settler {
     TransferBoard* board;
     PartialOffers* offers;
     Dropper* dropper;
+    Placer* placer;
     IndexClient* index;
     HashCache* cache;
     const Clock* clock;
@@ -52,10 +54,9 @@ class Settler {
   Outcome Own(const Batch& transfers);
   Batch RecordOwned(const Batch& transfers, Batch& later);
   Batch Admit(const Batch& transfers, Batch& later);
-  // Shows why an owned book is not in its place, and tries again later.
+  // Shows why a book waits, and tries again later.
   void Wait(const TransferPtr& transfer, absl::string_view why, Batch& later);
   void WaitForRoom(const TransferPtr& transfer, Batch& later);
-  void NoteName(Transfer& transfer, const BookName& name);
   // OWNED -> DONE.
   Outcome Report(const Batch& transfers);
   absl::Status UpdateOwner(const Batch& transfers);

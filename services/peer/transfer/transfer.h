@@ -39,7 +39,7 @@ struct Transfer {
   };
 
   TransferRecord record;
-  const BookName reserved;                   // the name it began with
+  BookName reserved;                         // the name it began with, or its owner chose since
   std::vector<BookHolder> holders;           // found by SourceChooser; empty: ask the index
   std::string source_address;                // empty: ask the index
   std::optional<Received> received;          // from the last byte until it is durable
@@ -61,6 +61,11 @@ struct Transfer {
   absl::Time try_until = absl::InfinitePast();
   uint64_t bytes_before = 0;  // verified bytes at the last interruption
   bool gone = false;          // the last holder that answered did not have the content any more
+
+  // When the place of the prepared book was tried last, and whether the source was asked since this
+  // process began.
+  absl::Time place_tried = absl::InfinitePast();
+  bool release_asked = false;
 
   // Belongs to TransferQueues.
   struct Schedule {

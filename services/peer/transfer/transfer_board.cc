@@ -87,9 +87,11 @@ void TransferBoard::Update(const Transfer& transfer,
   Entry& entry = *found->second;
   const bool had_ended = HasEnded(entry.view.state);
   entry.view.record = transfer.record;
+  entry.view.waits_for_place = false;
   change(entry.view);
   ++entry.version;
   changed_.NotifyAll();
+  if (HasEnded(entry.view.state)) Answer(entry, entry.view.error);
   if (had_ended || !HasEnded(entry.view.state)) return;
   for (const std::weak_ptr<Group>& member_of : entry.groups) {
     const GroupPtr group = member_of.lock();
@@ -235,6 +237,63 @@ absl::StatusOr<TransferPtr> TransferBoard::AskKeep(const TransferId& id) {
   ++entry.version;
   changed_.NotifyAll();
   return entry.transfer;
+}
+
+absl::StatusOr<TransferBoard::EntryPtr> TransferBoard::FindToPlace(const TransferId& id) const {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return NoSuchTransfer();
+  if (!found->second->view.waits_for_place) {
+    return MakeError(
+        Reason::kTransferNotWaiting,
+        "this transfer does not wait for a place: its book can enter the folder, or is "
+        "in it already; arkshare-cli transfers says which");
+  }
+  if (found->second->place != nullptr) {
+    return MakeError(Reason::kTransferNotWaiting,
+                     "another place was chosen for it just now; look at arkshare-cli transfers");
+  }
+  return found->second;
+}
+
+absl::Status TransferBoard::MayPlace(const TransferId& id) const {
+  MutexLock lock(&mutex_);
+  return FindToPlace(id).status();
+}
+
+absl::StatusOr<TransferBoard::PlaceWishPtr> TransferBoard::AskPlace(const TransferId& id,
+                                                                    const BookName& name) {
+  MutexLock lock(&mutex_);
+  absl::StatusOr<EntryPtr> entry = FindToPlace(id);
+  if (!entry.ok()) return entry.status();
+  (*entry)->place = std::make_shared<PlaceWish>(PlaceWish{(*entry)->transfer, name});
+  return (*entry)->place;
+}
+
+std::optional<absl::Status> TransferBoard::AwaitPlace(const PlaceWish& wish,
+                                                      absl::Duration wait) const {
+  MutexLock lock(&mutex_);
+  if (!wish.answer && !stopped_) changed_.WaitFor(&mutex_, wait);
+  return wish.answer;
+}
+
+std::optional<BookName> TransferBoard::ChosenPlace(const Transfer& transfer) const {
+  MutexLock lock(&mutex_);
+  const auto found = by_id_.find(transfer.record.id);
+  if (found == by_id_.end() || found->second->place == nullptr) return std::nullopt;
+  return found->second->place->name;
+}
+
+void TransferBoard::AnswerPlace(const Transfer& transfer, const absl::Status& answer) {
+  MutexLock lock(&mutex_);
+  const auto found = by_id_.find(transfer.record.id);
+  if (found != by_id_.end()) Answer(*found->second, answer);
+}
+
+void TransferBoard::Answer(Entry& entry, const absl::Status& answer) {
+  if (entry.place == nullptr) return;
+  entry.place->answer = answer;
+  entry.place.reset();
+  changed_.NotifyAll();
 }
 
 absl::StatusOr<TransferBoard::Change> TransferBoard::Await(const TransferId& id, uint64_t version,

@@ -37,7 +37,10 @@ struct TransferView {
   uint32_t from_peer_id = 0;                       // 0 after a restart: not known
   std::map<uint32_t, uint64_t> brought{};          // verified bytes, by the number of the peer
   std::string message{};                           // for people
-  absl::Status error{};                            // when failed
+  // The book is here, and can enter the folder at no place that this peer knows. An Update that
+  // does not set it clears it.
+  bool waits_for_place = false;
+  absl::Status error{};  // when failed
   absl::Time start{}, end{};
 };
 
@@ -93,6 +96,25 @@ class TransferBoard {
   // kTransferNotEndable when there is still something to do for it.
   absl::Status Forget(const TransferId& id);
 
+  // Another place that the owner has chosen for a book.
+  struct PlaceWish {
+    TransferPtr transfer;
+    BookName name;
+    std::optional<absl::Status> answer{};  // the board's lock guards it
+  };
+  using PlaceWishPtr = std::shared_ptr<PlaceWish>;
+  // Returns OK when a book waits for a place, and no other one was chosen just now. Errors:
+  // kTransferUnknown, kTransferNotWaiting.
+  absl::Status MayPlace(const TransferId& id) const;
+  // Notes the place that the owner has chosen, whose name is reserved. Errors: those of MayPlace.
+  absl::StatusOr<PlaceWishPtr> AskPlace(const TransferId& id, const BookName& name);
+  // Waits for the answer of the workers, at most for `wait` of real time.
+  std::optional<absl::Status> AwaitPlace(const PlaceWish& wish, absl::Duration wait) const;
+  // For the workers: the place that the owner has chosen, and what has become of the wish. A
+  // transfer that ends answers its wish too.
+  std::optional<BookName> ChosenPlace(const Transfer& transfer) const;
+  void AnswerPlace(const Transfer& transfer, const absl::Status& answer);
+
   // --- Looking and waiting ---
   struct Change {
     TransferView view;
@@ -125,9 +147,13 @@ class TransferBoard {
     TransferView view;
     uint64_t version = 1;
     std::vector<std::weak_ptr<Group>> groups{};  // to be told of the end
+    PlaceWishPtr place{};                        // without an answer
   };
   using EntryPtr = std::shared_ptr<Entry>;
 
+  absl::StatusOr<EntryPtr> FindToPlace(const TransferId& id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Answer(Entry& entry, const absl::Status& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Remember(const EntryPtr& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock* const clock_;

@@ -49,6 +49,33 @@ class TransferBoardTest : public testing::Test {
   TransferBoard board_{&clock_};
 };
 
+TEST_F(TransferBoardTest, APlaceIsChosenOnceForABookThatWaitsForOne) {
+  const TransferPtr transfer = Add("a");
+  const TransferId id = transfer->record.id;
+  EXPECT_EQ(ReasonOf(board_.MayPlace(TransferId::Random())), "TRANSFER_UNKNOWN");
+  EXPECT_EQ(ReasonOf(board_.MayPlace(id)), "TRANSFER_NOT_WAITING");
+  board_.Update(*transfer, [](TransferView& view) { view.waits_for_place = true; });
+  Must(board_.MayPlace(id));
+  EXPECT_EQ(board_.ChosenPlace(*transfer), std::nullopt);
+  const TransferBoard::PlaceWishPtr wish = Must(board_.AskPlace(id, Name("b")));
+  EXPECT_EQ(wish->transfer, transfer);
+  EXPECT_EQ(board_.ChosenPlace(*transfer)->value(), "b");
+  EXPECT_EQ(ReasonOf(board_.AskPlace(id, Name("c")).status()), "TRANSFER_NOT_WAITING");
+  EXPECT_EQ(board_.AwaitPlace(*wish, absl::ZeroDuration()), std::nullopt);
+  board_.AnswerPlace(*transfer, absl::InvalidArgumentError("no"));
+  EXPECT_TRUE(absl::IsInvalidArgument(*board_.AwaitPlace(*wish, absl::InfiniteDuration())));
+  EXPECT_EQ(board_.ChosenPlace(*transfer), std::nullopt);
+  Must(board_.AskPlace(id, Name("c")).status());
+}
+
+TEST_F(TransferBoardTest, ATransferThatEndsAnswersTheOwnerWhoHasChosenAPlace) {
+  const TransferPtr transfer = Add("a");
+  board_.Update(*transfer, [](TransferView& view) { view.waits_for_place = true; });
+  const TransferBoard::PlaceWishPtr wish = Must(board_.AskPlace(transfer->record.id, Name("b")));
+  board_.Fail(*transfer, absl::AbortedError("it is over"));
+  EXPECT_TRUE(absl::IsAborted(*board_.AwaitPlace(*wish, absl::InfiniteDuration())));
+}
+
 TEST_F(TransferBoardTest, AwaitReturnsAtAChangeAtStopAndAtOnceWithoutAWait) {
   const TransferPtr transfer = Add("a");
   const TransferId id = transfer->record.id;

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/core/bytes.h"
 #include "lib/core/errors.h"
@@ -28,10 +29,20 @@ absl::Status CannotEnter(const BookName& name, const absl::Status& why) {
   return MakeError(
       Reason::kPlaceUnusable,
       absl::StrCat(EscapeForDisplay(name.value()), " cannot enter your folder: ", why.message(),
-                   "; mend that, or get the book under another name (--as)"));
+                   "; mend that, or choose another name for it (--as)"));
 }
 
 std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
+
+// Returns the folders on the way to a path, innermost first.
+std::vector<std::string> FoldersAbove(const std::string& path) {
+  std::vector<std::string> folders;
+  for (size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+       slash = path.rfind('/', slash - 1)) {
+    folders.push_back(path.substr(0, slash));
+  }
+  return folders;
+}
 
 // The places for a book that cannot enter at its own: its name in the shared folder itself, then a
 // name that every file system takes.
@@ -174,7 +185,10 @@ absl::StatusOr<UniqueFd> TransferStore::StageSmall(const TransferRecord& record,
 
 absl::Status TransferStore::BringNear(const TransferRecord& record) const {
   const std::string& path = record.name.value();
-  const absl::Status brought = folder_->entrance().BringNear(record.id, path);
+  NoteFoldersMade(path);
+  absl::Status brought = folder_->entrance().BringNear(record.id, path);
+  // Drop of another book may have removed the folder in between.
+  if (absl::IsNotFound(brought)) brought = folder_->entrance().BringNear(record.id, path);
   if (brought.ok()) return brought;
   // The check knows better words.
   Entrance::Checked checked;
@@ -191,6 +205,39 @@ absl::Status TransferStore::Prepare(absl::Span<const int> fds, absl::Span<const 
   }
   ARKSHARE_FAILPOINT("receiver.prepared");
   return absl::OkStatus();
+}
+
+void TransferStore::NoteFoldersMade(const std::string& path) const {
+  const absl::StatusOr<std::vector<std::string>> made = folder_->entrance().MakeFolders(path);
+  if (!made.ok()) return;  // the next step says why
+  MutexLock lock(&mutex_);
+  made_.insert(made->begin(), made->end());
+}
+
+void TransferStore::RemoveFoldersMade(const std::string& path) {
+  for (const std::string& folder : FoldersAbove(path)) {
+    {
+      MutexLock lock(&mutex_);
+      if (!made_.contains(folder)) return;
+    }
+    // Other books may be in it, or on their way there.
+    if (!folder_->entrance().RemoveEmptyFolder(folder).ok()) return;
+    MutexLock lock(&mutex_);
+    made_.erase(folder);
+  }
+}
+
+absl::Status TransferStore::PlacePrepared(TransferRecord& record, const BookName& name) {
+  const std::string from = record.name.value();
+  NoteFoldersMade(name.value());
+  absl::Status placed = folder_->entrance().MoveNear(record.id, from, name.value());
+  // The book is found beside either place if a crash comes between the two.
+  if (placed.ok()) folder_->SyncStaged({}, {name.value()});
+  if (placed.ok()) placed = ledger_->RenameTransfer(record.id, name);
+  if (!placed.ok()) return placed;
+  record.name = name;
+  RemoveFoldersMade(from);
+  return placed;
 }
 
 absl::StatusOr<FileStat> TransferStore::FindStaged(const TransferRecord& record) const {
@@ -242,26 +289,45 @@ absl::Status TransferStore::Admit(TransferRecord& record, ListingRecord& listing
   return admitted;
 }
 
-// Writes the ledger before it renames, so that a crash leaves a ledger that Recover can follow.
+absl::Status TransferStore::AdmitAt(TransferRecord& record, ListingRecord& listing,
+                                    const BookName& name) {
+  absl::Status admitted = folder_->entrance().Stat(record.id, listing.path).status();
+  if (admitted.ok()) admitted = Rename(record, listing, name);
+  if (absl::IsAlreadyExists(admitted)) {
+    return MakeError(Reason::kNameTaken,
+                     absl::StrCat("there is already a file named ", EscapeForDisplay(name.value()),
+                                  " in your folder; choose another name"));
+  }
+  if (admitted.ok()) Identify(listing);
+  return admitted;
+}
+
 absl::Status TransferStore::AdmitAs(TransferRecord& record, ListingRecord& listing,
                                     const BookName& wanted) {
   for (int n = wanted == record.name ? 2 : 1;; ++n) {
-    const BookName other = n == 1 ? wanted : wanted.WithSuffix(n);
-    if (folder_->Stat(other.value()).ok() || library_->Find(other)) continue;
-    if (!library_->TryClaimPath(other.value())) continue;
-    // As in ClaimPath. While Recover runs, the library does not know yet which paths are unshared.
-    absl::Status s = library_->unshared().Share(other.value());
-    if (s.ok()) s = ledger_->RenameOwned(record.id, listing.number, other);
-    if (!s.ok()) {
-      library_->UnclaimPath(other.value());
-      return s;
-    }
-    library_->UnclaimPath(listing.path);
-    record.name = listing.name = other;
-    listing.path = other.value();
-    s = folder_->Admit(record.id, listing.path);
+    const absl::Status s = Rename(record, listing, n == 1 ? wanted : wanted.WithSuffix(n));
     if (!absl::IsAlreadyExists(s)) return s;
   }
+}
+
+// Writes the ledger before it renames, so that a crash leaves a ledger that Recover can follow.
+absl::Status TransferStore::Rename(TransferRecord& record, ListingRecord& listing,
+                                   const BookName& name) {
+  if (folder_->Stat(name.value()).ok() || library_->Find(name) ||
+      !library_->TryClaimPath(name.value())) {
+    return absl::AlreadyExistsError(name.value());
+  }
+  // As in ClaimPath. While Recover runs, the library does not know yet which paths are unshared.
+  absl::Status s = library_->unshared().Share(name.value());
+  if (s.ok()) s = ledger_->RenameOwned(record.id, listing.number, name);
+  if (!s.ok()) {
+    library_->UnclaimPath(name.value());
+    return s;
+  }
+  library_->UnclaimPath(listing.path);
+  record.name = listing.name = name;
+  listing.path = name.value();
+  return folder_->Admit(record.id, listing.path);
 }
 
 bool TransferStore::Identify(ListingRecord& listing) const {
@@ -282,10 +348,15 @@ void TransferStore::ShareAdmitted(absl::Span<const ListingRecord> listings) {
   ARKSHARE_FAILPOINT("receiver.admitted");
   library_->Receive(listings);
   for (const std::string& path : paths) library_->UnclaimPath(path);
+  MutexLock lock(&mutex_);
+  for (const std::string& path : paths) {
+    for (const std::string& folder : FoldersAbove(path)) made_.erase(folder);
+  }
 }
 
 void TransferStore::Drop(const TransferRecord& record) {
   folder_->entrance().Remove(record.id, record.name.value()).IgnoreError();
+  RemoveFoldersMade(record.name.value());
   library_->UnreserveName(record.name);
   if (absl::Status s = ledger_->RecordDropped(record.id); !s.ok()) {
     LogWarning("drop_not_recorded", {{"transfer", record.id}, {"why", s}});

@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "lib/core/clock.h"
+#include "lib/core/mutex.h"
 #include "services/peer/disk/entrance.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/shared_folder.h"
@@ -21,7 +23,7 @@
 namespace arkshare {
 
 // The steps on this peer's disk, in the order of a transfer's life. A call's writes are durable
-// when it returns, unless it says otherwise. Thread-safe.
+// when it returns, unless it says otherwise. Thread-safe; its lock is not held across I/O.
 class TransferStore {
  public:
   // All must outlive it.
@@ -61,6 +63,14 @@ class TransferStore {
   // recorded.
   absl::Status Prepare(absl::Span<const int> fds, absl::Span<const std::string> paths,
                        absl::Span<const TransferId> moves);
+  // Tries once more whether a prepared book can enter at its place; `checked` as in ReserveName.
+  // The error says for people why it cannot.
+  absl::Status CheckPlace(const TransferRecord& record, Entrance::Checked& checked) const {
+    return folder_->entrance().CheckPlace(record.name.value(), checked);
+  }
+  // Gives a prepared book another name, which is reserved, and brings it beside that place.
+  // Errors: those of Entrance::MoveNear, and ResourceExhausted.
+  absl::Status PlacePrepared(TransferRecord& record, const BookName& name);
   // Finds the received book before this peer asks for it or owns it. Errors: kInternal when a
   // person has removed the file; others when its folder cannot be read now.
   absl::StatusOr<FileStat> FindStaged(const TransferRecord& record) const;
@@ -79,6 +89,9 @@ class TransferStore {
   // identity that the file has there. Requires that the path of `listing` is claimed. The path that
   // it leaves there is claimed, also after an error.
   absl::Status Admit(TransferRecord& record, ListingRecord& listing);
+  // Renames a received book to `name`, which its owner has chosen, as Admit does. Errors also:
+  // kNameTaken.
+  absl::Status AdmitAt(TransferRecord& record, ListingRecord& listing, const BookName& name);
   // Makes admitted books durable in their places, and shares them. Their paths are claimed no more.
   void ShareAdmitted(absl::Span<const ListingRecord> listings);
   void UnreserveName(const BookName& name) { library_->UnreserveName(name); }
@@ -95,13 +108,19 @@ class TransferStore {
   }
 
   // Gives up a transfer before it is owned. Removes the file first, which makes room for the record
-  // on a full disk. If the record is not written, a restart drops the transfer again.
+  // on a full disk. If the record is not written, a restart drops the transfer again. Removes the
+  // empty folders on its way that were made for it since the peer started.
   void Drop(const TransferRecord& record);
 
  private:
   absl::Status RecoverOwned(Recovered& recovered);
   void DropUnprepared(const TransferRecord& record);
+  // Renames to the next free name that begins with `wanted`.
   absl::Status AdmitAs(TransferRecord& record, ListingRecord& listing, const BookName& wanted);
+  // Renames to `name`, in the ledger first. AlreadyExists when it is taken.
+  absl::Status Rename(TransferRecord& record, ListingRecord& listing, const BookName& name);
+  void NoteFoldersMade(const std::string& path) const;
+  void RemoveFoldersMade(const std::string& path);
   // Takes the identity that the listing's file has in its place. Returns false when there is
   // another file or none.
   bool Identify(ListingRecord& listing) const;
@@ -110,6 +129,10 @@ class TransferStore {
   Ledger* const ledger_;
   Library* const library_;
   const Clock* const clock_;
+
+  mutable Mutex mutex_;
+  // Folders that were made for books which are not in their places yet.
+  mutable std::set<std::string> made_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

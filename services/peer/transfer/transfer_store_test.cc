@@ -96,6 +96,59 @@ TEST_F(TransferStoreTest, AFolderThatCannotBeUsedAnyMoreSendsTheBookToTheSharedF
   EXPECT_EQ(Must(disk_.ledger->FindListing(listing.number))->path, "song");
 }
 
+TEST_F(TransferStoreTest, AnOwnedBookEntersWhereItsOwnerChooses) {
+  TransferRecord record = Prepare("music/song");
+  ListingRecord listing = Own(record);
+  WriteFileAt(temp_ / "taken", "a person's");
+  EXPECT_EQ(ReasonOf(store_.AdmitAt(record, listing, Must(BookName::Parse("taken")))),
+            "NAME_TAKEN");
+  EXPECT_EQ(listing.path, "music/song");
+  Must(store_.AdmitAt(record, listing, Must(BookName::Parse("other/song"))));
+  EXPECT_EQ(record.name.value(), "other/song");
+  EXPECT_EQ(ReadFileAt(temp_ / "other/song"), book_.bytes);
+  EXPECT_EQ(listing.identity, Must(disk_.folder->Stat("other/song")).identity);
+  EXPECT_EQ(Must(disk_.ledger->FindListing(listing.number))->path, "other/song");
+}
+
+TEST_F(TransferStoreTest, APreparedBookWaitsBesideThePlaceThatItsOwnerChooses) {
+  TransferRecord record = Prepare("music/song");
+  Must(store_.PlacePrepared(record, Must(BookName::Parse("other/song"))));
+  EXPECT_EQ(record.name.value(), "other/song");
+  EXPECT_TRUE(Exists(temp_ / ("other/" + Entrance::PartName(record.id))));
+  EXPECT_FALSE(Exists(temp_ / "music")) << "it was made for the book";
+  // In the same folder, it waits there already.
+  Must(store_.PlacePrepared(record, Must(BookName::Parse("other/tune"))));
+  const std::vector<TransferStore::Recovered> recovered = Restart();
+  ASSERT_THAT(recovered, SizeIs(1));
+  EXPECT_EQ(recovered[0].record.name.value(), "other/tune");
+  Must(store_again_->FindStaged(recovered[0].record).status());
+}
+
+TEST_F(TransferStoreTest, ABookThatIsGivenUpLeavesNoFolderThatWasMadeForIt) {
+  const TransferRecord first = Prepare("new/folder/first");
+  const TransferRecord second = Prepare("new/second");
+  fs::create_directory(temp_ / "own");
+  const TransferRecord third = Prepare("own/third");
+  store_.Drop(first);
+  EXPECT_FALSE(Exists(temp_ / "new/folder"));
+  EXPECT_TRUE(Exists(temp_ / "new")) << "the second book waits there";
+  store_.Drop(second);
+  EXPECT_FALSE(Exists(temp_ / "new"));
+  store_.Drop(third);
+  EXPECT_TRUE(Exists(temp_ / "own")) << "a person made it";
+}
+
+TEST_F(TransferStoreTest, AFolderOfAReceivedBookIsNotRemoved) {
+  TransferRecord record = Prepare("new/first");
+  ListingRecord listing = Own(record);
+  Must(store_.Admit(record, listing));
+  store_.ShareAdmitted({listing});
+  const TransferRecord second = Prepare("new/second");
+  fs::remove(temp_ / "new/first");
+  store_.Drop(second);
+  EXPECT_TRUE(Exists(temp_ / "new"));
+}
+
 TEST_F(TransferStoreTest, ARestartPutsAnOwnedBookElsewhereWhenItsFolderCannotBeUsed) {
   TransferRecord record = Prepare("music/song");
   Own(record);

@@ -1,6 +1,9 @@
 #include "services/peer/transfer/transfers.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "lib/core/errors.h"
@@ -12,6 +15,8 @@ namespace {
 constexpr size_t kBegunTogether = 250;  // in one transaction
 // How often a caller that waits for an end looks whether the peer stops.
 constexpr absl::Duration kEndWait = absl::Seconds(1);
+// How often a caller that has chosen a place asks for the transfer to be looked at.
+constexpr absl::Duration kPlaceWait = absl::Milliseconds(100);
 
 }  // namespace
 
@@ -21,12 +26,13 @@ Transfers::Transfers(Parts parts, const PrivateKey& key)
       store_(parts.folder, parts.ledger, parts.library, parts.clock),
       offers_(parts.partials, parts.ledger, parts.library),
       dropper_(&offers_, &store_, &board_),
+      placer_(&store_, &board_, parts.clock),
       chooser_(parts.library, parts.index, parts.holders, key.public_key()),
       calls_(parts.holders, parts.index, key),
       receiver_({&chooser_, &calls_, &store_, &board_, &offers_, &dropper_, parts.fetcher,
                  parts.small_fetcher, parts.clock}),
-      settler_(
-          {&calls_, &store_, &board_, &offers_, &dropper_, parts.index, parts.cache, parts.clock}),
+      settler_({&calls_, &store_, &board_, &offers_, &dropper_, &placer_, parts.index, parts.cache,
+                parts.clock}),
       workers_(
           parts.clock,
           [this](const FetchTask& task, HandOnReceived hand_on) {
@@ -196,6 +202,37 @@ std::vector<absl::Status> Transfers::Forget(absl::Span<const TransferId> ids) {
   std::vector<absl::Status> results;
   for (const TransferId& id : ids) results.push_back(board_.Forget(id));
   return results;
+}
+
+absl::StatusOr<TransferView> Transfers::Place(const TransferId& id, const BookName& name) {
+  if (absl::Status s = board_.MayPlace(id); !s.ok()) return s;
+  Entrance::Checked checked;
+  if (absl::Status s = store_.ReserveName(name, checked); !s.ok()) return s;
+  absl::StatusOr<TransferBoard::PlaceWishPtr> wish = board_.AskPlace(id, name);
+  if (!wish.ok()) {
+    store_.UnreserveName(name);
+    return wish.status();
+  }
+  LogInfo("place_asked", {{"transfer", id}, {"book", name}});
+  while (!stopping()) {
+    // Again and again, because a worker may have looked for the wish just before it came.
+    workers_.Hurry((*wish)->transfer);
+    const std::optional<absl::Status> answer = board_.AwaitPlace(**wish, kPlaceWait);
+    if (!answer) continue;
+    if (!answer->ok()) {
+      store_.UnreserveName(name);
+      return GetReason(*answer) != Reason::kUnspecified
+                 ? *answer
+                 : MakeError(Reason::kPlaceUnusable,
+                             absl::StrCat("the book cannot enter your folder as ",
+                                          EscapeForDisplay(name.value()), ": ", answer->message(),
+                                          "; mend that, or choose another name"));
+    }
+    absl::StatusOr<Change> now = board_.Await(id, 0, absl::ZeroDuration());
+    if (!now.ok()) return now.status();
+    return std::move(now->view);
+  }
+  return MakeError(Reason::kShuttingDown, "the peer is shutting down");
 }
 
 absl::Status Transfers::Keep(const TransferId& id) {

@@ -21,6 +21,7 @@
 #include "services/peer/transfer/dropper.h"
 #include "services/peer/transfer/fetch_wish.h"
 #include "services/peer/transfer/partial_offers.h"
+#include "services/peer/transfer/placer.h"
 #include "services/peer/transfer/receiver.h"
 #include "services/peer/transfer/settler.h"
 #include "services/peer/transfer/source_calls.h"
@@ -96,6 +97,10 @@ class Transfers {
   // Errors: kTransferUnknown, kTransferNotWaiting.
   absl::Status Keep(const TransferId& id);
 
+  // Lets a received book enter as `name`, because it can enter at no place that the peer knows.
+  // Returns its view once it has that place. See PeerService.PlaceTransfer.
+  absl::StatusOr<TransferView> Place(const TransferId& id, const BookName& name);
+
   // Ends downloads for good, and frees what they hold on the disk. Returns for each, in order, OK
   // or why it cannot end any more. See PeerService.CancelTransfers.
   std::vector<absl::Status> Cancel(absl::Span<const TransferId> ids);
@@ -125,6 +130,7 @@ class Transfers {
   TransferStore store_;
   PartialOffers offers_;
   Dropper dropper_;
+  Placer placer_;
   SourceChooser chooser_;
   SourceCalls calls_;
   Receiver receiver_;

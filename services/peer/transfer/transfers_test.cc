@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <future>
 #include <thread>
 
@@ -496,6 +497,101 @@ TEST_F(TransfersTest, ABookThatCannotEnterIsRefusedBeforeItIsReceived) {
   EXPECT_THAT(transfers_.List(), IsEmpty());
   wish.save_as = Must(BookName::Parse("other/book"));
   Must(transfers_.Begin(wish));
+}
+
+TEST_F(TransfersTest, ABookThatItsSourceKnowsByAnotherTransferIsDiscarded) {
+  const FakeBook book = FakeBook::OfSize(1000);
+  FakeHolder source(book);
+  index_.Find(book, v1::SHARE_POLICY_MOVE, {&source});
+  source.RefuseReleases(MakeError(Reason::kTransferConflict, "another transfer has this id"));
+  const TransferId id = Must(transfers_.Begin(Wish()));
+  EXPECT_EQ(ReasonOf(AwaitState(id, State::kFailed).error), "TRANSFER_CONFLICT");
+  EXPECT_FALSE(Exists(disk_.PathOf(kName)));
+  Must(disk_.library->ReserveName(Must(BookName::Parse(kName))));
+}
+
+// A book that was prepared before a restart, whose folder a person has changed since.
+class PlaceTest : public TransfersTest {
+ protected:
+  PlaceTest() {
+    transfers_.Stop();
+    index_.Find(book_, v1::SHARE_POLICY_MOVE, {&source_});
+    TransferStore store(disk_.folder.get(), disk_.ledger.get(), disk_.library.get(), &clock_);
+    TransferRecord record{.id = id_,
+                          .move = true,
+                          .source = source_.AsHolder(1).key,
+                          .source_listing = 1,
+                          .content = book_.id,
+                          .name = Must(BookName::Parse("music/book"))};
+    Must(store.RecordIntents({record}));
+    const UniqueFd fd = Must(store.StageSmall(record, book_.bytes));
+    Must(store.BringNear(record));
+    Must(store.Prepare({fd.get()}, {"music/book"}, {id_}));
+    std::filesystem::rename(disk_.PathOf("music"), disk_.PathOf("musik"));
+    WriteFileAt(disk_.PathOf("music"), "a person's");
+    Must(again_.Recover());
+    again_.Start();
+  }
+  ~PlaceTest() override { again_.Stop(); }
+
+  TransferView AwaitAgain(const std::function<bool(const TransferView&)>& ready) {
+    Transfers::Change update = Must(again_.Await(id_, 0, absl::Hours(1)));
+    while (!ready(update.view)) {
+      update = Must(again_.Await(id_, update.version, absl::Hours(1)));
+    }
+    return update.view;
+  }
+  absl::StatusOr<TransferView> Place(absl::string_view name) {
+    return again_.Place(id_, Must(BookName::Parse(name)));
+  }
+
+  const TransferId id_ = TransferId::Random();
+  const FakeBook book_ = FakeBook::OfSize(1000);
+  FakeHolder source_{book_};
+  Fetcher fetcher_again_{&holders_, &limiter_, &watchdog_};
+  SmallFetcher small_fetcher_again_{&holders_, &limiter_, &watchdog_};
+  Transfers again_{
+      {disk_.folder.get(), disk_.ledger.get(), disk_.cache.get(), disk_.library.get(), &holders_,
+       &fetcher_again_, &small_fetcher_again_, &index_client_, &partials_, &clock_},
+      disk_.key};
+};
+
+TEST_F(PlaceTest, ABookWhosePlaceHasBecomeImpossibleWaitsBeforeItsSourceIsAsked) {
+  const TransferView waits =
+      AwaitAgain([](const TransferView& view) { return view.waits_for_place; });
+  EXPECT_THAT(waits.message, HasSubstr("music is a file"));
+  EXPECT_EQ(waits.state, State::kHandingOver);
+  EXPECT_EQ(source_.releases(), 0);
+
+  WriteFileAt(disk_.PathOf("taken"), "a person's");
+  EXPECT_EQ(ReasonOf(Place("taken").status()), "NAME_TAKEN");
+  EXPECT_EQ(ReasonOf(Place("music/other").status()), "PLACE_UNUSABLE");
+  EXPECT_EQ(source_.releases(), 0);
+
+  std::promise<void> asked;
+  source_.OnRelease([&, told = false]() mutable {
+    if (!std::exchange(told, true)) asked.set_value();
+  });
+  EXPECT_EQ(Must(Place("musik/book")).record.name.value(), "musik/book");
+  asked.get_future().wait();
+  EXPECT_EQ(ReasonOf(Place("elsewhere").status()), "TRANSFER_NOT_WAITING");
+  EXPECT_EQ(ReasonOf(again_.Place(TransferId::Random(), Must(BookName::Parse("x"))).status()),
+            "TRANSFER_UNKNOWN");
+  // The names that were refused are free, and the old one too.
+  for (const char* name : {"music/other", "elsewhere", "music/book"}) {
+    Must(disk_.library->ReserveName(Must(BookName::Parse(name))));
+  }
+  EXPECT_EQ(ReasonOf(disk_.library->ReserveName(Must(BookName::Parse("musik/book")))),
+            "NAME_TAKEN");
+  again_.Stop();
+}
+
+TEST_F(PlaceTest, AKeptBookWithoutAPlaceOfItsOwnGoesToTheSharedFolder) {
+  AwaitAgain([](const TransferView& view) { return view.waits_for_place; });
+  Must(again_.Keep(id_));
+  while (!Exists(disk_.PathOf("book")) && !HasFailure()) again_.RetryNow();
+  AwaitAgain([](const TransferView& view) { return view.state == State::kDone; });
+  EXPECT_EQ(source_.releases(), 0);
 }
 
 struct stat StatOf(const std::string& path) {
