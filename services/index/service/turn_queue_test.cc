@@ -80,6 +80,13 @@ TEST_F(TurnQueueTest, AnAddressLeavesRoomForOthers) {
   Finish();
 }
 
+TEST_F(TurnQueueTest, WorkWithoutBytesIsCountedToo) {
+  Hold();
+  for (int i = 0; i < 20; ++i) Add("one", "a", 1, /*bytes=*/0).IgnoreError();
+  Finish();
+  EXPECT_EQ(steps_.size(), TurnQueue::kMostOfCaller);
+}
+
 TEST_F(TurnQueueTest, FinishedWorkMakesRoom) {
   for (int round = 0; round < 100; ++round) {
     ASSERT_TRUE(Add("one", "a", 1, TurnQueue::kMostBytes / 4).ok()) << round;
