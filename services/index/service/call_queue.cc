@@ -12,6 +12,8 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kComeBack = absl::Seconds(1);
+// A call takes this much by itself, also one without a message.
+constexpr size_t kBytesOfCall = 1'024;
 
 }  // namespace
 
@@ -27,6 +29,7 @@ CallQueue::~CallQueue() {
 }
 
 absl::Status CallQueue::Add(const Caller& caller, size_t bytes, Work work) {
+  bytes += kBytesOfCall;
   MutexLock lock(&mutex_);
   size_t& of_address = bytes_of_address_[caller.address];
   // A single address can use a half, two of them a third each: there is always room for one more.

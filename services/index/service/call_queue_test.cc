@@ -80,6 +80,13 @@ TEST_F(CallQueueTest, AnAddressLeavesRoomForOthers) {
   Finish();
 }
 
+TEST_F(CallQueueTest, WorkWithoutBytesIsCountedToo) {
+  Hold();
+  for (int i = 0; i < 20; ++i) Add("one", "a", 1, /*bytes=*/0).IgnoreError();
+  Finish();
+  EXPECT_EQ(steps_.size(), CallQueue::kMostOfCaller);
+}
+
 TEST_F(CallQueueTest, FinishedWorkMakesRoom) {
   for (int round = 0; round < 100; ++round) {
     ASSERT_TRUE(Add("one", "a", 1, CallQueue::kMostBytes / 4).ok()) << round;

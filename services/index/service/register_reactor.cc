@@ -117,7 +117,9 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   }
 
   void OnAnswer(const DialBack::Answer& answer) {
-    if (!answer.proven) service_->failed_dials_.Count(place_, Now());
+    // In a crowd, this process may have been too slow, and not the peer.
+    if (answer.timed_out) crowded_ = service_->register_line_.CheckNotCrowded(place_.network);
+    if (!answer.proven && crowded_.ok()) service_->failed_dials_.Count(place_, Now());
     answer_ = answer;
     if (answer.proven) {
       rival_ = service_->sessions_->FindRival(registration_.peer.key, registration_.peer.address);
@@ -153,13 +155,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   absl::Status Complete(const DialBack::Answer& answer) {
     // The caller would not learn of the session, which would block the peer's next attempt.
     if (context_->IsCancelled()) return absl::CancelledError("the caller has gone");
-    // In a crowd, this process may have been too slow, and not the peer.
-    if (answer.timed_out) {
-      if (absl::Status crowded = service_->register_line_.CheckNotCrowded(place_.network);
-          !crowded.ok()) {
-        return crowded;
-      }
-    }
+    if (!crowded_.ok()) return crowded_;
     registration_.proven = answer.proven;
     const std::string address = registration_.peer.address;
     const bool here_only =
@@ -194,6 +190,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   std::string registration_id_;
   Sessions::Registration registration_;
   DialBack::Answer answer_;  // of the peer that registers
+  absl::Status crowded_;     // why its silence proves nothing; OK when it does
   std::optional<Sessions::Rival> rival_;
   Mutex mutex_;
   std::shared_ptr<DialBack> dial_back_ ABSL_GUARDED_BY(mutex_);
