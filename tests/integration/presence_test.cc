@@ -280,6 +280,7 @@ TEST_F(RefusalTest, OptionsThatCannotBe) {
   Refusal(Peer({{"--listen", "nowhere"}}), 2);
   Refusal(Peer({{"--listen", "127.0.0.1:70000"}}), 2);
   Refusal({IndexBinary(), "--lease", "0s"}, 2);
+  Refusal({IndexBinary(), "--lease", "25h"}, 2);
   Refusal({IndexBinary(), "--lease", "soon"}, 2);
   Refusal({IndexBinary(), "--no-such-option"}, 2);
   Refusal({PeerBinary()}, 2);
