@@ -121,8 +121,11 @@ def targets_of(attack, row):
 # --- The table ---
 
 KINDS = ("search", "connect", "beat", "register", "get", "download", "ping", "status")
-HEAD = ("attack", "its calls", "an honest call, p99 ms", "others that take twice as long or fail",
-        "grew MiB", "threads", "leases lapsed", "acknowledged, lost", "all well after s", "")
+# The calls in the table: one of the attacked program, and one of the other program, which shows how much
+# of a delay comes from the machine that they share.
+SHOWN = {INDEX: ("search", "ping"), PEER: ("ping", "search")}
+HEAD = ("attack", "its calls", "an honest call, p99 ms", "at the program that is not attacked",
+        "others that take twice as long or fail", "grew MiB", "threads", "leases lapsed", "acknowledged, lost", "all well after s", "")
 
 
 def _ms(value):
@@ -158,12 +161,14 @@ def table(attacks, rows, targets):
             lines.append([title, *[""] * (len(HEAD) - 2), row.missing.splitlines()[0]])
             continue
         found = row.samples[0].extra
-        phases, asks = found["phases"], attack.asks or ("search" if attack.target == INDEX else "ping")
+        phases, (asks, elsewhere) = found["phases"], SHOWN[attack.target]
+        asks = attack.asks or asks
         ledger = f", its ledger {found['ledger MiB']:.1f}" if attack.fills_ledger else ""
         lines.append([
             title, ", ".join(f"{name} {value:,.0f}" for name, value in found["attack"].items()),
-            _of_kind(phases, asks),
-            "; ".join(_of_kind(phases, k) for k in KINDS if k != asks and _is_worse(phases, k)),
+            _of_kind(phases, asks), _of_kind(phases, elsewhere),
+            "; ".join(_of_kind(phases, kind) for kind in KINDS
+                      if kind not in (asks, elsewhere) and _is_worse(phases, kind)),
             f"{attack.target} {found['grown MiB']:,.0f}{ledger}" if found["alive"] else "died",
             str(found["threads"]), str(found["lapsed"]), f"{found['acknowledged']}, {found['lost']}",
             f"{phases.seconds_until_well():.1f}",
