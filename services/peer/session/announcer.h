@@ -157,7 +157,7 @@ class Announcer {
   ListingNumbers numbers_;
   RecheckTimer recheck_timer_;  // when the index is asked to dial back again
   RecheckTimer return_timer_;   // when an earlier index may be used again
-  uint64_t most_books_ = 0;  // that the index lists; 0: any number
+  uint64_t most_books_ = 0;     // that the index lists; 0: any number
   GrowingPause limit_pause_;
   GrowingPause session_pause_;
   std::string reachability_;  // in words, of the last registration
