@@ -45,7 +45,10 @@ TEST(InvitationTest, IsOneWordOfKnownLength) {
 }
 
 // So that other programs can be written after docs/protocol.md.
-TEST(InvitationTest, IsWrittenAsBefore) { EXPECT_EQ(Word(Sample()), "ark1"); }
+TEST(InvitationTest, IsWrittenAsBefore) {
+  EXPECT_EQ(Word(Sample()),
+            "ark1atakqaiuyobqaeirceirceirceirceirceircejceirceirceirceirceirceirca4vi2");
+}
 
 TEST(InvitationTest, IsReadInAnyCaseAndWithSpaceAround) {
   const std::string word = Word(Sample());

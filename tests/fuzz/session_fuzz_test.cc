@@ -178,7 +178,7 @@ TEST(AnnouncerFuzz, NoAnswerEndsOrHoldsUpTheAnnouncer) {
        [] {
          return UploadLoad{8, 8, 0};
        },
-       &watchdog},
+       nullptr, &watchdog},
       disk.key.public_key(), [] {}, [] { ADD_FAILURE() << "superseded"; });
   announcer.Start();
   fake.AwaitRegistrations(FuzzRounds(130));

@@ -39,7 +39,9 @@ inline StatementRecord PresentPart(uint64_t number, absl::string_view name, uint
 
 // Returns the key that belongs to `seed`. It has no private half.
 inline PublicKey TestKey(uint8_t seed) {
-  return PublicKey::FromBytes(std::string(32, static_cast<char>(seed))).value();
+  std::string bytes(32, '\x22');
+  bytes[0] = static_cast<char>(seed);
+  return PublicKey::FromBytes(bytes).value();
 }
 
 inline PeerInfo TestPeer(uint32_t peer_id, uint8_t key_seed) {
