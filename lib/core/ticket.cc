@@ -57,8 +57,9 @@ class Reader {
     return value;
   }
   PublicKey Key() {
-    absl::StatusOr<PublicKey> key = PublicKey::FromBytes(Bytes(32));
-    return key.ok() ? *key : PublicKey();
+    const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(Bytes(32));
+    if (!key.ok()) ok_ = false;
+    return key.value_or(PublicKey());
   }
   bool ok() const { return ok_; }
   bool AtEnd() const { return ok_ && rest_.empty(); }

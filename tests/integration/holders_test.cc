@@ -108,7 +108,8 @@ TEST_F(HoldersTest, OneThatSendsGarbageIsFoundAtItsFirstPiece) {
   ExpectReceived();
   EXPECT_EQ(Said("bad_piece", liar.peer_id()), 1U);
   EXPECT_EQ(Said("holder_failed", liar.peer_id()), 1U) << "a liar is not asked again";
-  EXPECT_LE(liar.downloads(), 2) << "a second run may begin before the first piece is judged";
+  // Each of its two streams may begin a second run before its first piece is judged.
+  EXPECT_LE(liar.downloads(), 4);
   EXPECT_EQ(Said("bad_piece", cluster_.IdOf("a")) + Said("bad_piece", cluster_.IdOf("b")), 0U);
   EXPECT_GE(SentByLenders(), book_.size());
   EXPECT_LE(SentByLenders(), book_.size() + kTwice);

@@ -13,7 +13,6 @@
 
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
-#include "lib/core/failpoint.h"
 #include "lib/core/invitation.h"
 #include "services/index/files/atomic_file.h"
 
@@ -182,9 +181,7 @@ absl::StatusOr<Member> Group::Join(const PublicKey& key, const std::optional<Joi
   // The use is on the disk first: after a crash in between, this key can repeat its call, and no
   // other key can use the invitation.
   if (absl::Status saved = SaveInvitations(std::move(invitations)); !saved.ok()) return saved;
-  ARKSHARE_FAILPOINT("index.invitation_used");
   if (absl::Status saved = ChangeMembers({{joined}, {}}); !saved.ok()) return saved;
-  ARKSHARE_FAILPOINT("index.member_joined");
   return joined;
 }
 
@@ -234,7 +231,6 @@ absl::Status Group::RemoveMember(const PublicKey& key) {
   invitations.RemoveMember(key);
   // The invitations first: otherwise the key could come back by its old one after a crash.
   if (absl::Status saved = SaveInvitations(std::move(invitations)); !saved.ok()) return saved;
-  ARKSHARE_FAILPOINT("index.invitations_of_member_ended");
   return ChangeMembers({{}, {key}});
 }
 
