@@ -24,7 +24,13 @@ void FakeIndex::AddPeer(v1::Peer peer) {
 
 void FakeIndex::AddListing(uint32_t peer_id, v1::Listing listing) {
   MutexLock lock(&mutex_);
-  listings_.emplace_back(peer_id, std::move(listing));
+  // In the order of ListBooks.
+  const auto place = std::upper_bound(
+      listings_.begin(), listings_.end(), listing, [](const v1::Listing& a, const auto& b) {
+        return std::pair(a.name(), a.listing_number()) <
+               std::pair(b.second.name(), b.second.listing_number());
+      });
+  listings_.emplace(place, peer_id, std::move(listing));
 }
 
 void FakeIndex::SetWatchScript(WatchScript script) {
@@ -87,9 +93,6 @@ grpc::Status FakeIndex::ListBooks(grpc::ServerContext*, const v1::ListBooksReque
   for (const auto& [peer_id, listing] : listings_) {
     if (peer_id == request->peer_id()) found.push_back(listing);
   }
-  std::sort(found.begin(), found.end(), [](const v1::Listing& a, const v1::Listing& b) {
-    return std::pair(a.name(), a.listing_number()) < std::pair(b.name(), b.listing_number());
-  });
   auto [listings, next] = Page(found, request->page_token());
   for (v1::Listing& listing : listings) *response->add_listings() = std::move(listing);
   response->set_next_page_token(next);
