@@ -282,7 +282,8 @@ class CatalogMemoryTest : public CatalogTest {
     options.max_bytes = kBytes;
     return options;
   }
-  // States books with long names of their own until the index refuses one. Returns how many it took.
+  // States books with long names of their own until the index refuses one. Returns how many it
+  // took.
   uint64_t Fill(const Catalog::ShelfPtr& shelf) {
     const uint64_t first = ++next_number_;
     while (true) {

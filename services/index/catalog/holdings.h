@@ -86,8 +86,8 @@ class Holdings {
 
   const uint64_t max_books_per_peer_;
   const uint64_t max_bytes_;
-  uint64_t book_count_ = 0;    // on all shelves, partial ones too
-  uint64_t gone_ranges_ = 0;   // of all shelves
+  uint64_t book_count_ = 0;     // on all shelves, partial ones too
+  uint64_t gone_ranges_ = 0;    // of all shelves
   uint64_t leaving_bytes_ = 0;  // Shelf::bytes of closed shelves
   BookTable books_;
   BookTable parts_;

@@ -103,7 +103,8 @@ class Shelf {
   // About how many bytes the books take; see Holdings.
   uint64_t bytes = 0;
   // The numbers that are gone for good: in this session, and from before it began. On a shelf that
-  // is not reachable, `gone` is empty, and `gone_earlier` also has the signed moves of this session.
+  // is not reachable, `gone` is empty, and `gone_earlier` also has the signed moves of this
+  // session.
   NumberSet gone;
   NumberSet gone_earlier;
   // The largest number that was known of the key when this session began; 0 for none.
