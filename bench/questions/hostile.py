@@ -152,28 +152,24 @@ def _verdict(attack, targets):
     return "misses: " + ", ".join(missed) if missed else "holds"
 
 
-def table(attacks, rows, targets):
-    """(head, lines): a line an attack."""
-    lines = []
-    for attack, row in zip(attacks, rows):
-        title = f"{attack.name}: {attack.title}"
-        if not row.samples:
-            lines.append([title, *[""] * (len(HEAD) - 2), row.missing.splitlines()[0]])
-            continue
-        found = row.samples[0].extra
-        phases, (asks, elsewhere) = found["phases"], SHOWN[attack.target]
-        asks = attack.asks or asks
-        ledger = f", its ledger {found['ledger MiB']:.1f}" if attack.fills_ledger else ""
-        lines.append([
-            title, ", ".join(f"{name} {value:,.0f}" for name, value in found["attack"].items()),
-            _of_kind(phases, asks), _of_kind(phases, elsewhere),
-            "; ".join(_of_kind(phases, kind) for kind in KINDS
-                      if kind not in (asks, elsewhere) and _is_worse(phases, kind)),
-            f"{attack.target} {found['grown MiB']:,.0f}{ledger}" if found["alive"] else "died",
-            str(found["threads"]), str(found["lapsed"]), f"{found['acknowledged']}, {found['lost']}",
-            f"{phases.seconds_until_well():.1f}",
-            _verdict(attack, targets[attack.name]) + (", noisy" if row.noisy else "")])
-    return HEAD, lines
+def line_of(attack, row, targets):
+    """The cells of an attack."""
+    title = f"{attack.name}: {attack.title}"
+    if not row.samples:
+        return [title, *[""] * (len(HEAD) - 2), row.missing.splitlines()[0]]
+    found = row.samples[0].extra
+    phases, (asks, elsewhere) = found["phases"], SHOWN[attack.target]
+    asks = attack.asks or asks
+    ledger = f", its ledger {found['ledger MiB']:.1f}" if attack.fills_ledger else ""
+    return [
+        title, ", ".join(f"{name} {value:,.0f}" for name, value in found["attack"].items()),
+        _of_kind(phases, asks), _of_kind(phases, elsewhere),
+        "; ".join(_of_kind(phases, kind) for kind in KINDS
+                  if kind not in (asks, elsewhere) and _is_worse(phases, kind)),
+        f"{attack.target} {found['grown MiB']:,.0f}{ledger}" if found["alive"] else "died",
+        str(found["threads"]), str(found["lapsed"]), f"{found['acknowledged']}, {found['lost']}",
+        f"{phases.seconds_until_well():.1f}",
+        _verdict(attack, targets) + (", noisy" if row.noisy else "")]
 
 
 def chosen(options):
@@ -186,12 +182,17 @@ def chosen(options):
 def run(lab):
     make_stubs(lab)
     attacks = chosen(lab.options)
+    rows, lines, targets = [], [], []
     rounds, lab.options.rounds = lab.options.rounds, 0
     try:
-        rows = lab.measure([(attack.name, attacked(attack)) for attack in attacks])
+        for attack in attacks:
+            rows += lab.measure([(attack.name, attacked(attack))])
+            wanted = targets_of(attack, rows[-1])
+            targets += wanted
+            lines.append(line_of(attack, rows[-1], wanted))
+            # A run takes minutes: each attack is told at once.
+            lab.say("    " + "; ".join(filter(None, lines[-1][1:])))
     finally:
         lab.options.rounds = rounds
-    targets = {attack.name: targets_of(attack, row) for attack, row in zip(attacks, rows)}
     title = f"an honest client while another one attacks from {lab.options.attack_from}"
-    return [Report("hostile", title, rows, attacks[0].name, [t for a in attacks for t in targets[a.name]],
-                   table(attacks, rows, targets))]
+    return [Report("hostile", title, rows, attacks[0].name, targets, (HEAD, lines))]
