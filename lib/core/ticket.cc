@@ -57,9 +57,8 @@ class Reader {
     return value;
   }
   PublicKey Key() {
-    const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(Bytes(32));
-    if (!key.ok()) ok_ = false;
-    return key.value_or(PublicKey());
+    const absl::string_view bytes = Bytes(32);
+    return ok_ ? PublicKey::FromRecord(bytes).value_or(PublicKey()) : PublicKey();
   }
   bool ok() const { return ok_; }
   bool AtEnd() const { return ok_ && rest_.empty(); }

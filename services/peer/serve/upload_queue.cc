@@ -13,7 +13,8 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 constexpr absl::Duration kNap = absl::Milliseconds(100);
 // A receiver that gets nothing for five seconds turns to another holder.
 constexpr uint64_t kMostSilentSeconds = 2;
-// The first grant of a stream is no more than this while others wait.
+// gRPC itself buffers this much of a stream, so a receiver has taken something when more is
+// written. Until then, grants are no larger while others wait.
 constexpr uint64_t kFirstBytes = 64 * 1024;
 
 absl::Status TooManyWait() {
@@ -99,8 +100,9 @@ absl::Time UploadQueue::ParkStalled() {
   const uint64_t before = line_.version();
   for (const auto& [stream, upload] : uploads_) {
     if (!line_.IsInTheWay(stream)) continue;
-    const absl::Time due = upload.writing_since +
-                           (upload.taken_some ? options_.chunk_limit : options_.first_bytes_limit);
+    const absl::Time due =
+        upload.writing_since +
+        (upload.written > kFirstBytes ? options_.chunk_limit : options_.first_bytes_limit);
     if (due <= now) {
       line_.Park(stream);
     } else {
@@ -169,7 +171,7 @@ uint64_t UploadQueue::NextBytes(Stream stream, uint64_t left, const std::functio
     MutexLock lock(&mutex_);
     Upload& upload = uploads_.at(stream);
     meter_.Note(upload.being_sent, clock_->Monotonic());
-    if (std::exchange(upload.being_sent, 0) > 0) upload.taken_some = true;
+    upload.written += std::exchange(upload.being_sent, 0);
     upload.writing_since = absl::InfiniteFuture();
     if (line_.IsDropped(stream)) return 0;
     has_slot = line_.IsRunning(stream);
@@ -177,7 +179,9 @@ uint64_t UploadQueue::NextBytes(Stream stream, uint64_t left, const std::functio
   if (!has_slot && !Unpark(stream, wanted)) return 0;
   {
     MutexLock lock(&mutex_);
-    if (line_.waiting() > 0 && !uploads_.at(stream).taken_some) left = std::min(left, kFirstBytes);
+    if (line_.waiting() > 0 && uploads_.at(stream).written <= kFirstBytes) {
+      left = std::min(left, kFirstBytes);
+    }
     if (turns_.rate() == 0 && senders_.empty()) {
       const uint64_t bytes = std::min(left, kMaxChunkBytes);
       NoteGranted(stream, bytes);

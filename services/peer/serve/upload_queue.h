@@ -29,7 +29,7 @@ class UploadQueue {
     UploadLine::Options line{};
     uint64_t bytes_per_second = 0;  // 0: no limit
     // How long a receiver may take nothing while other streams wait, before its stream is parked.
-    // Any receiver's socket has room for its first 64 KiB at once. A later chunk of 1 MiB is long
+    // Any receiver's socket has room for the first bytes at once. A later chunk of 1 MiB is long
     // on its way on a slow line.
     absl::Duration first_bytes_limit = absl::Milliseconds(500);
     absl::Duration chunk_limit = absl::Seconds(10);
@@ -102,7 +102,7 @@ class UploadQueue {
   struct Upload {
     std::function<void()> cancel;
     uint64_t being_sent = 0;  // granted last, and not yet taken by the receiver
-    bool taken_some = false;  // the receiver has taken some bytes
+    uint64_t written = 0;     // in all; gRPC has taken them, and all but its buffer the receiver
     // Since when its thread writes; InfiniteFuture while it does not.
     absl::Time writing_since;
   };
