@@ -274,6 +274,70 @@ TEST_F(CommandsTest, ShareSendsAbsolutePathsAndReportsEachOne) {
   EXPECT_EQ(err(), "arkshare-cli: " + here + "/missing: there is no such file\n");
 }
 
+TEST_F(CommandsTest, ShareShowsItsProgressWhenItTakesLong) {
+  session_->console.clock = Clock::Real();
+  session_->console.err_is_terminal = true;
+  v1::GetStatusResponse status = peer_.status();
+  v1::ShareProgress& share = *status.add_shares();
+  share.set_path("/a/huge");
+  share.set_bytes_done(1 << 30);
+  share.set_bytes_total(uint64_t{4} << 30);
+  v1::ShareProgress& of_another_call = *status.add_shares();
+  of_another_call.set_path("/a/other");
+  peer_.SetStatus(status);
+  peer_.HoldShareForStatus();
+  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/huge"}}), kDone);
+  EXPECT_THAT(err(), HasSubstr("1.0 GiB of 4.0 GiB copied"));
+  EXPECT_THAT(err(), Not(HasSubstr("counting")));
+}
+
+TEST_F(CommandsTest, StatusShowsWhatIsBeingSharedAndWhatTheIndexDoesNotList) {
+  v1::GetStatusResponse status = peer_.status();
+  v1::ShareProgress& share = *status.add_shares();
+  share.set_path("/a/huge");
+  share.set_bytes_done(5);
+  share.set_bytes_total(5);
+  status.set_not_indexed_count(2);
+  peer_.SetStatus(status);
+  EXPECT_EQ(RunStatus(*session_), kDone);
+  EXPECT_THAT(out(), HasSubstr("/a/huge: copied; being hashed"));
+  EXPECT_THAT(out(), HasSubstr("not at index    2 books; arkshare-cli ls says which and why"));
+}
+
+TEST_F(CommandsTest, LsMarksWhatTheIndexDoesNotList) {
+  v1::LibraryEntry entry;
+  entry.set_name("195");
+  entry.mutable_listing()->set_listing_number(1);
+  entry.set_lend_only(true);
+  entry.set_lend_only_reason("the file has another hard link");
+  entry.set_not_indexed_reason("the index lists at most 1 books of one peer");
+  peer_.AddEntry(entry);
+  EXPECT_EQ(RunLs(*session_), kDone);
+  EXPECT_THAT(out(), HasSubstr("not at the index: the index lists at most 1 books of one peer; "
+                               "only lent: the file has another hard link"));
+}
+
+TEST_F(CommandsTest, ABookThatWaitsForAPlaceIsPlaced) {
+  v1::Transfer transfer;
+  transfer.set_transfer_id(std::string("\x12\x34\x56\x78") + std::string(12, 'a'));
+  transfer.set_name("music/song");
+  transfer.set_state(v1::TRANSFER_STATE_HANDING_OVER);
+  transfer.set_message("waiting: the book cannot enter the folder: music is a file");
+  transfer.set_waits_for_place(true);
+  peer_.AddTransfer(transfer);
+  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_THAT(out(), HasSubstr("(to save it elsewhere: arkshare-cli transfers place 123456786161 "
+                               "NAME)"));
+  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "../song"}), kUsage);
+  EXPECT_EQ(RunTransfers(*session_, {.place = "aaaaaa", .place_name = "song"}), kNotFound);
+  peer_.RefuseToPlace(MakeError(Reason::kNameTaken, "there is already a file named song"));
+  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "song"}), kFailed);
+  EXPECT_THAT(err(), HasSubstr("there is already a file named song"));
+  peer_.RefuseToPlace(absl::OkStatus());
+  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "songs/song"}), kDone);
+  EXPECT_THAT(out(), HasSubstr("placed music/song as songs/song\n"));
+}
+
 TEST_F(CommandsTest, ShareNamesWhatIsNotSharedOfAFolder) {
   EXPECT_EQ(RunShare(*session_, {.paths = {"/a/mixed folder"}}), kUsage);
   EXPECT_THAT(out(), HasSubstr("shared mixed folder and 2 more files"));

@@ -1,19 +1,25 @@
 // A received book enters the receiver's folder, or is refused before its source gives it away; and
 // downloads that are ended.
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
 #include "lib/core/byte_size.h"
 #include "lib/core/errors.h"
+#include "lib/rpc/status.h"
 #include "tests/chaos/scene.h"
 #include "tests/support/cluster.h"
 #include "tests/support/files.h"
+#include "tests/support/pause_point.h"
 
 namespace arkshare {
 namespace {
@@ -29,6 +35,34 @@ bool OwnMounts() {
                           ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
   return own;
 }
+
+// Nothing can be made in this folder as long as it lives, not even by root.
+class Unwritable {
+ public:
+  explicit Unwritable(const std::string& folder)
+      : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    ok_ = ::geteuid() == 0 ? SetImmutable(true) : ::fchmod(fd_, 0555) == 0;
+  }
+  ~Unwritable() {
+    if (ok_) ::geteuid() == 0 ? SetImmutable(false) : ::fchmod(fd_, 0755) == 0;
+    ::close(fd_);
+  }
+  Unwritable(const Unwritable&) = delete;
+  Unwritable& operator=(const Unwritable&) = delete;
+
+  bool ok() const { return ok_; }
+
+ private:
+  bool SetImmutable(bool immutable) const {
+    int flags = 0;
+    if (::ioctl(fd_, FS_IOC_GETFLAGS, &flags) != 0) return false;
+    flags = immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+    return ::ioctl(fd_, FS_IOC_SETFLAGS, &flags) == 0;
+  }
+
+  const int fd_;
+  bool ok_ = false;
+};
 
 class EnteringTest : public testing::Test {
  protected:
@@ -71,6 +105,41 @@ class EnteringTest : public testing::Test {
     if (!response.ok() || response->results_size() != 1) return Reason::kInternal;
     return ReasonFromName(response->results(0).error().reason());
   }
+  void RestartReceiver(const std::string& failpoints) {
+    cluster_.peer("r").process().Kill();
+    ASSERT_TRUE(Ok(cluster_.peer("r").Restart(Cluster::Failpoints(failpoints))));
+    ASSERT_TRUE(Ok(cluster_.peer("r").WaitOnline()));
+  }
+  // A person renames the folder of the book, and puts a file in its place.
+  void ReplaceFolder() {
+    fs::rename(cluster_.Books("r") + "/music", cluster_.Books("r") + "/musik");
+    WriteBook(cluster_.Books("r"), "music", "my notes");
+  }
+  // Waits until the only transfer of "r" waits for a place.
+  testing::AssertionResult WaitsForPlace(v1::Transfer* transfer) {
+    const bool waits = EventuallyTrue([&] {
+      grpc::ClientContext context;
+      v1::ListTransfersResponse response;
+      const grpc::Status status = cluster_.peer("r").control_stub().ListTransfers(
+          &context, v1::ListTransfersRequest(), &response);
+      if (!status.ok() || response.transfers().empty()) return false;
+      *transfer = response.transfers(0);
+      return transfer->waits_for_place();
+    });
+    if (waits) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << transfer->ShortDebugString();
+  }
+  Reason Place(const v1::Transfer& transfer, const std::string& name) {
+    grpc::ClientContext context;
+    v1::PlaceTransferRequest request;
+    request.set_transfer_id(transfer.transfer_id());
+    request.set_name(name);
+    v1::PlaceTransferResponse response;
+    const grpc::Status status =
+        cluster_.peer("r").control_stub().PlaceTransfer(&context, request, &response);
+    EXPECT_EQ(response.transfer().name(), status.ok() ? name : "");
+    return GetReason(FromGrpcStatus(status, "the peer", Reason::kPeerUnreachable));
+  }
   bool StagingIsEmpty() { return fs::is_empty(cluster_.Books("r") + "/.arkshare/staging"); }
 
   Cluster cluster_;
@@ -107,6 +176,67 @@ TEST_F(EnteringTest, ABookWhoseFolderIsAFileIsRefusedInWordsAndComesUnderAnother
   wish.set_save_as("song");
   ASSERT_TRUE(Ok(cluster_.Get("r", wish)));
   EXPECT_TRUE(EndsWith(cluster_, {{kBook, {"r"}}, {"my notes", {"r"}}}));
+}
+
+TEST_F(EnteringTest, ABookWhosePlaceBecameImpossibleIsNotTakenAndIsPlacedByItsOwner) {
+  ASSERT_NO_FATAL_FAILURE(Start("music/song", kBook));
+  PausePoint prepared("receiver.prepared", cluster_.path() + "/prepared");
+  ASSERT_NO_FATAL_FAILURE(RestartReceiver(prepared.Setting()));
+  {
+    PendingFetch fetch(cluster_.peer("r"), Wish("music/song"));
+    ASSERT_TRUE(Ok(prepared.WaitUntilReached()));
+    cluster_.peer("r").process().Kill();
+  }
+  ReplaceFolder();
+  ASSERT_TRUE(Ok(cluster_.peer("r").Restart()));
+  v1::Transfer waiting;
+  ASSERT_TRUE(WaitsForPlace(&waiting));
+  EXPECT_THAT(waiting.message(), HasSubstr("music is a file"));
+  EXPECT_TRUE(cluster_.WaitForHolders(ContentOf(kBook), {"s"})) << "its source has it still";
+  EXPECT_EQ(ReadFile(cluster_.Books("s") + "/music/song"), kBook);
+
+  EXPECT_EQ(Place(waiting, "../song"), Reason::kInvalidName);
+  EXPECT_EQ(Place(waiting, "music"), Reason::kNameTaken);
+  EXPECT_EQ(Place(waiting, "music/song"), Reason::kPlaceUnusable);
+  EXPECT_EQ(Place(waiting, "musik/song"), Reason::kUnspecified);
+  EXPECT_TRUE(EndsWith(cluster_, {{kBook, {"r"}}, {"my notes", {"r"}}}));
+  EXPECT_EQ(ReadFile(cluster_.Books("r") + "/musik/song"), kBook);
+}
+
+TEST_F(EnteringTest, AnOwnedBookThatCanEnterNowhereIsPlacedByItsOwner) {
+  ASSERT_NO_FATAL_FAILURE(Start("music/song", kBook));
+  PausePoint owned("receiver.owned", cluster_.path() + "/owned");
+  ASSERT_NO_FATAL_FAILURE(RestartReceiver(owned.Setting()));
+  PendingFetch fetch(cluster_.peer("r"), Wish("music/song"));
+  ASSERT_TRUE(Ok(owned.WaitUntilReached()));
+  ReplaceFolder();
+  const Unwritable shared_folder(cluster_.Books("r"));
+  if (!shared_folder.ok()) GTEST_SKIP() << "no folder can be made unwritable here";
+  ASSERT_TRUE(Ok(owned.Resume()));
+  v1::Transfer waiting;
+  ASSERT_TRUE(WaitsForPlace(&waiting));
+  EXPECT_EQ(Place(waiting, "song"), Reason::kPlaceUnusable);
+  EXPECT_EQ(Place(waiting, "musik/song"), Reason::kUnspecified);
+  EXPECT_TRUE(Ok(fetch.Await()));
+  EXPECT_EQ(Place(waiting, "musik/other"), Reason::kTransferNotWaiting);
+  EXPECT_TRUE(EndsWith(cluster_, {{kBook, {"r"}}, {"my notes", {"r"}}}));
+  EXPECT_EQ(ReadFile(cluster_.Books("r") + "/musik/song"), kBook);
+}
+
+// The folder of a book that another receiver has taken meanwhile.
+TEST_F(EnteringTest, ABookThatIsGivenUpLeavesNoEmptyFolder) {
+  ASSERT_NO_FATAL_FAILURE(Start("music/song", kBook));
+  ASSERT_TRUE(Ok(cluster_.StartPeer("q")));
+  PausePoint prepared("receiver.prepared", cluster_.path() + "/prepared");
+  ASSERT_NO_FATAL_FAILURE(RestartReceiver(prepared.Setting()));
+  PendingFetch fetch(cluster_.peer("r"), Wish("music/song"));
+  ASSERT_TRUE(Ok(prepared.WaitUntilReached()));
+  EXPECT_TRUE(fs::exists(cluster_.Books("r") + "/music"));
+  ASSERT_TRUE(Ok(cluster_.Get("q", "music/song")));
+  ASSERT_TRUE(Ok(prepared.Resume()));
+  EXPECT_EQ(GetReason(fetch.Await().status()), Reason::kBookMoved);
+  EXPECT_FALSE(fs::exists(cluster_.Books("r") + "/music"));
+  EXPECT_TRUE(EndsWith(cluster_, {{kBook, {"q"}}}));
 }
 
 TEST_F(EnteringTest, AMovedBookKeepsItsTimeAndItsPermissions) {

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "lib/core/errors.h"
 #include "lib/rpc/channel.h"
@@ -480,6 +481,39 @@ TEST_F(FolderTest, TouchedButNotChanged) {
   EXPECT_TRUE(EventuallyTrue([&] { return Number("195") > number; }));
   EXPECT_TRUE(EndsWith(cluster_, {{"the book", {"p"}}}));
   EXPECT_TRUE(Ok(Download("the book")));
+}
+
+TEST_F(FolderTest, ACopyEndsWithTheCallerOfShare) {
+  ASSERT_NO_FATAL_FAILURE(StartWith({{"195", "a book"}}));
+  const std::string huge = cluster_.path() + "/huge";
+  std::ofstream(huge).close();
+  fs::resize_file(huge, uint64_t{64} << 30);  // sparse; no disk copies it before the caller leaves
+  v1::PeerService::Stub& peer = cluster_.peer("p").control_stub();
+  grpc::ClientContext context;
+  std::thread caller([&] {
+    v1::ShareRequest request;
+    request.add_paths(huge);
+    v1::ShareResponse response;
+    EXPECT_EQ(peer.Share(&context, request, &response).error_code(), grpc::CANCELLED);
+  });
+  const auto copied = [&] {
+    absl::StatusOr<v1::GetStatusResponse> status = cluster_.peer("p").GetStatus();
+    if (!status.ok() || status->shares().empty()) return uint64_t{0};
+    EXPECT_EQ(status->shares(0).path(), huge);
+    EXPECT_EQ(status->shares(0).bytes_total(), uint64_t{64} << 30);
+    return status->shares(0).bytes_done();
+  };
+  EXPECT_TRUE(EventuallyTrue([&] { return copied() > 0; }));
+  const bool reflink = fs::exists(folder_ + "/huge");
+  context.TryCancel();
+  caller.join();
+  if (reflink) GTEST_SKIP() << "copies take no time on this file system";
+  EXPECT_TRUE(EventuallyTrue([&] {
+    absl::StatusOr<v1::GetStatusResponse> status = cluster_.peer("p").GetStatus();
+    return status.ok() && status->shares().empty();
+  }));
+  EXPECT_TRUE(fs::is_empty(folder_ + "/.arkshare/staging"));
+  EXPECT_FALSE(fs::exists(folder_ + "/huge"));
 }
 
 }  // namespace
