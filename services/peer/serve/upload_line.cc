@@ -96,12 +96,26 @@ void UploadLine::Sent(Stream stream, uint64_t bytes) {
   left -= std::min(left, bytes);
 }
 
+void UploadLine::SetReady(Stream stream, bool ready) {
+  State& state = streams_.at(stream);
+  state.ready = ready;
+  if (!ready || state.lane != Lane::kWaiting) return;
+  Admit();
+  Renumber();
+}
+
+bool UploadLine::AnyReady(std::optional<Kind> kind) const {
+  return std::any_of(streams_.begin(), streams_.end(), [&](const auto& item) {
+    const State& state = item.second;
+    return state.lane == Lane::kWaiting && state.ready && (!kind || state.kind == *kind);
+  });
+}
+
 bool UploadLine::IsInTheWay(Stream stream) const {
-  const State& state = streams_.at(stream);
-  if (!HasSlot(state.lane) || waiting_ == 0) return false;
-  if (state.lane == Lane::kSlots) return true;
-  const Kind kind = state.lane == Lane::kGuest ? Kind::kLarge : Kind::kSmall;
-  return !Line(kind).empty();
+  const Lane lane = streams_.at(stream).lane;
+  if (!HasSlot(lane) || waiting_ == 0) return false;
+  if (lane == Lane::kSlots) return AnyReady(std::nullopt);
+  return AnyReady(lane == Lane::kGuest ? Kind::kLarge : Kind::kSmall);
 }
 
 void UploadLine::Park(Stream stream) {
@@ -162,6 +176,7 @@ bool UploadLine::IsGuest(const std::string& network, Kind kind) const {
 void UploadLine::AdmitFirst(Kind kind, Lane lane, Lane guest_lane) {
   for (const Stream stream : Line(kind)) {
     State& state = streams_.at(stream);
+    if (!state.ready) continue;
     if (InLane(lane) < SlotsOf(lane)) {
       Move(state, lane);
     } else if (InLane(guest_lane) < SlotsOf(guest_lane) && IsGuest(state.receiver.network, kind)) {

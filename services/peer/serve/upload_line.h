@@ -32,8 +32,8 @@ namespace arkshare {
 // wait until one of theirs ends.
 //
 // A running stream never has to end for another one, because running streams share the bytes fairly
-// (UploadTurns). A stream whose receiver takes nothing can be parked: it gives its slot to the next
-// in line, and waits for a slot again when its receiver has taken something.
+// (UploadTurns). A stream whose receiver takes nothing can be parked: it gives its slot, or its
+// place, to the next in line, and waits for a slot again when its receiver has taken something.
 //
 // The waiting and the parked streams are bounded. When too many wait, the last one of the network
 // with the most of them is dropped; when too many are parked, the one that was parked first.
@@ -65,9 +65,12 @@ class UploadLine {
   void Leave(Stream stream);
   // A running stream has sent `bytes` more.
   void Sent(Stream stream, uint64_t bytes);
+  // Sets whether a waiting stream could use a slot at this moment. A new stream could; one whose
+  // receiver has not taken yet what it was told could not, and others go past it.
+  void SetReady(Stream stream, bool ready);
   // Whether a stream waits that could use the slot of this running stream.
   bool IsInTheWay(Stream stream) const;
-  // Takes the slot from a running stream.
+  // Takes the slot from a running stream, or its place from a waiting one.
   void Park(Stream stream);
   // Lets a parked stream run or wait again. Its time of arrival counts.
   void Resume(Stream stream);
@@ -75,6 +78,7 @@ class UploadLine {
   std::vector<Stream> TakeDropped() { return std::exchange(dropped_, {}); }
 
   bool IsRunning(Stream stream) const { return HasSlot(streams_.at(stream).lane); }
+  bool IsWaiting(Stream stream) const { return streams_.at(stream).lane == Lane::kWaiting; }
   bool IsParked(Stream stream) const { return streams_.at(stream).lane == Lane::kParked; }
   bool IsDropped(Stream stream) const { return streams_.at(stream).lane == Lane::kDropped; }
   // How many waiting streams are served before this one, unless other streams come or leave.
@@ -107,6 +111,7 @@ class UploadLine {
     uint64_t left = 0;
     Kind kind = Kind::kLarge;
     Lane lane = Lane::kWaiting;
+    bool ready = true;
     int position = 0;
   };
 
@@ -122,6 +127,8 @@ class UploadLine {
   void Drop(Stream stream);
   // Makes room for a stream that has just come; false when it has to go itself.
   bool MakeRoomFor(Stream stream);
+  // Whether a stream of this kind, or of any kind, waits and is ready.
+  bool AnyReady(std::optional<Kind> kind) const;
   // The waiting streams in the order in which they are served.
   std::vector<Stream> Line(Kind kind) const;
   // Whether a network has nothing that keeps it from a guest slot: no small stream, and for a large

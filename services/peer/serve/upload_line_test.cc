@@ -236,6 +236,26 @@ TEST_F(UploadLineTest, AParkedStreamGivesItsSlotToTheNext) {
   EXPECT_THAT(Running(), ElementsAre("a", "b", "c"));
 }
 
+TEST_F(UploadLineTest, OthersGoPastAStreamThatIsNotReady) {
+  for (const char* name : {"a", "b", "c", "d", "e"}) Arrive(name);
+  line_.SetReady(Number("d"), false);
+  Leave("a");
+  EXPECT_THAT(Running(), ElementsAre("b", "c", "e"));
+  EXPECT_FALSE(line_.IsInTheWay(Number("b"))) << "the only one that waits is not ready";
+  Leave("b");
+  EXPECT_THAT(Running(), ElementsAre("c", "e"));
+  line_.SetReady(Number("d"), true);
+  EXPECT_THAT(Running(), ElementsAre("c", "d", "e"));
+}
+
+TEST_F(UploadLineTest, AWaitingStreamCanBeParked) {
+  for (const char* name : {"a", "b", "c", "d", "e"}) Arrive(name);
+  line_.Park(Number("d"));
+  EXPECT_THAT(Waiting(), ElementsAre("e"));
+  line_.Resume(Number("d"));
+  EXPECT_THAT(Waiting(), ElementsAre("d", "e")) << "it came first";
+}
+
 TEST_F(UploadLineTest, AParkedStreamCountsForItsReceiver) {
   for (const char* name : {"a1", "b1", "c1", "a2", "d1"}) Arrive(name);
   line_.Park(Number("a1"));

@@ -47,8 +47,9 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
     const bool arrived = line_.Arrive(stream, receiver, bytes);
     NotifyLine(before);
     if (!arrived) return TooManyWait();
+    uploads_[stream] = {.cancel = std::move(cancel), .writing_since = absl::InfiniteFuture()};
     ParkStalled();
-    if (line_.IsRunning(stream)) return TakeSlot(stream, receiver, std::move(cancel));
+    if (line_.IsRunning(stream)) return TakeSlot(stream, receiver);
   }
   std::optional<int> told;
   while (true) {
@@ -56,7 +57,7 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
     {
       MutexLock lock(&mutex_);
       if (told) AwaitNewPlace(stream, *told);
-      if (line_.IsRunning(stream)) return TakeSlot(stream, receiver, std::move(cancel));
+      if (line_.IsRunning(stream)) return TakeSlot(stream, receiver);
       const bool dropped = line_.IsDropped(stream);
       if (closed_ || dropped) {
         LeaveLine(stream);
@@ -65,7 +66,7 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
       place = {line_.Position(stream),
                line_.EstimatedWait(stream, meter_.BytesPerSecond(clock_->Monotonic()))};
     }
-    if (!on_place(place)) {
+    if (!TellPlace(stream, place, on_place)) {
       MutexLock lock(&mutex_);
       LeaveLine(stream);
       return absl::CancelledError("the receiver has gone");
@@ -74,10 +75,26 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
   }
 }
 
-UploadQueue::Slot UploadQueue::TakeSlot(Stream stream, const UploadLine::Receiver& receiver,
-                                        std::function<void()> cancel) {
+bool UploadQueue::TellPlace(Stream stream, const Place& place,
+                            const std::function<bool(const Place&)>& on_place) {
+  {
+    MutexLock lock(&mutex_);
+    line_.SetReady(stream, false);
+    uploads_.at(stream).writing_since = clock_->Monotonic();
+  }
+  const bool wanted = on_place(place);
+  MutexLock lock(&mutex_);
+  uploads_.at(stream).writing_since = absl::InfiniteFuture();
+  const uint64_t before = line_.version();
+  if (line_.IsParked(stream)) line_.Resume(stream);
+  line_.SetReady(stream, true);
+  NotifyLine(before);
+  return wanted;
+}
+
+UploadQueue::Slot UploadQueue::TakeSlot(Stream stream, const UploadLine::Receiver& receiver) {
   turns_.Join(stream, receiver.flow);
-  uploads_[stream] = {.cancel = std::move(cancel), .writing_since = clock_->Monotonic()};
+  uploads_.at(stream).writing_since = clock_->Monotonic();
   return Slot(this, stream);
 }
 
@@ -99,10 +116,8 @@ absl::Time UploadQueue::ParkStalled() {
   const absl::Time now = clock_->Monotonic();
   const uint64_t before = line_.version();
   for (const auto& [stream, upload] : uploads_) {
-    if (!line_.IsInTheWay(stream)) continue;
-    const absl::Time due =
-        upload.writing_since +
-        (upload.written > kFirstBytes ? options_.chunk_limit : options_.first_bytes_limit);
+    if (!line_.IsWaiting(stream) && !line_.IsInTheWay(stream)) continue;
+    const absl::Time due = ParkDue(upload);
     if (due <= now) {
       line_.Park(stream);
     } else {
@@ -113,19 +128,26 @@ absl::Time UploadQueue::ParkStalled() {
   return next;
 }
 
+absl::Time UploadQueue::ParkDue(const Upload& upload) const {
+  if (!upload.begun) return upload.writing_since + options_.first_message_limit;
+  return upload.writing_since +
+         (upload.written > kFirstBytes ? options_.chunk_limit : options_.first_bytes_limit);
+}
+
 void UploadQueue::NotifyLine(uint64_t before) {
   if (line_.version() == before) return;
   line_changed_.NotifyAll();
   for (const Stream stream : line_.TakeDropped()) {
-    if (const auto upload = uploads_.find(stream); upload != uploads_.end()) {
-      upload->second.cancel();
-    }
+    const Upload& upload = uploads_.at(stream);
+    // Otherwise its thread is here, and answers with the reason.
+    if (upload.writing_since != absl::InfiniteFuture()) upload.cancel();
   }
 }
 
 void UploadQueue::LeaveLine(Stream stream) {
   const uint64_t before = line_.version();
   line_.Leave(stream);
+  uploads_.erase(stream);
   NotifyLine(before);
 }
 
@@ -135,7 +157,6 @@ void UploadQueue::ReleaseSlot(Stream stream) {
   if (upload->second.being_sent > 0) {
     meter_.Note(upload->second.being_sent, clock_->Monotonic());
   }
-  uploads_.erase(upload);
   turns_.Leave(stream);
   LeaveLine(stream);
 }
@@ -171,6 +192,7 @@ uint64_t UploadQueue::NextBytes(Stream stream, uint64_t left, const std::functio
     MutexLock lock(&mutex_);
     Upload& upload = uploads_.at(stream);
     meter_.Note(upload.being_sent, clock_->Monotonic());
+    upload.begun = true;
     upload.written += std::exchange(upload.being_sent, 0);
     upload.writing_since = absl::InfiniteFuture();
     if (line_.IsDropped(stream)) return 0;

@@ -20,17 +20,20 @@
 
 namespace arkshare {
 
-// Threads wait here for what UploadLine (slots) and UploadTurns (bytes) decide. While another
-// stream waits for its slot, a stream is parked when its receiver takes nothing: of its first bytes
-// for half a second, of later ones for ten seconds. Thread-safe.
+// Threads wait here for what UploadLine (slots) and UploadTurns (bytes) decide. A receiver that has
+// not taken yet what it was told of its place gets no slot. While another stream waits for its
+// slot, a stream is parked when its receiver takes nothing: not its place, or the first message,
+// for five milliseconds, nothing of its first bytes for half a second, or of later ones for ten
+// seconds. Thread-safe.
 class UploadQueue {
  public:
   struct Options {
     UploadLine::Options line{};
     uint64_t bytes_per_second = 0;  // 0: no limit
     // How long a receiver may take nothing while other streams wait, before its stream is parked.
-    // Any receiver's socket has room for the first bytes at once. A later chunk of 1 MiB is long
-    // on its way on a slow line.
+    // Any receiver has room for the first message, of some hundred bytes, and for the first bytes
+    // at once. A later chunk of 1 MiB is long on its way on a slow line.
+    absl::Duration first_message_limit = absl::Milliseconds(5);
     absl::Duration first_bytes_limit = absl::Milliseconds(500);
     absl::Duration chunk_limit = absl::Seconds(10);
   };
@@ -98,9 +101,9 @@ class UploadQueue {
     uint64_t granted = 0;
   };
 
-  // A stream that has or had a slot.
   struct Upload {
     std::function<void()> cancel;
+    bool begun = false;       // its receiver has taken the first messages
     uint64_t being_sent = 0;  // granted last, and not yet taken by the receiver
     uint64_t written = 0;     // in all; gRPC has taken them, and all but its buffer the receiver
     // Since when its thread writes; InfiniteFuture while it does not.
@@ -108,13 +111,17 @@ class UploadQueue {
   };
 
   // The stream runs: gives it its slot.
-  Slot TakeSlot(Stream stream, const UploadLine::Receiver& receiver, std::function<void()> cancel)
+  Slot TakeSlot(Stream stream, const UploadLine::Receiver& receiver)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Calls `on_place`. False when that did.
+  bool TellPlace(Stream stream, const Place& place,
+                 const std::function<bool(const Place&)>& on_place);
   void ReleaseSlot(Stream stream);
   // Waits until the position differs from `told`, the stream runs or is dropped, or kTellEvery has
   // passed.
   void AwaitNewPlace(Stream stream, int told) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LeaveLine(Stream stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Time ParkDue(const Upload& upload) const;
   // Parks the streams that are in the way of others. Returns when the next one is to be parked.
   absl::Time ParkStalled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells the threads what has changed in the line since version `before`.

@@ -1,5 +1,7 @@
 #include "services/peer/serve/upload_queue.h"
 
+#include <absl/synchronization/blocking_counter.h>
+#include <absl/synchronization/notification.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -105,6 +107,7 @@ UploadQueue::Slot TakeFree(UploadQueue* queue, const std::string& flow = "one",
 UploadQueue::Options Slots(int slots, uint64_t limit = 0) {
   return {.line = {.slots = slots},
           .bytes_per_second = limit,
+          .first_message_limit = absl::InfiniteDuration(),
           .first_bytes_limit = absl::InfiniteDuration(),
           .chunk_limit = absl::InfiniteDuration()};
 }
@@ -279,6 +282,45 @@ TEST(UploadQueue, AStreamWhoseReceiverTakesNothingGivesWay) {
   EXPECT_EQ(deaf.NextBytes(kLarge, Never), 0U) << "it waits for a slot";
   other->Leave();
   EXPECT_GT(deaf.NextBytes(kLarge, Always), 0U) << "it has one again";
+}
+
+TEST(UploadQueue, AReceiverThatDoesNotTakeItsFirstMessageGivesWay) {
+  FakeClock clock;
+  UploadQueue queue({.line = {.slots = 1}}, &clock);
+  const UploadQueue::Slot deaf = TakeFree(&queue, "deaf");
+  clock.Advance(absl::Milliseconds(5));
+  const UploadQueue::Slot other = TakeFree(&queue, "other");  // at once
+}
+
+TEST(UploadQueue, ReceiversThatDoNotTakeTheirPlaceHoldUpNoOther) {
+  FakeClock clock;
+  UploadQueue queue({.line = {.slots = 1}}, &clock);
+  UploadQueue::Slot busy = TakeFree(&queue, "busy");
+  EXPECT_GT(busy.NextBytes(kLarge, Always), 0U);
+  absl::Notification go;
+  absl::BlockingCounter all_told(UploadLine::Options().max_waiting);
+  std::vector<std::thread> deaf;
+  for (int i = 0; i < UploadLine::Options().max_waiting; ++i) {
+    deaf.emplace_back([&, name = std::to_string(i)] {
+      const absl::Status status = queue
+                                      .WaitForSlot({name, ""}, kLarge,
+                                                   [&](const UploadQueue::Place&) {
+                                                     all_told.DecrementCount();
+                                                     go.WaitForNotification();
+                                                     return false;
+                                                   })
+                                      .status();
+      EXPECT_TRUE(absl::IsCancelled(status)) << status;
+    });
+  }
+  all_told.Wait();
+  clock.Advance(absl::Milliseconds(5));
+  // The line was full of them, and they came before.
+  const std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
+  { const UploadQueue::Slot ended = std::move(busy); }
+  EXPECT_TRUE(other->AwaitEnd().ok());
+  go.Notify();
+  for (std::thread& thread : deaf) thread.join();
 }
 
 TEST(UploadQueue, BytesThatGrpcBuffersAreNotTakenYet) {
