@@ -195,6 +195,7 @@ class FileServiceTest : public testing::Test {
   PeerDisk disk_{temp_.path()};
   // A slot is held for as long as a test likes.
   UploadQueue queue_{{.line = {.slots = 1},
+                      .first_message_limit = absl::InfiniteDuration(),
                       .first_bytes_limit = absl::InfiniteDuration(),
                       .chunk_limit = absl::InfiniteDuration()},
                      Clock::Real()};

@@ -23,7 +23,7 @@ namespace arkshare {
 // Threads wait here for what UploadLine (slots) and UploadTurns (bytes) decide. A receiver that has
 // not taken yet what it was told of its place gets no slot. While another stream waits for its
 // slot, a stream is parked when its receiver takes nothing: not its place, or the first message,
-// for five milliseconds, nothing of its first bytes for half a second, or of later ones for ten
+// for twenty milliseconds, nothing of its first bytes for half a second, or of later ones for ten
 // seconds. Thread-safe.
 class UploadQueue {
  public:
@@ -33,7 +33,7 @@ class UploadQueue {
     // How long a receiver may take nothing while other streams wait, before its stream is parked.
     // Any receiver has room for the first message, of some hundred bytes, and for the first bytes
     // at once. A later chunk of 1 MiB is long on its way on a slow line.
-    absl::Duration first_message_limit = absl::Milliseconds(5);
+    absl::Duration first_message_limit = absl::Milliseconds(20);
     absl::Duration first_bytes_limit = absl::Milliseconds(500);
     absl::Duration chunk_limit = absl::Seconds(10);
   };

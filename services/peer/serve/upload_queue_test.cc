@@ -288,7 +288,7 @@ TEST(UploadQueue, AReceiverThatDoesNotTakeItsFirstMessageGivesWay) {
   FakeClock clock;
   UploadQueue queue({.line = {.slots = 1}}, &clock);
   const UploadQueue::Slot deaf = TakeFree(&queue, "deaf");
-  clock.Advance(absl::Milliseconds(5));
+  clock.Advance(absl::Milliseconds(20));
   const UploadQueue::Slot other = TakeFree(&queue, "other");  // at once
 }
 
@@ -314,7 +314,7 @@ TEST(UploadQueue, ReceiversThatDoNotTakeTheirPlaceHoldUpNoOther) {
     });
   }
   all_told.Wait();
-  clock.Advance(absl::Milliseconds(5));
+  clock.Advance(absl::Milliseconds(20));
   // The line was full of them, and they came before.
   const std::unique_ptr<Waiter> other = Line(&queue, 0, "other");
   { const UploadQueue::Slot ended = std::move(busy); }
