@@ -1,5 +1,5 @@
 // The record of what a peer has promised: its listings and its moves. Durable when a call returns.
-// What was given away is never forgotten; of refusals the last ones are kept.
+// The ledger never forgets what was given away. Of refusals, it keeps the last ones.
 //
 // The tables are described in ledger.cc, where a program that audits a ledger reads them.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_LEDGER_H_
