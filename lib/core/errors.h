@@ -33,12 +33,15 @@ enum class Reason {
   kRoleForbids,
   kInvitationUsed,
   kInvitationExpired,
+  kWrongKey,
   // NOT_FOUND: look elsewhere.
   kBookGone,
   kBookNotFound,
   kPeerUnknown,
   kTransferUnknown,
   kFileNotFound,
+  kInvitationUnknown,
+  kMemberUnknown,
   // ALREADY_EXISTS: the book is there, or the name or key is taken.
   kAlreadyInLibrary,
   kNameTaken,
@@ -54,6 +57,8 @@ enum class Reason {
   kTransferNotWaiting,
   kTransferNotEndable,
   kPlaceUnusable,
+  kGroupUnknown,
+  kMembersOutdated,
   // ABORTED: a newer session or stream has replaced this one, or the owner has ended it; stop.
   kSessionSuperseded,
   kStreamReplaced,
@@ -72,6 +77,7 @@ enum class Reason {
   kNoHolderReachable,
   kIndexUnreachable,
   kPeerUnreachable,
+  kHandshakeRefused,
   kShuttingDown,
   // DATA_LOSS: the received bytes are not the requested content.
   kContentMismatch,

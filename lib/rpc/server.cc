@@ -122,15 +122,19 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
     host_port = *std::move(parsed);
     if (host_port.host == "localhost") host_port.host = "127.0.0.1";
     if (!ToSocketAddress(host_port).has_value()) return NotNumericError(host_port);
-    if (!options.tls.enabled() && !options.insecure && !IsLoopbackHost(host_port.host)) {
+    if (options.credentials == nullptr && !options.tls.enabled() && !options.insecure &&
+        !IsLoopbackHost(host_port.host)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "will not listen on ", options.listen, " without TLS: give --tls-cert, --tls-key and ",
           "--tls-ca, or --insecure if every machine in that network may read and change all data"));
     }
-    absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> made =
-        MakeServerCredentials(options.tls);
-    if (!made.ok()) return made.status();
-    credentials = *std::move(made);
+    credentials = options.credentials;
+    if (credentials == nullptr) {
+      absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> made =
+          MakeServerCredentials(options.tls);
+      if (!made.ok()) return made.status();
+      credentials = *std::move(made);
+    }
   }
 
   grpc::EnableDefaultHealthCheckService(true);

@@ -19,6 +19,7 @@
 namespace grpc {
 class Server;
 class ServerBuilder;
+class ServerCredentials;
 class Service;
 }  // namespace grpc
 
@@ -31,6 +32,8 @@ struct RpcServerOptions {
   // "IP:PORT" (port 0: any free port), "[IPv6]:PORT", or "unix:PATH".
   std::string listen;
   TlsOptions tls{};
+  // In place of `tls`, see MakeKeyServerCredentials. Not for a unix socket.
+  std::shared_ptr<grpc::ServerCredentials> credentials{};
   // Allows a non-loopback address without TLS.
   bool insecure = false;
   // The largest message that the server accepts, in bytes.
