@@ -303,6 +303,7 @@ TEST_F(WatchStreamTest, ANetworkHasSoManyWatchesAndMoreWhenOneEnds) {
 // Otherwise watchers that come again at once would keep the index busy.
 TEST_F(WatchStreamTest, ARefusalComesAfterAPauseOrTheEndOfTheIndex) {
   Start(/*refusal_pause=*/absl::Hours(1));
+  const auto peer = NewPeer();
   std::vector<std::unique_ptr<Reader>> readers;
   for (uint64_t i = 0; i < kMaxWatches; ++i) {
     readers.push_back(std::make_unique<Reader>(*stub_));
