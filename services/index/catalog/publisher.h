@@ -1,4 +1,4 @@
-// What watchers are told of each change of the catalog.
+// Makes events of the changes of the catalog, for watchers.
 #ifndef ARKSHARE_SERVICES_INDEX_CATALOG_PUBLISHER_H_
 #define ARKSHARE_SERVICES_INDEX_CATALOG_PUBLISHER_H_
 
@@ -11,8 +11,8 @@
 
 namespace arkshare {
 
-// Gives each change the next revision, and makes events of it when somebody watches. Guarded by
-// Tables::mutex.
+// Gives each change the next revision, and makes events of it when there is a watcher. Guarded
+// by Tables::mutex.
 class Publisher {
  public:
   // `events` must outlive it.

@@ -39,7 +39,7 @@ class RefusedWatch : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public E
   CallStats* const stats_;
   Mutex mutex_;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of OnDone and OnAlarm, the second one deletes this.
+  // OnDone or OnAlarm was called; the second of them deletes this.
   bool one_is_over_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::Alarm alarm_;
   // Last, because other threads may end the stream as soon as it has an id.

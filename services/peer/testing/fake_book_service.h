@@ -21,7 +21,7 @@
 
 namespace arkshare {
 
-// What is wrong with a manifest.
+// The ways in which a manifest can be wrong.
 enum class HolderLie { kWrongHash, kNoHashes, kOneTooFew, kHalfAHash };
 // Messages that bring a book no nearer.
 enum class HolderChatter { kHeaders, kNothing, kPlacesAfterHeader, kOtherRange, kBytesFirst };
@@ -56,7 +56,7 @@ struct HolderManners {
   absl::Status refusal{};
 };
 
-// What it was asked for, and has sent; see the methods of FakeHolder.
+// Its calls and bytes so far; see the methods of FakeHolder.
 struct HolderCounts {
   int manifests = 0;
   absl::Duration manifest_patience;
