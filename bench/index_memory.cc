@@ -106,6 +106,16 @@ void MeasureSearches(const BookGenerator& books, const Catalog& catalog) {
   });
 }
 
+// Prints how many books of peers that leave are forgotten a second.
+void MeasureForgetting(Catalog& catalog, const std::vector<Catalog::ShelfPtr>& shelves,
+                       double holdings) {
+  const double begin = CpuMicroseconds();
+  for (const Catalog::ShelfPtr& shelf : shelves) catalog.Close(shelf);
+  while (catalog.Reclaim()) {
+  }
+  std::printf("forgotten_per_second=%.0f\n", holdings / (CpuMicroseconds() - begin) * 1e6);
+}
+
 int Run(const BookGenerator::Options& options) {
   const BookGenerator books(options);
   const double resident = ResidentBytes();
@@ -124,6 +134,7 @@ int Run(const BookGenerator::Options& options) {
   std::printf("holdings_per_second=%.0f\n", holdings / seconds);
   std::fflush(stdout);
   MeasureSearches(books, catalog);
+  MeasureForgetting(catalog, shelves, holdings);
   return 0;
 }
 

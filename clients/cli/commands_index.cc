@@ -170,8 +170,11 @@ int RunSearch(Session& session, const SearchOptions& options) {
   const absl::StatusOr<SearchResults> found = Search(session.connection, *query, options.limit);
   if (!found.ok()) return Report(session, found.status());
   if (found->results.empty()) {
-    return Report(session,
-                  MakeError(Reason::kBookNotFound, "nothing found: no live peer has such a book"));
+    return Report(session, MakeError(Reason::kBookNotFound,
+                                     found->incomplete
+                                         ? "nothing found before the index ended this search, "
+                                           "which costs too much; give more words, or longer ones"
+                                         : "nothing found: no live peer has such a book"));
   }
   {
     Table table(console.out, {{"NAME"}, {"SIZE", true}, {"ROOT"}, {"PEERS"}});
@@ -188,6 +191,11 @@ int RunSearch(Session& session, const SearchOptions& options) {
     console.out << std::flush;
     console.err << "these are the first " << found->results.size()
                 << "; --limit N or --all shows more\n";
+  }
+  if (found->incomplete) {
+    console.out << std::flush;
+    console.err << "the index ended this search, which costs too much, before it had looked at all "
+                   "books; more words, or longer ones, find the others\n";
   }
   return kDone;
 }

@@ -424,6 +424,15 @@ TEST_F(CommandsTest, SearchByWordsNameAndContent) {
   EXPECT_EQ(index_.searches().back().content().size_bytes(), 3u);
 }
 
+TEST_F(CommandsTest, SearchSaysThatTheIndexHasNotLookedAtAllBooks) {
+  index_.EndSearchesEarly();
+  EXPECT_EQ(RunSearch(*session_, {.words = {"a"}}), kNotFound);
+  EXPECT_THAT(err(), testing::HasSubstr("give more words"));
+  index_.AddResult(MakeResult("war", MakeContent(1, 1), {MakeHolder(1, "a:1")}));
+  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}}), kDone);
+  EXPECT_THAT(err(), testing::HasSubstr("before it had looked at all books"));
+}
+
 TEST_F(CommandsTest, SearchRefusesHalfAQuery) {
   EXPECT_EQ(RunSearch(*session_, {}), kUsage);
   EXPECT_EQ(RunSearch(*session_, {.words = {"a"}, .name = "b"}), kUsage);

@@ -95,12 +95,15 @@ bool WaitsForSource(const v1::Transfer& transfer) {
          absl::StartsWith(transfer.message(), "waiting for the source");
 }
 
-int KeepTransfer(Session& session, const std::string& digits) {
+absl::StatusOr<v1::Transfer> FindTransfer(Session& session, const std::string& digits) {
   const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.CallPeer(
       &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
-  if (!transfers.ok()) return Report(session, transfers.status());
-  const absl::StatusOr<v1::Transfer> transfer =
-      FindById(transfers->transfers(), digits, "transfer", "arkshare-cli transfers");
+  if (!transfers.ok()) return transfers.status();
+  return FindById(transfers->transfers(), digits, "transfer", "arkshare-cli transfers");
+}
+
+int KeepTransfer(Session& session, const std::string& digits) {
+  const absl::StatusOr<v1::Transfer> transfer = FindTransfer(session, digits);
   if (!transfer.ok()) return Report(session, transfer.status());
   v1::KeepTransferRequest request;
   request.set_transfer_id(transfer->transfer_id());
@@ -126,11 +129,7 @@ int KeepTransfer(Session& session, const std::string& digits) {
 int PlaceTransfer(Session& session, const std::string& digits, const std::string& name) {
   const absl::StatusOr<BookName> parsed = BookName::Parse(name);
   if (!parsed.ok()) return Report(session, parsed.status());
-  const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.CallPeer(
-      &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
-  if (!transfers.ok()) return Report(session, transfers.status());
-  const absl::StatusOr<v1::Transfer> transfer =
-      FindById(transfers->transfers(), digits, "transfer", "arkshare-cli transfers");
+  const absl::StatusOr<v1::Transfer> transfer = FindTransfer(session, digits);
   if (!transfer.ok()) return Report(session, transfer.status());
   v1::PlaceTransferRequest request;
   request.set_transfer_id(transfer->transfer_id());

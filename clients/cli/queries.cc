@@ -122,6 +122,7 @@ absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest q
         return connection.CallIndex(&v1::IndexService::Stub::Search, page);
       },
       [&](const v1::SearchResponse& page) {
+        found.incomplete = found.incomplete || page.incomplete();
         for (const v1::SearchResponse::Result& result : page.results()) {
           if (found.results.size() < limit) {
             found.results.push_back(result);

@@ -36,6 +36,8 @@ struct SearchResults {
   std::vector<v1::SearchResponse::Result> results;
   // The query has more results than `limit`.
   bool more = false;
+  // The index ended the search before it had looked at every book (SearchResponse.incomplete).
+  bool incomplete = false;
 };
 
 // Returns the first `limit` results of a query. The page fields of `query` are ignored.

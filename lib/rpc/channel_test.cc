@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,15 @@
 
 namespace arkshare {
 namespace {
+
+bool HasIpv6Loopback() {
+  // The kernel's list has no such file without IPv6.
+  std::ifstream addresses("/proc/net/if_inet6");
+  for (std::string line; std::getline(addresses, line);) {
+    if (line.rfind("00000000000000000000000000000001", 0) == 0) return true;
+  }
+  return false;
+}
 
 TEST(ChannelTest, AHostIsAHostWhateverItsName) {
   EXPECT_EQ(TargetUri("192.0.2.1:7070"), "dns:///192.0.2.1:7070");
@@ -39,7 +49,7 @@ TEST(ChannelTest, AddressesOfServersConnect) {
     RpcServerOptions options;
     options.listen = listen;
     const auto server = RpcServer::Start(std::move(options), {&service});
-    if (!server.ok() && listen[0] == '[') GTEST_SKIP() << "no IPv6 here";
+    if (!server.ok() && listen[0] == '[' && !HasIpv6Loopback()) GTEST_SKIP() << "no IPv6 here";
     ASSERT_TRUE(server.ok()) << server.status();
     const auto stub = v1::FileService::NewStub(
         MakeChannel((*server)->address(), grpc::InsecureChannelCredentials()));

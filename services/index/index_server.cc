@@ -114,7 +114,7 @@ IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options
       sessions_(std::move(session_options), options_.clock, &catalog_),
       service_({options_.tls.enabled() ? std::move(credentials) : nullptr,
                 options_.dial_back_timeout, ServesOtherMachines(options_.listen),
-                options_.max_books, options_.max_watches, options_.clock},
+                options_.max_books, options_.max_watches, options_.refusal_pause, options_.clock},
                &catalog_, &sessions_) {}
 
 IndexServer::~IndexServer() { Stop(); }

@@ -38,6 +38,7 @@ struct IndexOptions {
   std::string metrics;             // where Prometheus reads metrics; empty: nowhere
   bool metrics_public = false;     // metrics on a non-loopback address
   absl::Duration dial_back_timeout = absl::Seconds(2);
+  absl::Duration refusal_pause = absl::Seconds(1);  // before a Watch too many is refused
   const Clock* clock = Clock::Real();
 };
 

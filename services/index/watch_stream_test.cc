@@ -29,8 +29,11 @@ class WatchStreamTest : public testing::Test {
  protected:
   static constexpr uint64_t kMaxWatches = 20;
 
-  WatchStreamTest() {
+  WatchStreamTest() { Start(absl::ZeroDuration()); }
+
+  void Start(absl::Duration refusal_pause) {
     IndexOptions options;
+    options.refusal_pause = refusal_pause;
     options.listen = "127.0.0.1:0";
     options.lease = absl::Minutes(10);
     options.max_watches = kMaxWatches;
@@ -295,6 +298,29 @@ TEST_F(WatchStreamTest, ANetworkHasSoManyWatchesAndMoreWhenOneEnds) {
     if (taken) continue;
     ASSERT_EQ(GetReason(reader->End()), Reason::kLimitExceeded);
   }
+}
+
+// Otherwise watchers that come again at once would keep the index busy.
+TEST_F(WatchStreamTest, ARefusalComesAfterAPauseOrTheEndOfTheIndex) {
+  Start(/*refusal_pause=*/absl::Hours(1));
+  const auto peer = NewPeer();
+  std::vector<std::unique_ptr<Reader>> readers;
+  for (uint64_t i = 0; i < kMaxWatches; ++i) {
+    readers.push_back(std::make_unique<Reader>(*stub_));
+    ASSERT_TRUE(readers.back()->ReadMessage());
+  }
+  Reader refused(*stub_);
+  BooksByListing(1);  // a later call of the same connection
+  server_->Stop();
+  EXPECT_NE(GetReason(refused.End()), Reason::kLimitExceeded);
+
+  Start(/*refusal_pause=*/absl::Milliseconds(1));
+  readers.clear();
+  for (uint64_t i = 0; i < kMaxWatches; ++i) {
+    readers.push_back(std::make_unique<Reader>(*stub_));
+    ASSERT_TRUE(readers.back()->ReadMessage());
+  }
+  EXPECT_EQ(GetReason(Reader(*stub_).End()), Reason::kLimitExceeded);
 }
 
 // Watchers whose words are common but never in one name: each would read all names again.

@@ -186,9 +186,9 @@ absl::StatusOr<v1::KeepTransferResponse> Keep(PeerProcess& peer, const std::stri
   return Call(peer.control_stub(), &v1::PeerService::Stub::KeepTransfer, request);
 }
 
-absl::Status LiftUploadLimit(PeerProcess& peer) {
+absl::Status SetUploadLimit(PeerProcess& peer, uint64_t bytes_per_second) {
   v1::SetLimitsRequest request;
-  request.set_upload_limit(0);
+  request.set_upload_limit(bytes_per_second);
   return Call(peer.control_stub(), &v1::PeerService::Stub::SetLimits, request).status();
 }
 

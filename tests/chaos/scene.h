@@ -69,8 +69,9 @@ absl::StatusOr<v1::ConfirmResponse> CallConfirm(PeerProcess& peer,
 absl::StatusOr<v1::ListLimboResponse> Limbo(PeerProcess& peer);
 absl::Status RestoreLimbo(PeerProcess& peer, const std::string& transfer_id);
 absl::StatusOr<v1::KeepTransferResponse> Keep(PeerProcess& peer, const std::string& transfer_id);
-// From now on it sends as fast as it can.
-absl::Status LiftUploadLimit(PeerProcess& peer);
+// Limits what it sends from now on; 0: as fast as it can.
+absl::Status SetUploadLimit(PeerProcess& peer, uint64_t bytes_per_second);
+inline absl::Status LiftUploadLimit(PeerProcess& peer) { return SetUploadLimit(peer, 0); }
 
 }  // namespace arkshare
 

@@ -48,6 +48,11 @@ std::vector<v1::SearchRequest> FakeIndex::searches() const {
   return searches_;
 }
 
+void FakeIndex::EndSearchesEarly() {
+  MutexLock lock(&mutex_);
+  searches_end_early_ = true;
+}
+
 grpc::Status FakeIndex::Search(grpc::ServerContext*, const v1::SearchRequest* request,
                                v1::SearchResponse* response) {
   MutexLock lock(&mutex_);
@@ -64,6 +69,7 @@ grpc::Status FakeIndex::Search(grpc::ServerContext*, const v1::SearchRequest* re
   auto [results, next] = Page(found, request->page_token());
   for (v1::SearchResponse::Result& result : results) *response->add_results() = std::move(result);
   response->set_next_page_token(next);
+  response->set_incomplete(searches_end_early_);
   return grpc::Status::OK;
 }
 

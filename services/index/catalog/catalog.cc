@@ -51,29 +51,20 @@ Catalog::Catalog(Options options)
 
 Catalog::~Catalog() = default;
 
-Catalog::ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
+ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
   Change change(this);
   uint64_t largest = 0;
-  if (const auto earlier = by_key_.find(peer.key); earlier != by_key_.end()) {
+  if (const ShelfPtr earlier = shelves_.Find(peer.key); earlier != nullptr) {
     // A session that has not proven its key may have invented its numbers.
-    if (earlier->second->reachable) largest = earlier->second->LargestPresent();
-    CloseLocked(ShelfPtr(earlier->second));
+    if (earlier->reachable) largest = earlier->LargestPresent();
+    CloseLocked(earlier);
   }
   auto shelf = std::make_shared<Shelf>(std::move(peer), reachable);
   shelf->gone_earlier = graveyard_.Exhume(shelf->info.key);
   shelf->largest_earlier = std::max(largest, shelf->gone_earlier.Largest());
   tables_.slots.Add(*shelf);
-  by_id_[shelf->info.peer_id] = shelf;
-  by_key_[shelf->info.key] = shelf;
+  shelves_.Add(shelf);
   return shelf;
-}
-
-void Catalog::SetStreaming(const ShelfPtr& shelf, bool streaming) {
-  ChangeVisibility(shelf, &Shelf::streaming, streaming);
-}
-
-void Catalog::SetAnswering(const ShelfPtr& shelf, bool answering) {
-  ChangeVisibility(shelf, &Shelf::answering, answering);
 }
 
 void Catalog::ChangeVisibility(const ShelfPtr& shelf, bool Shelf::*flag, bool value) {
@@ -81,10 +72,10 @@ void Catalog::ChangeVisibility(const ShelfPtr& shelf, bool Shelf::*flag, bool va
   if (shelf->closed || (*shelf).*flag == value) return;
   const bool was_visible = shelf->visible();
   (*shelf).*flag = value;
-  if (was_visible && !shelf->visible()) PublishPeerGoneLocked(*shelf);
+  if (was_visible && !shelf->visible()) publisher_.PublishPeerGone(*shelf);
   if (!was_visible && shelf->visible()) {
-    PublishPeerListedLocked(*shelf);
-    PublishBooksOfLocked(*shelf);
+    publisher_.PublishPeerListed(*shelf);
+    publisher_.PublishBooksOf(*shelf, tables_.holdings);
   }
   tables_.slots.Update(*shelf);
 }
@@ -99,7 +90,7 @@ void Catalog::SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t uploa
   shelf->info.free_slots = free_slots;
   shelf->info.upload_limit = upload_limit;
   if (!shelf->closed) tables_.slots.Update(*shelf);
-  if (shelf->visible()) PublishPeerListedLocked(*shelf);
+  if (shelf->visible()) publisher_.PublishPeerListed(*shelf);
 }
 
 void Catalog::Close(const ShelfPtr& shelf) {
@@ -109,15 +100,10 @@ void Catalog::Close(const ShelfPtr& shelf) {
 
 void Catalog::CloseLocked(const ShelfPtr& shelf) {
   if (shelf->closed) return;
-  if (shelf->visible()) PublishPeerGoneLocked(*shelf);
+  if (shelf->visible()) publisher_.PublishPeerGone(*shelf);
   tables_.holdings.Close(*shelf);
   tables_.slots.Update(*shelf);
-  // The id may belong to another session already.
-  if (const auto place = by_id_.find(shelf->info.peer_id);
-      place != by_id_.end() && place->second == shelf) {
-    by_id_.erase(place);
-  }
-  by_key_.erase(shelf->info.key);
+  shelves_.Remove(shelf);
   // Tombstones that are too many for a grave are left on the shelf, to be freed in slices.
   if (shelf->gone.range_count() <= Graveyard::kMaxRangesOfGrave) {
     graveyard_.Bury(shelf->info.key, std::exchange(shelf->gone_earlier, NumberSet()));
@@ -173,7 +159,7 @@ absl::Status Catalog::StatePresentLocked(Shelf& shelf, const StatementRecord& st
   if (status.ok()) status = tables_.holdings.CheckNumber(shelf, statement);
   if (!status.ok()) return status;
   if (PresentLocked(shelf, statement, book) && shelf.visible()) {
-    PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf.info.peer_id, *statement.present);
+    publisher_.PublishBook(CatalogEvent::Kind::kBookListed, shelf.info.peer_id, *statement.present);
   }
   return absl::OkStatus();
 }
@@ -181,7 +167,7 @@ absl::Status Catalog::StatePresentLocked(Shelf& shelf, const StatementRecord& st
 absl::Status Catalog::StateGoneLocked(Shelf& shelf, uint64_t number) {
   const std::optional<BookListing> removed = GoneLocked(shelf, number);
   if (removed.has_value() && shelf.visible()) {
-    PublishBookLocked(CatalogEvent::Kind::kBookGone, shelf.info.peer_id, *removed);
+    publisher_.PublishBook(CatalogEvent::Kind::kBookGone, shelf.info.peer_id, *removed);
   }
   return tables_.holdings.CheckGone(shelf);
 }
@@ -230,19 +216,19 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
     } else {
       event.book = std::move(old_book);
     }
-    PublishLocked(std::move(event));
+    publisher_.Publish(std::move(event));
   }
   tables_.holdings.AddWords();
   return statuses;
 }
 
 std::optional<BookEvent> Catalog::TakeFromSourceLocked(const OwnerChange& change) {
-  const auto source = by_key_.find(change.source);
-  if (source == by_key_.end()) {
+  const ShelfPtr source = shelves_.Find(change.source);
+  if (source == nullptr) {
     graveyard_.Bury(change.source, change.source_listing);
     return std::nullopt;
   }
-  Shelf& shelf = *source->second;
+  Shelf& shelf = *source;
   if (!shelf.reachable) {
     // The owner of the key has signed the move, even if this session has not proven the key.
     shelf.gone_earlier.Insert(change.source_listing);
@@ -259,49 +245,6 @@ void Catalog::GiveWayLocked() {
   // The words of a slice are added together, while their keys are there.
   tables_.holdings.AddWords();
   tables_.mutex.GiveWay();
-}
-
-void Catalog::PublishLocked(CatalogEvent event) {
-  event.revision = ++revision_;
-  events_.Publish(std::move(event));
-}
-
-void Catalog::PublishPeerListedLocked(const Shelf& shelf) {
-  CatalogEvent event;
-  event.kind = CatalogEvent::Kind::kPeerListed;
-  event.peer = shelf.Summary();
-  PublishLocked(std::move(event));
-}
-
-void Catalog::PublishPeerGoneLocked(const Shelf& shelf) {
-  CatalogEvent event;
-  event.kind = CatalogEvent::Kind::kPeerGone;
-  event.peer_id = shelf.info.peer_id;
-  PublishLocked(std::move(event));
-}
-
-void Catalog::PublishBookLocked(CatalogEvent::Kind kind, uint32_t peer_id,
-                                const BookListing& listing) {
-  if (events_.empty()) {
-    ++revision_;
-    return;
-  }
-  CatalogEvent event;
-  event.kind = kind;
-  event.book = BookEvent{peer_id, listing};
-  PublishLocked(std::move(event));
-}
-
-void Catalog::PublishBooksOfLocked(const Shelf& shelf) {
-  if (events_.empty()) return;
-  if (shelf.by_number.size() > kMostEventsBehind) {
-    events_.CutOffAll();
-    return;
-  }
-  for (const auto& [number, edition] : shelf.by_number) {
-    PublishBookLocked(CatalogEvent::Kind::kBookListed, shelf.info.peer_id,
-                      tables_.holdings.ListingOf(edition, number));
-  }
 }
 
 std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, size_t page_size,
@@ -321,26 +264,19 @@ std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, 
 
 std::vector<PeerSummary> Catalog::ListPeers(uint32_t after, size_t most) const {
   ReaderLock lock(&tables_.mutex);
-  std::vector<PeerSummary> peers;
-  for (auto place = by_id_.upper_bound(after); place != by_id_.end() && peers.size() < most;
-       ++place) {
-    peers.push_back(place->second->Summary());
-  }
-  return peers;
+  return shelves_.List(after, most);
 }
 
 std::optional<PeerSummary> Catalog::FindPeer(uint32_t peer_id) const {
   ReaderLock lock(&tables_.mutex);
-  const auto place = by_id_.find(peer_id);
-  if (place == by_id_.end()) return std::nullopt;
-  return place->second->Summary();
+  const ShelfPtr shelf = shelves_.Find(peer_id);
+  return shelf == nullptr ? std::nullopt : std::optional(shelf->Summary());
 }
 
 std::optional<PeerSummary> Catalog::FindPeer(const PublicKey& key) const {
   ReaderLock lock(&tables_.mutex);
-  const auto place = by_key_.find(key);
-  if (place == by_key_.end()) return std::nullopt;
-  return place->second->Summary();
+  const ShelfPtr shelf = shelves_.Find(key);
+  return shelf == nullptr ? std::nullopt : std::optional(shelf->Summary());
 }
 
 absl::StatusOr<std::vector<BookListing>> Catalog::ListBooks(
@@ -348,12 +284,12 @@ absl::StatusOr<std::vector<BookListing>> Catalog::ListBooks(
   while (true) {
     {
       ReaderLock lock(&tables_.mutex);
-      const auto place = by_id_.find(peer_id);
-      if (place == by_id_.end()) {
+      const ShelfPtr found = shelves_.Find(peer_id);
+      if (found == nullptr) {
         return MakeError(Reason::kPeerUnknown,
                          absl::StrCat("no peer ", peer_id, " is here now: list the peers"));
       }
-      const Shelf& shelf = *place->second;
+      const Shelf& shelf = *found;
       std::vector<BookListing> books;
       if (!shelf.visible()) return books;
       if (shelf.by_name.has_value() && shelf.by_name->complete()) {
@@ -374,15 +310,15 @@ absl::StatusOr<std::vector<BookListing>> Catalog::ListBooks(
 // A cache in the shelf, hence const.
 void Catalog::OrderSome(uint32_t peer_id) const {
   WriterLock lock(&tables_.mutex);
-  const auto place = by_id_.find(peer_id);
-  if (place != by_id_.end()) tables_.holdings.OrderSome(*place->second);
+  const ShelfPtr shelf = shelves_.Find(peer_id);
+  if (shelf != nullptr) tables_.holdings.OrderSome(*shelf);
 }
 
 CatalogTable Catalog::Table(size_t most_peers, size_t most_books) const {
   ReaderLock lock(&tables_.mutex);
   CatalogTable table;
-  table.peer_count = by_id_.size();
-  for (const auto& [peer_id, shelf] : by_id_) {
+  table.peer_count = shelves_.by_id().size();
+  for (const auto& [peer_id, shelf] : shelves_.by_id()) {
     if (shelf->streaming) ++table.connection_count;
     if (table.rows.size() >= most_peers) continue;
     CatalogTable::Row row{shelf->Summary(), {}};
@@ -402,12 +338,13 @@ std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> que
     if (std::optional<std::vector<FoundBook>> found = FindFew(*queue->filter(), tables_)) {
       // The events after the revision go to the queue, because none comes while the lock is held.
       events_.Add(queue);
-      return SnapshotScans::StartFound(std::move(queue), revision_, by_id_, *std::move(found));
+      return SnapshotScans::StartFound(std::move(queue), publisher_.revision(), shelves_.by_id(),
+                                       *std::move(found));
     }
   }
   WriterLock lock(&tables_.mutex);
   events_.Add(queue);
-  return scans_.Start(std::move(queue), revision_, by_id_);
+  return scans_.Start(std::move(queue), publisher_.revision(), shelves_.by_id());
 }
 
 std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) const {

@@ -2,8 +2,6 @@
 #ifndef ARKSHARE_SERVICES_INDEX_CATALOG_CATALOG_H_
 #define ARKSHARE_SERVICES_INDEX_CATALOG_CATALOG_H_
 
-#include <absl/container/btree_map.h>
-#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
@@ -22,9 +20,11 @@
 #include "services/index/catalog/catalog_search.h"
 #include "services/index/catalog/events.h"
 #include "services/index/catalog/graveyard.h"
+#include "services/index/catalog/publisher.h"
 #include "services/index/catalog/records.h"
 #include "services/index/catalog/search_writer.h"
 #include "services/index/catalog/shelf.h"
+#include "services/index/catalog/shelves.h"
 #include "services/index/catalog/snapshot_scans.h"
 #include "services/index/catalog/tables.h"
 #include "services/index/search/best_keys.h"
@@ -68,7 +68,7 @@ class Catalog {
     // When events happened.
     const Clock* clock = Clock::Real();
   };
-  using ShelfPtr = std::shared_ptr<Shelf>;
+  using ShelfPtr = arkshare::ShelfPtr;
 
   explicit Catalog(Options options);
   ~Catalog();
@@ -78,10 +78,14 @@ class Catalog {
   // that is not reachable has not proven its key: nothing that it states is stored.
   ShelfPtr Open(PeerInfo peer, bool reachable);
   // The session's stream has opened, or has ended. Shows or hides all its books in one step.
-  void SetStreaming(const ShelfPtr& shelf, bool streaming);
+  void SetStreaming(const ShelfPtr& shelf, bool streaming) {
+    ChangeVisibility(shelf, &Shelf::streaming, streaming);
+  }
   // The peer of a reachable session answers the index no longer, or again. Hides or shows all its
   // books in one step.
-  void SetAnswering(const ShelfPtr& shelf, bool answering);
+  void SetAnswering(const ShelfPtr& shelf, bool answering) {
+    ChangeVisibility(shelf, &Shelf::answering, answering);
+  }
   void SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t upload_limit);
   // Ends the session: everything on the shelf vanishes in one step. Idempotent.
   void Close(const ShelfPtr& shelf);
@@ -163,26 +167,18 @@ class Catalog {
   void GiveWayLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   void CloseLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
 
-  void PublishLocked(CatalogEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  void PublishPeerListedLocked(const Shelf& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  void PublishPeerGoneLocked(const Shelf& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  void PublishBookLocked(CatalogEvent::Kind kind, uint32_t peer_id, const BookListing& listing)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  void PublishBooksOfLocked(const Shelf& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-
   // Puts some more of a peer's books in order; does nothing when the peer is not here.
   void OrderSome(uint32_t peer_id) const;
 
   const std::function<void()> on_change_;
   Tables tables_;
   const CatalogSearch search_{&tables_};
-  absl::btree_map<uint32_t, ShelfPtr> by_id_ ABSL_GUARDED_BY(tables_.mutex);
-  absl::flat_hash_map<PublicKey, ShelfPtr> by_key_ ABSL_GUARDED_BY(tables_.mutex);
+  Shelves shelves_ ABSL_GUARDED_BY(tables_.mutex);
   std::deque<ShelfPtr> closed_ ABSL_GUARDED_BY(tables_.mutex);  // for Reclaim
   Graveyard graveyard_ ABSL_GUARDED_BY(tables_.mutex);
   SnapshotScans scans_ ABSL_GUARDED_BY(tables_.mutex);
-  uint64_t revision_ ABSL_GUARDED_BY(tables_.mutex) = 0;
   Events events_;
+  Publisher publisher_ ABSL_GUARDED_BY(tables_.mutex){&events_};
 };
 
 }  // namespace arkshare

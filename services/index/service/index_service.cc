@@ -25,6 +25,10 @@ namespace {
 // All networks together may have as many watches as this many that have all of theirs.
 constexpr size_t kNetworksOfWatches = 16;
 constexpr absl::Duration kWatchRetry = absl::Seconds(10);
+// Watches beyond that, which wait to be refused; each is little more than a call. More are refused
+// at once.
+constexpr size_t kMostRefusalsOfNetwork = 1'024;
+constexpr size_t kMostRefusals = 8'192;
 // Searches that were found to be expensive and have not ended. Each takes up to a tenth of a
 // second.
 constexpr size_t kMostSearchesOfNetwork = 16;
@@ -139,6 +143,7 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
           {"watches", options_.max_watches,
            std::min(options_.max_watches, SIZE_MAX / kNetworksOfWatches) * kNetworksOfWatches,
            kWatchRetry}),
+      refusal_shares_({"refused watches", kMostRefusalsOfNetwork, kMostRefusals, std::nullopt}),
       search_shares_(
           {"expensive searches", kMostSearchesOfNetwork, kMostSearchesWaiting, kSearchRetry}),
       reach_dialer_(sessions, options_.credentials, options_.dial_back_timeout) {}

@@ -51,8 +51,9 @@ class IndexService : public IndexCallbacks {
     absl::Duration dial_back_timeout = absl::Seconds(2);
     // Other machines can connect to the index.
     bool serves_other_machines = false;
-    uint64_t max_books = 0;    // that the catalog lists for one peer
-    size_t max_watches = 256;  // of one caller's network
+    uint64_t max_books = 0;                           // that the catalog lists for one peer
+    size_t max_watches = 256;                         // of one caller's network
+    absl::Duration refusal_pause = absl::Seconds(1);  // before a Watch is refused
     // Must be the catalog's clock, for the lag of watchers.
     const Clock* clock = Clock::Real();
   };
@@ -115,7 +116,8 @@ class IndexService : public IndexCallbacks {
   ForgedTickets forged_tickets_;
   std::atomic<uint64_t> search_count_ = 0;
   CallerShares watch_shares_;
-  CallerShares search_shares_;  // of expensive searches
+  CallerShares refusal_shares_;  // of watches that wait to be refused
+  CallerShares search_shares_;   // of expensive searches
   Streams streams_;
   ReachDialer reach_dialer_;
   // The threads are declared last, because they must end before the members that their work uses.

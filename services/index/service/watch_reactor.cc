@@ -19,6 +19,7 @@
 #include "services/index/search/query.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
+#include "services/index/service/refused_watch.h"
 
 namespace arkshare {
 namespace {
@@ -112,11 +113,12 @@ class Message {
 class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                                    public EndableStream {
  public:
-  WatchReactor(IndexService* service, grpc::CallbackServerContext* context,
-               const grpc::ByteBuffer& bytes)
+  WatchReactor(IndexService* service, grpc::CallbackServerContext* context, std::string network,
+               CallerShares::Share share, const grpc::ByteBuffer& bytes)
       : service_(service),
-        network_(NetworkOfCaller(context->peer())),
+        network_(std::move(network)),
         loopback_(ParseCaller(context->peer()).loopback),
+        share_(std::move(share)),
         id_(service->streams_.Add(this)) {
     ++service_->stats_.watch_streams;
     const absl::Status started = Start(bytes);
@@ -150,8 +152,6 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   static constexpr size_t kSlicesInTurn = 4;
 
   absl::Status Start(const grpc::ByteBuffer& bytes) {
-    absl::StatusOr<CallerShares::Share> share = service_->watch_shares_.Take(network_);
-    if (!share.ok()) return share.status();
     v1::WatchRequest request;
     grpc::ByteBuffer copy = bytes;
     if (!grpc::SerializationTraits<v1::WatchRequest>::Deserialize(&copy, &request).ok()) {
@@ -160,7 +160,6 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
     absl::StatusOr<std::optional<BookQuery>> filter = BookQuery::Parse(request);
     if (!filter.ok()) return filter.status();
     MutexLock lock(&mutex_);
-    share_ = *std::move(share);
     filter_ = *std::move(filter);
     AskForTurnLocked();
     return absl::OkStatus();
@@ -268,7 +267,16 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* IndexService::Watch(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
-  return new WatchReactor(this, context, *request);
+  std::string network = NetworkOfCaller(context->peer());
+  absl::StatusOr<CallerShares::Share> share = watch_shares_.Take(network);
+  if (share.ok()) {
+    return new WatchReactor(this, context, std::move(network), *std::move(share), *request);
+  }
+  absl::StatusOr<CallerShares::Share> refusal = refusal_shares_.Take(std::move(network));
+  const absl::Duration pause = refusal.ok() ? options_.refusal_pause : absl::ZeroDuration();
+  return new RefusedWatch(share.status(), pause,
+                          refusal.ok() ? *std::move(refusal) : CallerShares::Share(), &streams_,
+                          &stats_);
 }
 
 }  // namespace arkshare

@@ -170,27 +170,77 @@ void PostingList::Split(size_t place, uint32_t id, BlockPool& pool) {
 bool PostingList::Erase(uint32_t id, BlockPool& pool) {
   if (entries_.empty()) return false;
   const size_t place = PlaceOf(id);
-  Ids ids = Decode(entries_[place]);
-  const auto at = std::lower_bound(ids.begin(), ids.end(), id);
-  if (at == ids.end() || *at != id) return false;
-  ids.erase(at);
-  const uint32_t bytes = entries_[place].block->bytes;
-  FreeBlock(entries_[place].block, pool);
-  --size_;
-  const auto next = entries_.begin() + static_cast<ptrdiff_t>(place) + 1;
-  // Merges small neighbours.
-  if (next != entries_.end() && bytes + next->block->bytes < kMostBytes / 2) {
-    const Ids more = Decode(*next);
-    ids.insert(ids.end(), more.begin(), more.end());
-    FreeBlock(next->block, pool);
-    entries_.erase(next);
-  }
-  if (ids.empty()) {
+  Entry& entry = entries_[place];
+  const Block& block = *entry.block;
+  if (id < entry.first || id > block.last) return false;
+  if (block.bytes == 0) {
+    FreeBlock(entry.block, pool);
     entries_.erase(entries_.begin() + static_cast<ptrdiff_t>(place));
+  } else if (!EraseWithin(entry, id, pool)) {
+    return false;
   } else {
-    entries_[place] = MakeEntry(ids, pool);
+    MergeWithNext(place, pool);
   }
+  --size_;
   return true;
+}
+
+bool PostingList::EraseWithin(Entry& entry, uint32_t id, BlockPool& pool) {
+  const uint8_t* const begin = entry.block->distances();
+  const uint8_t* const end = begin + entry.block->bytes;
+  uint32_t distance = 0;
+  if (id == entry.first) {
+    const uint8_t* const behind = ReadVarint(begin, distance);
+    entry.first += distance;
+    CloseGap(entry, 0, static_cast<size_t>(behind - begin), pool);
+    return true;
+  }
+  // Finds `at`, the distance that ends at the id, and the id `before` it.
+  uint32_t before = entry.first;
+  const uint8_t* at = begin;
+  const uint8_t* behind = ReadVarint(at, distance);
+  for (; before + distance < id; behind = ReadVarint(at, distance)) {
+    before += distance;
+    at = behind;
+  }
+  if (before + distance != id) return false;
+  const auto offset = static_cast<size_t>(at - begin);
+  if (behind == end) {
+    entry.block->last = before;
+    CloseGap(entry, offset, static_cast<size_t>(behind - at), pool);
+    return true;
+  }
+  uint32_t next = 0;
+  const uint8_t* const rest = ReadVarint(behind, next);
+  const size_t bytes = WriteVarint(distance + next, entry.block->distances() + offset);
+  CloseGap(entry, offset + bytes, static_cast<size_t>(rest - at) - bytes, pool);
+  return true;
+}
+
+void PostingList::CloseGap(Entry& entry, size_t at, size_t less, BlockPool& pool) {
+  Block* const old = entry.block;
+  const size_t bytes = old->bytes - less;
+  if (Block::Capacity(bytes) != Block::Capacity(old->bytes)) {
+    entry.block = Block::Make(bytes, pool);
+    entry.block->last = old->last;
+    std::memcpy(entry.block->distances(), old->distances(), at);
+  }
+  std::memmove(entry.block->distances() + at, old->distances() + at + less, bytes - at);
+  if (entry.block != old) FreeBlock(old, pool);
+  entry.block->bytes = static_cast<uint32_t>(bytes);
+}
+
+void PostingList::MergeWithNext(size_t place, BlockPool& pool) {
+  if (place + 1 == entries_.size()) return;
+  const auto next = entries_.begin() + static_cast<ptrdiff_t>(place) + 1;
+  if (entries_[place].block->bytes + next->block->bytes >= kMostBytes / 2) return;
+  Ids ids = Decode(entries_[place]);
+  const Ids more = Decode(*next);
+  ids.insert(ids.end(), more.begin(), more.end());
+  FreeBlock(entries_[place].block, pool);
+  FreeBlock(next->block, pool);
+  entries_.erase(next);
+  entries_[place] = MakeEntry(ids, pool);
 }
 
 void PostingList::Clear(BlockPool& pool) {

@@ -62,6 +62,13 @@ class PostingList {
   bool IsPlaceOf(uint32_t id, size_t place) const;
   // Returns whether the id was not there. Requires that it is not greater than the block's last id.
   bool InsertWithin(size_t place, uint32_t id, BlockPool& pool);
+  // Removes `less` bytes at the offset `at`.
+  static void CloseGap(Entry& entry, size_t at, size_t less, BlockPool& pool);
+  // Returns whether the id was there. Requires that the block has another one, and that the id is
+  // between its first and its last.
+  static bool EraseWithin(Entry& entry, uint32_t id, BlockPool& pool);
+  // Makes one block of this and the next one when both are small.
+  void MergeWithNext(size_t place, BlockPool& pool);
   // Splits the block and inserts the id as the last one of the first half.
   void Split(size_t place, uint32_t id, BlockPool& pool);
 

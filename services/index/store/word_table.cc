@@ -83,8 +83,19 @@ void WordTable::AddSome(absl::Span<const WordOfTitle> words) {
 }
 
 void WordTable::Remove(uint32_t title, absl::Span<const absl::string_view> words) {
+  // In rounds, as in AddSome.
+  absl::InlinedVector<uint32_t, kWordsAhead> ids;
+  absl::InlinedVector<const PostingList*, kWordsAhead> lists;
   for (const absl::string_view text : words) {
-    const uint32_t id = *by_text_.Find(text);
+    ids.push_back(*by_text_.Find(text));
+    const uint32_t titles = words_[ids.back()].titles;
+    if ((titles & kMany) == 0) continue;
+    lists.push_back(&lists_[titles & ~kMany]);
+    __builtin_prefetch(lists.back());
+  }
+  for (const PostingList* const list : lists) list->PrefetchPlaces();
+  for (const PostingList* const list : lists) list->Prefetch(title);
+  for (const uint32_t id : ids) {
     Word& word = words_[id];
     if ((word.titles & kMany) == 0) {
       RemoveWord(id);

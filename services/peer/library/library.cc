@@ -13,10 +13,6 @@
 namespace arkshare {
 namespace {
 
-// How long a released listing stays announced when its receiver is silent. Until then the index
-// still names this peer, which tells readers where the book went, so a move leaves no gap in a
-// search.
-constexpr absl::Duration kGoneDelay = absl::Seconds(2);
 // Listings that end before the ledger is pruned again.
 constexpr uint64_t kPruneAfter = 20'000;
 
@@ -31,7 +27,9 @@ Library::Library(const SharedFolder* folder, Ledger* ledger, const Clock* clock,
       ledger_(ledger),
       clock_(clock),
       options_(options),
-      unshared_(folder, ledger) {}
+      unshared_(folder, ledger),
+      releases_(&shared_, ledger, clock, options.policy == SharePolicy::kCopy,
+                [this](const std::string& path) { RequestExamine(path); }) {}
 
 absl::Status Library::Load() {
   const absl::StatusOr<uint64_t> last = ledger_->LastListingNumber();
@@ -47,12 +45,12 @@ absl::Status Library::Load() {
   }
   // When this fails, the next Load ends them.
   if (!surplus.empty()) ledger_->ReplaceListings(surplus).IgnoreError();
-  MutexLock lock(&mutex_);
+  MutexLock lock(&shared_.mutex);
   for (ListingRecord& record : *listings) {
     // A claimed path is that of a received book that cannot enter the folder yet.
-    if (!tables_.claims.Claimed(record.path)) List(Book{std::move(record), false});
+    if (!shared_.tables.claims.Claimed(record.path)) List(Book{std::move(record), false});
   }
-  tables_.feed.Clear();
+  shared_.tables.feed.Clear();
   return absl::OkStatus();
 }
 
@@ -67,42 +65,43 @@ void Library::RequestExamine(const std::string& path) {
 // --- Looking ---
 
 std::optional<Book> Library::Find(const BookName& name) const {
-  MutexLock lock(&mutex_);
-  return BookOf(tables_.listings.FindName(name));
+  MutexLock lock(&shared_.mutex);
+  return BookOf(shared_.tables.listings.FindName(name));
 }
 
 std::optional<Book> Library::FindContent(const ContentId& content) const {
-  MutexLock lock(&mutex_);
-  const std::vector<const ListingTable::Entry*> entries = tables_.listings.FindContent(content);
+  MutexLock lock(&shared_.mutex);
+  const std::vector<const ListingTable::Entry*> entries =
+      shared_.tables.listings.FindContent(content);
   return BookOf(entries.empty() ? nullptr : entries.front());
 }
 
 std::optional<Book> Library::FindPath(const std::string& path) const {
-  MutexLock lock(&mutex_);
-  return BookOf(tables_.listings.FindPath(path));
+  MutexLock lock(&shared_.mutex);
+  return BookOf(shared_.tables.listings.FindPath(path));
 }
 
 std::optional<LibraryItem> Library::FindUnlisted(const std::string& path) const {
-  MutexLock lock(&mutex_);
-  const UnlistedFiles::Entry* entry = tables_.unlisted.Find(path);
+  MutexLock lock(&shared_.mutex);
+  const UnlistedFiles::Entry* entry = shared_.tables.unlisted.Find(path);
   if (entry == nullptr) return std::nullopt;
   return LibraryItem{path, entry->size, std::nullopt, entry->reason};
 }
 
 std::vector<LibraryItem> Library::Items(const std::string& after, size_t limit) const {
-  MutexLock lock(&mutex_);
-  return tables_.Items(after, limit);
+  MutexLock lock(&shared_.mutex);
+  return shared_.tables.Items(after, limit);
 }
 
 std::vector<std::string> Library::PathsBeneath(const std::string& folder) const {
-  MutexLock lock(&mutex_);
-  return tables_.PathsBeneath(folder);
+  MutexLock lock(&shared_.mutex);
+  return shared_.tables.PathsBeneath(folder);
 }
 
 Library::Totals Library::GetTotals() const {
-  MutexLock lock(&mutex_);
-  return {tables_.listings.size(), tables_.listings.bytes(), tables_.unlisted.pending(),
-          tables_.listings.unsettled()};
+  MutexLock lock(&shared_.mutex);
+  return {shared_.tables.listings.size(), shared_.tables.listings.bytes(),
+          shared_.tables.unlisted.pending(), shared_.tables.listings.unsettled()};
 }
 
 // --- Serving ---
@@ -111,8 +110,8 @@ absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content, uin
   std::vector<ServingCandidate> candidates;
   bool releasing = false;
   {
-    MutexLock lock(&mutex_);
-    for (const ListingTable::Entry* entry : tables_.listings.FindContent(content)) {
+    MutexLock lock(&shared_.mutex);
+    for (const ListingTable::Entry* entry : shared_.tables.listings.FindContent(content)) {
       if (entry->releasing) {
         releasing = true;
       } else {
@@ -136,8 +135,8 @@ absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content, uin
 void Library::Doubt(const ContentId& content, absl::FunctionRef<void(const FileIdentity&)> forget) {
   std::vector<ListingRecord> records;
   {
-    MutexLock lock(&mutex_);
-    for (const ListingTable::Entry* entry : tables_.listings.FindContent(content)) {
+    MutexLock lock(&shared_.mutex);
+    for (const ListingTable::Entry* entry : shared_.tables.listings.FindContent(content)) {
       if (!doubts_.Add(entry->book.record.number, clock_->Monotonic())) continue;
       records.push_back(entry->book.record);
     }
@@ -146,8 +145,8 @@ void Library::Doubt(const ContentId& content, absl::FunctionRef<void(const FileI
   for (const ListingRecord& record : records) forget(record.identity);
   for (const ListingRecord& record : records) {
     {
-      MutexLock lock(&mutex_);
-      ListingTable::Entry* const entry = tables_.listings.Find(record.number);
+      MutexLock lock(&shared_.mutex);
+      ListingTable::Entry* const entry = shared_.tables.listings.Find(record.number);
       if (entry != nullptr) entry->book.record.identity.ctime_ns = kDoubtedCtime;
     }
     RequestExamine(record.path);
@@ -158,8 +157,8 @@ void Library::Doubt(const ContentId& content, absl::FunctionRef<void(const FileI
 
 absl::StatusOr<size_t> Library::Apply(std::vector<Finding> findings) {
   FindingPlan plan = [&] {
-    MutexLock lock(&mutex_);
-    return FindingPlan::Of(std::move(findings), tables_, options_.max_books);
+    MutexLock lock(&shared_.mutex);
+    return FindingPlan::Of(std::move(findings), shared_.tables, options_.max_books);
   }();
   // When the ledger cannot be written, the next start hashes these files once more.
   if (!plan.touched().empty()) ledger_->RecordIdentities(plan.touched()).IgnoreError();
@@ -168,8 +167,8 @@ absl::StatusOr<size_t> Library::Apply(std::vector<Finding> findings) {
 
 absl::StatusOr<size_t> Library::Renumber(uint64_t number) {
   FindingPlan plan = [&] {
-    MutexLock lock(&mutex_);
-    return FindingPlan::NewNumbers(tables_);
+    MutexLock lock(&shared_.mutex);
+    return FindingPlan::NewNumbers(shared_.tables);
   }();
   absl::StatusOr<size_t> renumbered = Carry(std::move(plan), number);
   // After the ledger has made its numbers larger.
@@ -182,17 +181,17 @@ absl::StatusOr<size_t> Library::Renumber(uint64_t number) {
 absl::Status Library::RenumberPartials(uint64_t above) {
   std::vector<uint64_t> keys;
   {
-    MutexLock lock(&mutex_);
-    for (const auto& [key, listing] : tables_.feed.partials()) {
+    MutexLock lock(&shared_.mutex);
+    for (const auto& [key, listing] : shared_.tables.feed.partials()) {
       if (listing.number <= above) keys.push_back(key);
     }
   }
   for (const uint64_t key : keys) {
     const absl::StatusOr<uint64_t> number = ledger_->DrawListingNumber();
     if (!number.ok()) return number.status();
-    MutexLock lock(&mutex_);
-    tables_.feed.RenumberPartial(key, *number);
-    feed_changed_.NotifyAll();
+    MutexLock lock(&shared_.mutex);
+    shared_.tables.feed.RenumberPartial(key, *number);
+    shared_.feed_changed.NotifyAll();
   }
   return absl::OkStatus();
 }
@@ -203,20 +202,21 @@ absl::StatusOr<size_t> Library::Carry(FindingPlan plan, uint64_t above) {
       ledger_->ReplaceListings(plan.Changes(), above);
   const size_t recorded = numbers.ok() ? plan.size() : 0;
   for (size_t first = 0; first < recorded; first += kSlice) {
-    MutexLock lock(&mutex_);
-    ended_ += plan.Carry(tables_, first, absl::MakeConstSpan(*numbers).subspan(first, kSlice));
-    feed_changed_.NotifyAll();
+    MutexLock lock(&shared_.mutex);
+    ended_ +=
+        plan.Carry(shared_.tables, first, absl::MakeConstSpan(*numbers).subspan(first, kSlice));
+    shared_.feed_changed.NotifyAll();
   }
-  MutexLock lock(&mutex_);
-  plan.Unclaim(tables_);
-  unclaimed_.NotifyAll();
+  MutexLock lock(&shared_.mutex);
+  plan.Unclaim(shared_.tables);
+  shared_.unclaimed.NotifyAll();
   if (!numbers.ok()) return numbers.status();
   return plan.size();
 }
 
 void Library::Confirm(const std::string& path, bool lend_only, const std::string& trouble) {
-  MutexLock lock(&mutex_);
-  ListingTable::Entry* entry = tables_.listings.FindPath(path);
+  MutexLock lock(&shared_.mutex);
+  ListingTable::Entry* entry = shared_.tables.listings.FindPath(path);
   if (entry == nullptr) return;
   entry->book.lend_only = lend_only;
   entry->book.trouble = trouble;
@@ -225,9 +225,9 @@ void Library::Confirm(const std::string& path, bool lend_only, const std::string
 std::vector<std::optional<std::string>> Library::ConfirmAll(absl::Span<const SeenFile> files) {
   std::vector<std::optional<std::string>> reasons(files.size());
   for (size_t first = 0; first < files.size(); first += kSlice) {
-    MutexLock lock(&mutex_);
+    MutexLock lock(&shared_.mutex);
     for (size_t i = first; i < std::min(files.size(), first + kSlice); ++i) {
-      ListingTable::Entry* const entry = tables_.listings.FindPath(files[i].path);
+      ListingTable::Entry* const entry = shared_.tables.listings.FindPath(files[i].path);
       if (entry == nullptr) continue;
       Book& book = entry->book;
       if (book.record.identity != files[i].identity || !book.trouble.empty()) continue;
@@ -239,20 +239,20 @@ std::vector<std::optional<std::string>> Library::ConfirmAll(absl::Span<const See
 }
 
 void Library::SetLendReason(const std::string& path, const std::string& reason) {
-  MutexLock lock(&mutex_);
-  if (ListingTable::Entry* entry = tables_.listings.FindPath(path)) {
+  MutexLock lock(&shared_.mutex);
+  if (ListingTable::Entry* entry = shared_.tables.listings.FindPath(path)) {
     entry->book.lend_reason = reason;
   }
 }
 
 void Library::NoteUnshared(const std::string& path, uint64_t size, const std::string& reason) {
-  MutexLock lock(&mutex_);
-  tables_.unlisted.Put(path, {size, reason});
+  MutexLock lock(&shared_.mutex);
+  shared_.tables.unlisted.Put(path, {size, reason});
 }
 
 absl::Status Library::Prune() {
   {
-    MutexLock lock(&mutex_);
+    MutexLock lock(&shared_.mutex);
     if (ended_ < kPruneAfter) return absl::OkStatus();
     ended_ = 0;
   }
@@ -260,8 +260,8 @@ absl::Status Library::Prune() {
 }
 
 void Library::List(Book book) {
-  tables_.List(std::move(book));
-  feed_changed_.NotifyAll();
+  shared_.tables.List(std::move(book));
+  shared_.feed_changed.NotifyAll();
 }
 
 // --- Names and paths in use by transfers ---
@@ -270,8 +270,9 @@ absl::Status Library::ReserveName(const BookName& name) {
   if (absl::Status s = folder_->CheckInPlace(); !s.ok()) {
     return MakeError(Reason::kInternal, s.message());
   }
-  MutexLock lock(&mutex_);
-  if (tables_.listings.FindName(name) != nullptr || !tables_.claims.ReserveName(name)) {
+  MutexLock lock(&shared_.mutex);
+  if (shared_.tables.listings.FindName(name) != nullptr ||
+      !shared_.tables.claims.ReserveName(name)) {
     return MakeError(Reason::kNameTaken,
                      absl::StrCat("there is already a book named ", EscapeForDisplay(name.value()),
                                   " here, or one on its way; choose another name for this one"));
@@ -280,47 +281,47 @@ absl::Status Library::ReserveName(const BookName& name) {
 }
 
 void Library::UnreserveName(const BookName& name) {
-  MutexLock lock(&mutex_);
-  tables_.claims.UnreserveName(name);
+  MutexLock lock(&shared_.mutex);
+  shared_.tables.claims.UnreserveName(name);
 }
 
 void Library::Unclaim(const std::string& path) {
-  tables_.claims.Unclaim(path);
-  unclaimed_.NotifyAll();
+  shared_.tables.claims.Unclaim(path);
+  shared_.unclaimed.NotifyAll();
 }
 
 void Library::ClaimPath(const std::string& path) {
-  MutexLock lock(&mutex_);
-  while (!tables_.claims.Claim(path)) unclaimed_.Wait(&mutex_);
+  MutexLock lock(&shared_.mutex);
+  while (!shared_.tables.claims.Claim(path)) shared_.unclaimed.Wait(&shared_.mutex);
 }
 
 bool Library::TryClaimPath(const std::string& path) {
-  MutexLock lock(&mutex_);
-  return tables_.claims.Claim(path);
+  MutexLock lock(&shared_.mutex);
+  return shared_.tables.claims.Claim(path);
 }
 
 void Library::UnclaimPath(const std::string& path) {
   {
-    MutexLock lock(&mutex_);
+    MutexLock lock(&shared_.mutex);
     Unclaim(path);
   }
   RequestExamine(path);
 }
 
 bool Library::Claimed(const std::string& path) const {
-  MutexLock lock(&mutex_);
-  return tables_.claims.Claimed(path);
+  MutexLock lock(&shared_.mutex);
+  return shared_.tables.claims.Claimed(path);
 }
 
 void Library::Receive(absl::Span<const ListingRecord> records) {
   std::vector<uint64_t> replaced;
   {
-    MutexLock lock(&mutex_);
+    MutexLock lock(&shared_.mutex);
     for (const ListingRecord& record : records) {
       // A file of that name may have been listed and deleted since; its listing must not linger.
-      if (const ListingTable::Entry* entry = tables_.listings.FindPath(record.path)) {
+      if (const ListingTable::Entry* entry = shared_.tables.listings.FindPath(record.path)) {
         const uint64_t old = entry->book.record.number;
-        tables_.End(old);
+        shared_.tables.End(old);
         replaced.push_back(old);
       }
       List(Book{record, false});
@@ -334,123 +335,66 @@ void Library::Receive(absl::Span<const ListingRecord> records) {
 
 absl::Status Library::Settle(absl::Span<const uint64_t> numbers) {
   if (absl::Status s = ledger_->SettleListings(numbers); !s.ok()) return s;
-  MutexLock lock(&mutex_);
+  MutexLock lock(&shared_.mutex);
   for (uint64_t number : numbers) {
-    ListingTable::Entry* entry = tables_.listings.Find(number);
+    ListingTable::Entry* entry = shared_.tables.listings.Find(number);
     if (entry == nullptr) {
       Push(number);  // it went while the index did not know of it yet
     } else if (entry->book.record.unsettled) {
-      tables_.listings.Settle(number);
+      shared_.tables.listings.Settle(number);
       Push(entry->book.listing());
     }
   }
   return absl::OkStatus();
 }
 
-// --- Giving away ---
-
-absl::StatusOr<Book> Library::BeginRelease(const ReleaseItem& item) {
-  {
-    MutexLock lock(&mutex_);
-    while (true) {
-      ListingTable::Entry* entry = tables_.listings.Find(item.listing);
-      if (entry == nullptr) break;
-      const ListingRecord& record = entry->book.record;
-      if (entry->releasing || tables_.claims.Claimed(record.path)) {
-        unclaimed_.Wait(&mutex_);
-        continue;
-      }
-      if (record.content != item.content) break;
-      const bool lends = options_.policy == SharePolicy::kCopy;
-      if (absl::Status s = MayRelease(entry->book, lends); !s.ok()) return s;
-      entry->releasing = true;
-      tables_.claims.Claim(record.path);
-      return entry->book;
-    }
-  }
-  return WhyNotReleased(*ledger_, item);
-}
-
-void Library::FinishRelease(uint64_t number) {
-  std::string path;
-  {
-    MutexLock lock(&mutex_);
-    const ListingTable::Entry* entry = tables_.listings.Find(number);
-    if (entry == nullptr) return;
-    path = entry->book.record.path;
-    tables_.listings.Erase(number);
-    tables_.feed.PushGoneAt(number, clock_->Monotonic() + kGoneDelay);
-    feed_changed_.NotifyAll();  // the reader may be waiting for longer
-    Unclaim(path);
-  }
-  RequestExamine(path);  // another file may be there now
-}
-
-void Library::CancelRelease(uint64_t number) {
-  std::string path;
-  {
-    MutexLock lock(&mutex_);
-    ListingTable::Entry* entry = tables_.listings.Find(number);
-    if (entry == nullptr) return;
-    entry->releasing = false;
-    path = entry->book.record.path;
-    Unclaim(path);
-  }
-  RequestExamine(path);
-}
-
-void Library::AnnounceGone(uint64_t number) {
-  MutexLock lock(&mutex_);
-  tables_.feed.PushGoneNow(number);
-  feed_changed_.NotifyAll();
-}
-
 // --- Books that are being received ---
 
 void Library::AnnouncePartial(const BookListing& listing) {
-  MutexLock lock(&mutex_);
-  if (tables_.listings.HasContent(listing.content)) return;
-  if (tables_.listings.size() + tables_.feed.partials().size() >= options_.max_books) return;
-  tables_.feed.AddPartial(listing);
-  feed_changed_.NotifyAll();
+  MutexLock lock(&shared_.mutex);
+  if (shared_.tables.listings.HasContent(listing.content)) return;
+  if (shared_.tables.listings.size() + shared_.tables.feed.partials().size() >= options_.max_books)
+    return;
+  shared_.tables.feed.AddPartial(listing);
+  shared_.feed_changed.NotifyAll();
 }
 
 void Library::WithdrawPartial(uint64_t number) {
-  MutexLock lock(&mutex_);
-  tables_.feed.RemovePartial(number);
-  feed_changed_.NotifyAll();
+  MutexLock lock(&shared_.mutex);
+  shared_.tables.feed.RemovePartial(number);
+  shared_.feed_changed.NotifyAll();
 }
 
 // --- The feed for the index ---
 
 void Library::Push(Change change) {
-  tables_.feed.Push(std::move(change));
-  feed_changed_.NotifyAll();
+  shared_.tables.feed.Push(std::move(change));
+  shared_.feed_changed.NotifyAll();
 }
 
 std::vector<BookListing> Library::StartFeed() {
-  MutexLock lock(&mutex_);
-  tables_.feed.Clear();
-  return tables_.Announced();
+  MutexLock lock(&shared_.mutex);
+  shared_.tables.feed.Clear();
+  return shared_.tables.Announced();
 }
 
 std::vector<Library::Change> Library::NextChanges(absl::Duration wait, size_t most) {
-  MutexLock lock(&mutex_);
+  MutexLock lock(&shared_.mutex);
   const absl::Time until = clock_->Monotonic() + wait;
   while (true) {
     const absl::Time now = clock_->Monotonic();
-    const absl::Time next = std::min(until, tables_.feed.PushDue(now));
-    if (!tables_.feed.empty() || feed_woken_ || now >= until) break;
-    feed_changed_.WaitFor(&mutex_, next - now);
+    const absl::Time next = std::min(until, shared_.tables.feed.PushDue(now));
+    if (!shared_.tables.feed.empty() || feed_woken_ || now >= until) break;
+    shared_.feed_changed.WaitFor(&shared_.mutex, next - now);
   }
   feed_woken_ = false;
-  return tables_.feed.Take(most);
+  return shared_.tables.feed.Take(most);
 }
 
 void Library::WakeFeed() {
-  MutexLock lock(&mutex_);
+  MutexLock lock(&shared_.mutex);
   feed_woken_ = true;
-  feed_changed_.NotifyAll();
+  shared_.feed_changed.NotifyAll();
 }
 
 }  // namespace arkshare

@@ -26,6 +26,7 @@
 #include "services/peer/library/finding.h"
 #include "services/peer/library/finding_plan.h"
 #include "services/peer/library/library_tables.h"
+#include "services/peer/library/releases.h"
 #include "services/peer/library/unshared_files.h"
 
 namespace arkshare {
@@ -149,16 +150,7 @@ class Library {
   absl::Status Settle(absl::Span<const uint64_t> numbers);
 
   // --- Giving away: the source's half of a move ---
-  // Stops serving a listing and claims its path. Waits while another release of it is being
-  // decided. Errors: kBookMoved, kBookGone, kBookChanged, kNotForTaking, kBookUnsettled.
-  absl::StatusOr<Book> BeginRelease(const ReleaseItem& item);
-  // Ends the readers of a listing after the commit point. It stays announced until AnnounceGone, or
-  // for two seconds.
-  void FinishRelease(uint64_t number);
-  // Serves a listing again that was not released, and asks for its path to be examined.
-  void CancelRelease(uint64_t number);
-  // Announces that a released listing is gone, because its receiver has told the index.
-  void AnnounceGone(uint64_t number);
+  Releases& releases() { return releases_; }
 
   // --- Books that are being received, of which other peers may read the pieces that are here ---
   // Announces a partial listing until it is withdrawn or the whole book is listed. Does nothing
@@ -181,9 +173,9 @@ class Library {
   absl::StatusOr<size_t> Carry(FindingPlan plan, uint64_t above = 0);
   // Gives new numbers to the partial listings that have at most `above`.
   absl::Status RenumberPartials(uint64_t above);
-  void List(Book book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Unclaim(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Push(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void List(Book book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_.mutex);
+  void Unclaim(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_.mutex);
+  void Push(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_.mutex);
   void RequestExamine(const std::string& path);
 
   const SharedFolder* const folder_;
@@ -194,13 +186,11 @@ class Library {
   uint64_t number_at_load_ = 0;
   UnsharedFiles unshared_;
 
-  mutable Mutex mutex_;
-  CondVar unclaimed_;
-  CondVar feed_changed_;
-  LibraryTables tables_ ABSL_GUARDED_BY(mutex_);
-  uint64_t ended_ ABSL_GUARDED_BY(mutex_) = 0;  // listings that ended since the last Prune
-  bool feed_woken_ ABSL_GUARDED_BY(mutex_) = false;
-  Doubts doubts_ ABSL_GUARDED_BY(mutex_);
+  GuardedTables shared_;
+  Releases releases_;
+  uint64_t ended_ ABSL_GUARDED_BY(shared_.mutex) = 0;  // listings that ended since the last Prune
+  bool feed_woken_ ABSL_GUARDED_BY(shared_.mutex) = false;
+  Doubts doubts_ ABSL_GUARDED_BY(shared_.mutex);
 };
 
 }  // namespace arkshare

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/core/book_listing.h"
+#include "lib/core/mutex.h"
 #include "services/peer/library/book.h"
 #include "services/peer/library/change_feed.h"
 #include "services/peer/library/listing_table.h"
@@ -34,6 +35,14 @@ struct LibraryTables {
   std::vector<std::string> PathsBeneath(const std::string& folder) const;
   // Returns everything that is announced, books that are being received too.
   std::vector<BookListing> Announced() const;
+};
+
+// The tables with their lock, for the classes that share them.
+struct GuardedTables {
+  mutable Mutex mutex;
+  CondVar unclaimed;     // a path has been unclaimed
+  CondVar feed_changed;  // there is something for the reader of the feed, or its wait got shorter
+  LibraryTables tables ABSL_GUARDED_BY(mutex);
 };
 
 // Removes the listings that the ledger has too many of, and returns their numbers: of two listings

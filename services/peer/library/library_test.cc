@@ -386,7 +386,7 @@ TEST_F(LibraryTest, AReceivedBookIsAnnouncedOnceTheIndexHasAnswered) {
   EXPECT_TRUE(library().FindPath("a").has_value());
   EXPECT_THAT(Changes(), IsEmpty());
   EXPECT_THAT(Feed(), IsEmpty());
-  EXPECT_EQ(ReasonOf(library().BeginRelease(PeerDisk::Wish(*library().FindPath("a"))).status()),
+  EXPECT_EQ(ReasonOf(library().releases().Begin(PeerDisk::Wish(*library().FindPath("a"))).status()),
             "BOOK_UNSETTLED");
   Restart();
   EXPECT_THAT(Feed(), IsEmpty());
@@ -398,7 +398,7 @@ TEST_F(LibraryTest, AReceivedBookIsAnnouncedOnceTheIndexHasAnswered) {
   EXPECT_THAT(Feed(), ElementsAre("a"));
   Restart();
   EXPECT_THAT(Feed(), ElementsAre("a"));
-  EXPECT_TRUE(library().BeginRelease(PeerDisk::Wish(*library().FindPath("a"))).ok());
+  EXPECT_TRUE(library().releases().Begin(PeerDisk::Wish(*library().FindPath("a"))).ok());
 }
 
 TEST_F(LibraryTest, AReceivedBookThatVanishedBeforeItWasSettledIsAnnouncedAsGone) {
@@ -528,13 +528,13 @@ TEST_F(LibraryTest, AReleasedListingStaysAnnouncedForAMoment) {
   clock_.Advance(absl::Milliseconds(1999));
   EXPECT_THAT(Changes(), IsEmpty());
   // The receiver of b has told the index.
-  library().AnnounceGone(b.record.number);
-  library().AnnounceGone(b.record.number);
+  library().releases().AnnounceGone(b.record.number);
+  library().releases().AnnounceGone(b.record.number);
   EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", b.record.number)));
   // The receiver of a is silent.
   clock_.Advance(absl::Milliseconds(1));
   EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", a.record.number)));
-  library().AnnounceGone(a.record.number);
+  library().releases().AnnounceGone(a.record.number);
   EXPECT_THAT(Changes(), IsEmpty());
 }
 
@@ -670,12 +670,12 @@ TEST_F(LibraryTest, SaysWhereABookWent) {
 TEST_F(LibraryTest, NoNewReaderIsServedWhileAReleaseIsDecided) {
   const Book a = disk_->List("a", book(1));
   const ServedBook served = Must(library().OpenForServing(book(1).id));
-  Must(library().BeginRelease(PeerDisk::Wish(a)));
+  Must(library().releases().Begin(PeerDisk::Wish(a)));
   const absl::Status status = library().OpenForServing(book(1).id).status();
   EXPECT_EQ(ReasonOf(status), "BOOK_UNSETTLED");
   EXPECT_TRUE(GetRetryAfter(status).has_value());
   EXPECT_FALSE(served.ended->load()) << "a reader that has begun may go on";
-  library().CancelRelease(a.record.number);
+  library().releases().Cancel(a.record.number);
   EXPECT_THAT(examined_, ElementsAre("a"));
   EXPECT_FALSE(served.ended->load());
   EXPECT_TRUE(library().OpenForServing(book(1).id).ok());
@@ -686,7 +686,7 @@ TEST_F(LibraryTest, NoNewReaderIsServedWhileAReleaseIsDecided) {
 TEST_F(LibraryTest, ARefusedReleaseSaysWhy) {
   const Book a = disk_->List("a", book(1));
   const auto begin = [&](const Book& wanted) {
-    return ReasonOf(library().BeginRelease(PeerDisk::Wish(wanted)).status());
+    return ReasonOf(library().releases().Begin(PeerDisk::Wish(wanted)).status());
   };
   Book unknown = a;
   unknown.record.number = 99;
@@ -696,7 +696,7 @@ TEST_F(LibraryTest, ARefusedReleaseSaysWhy) {
   EXPECT_EQ(begin(other_content), "BOOK_CHANGED");
   library().SetLendReason("a", "of a reason");
   EXPECT_EQ(begin(a), "NOT_FOR_TAKING");
-  EXPECT_THAT(library().BeginRelease(PeerDisk::Wish(a)).status().message(),
+  EXPECT_THAT(library().releases().Begin(PeerDisk::Wish(a)).status().message(),
               testing::HasSubstr("of a reason"));
   library().SetLendReason("a", "");
   library().Confirm("a", /*lend_only=*/true);
@@ -712,7 +712,7 @@ TEST_F(LibraryTest, ARefusedReleaseSaysWhy) {
 
   const Book c = disk_->List("c", book(3));
   Release(c);
-  const absl::Status moved = library().BeginRelease(PeerDisk::Wish(c)).status();
+  const absl::Status moved = library().releases().Begin(PeerDisk::Wish(c)).status();
   EXPECT_EQ(ReasonOf(moved), "BOOK_MOVED");
   EXPECT_EQ(GetErrorMetadata(moved)["moved_to_public_key"], receiver_.hex());
   EXPECT_THAT(library().Claimed("a"), false);
@@ -731,7 +731,7 @@ TEST_F(LibraryTest, OneOfTwoRacersGetsTheListing) {
     std::atomic<int> winners{0};
     const auto race = [&] {
       const ReleaseItem item = PeerDisk::Wish(given);
-      absl::StatusOr<Book> begun = library().BeginRelease(item);
+      absl::StatusOr<Book> begun = library().releases().Begin(item);
       if (!begun.ok()) {
         EXPECT_EQ(ReasonOf(begun.status()), "BOOK_MOVED");
         return;
@@ -742,7 +742,7 @@ TEST_F(LibraryTest, OneOfTwoRacersGetsTheListing) {
       record.ticket = IssueTickets(disk_->key, {{item.transfer_id, disk_->key.public_key(),
                                                  item.listing, receiver_, item.content}})[0];
       Must(disk_->ledger->RecordReleases({record}));
-      library().FinishRelease(item.listing);
+      library().releases().Finish(item.listing);
     };
     std::thread first(race);
     std::thread second(race);
@@ -755,14 +755,14 @@ TEST_F(LibraryTest, OneOfTwoRacersGetsTheListing) {
 TEST_F(LibraryTest, AWaitingReleaseGetsTheListingWhenTheFirstIsCancelled) {
   library().SetExamineRequest(nullptr);
   const Book a = disk_->List("a", book(1));
-  Must(library().BeginRelease(PeerDisk::Wish(a)));
+  Must(library().releases().Begin(PeerDisk::Wish(a)));
   std::atomic<bool> cancelled{false};
   std::thread second([&] {
-    EXPECT_TRUE(library().BeginRelease(PeerDisk::Wish(a)).ok());
+    EXPECT_TRUE(library().releases().Begin(PeerDisk::Wish(a)).ok());
     EXPECT_TRUE(cancelled.load());
   });
   cancelled = true;
-  library().CancelRelease(a.record.number);
+  library().releases().Cancel(a.record.number);
   second.join();
 }
 
@@ -772,7 +772,7 @@ TEST_F(LibraryTest, AReleaseWaitsForTheClaimOfItsPath) {
   library().ClaimPath("a");
   std::atomic<bool> given_back{false};
   std::thread release([&] {
-    EXPECT_TRUE(library().BeginRelease(PeerDisk::Wish(a)).ok());
+    EXPECT_TRUE(library().releases().Begin(PeerDisk::Wish(a)).ok());
     EXPECT_TRUE(given_back.load());
   });
   given_back = true;

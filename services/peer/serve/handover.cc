@@ -233,7 +233,7 @@ void Handover::Decide(const PublicKey& receiver, Attempt& attempt) {
     return;
   }
   attempt.decided_now = true;
-  if (absl::StatusOr<Book> book = library_->BeginRelease(item); book.ok()) {
+  if (absl::StatusOr<Book> book = library_->releases().Begin(item); book.ok()) {
     attempt.book = *std::move(book);
   } else {
     attempt.answer = book.status();
@@ -249,7 +249,7 @@ void Handover::HideAndSync(absl::Span<Attempt> attempts) {
     } else {
       attempt.answer = hidden;
       attempt.book.reset();
-      library_->CancelRelease(attempt.item->listing);
+      library_->releases().Cancel(attempt.item->listing);
     }
   }
   if (!paths.empty()) folder_->SyncHidden(paths);
@@ -304,7 +304,7 @@ void Handover::Answer(const PublicKey& receiver, const absl::Status& recorded, A
   const ReleaseItem& item = *attempt.item;
   if (recorded.ok()) {
     if (!attempt.book) return;
-    library_->FinishRelease(item.listing);
+    library_->releases().Finish(item.listing);
     proofs_->Forget(item.listing);
     LogInfo("released", {{"book", attempt.book->record.name},
                          {"bytes", item.content.size},
@@ -321,7 +321,7 @@ void Handover::Answer(const PublicKey& receiver, const absl::Status& recorded, A
   copies_.PutBack({item.transfer_id, item.listing}, attempt.book->record.path)
       .status()
       .IgnoreError();
-  library_->CancelRelease(item.listing);
+  library_->releases().Cancel(item.listing);
 }
 
 std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
@@ -341,7 +341,7 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
                                   "this peer has released nothing to the caller by that transfer"));
     } else {
       results.push_back(absl::OkStatus());
-      library_->AnnounceGone((*record)->item.listing);
+      library_->releases().AnnounceGone((*record)->item.listing);
       if ((*record)->state != ReleaseRecord::State::kHidden) continue;
       const SharedFolder::HiddenFile file{id, (*record)->item.listing};
       (copies_.IsProven(file) ? proven : unproven).Add(file, results.size() - 1);

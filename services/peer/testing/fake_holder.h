@@ -13,7 +13,9 @@
 
 #include "lib/core/file_attributes.h"
 #include "lib/core/key.h"
+#include "lib/rpc/server.h"
 #include "services/peer/testing/fake_book.h"
+#include "services/peer/testing/fake_book_service.h"
 
 namespace arkshare {
 
@@ -48,7 +50,7 @@ class FakeHolder {
   void QueueAt(std::vector<uint32_t> positions);
   // Tells every download that it is the next one in the queue, again and again.
   void QueueForEver();
-  enum class Lie { kWrongHash, kNoHashes, kOneTooFew, kHalfAHash };
+  using Lie = HolderLie;
   void LieAboutManifest(Lie lie);
   // Returns its manifest only after a download has begun.
   void GiveManifestLate();
@@ -62,7 +64,7 @@ class FakeHolder {
   void SendEmptyChunks();
   // Sends messages that bring the book no nearer, again and again, instead of its bytes or its
   // news.
-  enum class Chatter { kHeaders, kNothing, kPlacesAfterHeader, kOtherRange, kBytesFirst };
+  using Chatter = HolderChatter;
   void Chat(Chatter chatter);
   // Does not answer GetManifest.
   void KeepManifest();
@@ -97,8 +99,8 @@ class FakeHolder {
   std::vector<uint64_t> bites() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  const std::unique_ptr<FakeBookService> service_;
+  std::unique_ptr<RpcServer> server_;
 };
 
 }  // namespace arkshare

@@ -1,0 +1,49 @@
+#include "services/index/catalog/publisher.h"
+
+#include <utility>
+
+namespace arkshare {
+
+void Publisher::Publish(CatalogEvent event) {
+  event.revision = ++revision_;
+  events_->Publish(std::move(event));
+}
+
+void Publisher::PublishPeerListed(const Shelf& shelf) {
+  CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kPeerListed;
+  event.peer = shelf.Summary();
+  Publish(std::move(event));
+}
+
+void Publisher::PublishPeerGone(const Shelf& shelf) {
+  CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kPeerGone;
+  event.peer_id = shelf.info.peer_id;
+  Publish(std::move(event));
+}
+
+void Publisher::PublishBook(CatalogEvent::Kind kind, uint32_t peer_id, const BookListing& listing) {
+  if (events_->empty()) {
+    ++revision_;
+    return;
+  }
+  CatalogEvent event;
+  event.kind = kind;
+  event.book = BookEvent{peer_id, listing};
+  Publish(std::move(event));
+}
+
+void Publisher::PublishBooksOf(const Shelf& shelf, const Holdings& holdings) {
+  if (events_->empty()) return;
+  if (shelf.by_number.size() > kMostEventsBehind) {
+    events_->CutOffAll();
+    return;
+  }
+  for (const auto& [number, edition] : shelf.by_number) {
+    PublishBook(CatalogEvent::Kind::kBookListed, shelf.info.peer_id,
+                holdings.ListingOf(edition, number));
+  }
+}
+
+}  // namespace arkshare
