@@ -3,11 +3,13 @@
 #include <absl/strings/str_cat.h>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "lib/core/errors.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/announce_reader.h"
 #include "services/index/service/caller.h"
@@ -40,7 +42,7 @@ class IndexService::AnnounceReactor
       public EndableStream {
  public:
   AnnounceReactor(IndexService* service, grpc::CallbackServerContext* context)
-      : service_(service), id_(service->streams_.Add(this)) {
+      : service_(service), key_(CallerKey(*context)), id_(service->streams_.Add(this)) {
     ++service_->stats_.announce_streams;
     const absl::Status started = Start(*context);
     if (!started.ok()) End(started);
@@ -95,6 +97,7 @@ class IndexService::AnnounceReactor
     Finish(ToGrpcStatus(why));
   }
 
+  std::optional<PublicKey> key() const override { return key_; }
   void TellReached(bool reached) override {
     MutexLock lock(&mutex_);
     unreachable_ = !reached;
@@ -105,6 +108,8 @@ class IndexService::AnnounceReactor
   enum class Read { kPending, kMessage, kEnd };
 
   absl::Status Start(const grpc::CallbackServerContext& context) {
+    // The stream is added before, so that a removal that this check does not see ends it.
+    if (absl::Status s = service_->CheckCaller(context, IndexMethod::kAnnounce); !s.ok()) return s;
     absl::StatusOr<std::string> token = BearerToken(context);
     if (!token.ok()) return token.status();
     token_ = *std::move(token);
@@ -227,6 +232,7 @@ class IndexService::AnnounceReactor
   }
 
   IndexService* const service_;
+  const std::optional<PublicKey> key_;
   std::string token_;
   uint64_t stream_id_ = 0;
   grpc::ByteBuffer request_;

@@ -141,7 +141,7 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
            kWatchRetry}),
       search_shares_(
           {"expensive searches", kMostSearchesOfNetwork, kMostSearchesWaiting, kSearchRetry}),
-      reach_dialer_(sessions, options_.credentials, options_.dial_back_timeout) {}
+      reach_dialer_(sessions, options_.dial, options_.dial_back_timeout) {}
 
 void IndexService::EndStreams(absl::Duration patience) {
   streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),
@@ -152,6 +152,9 @@ grpc::ServerUnaryReactor* IndexService::Unregister(grpc::CallbackServerContext* 
                                                    const v1::UnregisterRequest* /*request*/,
                                                    v1::UnregisterResponse* /*response*/) {
   const CallTimer timer(&stats_, IndexMethod::kUnregister);
+  if (absl::Status s = CheckCaller(*context, IndexMethod::kUnregister); !s.ok()) {
+    return Answer(context, timer.End(s));
+  }
   const absl::StatusOr<std::string> token = BearerToken(*context);
   if (token.ok()) sessions_->Unregister(*token);
   return Answer(context, timer.End(token.status()));
@@ -161,6 +164,9 @@ grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* c
                                                   const v1::ListPeersRequest* request,
                                                   v1::ListPeersResponse* response) {
   const CallTimer timer(&stats_, IndexMethod::kListPeers);
+  if (absl::Status s = CheckCaller(*context, IndexMethod::kListPeers); !s.ok()) {
+    return Answer(context, timer.End(s));
+  }
   return AnswerWith(context, timer, RunListPeers(*catalog_, *request, IsLoopback(*context)),
                     response);
 }
@@ -169,6 +175,9 @@ grpc::ServerUnaryReactor* IndexService::ListBooks(grpc::CallbackServerContext* c
                                                   const v1::ListBooksRequest* request,
                                                   v1::ListBooksResponse* response) {
   const CallTimer timer(&stats_, IndexMethod::kListBooks);
+  if (absl::Status s = CheckCaller(*context, IndexMethod::kListBooks); !s.ok()) {
+    return Answer(context, timer.End(s));
+  }
   return AnswerWith(context, timer, RunListBooks(*catalog_, *request), response);
 }
 
