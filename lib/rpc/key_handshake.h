@@ -74,9 +74,9 @@ class KeyHandshake {
   std::optional<absl::StatusOr<PublicKey>> result_;
 };
 
-// Returns the key of the index that listens at `target` ("HOST:PORT"). Whoever joins a group needs
-// it to make a JoinProof, and must first compare its IndexFingerprint with the invitation's. Blocks
-// for up to `timeout`, or twice that when a name server is slow too. Thread-safe.
+// Returns the key of the index that listens at `target` ("HOST:PORT"). A program that joins a group
+// needs it to make a JoinProof, and must first compare its IndexFingerprint with the invitation's.
+// Blocks for up to `timeout`, or twice that when a name server is slow too. Thread-safe.
 //
 // Errors, with messages for people: InvalidArgument for a bad target; kIndexUnreachable when
 // nothing there answers with TLS; kWrongKey when the certificate is not one of arkshare.

@@ -1,4 +1,4 @@
-// What programs that use key credentials set up when they start.
+// The start of programs that use key credentials.
 #ifndef ARKSHARE_LIB_RPC_KEY_MODE_H_
 #define ARKSHARE_LIB_RPC_KEY_MODE_H_
 

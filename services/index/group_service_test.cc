@@ -253,6 +253,38 @@ TEST_F(GroupServiceTest, ARemovedMemberIsOutAtOnce) {
   EXPECT_EQ(GetReason(Client(key).ListPeers()), Reason::kIndexUnreachable) << "after a restart";
 }
 
+TEST_F(GroupServiceTest, AnnounceTellsWhatTheListOfThePeerLacks) {
+  GroupClient ada = NewMember(MemberRole::kReader);
+  const PublicKey bob = PrivateKey::Generate().public_key();
+  ASSERT_TRUE(group().SetMember({bob, MemberRole::kFull, "bob"}).ok());
+  const absl::StatusOr<v1::RegisterResponse> registered =
+      ada.Register(ada.key().public_key(), 4000);
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + registered->session_token());
+  const auto stream = ada.stub().Announce(&context);
+  v1::AnnounceResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_FALSE(response.has_members()) << "before the peer has said what it has";
+  v1::AnnounceRequest first;
+  first.set_members_version(1);
+  stream->Write(first);
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.members().version(), 2u);
+  EXPECT_FALSE(response.members().complete());
+  ASSERT_EQ(response.members().members_size(), 1);
+  EXPECT_EQ(response.members().members(0).public_key(), bob.bytes());
+
+  ASSERT_TRUE(group().RemoveMember(bob).ok());
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.members().version(), 3u);
+  EXPECT_FALSE(response.members().complete());
+  ASSERT_EQ(response.members().removed_public_keys_size(), 1);
+  EXPECT_EQ(response.members().removed_public_keys(0), bob.bytes());
+  EXPECT_EQ(response.members().signature(), group().members()->signature());
+  context.TryCancel();
+}
+
 TEST(GroupOptionsTest, OnlyOneWayToAdmitPeers) {
   IndexOptions options;
   options.home = testing::TempDir() + "unused-home";

@@ -141,7 +141,7 @@ IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options
   if (group_ == nullptr) return;
   members_ = group_->members();
   group_->SetListener([this](const std::shared_ptr<const MemberList>& members) {
-    service_.MembersChanged(*members_, *members);
+    service_.MembersChanged(*members_, members);
     members_ = members;
   });
 }

@@ -1,4 +1,4 @@
-// What each role of a group may call at the index.
+// The calls that each role of a group may make at the index.
 #ifndef ARKSHARE_SERVICES_INDEX_GROUP_ROLES_H_
 #define ARKSHARE_SERVICES_INDEX_GROUP_ROLES_H_
 

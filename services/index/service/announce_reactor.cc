@@ -1,8 +1,12 @@
 // IndexService.Announce: one stream per session, heartbeats and statements.
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,6 +37,19 @@ absl::StatusOr<Announcement> Parse(grpc::ByteBuffer& bytes) {
   bytes.Clear();
   if (!whole) return absl::DataLossError("the message is incomplete");
   return ReadAnnouncement({reinterpret_cast<const char*>(slice.begin()), slice.size()});
+}
+
+// Returns the bytes before those of AnnounceResponse.members, which all streams share.
+std::string MembersHeader(size_t size) {
+  using google::protobuf::internal::WireFormatLite;
+  std::string header;
+  google::protobuf::io::StringOutputStream stream(&header);
+  google::protobuf::io::CodedOutputStream output(&stream);
+  output.WriteTag(WireFormatLite::MakeTag(v1::AnnounceResponse::kMembersFieldNumber,
+                                          WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
+  output.WriteVarint32(static_cast<uint32_t>(size));
+  output.Trim();
+  return header;
 }
 
 }  // namespace
@@ -98,6 +115,10 @@ class IndexService::AnnounceReactor
   }
 
   std::optional<PublicKey> key() const override { return key_; }
+  void TellMembers() override {
+    MutexLock lock(&mutex_);
+    if (members_version_.has_value()) RespondLocked();
+  }
   void TellReached(bool reached) override {
     MutexLock lock(&mutex_);
     unreachable_ = !reached;
@@ -190,6 +211,10 @@ class IndexService::AnnounceReactor
       return End(applied.status());
     }
     timer.End(absl::OkStatus());
+    {
+      MutexLock lock(&mutex_);
+      if (!members_version_.has_value()) members_version_ = message->members_version;
+    }
     Acknowledge(*applied);
   }
 
@@ -226,8 +251,20 @@ class IndexService::AnnounceReactor
     v1::AnnounceResponse response;
     response.set_acknowledged_sequence(acknowledged_);
     response.set_unreachable(unreachable_);
-    const grpc::Slice bytes(response.SerializeAsString());
-    response_ = grpc::ByteBuffer(&bytes, 1);
+    std::string bytes = response.SerializeAsString();
+    std::optional<MemberUpdates::Update> members;
+    if (members_version_.has_value()) {
+      members = service_->member_updates_.From(*members_version_);
+    }
+    if (members.has_value()) {
+      members_version_ = members->version;
+      bytes += MembersHeader(members->bytes.size());
+      const grpc::Slice slices[] = {grpc::Slice(bytes), members->bytes};
+      response_ = grpc::ByteBuffer(slices, 2);
+    } else {
+      const grpc::Slice slice(bytes);
+      response_ = grpc::ByteBuffer(&slice, 1);
+    }
     StartWrite(&response_);
   }
 
@@ -248,6 +285,8 @@ class IndexService::AnnounceReactor
   bool unsent_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of the list that the peer has; nothing until its first message.
+  std::optional<uint64_t> members_version_ ABSL_GUARDED_BY(mutex_);
   grpc::ByteBuffer response_;
   // Last, because other threads may end the stream as soon as it has an id.
   const uint64_t id_;

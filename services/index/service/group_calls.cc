@@ -64,9 +64,11 @@ grpc::ServerUnaryReactor* IndexService::ListMembers(grpc::CallbackServerContext*
   return Answer(context, timer.End(allowed));
 }
 
-void IndexService::MembersChanged(const MemberList& before, const MemberList& now) {
+void IndexService::MembersChanged(const MemberList& before,
+                                  const std::shared_ptr<const MemberList>& now) {
+  member_updates_.Set(now);
   for (const auto& [key, member] : before.members()) {
-    const Member* const left = now.Find(key);
+    const Member* const left = now->Find(key);
     if (left == nullptr) {
       const absl::Status why =
           MakeError(Reason::kNotAMember, "you have been removed from this group");
@@ -79,6 +81,7 @@ void IndexService::MembersChanged(const MemberList& before, const MemberList& no
       sessions_->EndOf(key, why);
     }
   }
+  streams_.TellMembers();
 }
 
 }  // namespace arkshare

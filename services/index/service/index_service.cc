@@ -141,7 +141,9 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
            kWatchRetry}),
       search_shares_(
           {"expensive searches", kMostSearchesOfNetwork, kMostSearchesWaiting, kSearchRetry}),
-      reach_dialer_(sessions, options_.dial, options_.dial_back_timeout) {}
+      reach_dialer_(sessions, options_.dial, options_.dial_back_timeout) {
+  if (options_.group != nullptr) member_updates_.Set(options_.group->members());
+}
 
 void IndexService::EndStreams(absl::Duration patience) {
   streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),

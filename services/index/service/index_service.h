@@ -22,6 +22,7 @@
 #include "services/index/service/failed_dials.h"
 #include "services/index/service/forged_tickets.h"
 #include "services/index/service/member_gate.h"
+#include "services/index/service/member_updates.h"
 #include "services/index/service/reach_dialer.h"
 #include "services/index/service/register_line.h"
 #include "services/index/service/streams.h"
@@ -51,7 +52,7 @@ class IndexService : public IndexCallbacks {
   struct Options {
     // For dialling peers back.
     DialMeans dial;
-    // Who may call; null: there is no group, and everybody may.
+    // Decides which callers are admitted; null: there is no group, and all are.
     Group* group = nullptr;
     MemberGate* gate = nullptr;  // of the group
     absl::Duration dial_back_timeout = absl::Seconds(2);
@@ -113,8 +114,8 @@ class IndexService : public IndexCallbacks {
                                         v1::ListMembersResponse* response) override;
 
   // Ends the sessions and streams of keys that have left the list of members or changed their
-  // roles. To be called after each change, in order.
-  void MembersChanged(const MemberList& before, const MemberList& now);
+  // roles, and sends the change to all Announce streams. To be called after each change, in order.
+  void MembersChanged(const MemberList& before, const std::shared_ptr<const MemberList>& now);
 
  private:
   class RegisterReactor;
@@ -137,6 +138,7 @@ class IndexService : public IndexCallbacks {
   std::atomic<uint64_t> search_count_ = 0;
   CallerShares watch_shares_;
   CallerShares search_shares_;  // of expensive searches
+  MemberUpdates member_updates_;
   Streams streams_;
   ReachDialer reach_dialer_;
   // The threads are declared last, because they must end before the members that their work uses.

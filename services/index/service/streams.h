@@ -22,6 +22,8 @@ class EndableStream {
   virtual void End(const absl::Status& why) = 0;
   // The proven key of the client, if there is one. Called in the same way.
   virtual std::optional<PublicKey> key() const { return std::nullopt; }
+  // Tells the client that the list of members has changed. Called in the same way.
+  virtual void TellMembers() {}
   // Tells the client whether the index can reach it. Called in the same way.
   virtual void TellReached(bool /*reached*/) {}
 };
@@ -34,6 +36,8 @@ class Streams {
   // Does nothing when the stream has been removed.
   void End(uint64_t id, const absl::Status& why);
   void TellReached(uint64_t id, bool reached);
+  // Tells all.
+  void TellMembers();
   // Ends all streams of the owner of a key.
   void EndOf(const PublicKey& key, const absl::Status& why);
   // Ends all streams, and each one that is added from now on. Then waits until all have been

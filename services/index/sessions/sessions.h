@@ -36,6 +36,7 @@ struct Announcement {
   uint32_t free_slots = 0;
   uint64_t upload_limit = 0;
   std::vector<PublicKey> silent;  // peers that did not answer this one
+  uint64_t members_version = 0;   // of the list of members that the peer has
 };
 
 // Each method that takes a token returns SESSION_UNKNOWN when no session has the token (any more),
