@@ -285,7 +285,7 @@ class IndexService::AnnounceReactor
   bool unsent_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of the list that the peer has; nothing until its first message.
+  // The version of the list that the peer has; nothing until its first message.
   std::optional<uint64_t> members_version_ ABSL_GUARDED_BY(mutex_);
   grpc::ByteBuffer response_;
   // Last, because other threads may end the stream as soon as it has an id.
