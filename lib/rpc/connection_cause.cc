@@ -4,7 +4,6 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -14,19 +13,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <cstring>
-#include <future>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "lib/core/clock.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/certificates.h"
 #include "lib/rpc/host_port.h"
+#include "lib/rpc/resolve.h"
 
 namespace arkshare {
 namespace {
@@ -38,8 +33,6 @@ constexpr char kUsesNoTls[] =
     "give them to it too";
 constexpr char kSomethingElse[] =
     "something else than arkshare answers there; check the address and the port";
-constexpr char kDropped[] =
-    "it does not answer; the machine is off, or a firewall drops the packets";
 constexpr char kHangs[] =
     "it accepts the connection and does not answer; it hangs, is overloaded, or is not arkshare";
 constexpr char kOwnRefused[] =
@@ -80,50 +73,6 @@ class Socket {
   const int fd_;
 };
 
-// The addresses of a host, or what people read when there are none.
-struct Resolved {
-  std::vector<SocketAddress> addresses;
-  std::string trouble;
-};
-
-Resolved AskNameServer(const HostPort& target) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const int error =
-      getaddrinfo(target.host.c_str(), std::to_string(target.port).c_str(), &hints, &list);
-  if (error == EAI_AGAIN) {
-    return {{}, "its name cannot be resolved now: no name server answers; check the network"};
-  }
-  if (error != 0) {
-    return {{},
-            absl::StrCat("its name cannot be resolved to an address: ", gai_strerror(error),
-                         "; check the name")};
-  }
-  Resolved resolved;
-  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    SocketAddress address;
-    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
-    address.length = entry->ai_addrlen;
-    resolved.addresses.push_back(address);
-  }
-  freeaddrinfo(list);
-  return resolved;
-}
-
-Resolved Resolve(HostPort target, absl::Duration patience) {
-  if (target.host == "localhost") target.host = "127.0.0.1";
-  if (const std::optional<SocketAddress> numeric = ToSocketAddress(target)) return {{*numeric}, ""};
-  // The C library waits for name servers as long as its settings say, so a thread of its own waits.
-  const auto answer = std::make_shared<std::promise<Resolved>>();
-  std::future<Resolved> future = answer->get_future();
-  std::thread([answer, target] { answer->set_value(AskNameServer(target)); }).detach();
-  if (future.wait_for(absl::ToChronoMilliseconds(patience)) != std::future_status::ready) {
-    return {{}, "its name cannot be resolved: the name server does not answer; check the network"};
-  }
-  return future.get();
-}
-
 // Returns 0 when the socket is connected before `end`, otherwise why not, as in errno.
 int ConnectBefore(const Socket& socket, const SocketAddress& address, absl::Time end) {
   if (connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) ==
@@ -136,21 +85,6 @@ int ConnectBefore(const Socket& socket, const SocketAddress& address, absl::Time
   socklen_t length = sizeof(error);
   getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &length);
   return error;
-}
-
-std::string ConnectErrorInWords(int error) {
-  switch (error) {
-    case ECONNREFUSED:
-      return "nothing listens there; is it running?";
-    case ETIMEDOUT:
-      return kDropped;
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-      return absl::StrCat("the network has no way to it (", std::strerror(error),
-                          "); check the address and the network");
-    default:
-      return std::strerror(error);
-  }
 }
 
 // The reaction of a server to the first bytes of a client.

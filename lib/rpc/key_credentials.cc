@@ -9,6 +9,7 @@
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@ using grpc::experimental::TlsCustomVerificationCheckRequest;
 
 constexpr char kUriProperty[] = "peer_uri";
 constexpr absl::string_view kKeyUri = "arkshare:";
+constexpr absl::string_view kJoinUri = "arkshare-join:";
 // Certificates that are remembered; more than the members of most groups. Each takes about 1 KiB.
 constexpr size_t kMaxRemembered = 4'096;
 
@@ -145,6 +147,22 @@ std::optional<PublicKey> CallerKey(const grpc::ServerContextBase& context) {
     if (!bytes.ok()) return std::nullopt;
     const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(*bytes);
     return key.ok() ? std::optional<PublicKey>(*key) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<JoinProof> CallerJoinProof(const grpc::ServerContextBase& context) {
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  if (auth == nullptr) return std::nullopt;
+  for (const grpc::string_ref& uri : auth->FindPropertyValues(kUriProperty)) {
+    absl::string_view rest = View(uri);
+    if (!absl::ConsumePrefix(&rest, kJoinUri)) continue;
+    const size_t colon = std::min(rest.find(':'), rest.size());
+    const absl::StatusOr<std::string> id = FromHex(rest.substr(0, colon));
+    const absl::StatusOr<std::string> proof =
+        FromHex(rest.substr(std::min(colon + 1, rest.size())));
+    if (!id.ok() || !proof.ok()) return std::nullopt;
+    return JoinProof{*id, *proof};
   }
   return std::nullopt;
 }

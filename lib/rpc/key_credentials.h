@@ -44,6 +44,9 @@ inline constexpr char kKeyTargetName[] = "arkshare";
 // Returns the key of the caller, which the handshake has proven. Nothing without key credentials,
 // for example on a unix socket.
 std::optional<PublicKey> CallerKey(const grpc::ServerContextBase& context);
+// Returns the proof of an invitation in the certificate of the caller, if there is one. Whether it
+// holds is for KeyGate to find out.
+std::optional<JoinProof> CallerJoinProof(const grpc::ServerContextBase& context);
 
 }  // namespace arkshare
 

@@ -1,5 +1,6 @@
 #include "services/index/index_server.h"
 
+#include <absl/strings/str_cat.h>
 #include <grpcpp/server_builder.h>
 #include <malloc.h>
 
@@ -8,11 +9,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/core/limits.h"
 #include "lib/core/log.h"
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/host_port.h"
+#include "lib/rpc/key_credentials.h"
+#include "lib/rpc/key_mode.h"
 #include "services/index/book_memory.h"
 #include "services/index/files/atomic_file.h"
 #include "services/index/metrics/metrics_page.h"
@@ -52,12 +56,49 @@ bool ServesOtherMachines(const std::string& listen) {
   return address.ok() && !IsLoopbackHost(address->host);
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions options) {
+absl::Status CheckOptions(const IndexOptions& options) {
   if (options.lease > kMaxLease) {
     return absl::InvalidArgumentError(
         "--lease is too long: peers refuse an index whose lease is longer than 24h");
+  }
+  const bool home = !options.home.empty();
+  const bool tls = options.tls.enabled();
+  if ((home && tls) || (home && options.insecure) || (tls && options.insecure)) {
+    return absl::InvalidArgumentError(
+        "give only one of --home, --insecure, and --tls-cert with --tls-key and --tls-ca: each is "
+        "another way to admit peers");
+  }
+  if (!home && !tls && !options.insecure && ServesOtherMachines(options.listen)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "will not listen on ", options.listen, " without encryption: give --home DIR, and invite ",
+        "your friends with arkshare-index invite; or, if you have certificates, --tls-cert, ",
+        "--tls-key and --tls-ca; or --insecure if every machine in that network may read and ",
+        "change all data"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions options) {
+  if (absl::Status s = CheckOptions(options); !s.ok()) return s;
+  std::unique_ptr<Group> group;
+  std::optional<LeafCertificate> leaf;
+  std::unique_ptr<KeyDialer> key_dialer;
+  DialMeans dial;
+  if (!options.home.empty()) {
+    absl::StatusOr<std::unique_ptr<Group>> opened = Group::Open(options.home, options.clock);
+    if (!opened.ok()) return opened.status();
+    group = *std::move(opened);
+    if (options.state_file.empty()) options.state_file = options.home + "/state";
+    leaf = MakeLeafCertificate(group->key(), {CertificateHosts(options.listen), std::nullopt});
+    key_dialer = std::make_unique<KeyDialer>(*leaf);
+    dial.keys = key_dialer.get();
+  } else if (options.tls.enabled()) {
+    absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
+        MakeChannelCredentials(options.tls);
+    if (!credentials.ok()) return credentials.status();
+    dial.credentials = *std::move(credentials);
   }
   Sessions::Options session_options;
   session_options.lease = options.lease;
@@ -73,49 +114,71 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     if (!saved.ok()) return saved;
     session_options.peer_ids = *std::move(ids);
   }
-  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
-      MakeChannelCredentials(options.tls);
-  if (!credentials.ok()) return credentials.status();
 
-  std::unique_ptr<IndexServer> server(
-      new IndexServer(std::move(options), std::move(session_options), *std::move(credentials)));
+  std::unique_ptr<IndexServer> server(new IndexServer(
+      std::move(options), std::move(session_options), std::move(dial), std::move(group)));
+  server->key_dialer_ = std::move(key_dialer);
   server->state_lock_ = std::move(state_lock);
-  if (!server->options_.metrics.empty()) {
-    absl::StatusOr<std::unique_ptr<MetricsServer>> metrics =
-        MetricsServer::Start(server->options_.metrics, server->options_.metrics_public,
-                             std::make_shared<MetricsPage>(&server->service_.stats(),
-                                                           &server->catalog_, &server->sessions_));
-    if (!metrics.ok()) return metrics.status();
-    server->metrics_ = *std::move(metrics);
-  }
-  RpcServerOptions rpc_options;
-  rpc_options.listen = server->options_.listen;
-  rpc_options.tls = server->options_.tls;
-  rpc_options.insecure = server->options_.insecure;
-  rpc_options.connections_of_network = server->options_.connections;
-  rpc_options.configure = TuneForManyConnections;
-  absl::StatusOr<std::unique_ptr<RpcServer>> rpc =
-      RpcServer::Start(std::move(rpc_options), {&server->service_});
-  if (!rpc.ok()) return rpc.status();
-  server->rpc_ = *std::move(rpc);
-  server->housekeeper_ = std::thread([server = server.get()] { server->RunHousekeeping(); });
-  if (server->options_.print_table) server->printer_.Start(&server->catalog_);
-  server->rpc_->SetServing(true);
+  if (absl::Status s = server->Serve(leaf); !s.ok()) return s;
   return server;
 }
 
-IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options,
-                         std::shared_ptr<grpc::ChannelCredentials> credentials)
+IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options, DialMeans dial,
+                         std::unique_ptr<Group> group)
     : options_(std::move(options)),
+      group_(std::move(group)),
+      gate_(group_ == nullptr ? nullptr
+                              : std::make_unique<MemberGate>(group_.get(), options_.clock)),
       printer_(stdout),
       catalog_({options_.max_books,
                 options_.max_memory == 0 ? DefaultBookMemory() : options_.max_memory,
                 [this] { printer_.Changed(); }, kWatchPause, options_.clock}),
       sessions_(std::move(session_options), options_.clock, &catalog_),
-      service_({options_.tls.enabled() ? std::move(credentials) : nullptr,
-                options_.dial_back_timeout, ServesOtherMachines(options_.listen),
-                options_.max_books, options_.max_watches, options_.refusal_pause, options_.clock},
-               &catalog_, &sessions_) {}
+      service_({std::move(dial), group_.get(), gate_.get(), options_.dial_back_timeout,
+                ServesOtherMachines(options_.listen), options_.max_books, options_.max_watches,
+                options_.refusal_pause, options_.clock},
+               &catalog_, &sessions_) {
+  if (group_ == nullptr) return;
+  members_ = group_->members();
+  group_->SetListener([this](const std::shared_ptr<const MemberList>& members) {
+    service_.MembersChanged(*members_, members);
+    members_ = members;
+  });
+}
+
+absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
+  if (!options_.metrics.empty()) {
+    absl::StatusOr<std::unique_ptr<MetricsServer>> metrics = MetricsServer::Start(
+        options_.metrics, options_.metrics_public,
+        std::make_shared<MetricsPage>(&service_.stats(), &catalog_, &sessions_));
+    if (!metrics.ok()) return metrics.status();
+    metrics_ = *std::move(metrics);
+  }
+  RpcServerOptions rpc_options;
+  rpc_options.listen = options_.listen;
+  rpc_options.tls = options_.tls;
+  rpc_options.insecure = options_.insecure;
+  rpc_options.connections_of_network = options_.connections;
+  rpc_options.configure = TuneForManyConnections;
+  if (leaf.has_value()) {
+    rpc_options.credentials = MakeKeyServerCredentials(
+        *leaf, [gate = gate_.get()](const LeafClaims& caller) { return gate->Admit(caller); });
+    rpc_options.configure = [gate = gate_.get()](grpc::ServerBuilder& builder) {
+      TuneForManyConnections(builder);
+      std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> guards;
+      guards.push_back(std::make_unique<MemberInterceptors>(gate));
+      builder.experimental().SetInterceptorCreators(std::move(guards));
+    };
+  }
+  absl::StatusOr<std::unique_ptr<RpcServer>> rpc =
+      RpcServer::Start(std::move(rpc_options), {&service_});
+  if (!rpc.ok()) return rpc.status();
+  rpc_ = *std::move(rpc);
+  housekeeper_ = std::thread([this] { RunHousekeeping(); });
+  if (options_.print_table) printer_.Start(&catalog_);
+  rpc_->SetServing(true);
+  return absl::OkStatus();
+}
 
 IndexServer::~IndexServer() { Stop(); }
 

@@ -8,17 +8,23 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "lib/core/clock.h"
+#include "lib/core/leaf_certificate.h"
 #include "lib/core/mutex.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/tls_options.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/files/state_lock.h"
+#include "services/index/group/group.h"
 #include "services/index/metrics/metrics_server.h"
+#include "services/index/service/dial_back.h"
 #include "services/index/service/index_service.h"
+#include "services/index/service/key_dialer.h"
+#include "services/index/service/member_gate.h"
 #include "services/index/sessions/sessions.h"
 #include "services/index/table_printer.h"
 
@@ -26,8 +32,10 @@ namespace arkshare {
 
 struct IndexOptions {
   std::string listen = "127.0.0.1:50051";
-  TlsOptions tls;                            // of the port, and for dialling peers back
-  bool insecure = false;                     // plaintext on a non-loopback address
+  TlsOptions tls;         // of the port, and for dialling peers back
+  bool insecure = false;  // plaintext on a non-loopback address
+  // The folder of the group, see Group; empty: the index has none. Excludes `tls` and `insecure`.
+  std::string home;
   absl::Duration lease = absl::Seconds(10);  // a peer that is silent for this long is gone
   std::string state_file;  // keeps numbers and sessions over restarts; empty: not kept
   bool print_table = false;
@@ -46,7 +54,7 @@ struct IndexOptions {
 class IndexServer {
  public:
   // Returns a server that serves. Errors: those of RpcServer::Start, and InvalidArgument for a
-  // state file that cannot be read.
+  // state file or a home that cannot be used.
   static absl::StatusOr<std::unique_ptr<IndexServer>> Start(IndexOptions options);
   ~IndexServer();
 
@@ -56,16 +64,23 @@ class IndexServer {
   std::string metrics_address() const { return metrics_ == nullptr ? "" : metrics_->address(); }
   // Ends all streams, gives calls a moment to end, and saves the state. Blocks. Idempotent.
   void Stop();
+  // Null without a home.
+  Group* group() { return group_.get(); }
 
  private:
-  IndexServer(IndexOptions options, Sessions::Options session_options,
-              std::shared_ptr<grpc::ChannelCredentials> credentials);
+  IndexServer(IndexOptions options, Sessions::Options session_options, DialMeans dial,
+              std::unique_ptr<Group> group);
+  absl::Status Serve(const std::optional<LeafCertificate>& leaf);
   // Ends lapsed leases, frees the memory of peers that left, and saves the state file.
   void RunHousekeeping();
   void SaveIds();
 
   const IndexOptions options_;
-  std::unique_ptr<StateLock> state_lock_;  // null without a state file
+  std::unique_ptr<StateLock> state_lock_;      // null without a state file
+  const std::unique_ptr<Group> group_;         // null without a home
+  std::unique_ptr<MemberGate> gate_;           // null without a home
+  std::unique_ptr<KeyDialer> key_dialer_;      // null without a home
+  std::shared_ptr<const MemberList> members_;  // before the last change; only for its listener
   TablePrinter printer_;
   Catalog catalog_;
   Sessions sessions_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lib/options/options.h"
+#include "lib/rpc/key_mode.h"
 #include "lib/rpc/memory_guard.h"
 #include "lib/rpc/process.h"
 #include "services/index/index_server.h"
@@ -27,8 +28,11 @@ int main(int argc, char** argv) {
   arkshare::AddDuration(*app, "--lease", options.lease,
                         "A peer that is silent for this long is gone",
                         /*least=*/absl::Seconds(1));
+  app->add_option("--home", options.home,
+                  "Folder of a group: with it, only invited members can connect")
+      ->type_name("DIR");
   app->add_option("--state", options.state_file,
-                  "File that keeps the peers' numbers and sessions over restarts")
+                  "File that keeps the peers' numbers and sessions over restarts [DIR/state]")
       ->type_name("FILE");
   app->add_flag("--print-table", options.print_table, "Print the table of peers on every change");
   app->add_option("--max-books", options.max_books, "Most books listed for one peer")
@@ -60,6 +64,7 @@ int main(int argc, char** argv) {
   }
 
   arkshare::GuardMemory(memory_limit);
+  if (!options.home.empty()) arkshare::UseTls13Only();
   const auto server = arkshare::IndexServer::Start(options);
   if (!server.ok()) {
     std::fprintf(stderr, "arkshare-index: %s\n", std::string(server.status().message()).c_str());
@@ -69,6 +74,9 @@ int main(int argc, char** argv) {
     std::printf("metrics address=%s\n", (*server)->metrics_address().c_str());
   }
   std::printf("serving address=%s\n", (*server)->address().c_str());
+  if ((*server)->group() != nullptr && (*server)->group()->members()->members().empty()) {
+    std::printf("no members yet: arkshare-index invite --home %s\n", options.home.c_str());
+  }
   std::fflush(stdout);
   arkshare::WaitForStopSignal();
   (*server)->Stop();

@@ -1,13 +1,19 @@
 // IndexService.Announce: one stream per session, heartbeats and statements.
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "lib/core/errors.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/announce_reader.h"
 #include "services/index/service/caller.h"
@@ -33,6 +39,19 @@ absl::StatusOr<Announcement> Parse(grpc::ByteBuffer& bytes) {
   return ReadAnnouncement({reinterpret_cast<const char*>(slice.begin()), slice.size()});
 }
 
+// Returns the bytes before those of AnnounceResponse.members, which all streams share.
+std::string MembersHeader(size_t size) {
+  using google::protobuf::internal::WireFormatLite;
+  std::string header;
+  google::protobuf::io::StringOutputStream stream(&header);
+  google::protobuf::io::CodedOutputStream output(&stream);
+  output.WriteTag(WireFormatLite::MakeTag(v1::AnnounceResponse::kMembersFieldNumber,
+                                          WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
+  output.WriteVarint32(static_cast<uint32_t>(size));
+  output.Trim();
+  return header;
+}
+
 }  // namespace
 
 class IndexService::AnnounceReactor
@@ -40,7 +59,7 @@ class IndexService::AnnounceReactor
       public EndableStream {
  public:
   AnnounceReactor(IndexService* service, grpc::CallbackServerContext* context)
-      : service_(service), id_(service->streams_.Add(this)) {
+      : service_(service), key_(CallerKey(*context)), id_(service->streams_.Add(this)) {
     ++service_->stats_.announce_streams;
     const absl::Status started = Start(*context);
     if (!started.ok()) End(started);
@@ -95,6 +114,11 @@ class IndexService::AnnounceReactor
     Finish(ToGrpcStatus(why));
   }
 
+  std::optional<PublicKey> key() const override { return key_; }
+  void TellMembers() override {
+    MutexLock lock(&mutex_);
+    if (members_version_.has_value()) RespondLocked();
+  }
   void TellReached(bool reached) override {
     MutexLock lock(&mutex_);
     unreachable_ = !reached;
@@ -105,6 +129,8 @@ class IndexService::AnnounceReactor
   enum class Read { kPending, kMessage, kEnd };
 
   absl::Status Start(const grpc::CallbackServerContext& context) {
+    // The stream is added before, so that a removal that this check does not see ends it.
+    if (absl::Status s = service_->CheckCaller(context, IndexMethod::kAnnounce); !s.ok()) return s;
     absl::StatusOr<std::string> token = BearerToken(context);
     if (!token.ok()) return token.status();
     token_ = *std::move(token);
@@ -185,6 +211,10 @@ class IndexService::AnnounceReactor
       return End(applied.status());
     }
     timer.End(absl::OkStatus());
+    {
+      MutexLock lock(&mutex_);
+      if (!members_version_.has_value()) members_version_ = message->members_version;
+    }
     Acknowledge(*applied);
   }
 
@@ -221,12 +251,25 @@ class IndexService::AnnounceReactor
     v1::AnnounceResponse response;
     response.set_acknowledged_sequence(acknowledged_);
     response.set_unreachable(unreachable_);
-    const grpc::Slice bytes(response.SerializeAsString());
-    response_ = grpc::ByteBuffer(&bytes, 1);
+    std::string bytes = response.SerializeAsString();
+    std::optional<MemberUpdates::Update> members;
+    if (members_version_.has_value()) {
+      members = service_->member_updates_.From(*members_version_);
+    }
+    if (members.has_value()) {
+      members_version_ = members->version;
+      bytes += MembersHeader(members->bytes.size());
+      const grpc::Slice slices[] = {grpc::Slice(bytes), members->bytes};
+      response_ = grpc::ByteBuffer(slices, 2);
+    } else {
+      const grpc::Slice slice(bytes);
+      response_ = grpc::ByteBuffer(&slice, 1);
+    }
     StartWrite(&response_);
   }
 
   IndexService* const service_;
+  const std::optional<PublicKey> key_;
   std::string token_;
   uint64_t stream_id_ = 0;
   grpc::ByteBuffer request_;
@@ -242,6 +285,8 @@ class IndexService::AnnounceReactor
   bool unsent_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
+  // The version of the list that the peer has; nothing until its first message.
+  std::optional<uint64_t> members_version_ ABSL_GUARDED_BY(mutex_);
   grpc::ByteBuffer response_;
   // Last, because other threads may end the stream as soon as it has an id.
   const uint64_t id_;

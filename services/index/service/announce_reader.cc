@@ -115,6 +115,8 @@ absl::StatusOr<Announcement> ReadAnnouncement(absl::string_view bytes) {
       read.free_slots = static_cast<uint32_t>(in.number());
     } else if (in.IsNumber(v1::AnnounceRequest::kUploadLimitFieldNumber)) {
       read.upload_limit = in.number();
+    } else if (in.IsNumber(v1::AnnounceRequest::kMembersVersionFieldNumber)) {
+      read.members_version = in.number();
     }
   }
   if (!in.ok()) return absl::DataLossError("the message is malformed");

@@ -47,8 +47,10 @@ enum class IndexMethod {
   kListPeers,
   kListBooks,
   kWatch,  // a stream counts as a call without a duration
+  kJoin,
+  kListMembers,
 };
-inline constexpr size_t kIndexMethods = 8;
+inline constexpr size_t kIndexMethods = 10;
 // Returns the name in the proto.
 absl::string_view MethodName(IndexMethod method);
 

@@ -33,25 +33,63 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, absl::Duration t
 
 }  // namespace
 
-DialBack::DialBack(Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+DialBack::DialBack(Question question, const DialMeans& means)
     : question_(std::move(question)),
-      stub_(v1::FileService::NewStub(Dial(question_.address, question_.timeout, credentials))) {
+      keys_(means.keys),
+      stub_(keys_ != nullptr ? nullptr
+                             : v1::FileService::NewStub(
+                                   Dial(question_.address, question_.timeout, means.credentials))) {
   SetTimeout(context_, question_.timeout);
   request_.set_nonce(RandomBytes(kNonceBytes));
   request_.set_registration_id(question_.registration_id);
 }
 
-std::shared_ptr<DialBack> DialBack::Start(
-    Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-    std::function<void(Judge)> done) {
+std::shared_ptr<DialBack> DialBack::Start(Question question, const DialMeans& means,
+                                          std::function<void(Judge)> done) {
+  const std::shared_ptr<DialBack> call(new DialBack(std::move(question), means));
+  if (call->keys_ != nullptr) {
+    const auto judge = [call, done = std::move(done)](const absl::StatusOr<PublicKey>& key,
+                                                      bool timed_out) {
+      done([call, key, timed_out] { return call->ToAnswer(key, timed_out); });
+    };
+    call->handshake_ = call->keys_->Dial(call->question_.address, call->question_.timeout, judge);
+    return call;
+  }
   KeepCallbackQueue();
-  const std::shared_ptr<DialBack> call(new DialBack(std::move(question), credentials));
   // The callback keeps the call alive until it is answered.
   call->stub_->async()->Ping(&call->context_, &call->request_, &call->response_,
                              [call, done = std::move(done)](const grpc::Status& status) {
                                done([call, status] { return call->ToAnswer(status); });
                              });
   return call;
+}
+
+void DialBack::Cancel() {
+  if (keys_ != nullptr) return keys_->Cancel(handshake_);
+  context_.TryCancel();
+}
+
+DialBack::Answer DialBack::Unreachable(bool timed_out, absl::string_view why) const {
+  return {false, timed_out, "PORT_UNREACHABLE",
+          absl::StrCat("the index cannot reach you at ", question_.address,
+                       ", so your books are not listed and you can only fetch: open this port ",
+                       "in your firewall and router, or --advertise an address that others ",
+                       "can reach (", why, ")"),
+          ""};
+}
+
+DialBack::Answer DialBack::OtherKey() const {
+  return {
+      false, false, "KEY_MISMATCH",
+      absl::StrCat("the peer that answers at ", question_.address,
+                   " does not have your key: check the port, or --advertise the right ", "address"),
+      ""};
+}
+
+DialBack::Answer DialBack::ToAnswer(const absl::StatusOr<PublicKey>& key, bool timed_out) const {
+  if (key.ok() && *key == question_.key) return {true, false, "", "", ""};
+  if (key.ok() || absl::IsPermissionDenied(key.status())) return OtherKey();
+  return Unreachable(timed_out, key.status().message());
 }
 
 DialBack::Answer DialBack::ToAnswer(const grpc::Status& grpc_status) const {
@@ -63,24 +101,15 @@ DialBack::Answer DialBack::ToAnswer(const grpc::Status& grpc_status) const {
             ""};
   }
   if (!status.ok()) {
-    return {false, grpc_status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED,
-            "PORT_UNREACHABLE",
-            absl::StrCat("the index cannot reach you at ", question_.address,
-                         ", so your books are not listed and you can only fetch: open this port ",
-                         "in your firewall and router, or --advertise an address that others ",
-                         "can reach (", std::string(status.message()), ")"),
-            ""};
+    return Unreachable(grpc_status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED,
+                       status.message());
   }
   const std::string signed_bytes =
       PingSignedBytes(request_.nonce(), response_.boot_id(), question_.registration_id);
   if (response_.nonce() != request_.nonce() || response_.boot_id().size() != kBootIdBytes ||
       response_.public_key() != question_.key.bytes() ||
       !question_.key.Verify(signed_bytes, response_.signature())) {
-    return {false, false, "KEY_MISMATCH",
-            absl::StrCat("the peer that answers at ", question_.address,
-                         " does not have your key: check the port, or --advertise the right ",
-                         "address"),
-            ""};
+    return OtherKey();
   }
   return {true, false, "", "", response_.boot_id()};
 }

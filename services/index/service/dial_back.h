@@ -2,23 +2,35 @@
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_DIAL_BACK_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_DIAL_BACK_H_
 
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 #include <absl/time/time.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/security/credentials.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/core/key.h"
+#include "services/index/service/key_dialer.h"
 
 namespace arkshare {
 
 // The length of boot_id in the protos, in bytes.
 inline constexpr size_t kBootIdBytes = 16;
 
-// One FileService.Ping of a registering peer, without a thread of its own.
+// How the index reaches peers.
+struct DialMeans {
+  std::shared_ptr<grpc::ChannelCredentials> credentials{};  // null: without TLS
+  // In a group: in place of a call, a handshake proves the key. See KeyDialer.
+  KeyDialer* keys = nullptr;
+};
+
+// One FileService.Ping of a registering peer, or one handshake with it, without a thread of its
+// own.
 class DialBack : public std::enable_shared_from_this<DialBack> {
  public:
   struct Question {
@@ -38,20 +50,24 @@ class DialBack : public std::enable_shared_from_this<DialBack> {
   // Verifies what the peer has answered, which takes a tenth of a millisecond.
   using Judge = std::function<Answer()>;
 
-  // Begins the call. Calls `done` once, from a thread of gRPC. Null `credentials`: without TLS.
-  static std::shared_ptr<DialBack> Start(
-      Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-      std::function<void(Judge)> done);
+  // Begins the call. Calls `done` once, from a thread of gRPC or of the KeyDialer.
+  static std::shared_ptr<DialBack> Start(Question question, const DialMeans& means,
+                                         std::function<void(Judge)> done);
 
   // Ends the call, so that `done` is called soon. Thread-safe.
-  void Cancel() { context_.TryCancel(); }
+  void Cancel();
 
  private:
-  DialBack(Question question, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
+  DialBack(Question question, const DialMeans& means);
   Answer ToAnswer(const grpc::Status& status) const;
+  Answer ToAnswer(const absl::StatusOr<PublicKey>& key, bool timed_out) const;
+  Answer Unreachable(bool timed_out, absl::string_view why) const;
+  Answer OtherKey() const;
 
   const Question question_;
-  const std::unique_ptr<v1::FileService::Stub> stub_;
+  KeyDialer* const keys_;
+  uint64_t handshake_ = 0;                             // at keys_
+  const std::unique_ptr<v1::FileService::Stub> stub_;  // null in a group
   grpc::ClientContext context_;
   v1::PingRequest request_;
   v1::PingResponse response_;

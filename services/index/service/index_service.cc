@@ -146,7 +146,9 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
       refusal_shares_({"refused watches", kMostRefusalsOfNetwork, kMostRefusals, std::nullopt}),
       search_shares_(
           {"expensive searches", kMostSearchesOfNetwork, kMostSearchesWaiting, kSearchRetry}),
-      reach_dialer_(sessions, options_.credentials, options_.dial_back_timeout) {}
+      reach_dialer_(sessions, options_.dial, options_.dial_back_timeout) {
+  if (options_.group != nullptr) member_updates_.Set(options_.group->members());
+}
 
 void IndexService::EndStreams(absl::Duration patience) {
   streams_.EndAll(MakeError(Reason::kShuttingDown, "the index is going down: try again soon"),
@@ -157,6 +159,9 @@ grpc::ServerUnaryReactor* IndexService::Unregister(grpc::CallbackServerContext* 
                                                    const v1::UnregisterRequest* /*request*/,
                                                    v1::UnregisterResponse* /*response*/) {
   const CallTimer timer(&stats_, IndexMethod::kUnregister);
+  if (absl::Status s = CheckCaller(*context, IndexMethod::kUnregister); !s.ok()) {
+    return Answer(context, timer.End(s));
+  }
   const absl::StatusOr<std::string> token = BearerToken(*context);
   if (token.ok()) sessions_->Unregister(*token);
   return Answer(context, timer.End(token.status()));
@@ -166,6 +171,9 @@ grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* c
                                                   const v1::ListPeersRequest* request,
                                                   v1::ListPeersResponse* response) {
   const CallTimer timer(&stats_, IndexMethod::kListPeers);
+  if (absl::Status s = CheckCaller(*context, IndexMethod::kListPeers); !s.ok()) {
+    return Answer(context, timer.End(s));
+  }
   return AnswerWith(context, timer, RunListPeers(*catalog_, *request, IsLoopback(*context)),
                     response);
 }
@@ -174,6 +182,9 @@ grpc::ServerUnaryReactor* IndexService::ListBooks(grpc::CallbackServerContext* c
                                                   const v1::ListBooksRequest* request,
                                                   v1::ListBooksResponse* response) {
   const CallTimer timer(&stats_, IndexMethod::kListBooks);
+  if (absl::Status s = CheckCaller(*context, IndexMethod::kListBooks); !s.ok()) {
+    return Answer(context, timer.End(s));
+  }
   return AnswerWith(context, timer, RunListBooks(*catalog_, *request), response);
 }
 

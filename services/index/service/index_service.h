@@ -4,7 +4,6 @@
 
 #include <absl/status/status.h>
 #include <absl/time/time.h>
-#include <grpcpp/security/credentials.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
@@ -16,10 +15,14 @@
 #include "arkshare/v1/index.grpc.pb.h"
 #include "lib/rpc/caller_shares.h"
 #include "services/index/catalog/catalog.h"
+#include "services/index/group/group.h"
 #include "services/index/service/call_queue.h"
 #include "services/index/service/call_stats.h"
+#include "services/index/service/dial_back.h"
 #include "services/index/service/failed_dials.h"
 #include "services/index/service/forged_tickets.h"
+#include "services/index/service/member_gate.h"
+#include "services/index/service/member_updates.h"
 #include "services/index/service/reach_dialer.h"
 #include "services/index/service/register_line.h"
 #include "services/index/service/streams.h"
@@ -32,7 +35,8 @@ namespace arkshare {
 // Announce, Search, UpdateOwner and Watch handle bytes, the other methods messages.
 using IndexMessages = v1::IndexService::WithCallbackMethod_Register<
     v1::IndexService::WithCallbackMethod_Unregister<v1::IndexService::WithCallbackMethod_ListPeers<
-        v1::IndexService::WithCallbackMethod_ListBooks<v1::IndexService::Service>>>>;
+        v1::IndexService::WithCallbackMethod_ListBooks<v1::IndexService::WithCallbackMethod_Join<
+            v1::IndexService::WithCallbackMethod_ListMembers<v1::IndexService::Service>>>>>>;
 using IndexCallbacks =
     v1::IndexService::WithRawCallbackMethod_Announce<v1::IndexService::WithRawCallbackMethod_Search<
         v1::IndexService::WithRawCallbackMethod_UpdateOwner<
@@ -46,8 +50,11 @@ using IndexCallbacks =
 class IndexService : public IndexCallbacks {
  public:
   struct Options {
-    // For dialling peers back. Null: without TLS.
-    std::shared_ptr<grpc::ChannelCredentials> credentials;
+    // For dialling peers back.
+    DialMeans dial;
+    // Decides which callers are admitted; null: there is no group, and all are.
+    Group* group = nullptr;
+    MemberGate* gate = nullptr;  // of the group
     absl::Duration dial_back_timeout = absl::Seconds(2);
     // Other machines can connect to the index.
     bool serves_other_machines = false;
@@ -99,12 +106,27 @@ class IndexService : public IndexCallbacks {
                                       const v1::ListBooksRequest* request,
                                       v1::ListBooksResponse* response) override;
 
+  // group_calls.cc
+  grpc::ServerUnaryReactor* Join(grpc::CallbackServerContext* context,
+                                 const v1::JoinRequest* request,
+                                 v1::JoinResponse* response) override;
+  grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* context,
+                                        const v1::ListMembersRequest* request,
+                                        v1::ListMembersResponse* response) override;
+
+  // Ends the sessions and streams of keys that have left the list of members or changed their
+  // roles, and sends the change to all Announce streams. To be called after each change, in order.
+  void MembersChanged(const MemberList& before, const std::shared_ptr<const MemberList>& now);
+
  private:
   class RegisterReactor;
   class AnnounceReactor;
   class SearchReactor;
   class UpdateOwnerReactor;
   class WatchReactor;
+
+  // OK without a group. kNotAMember, kRoleForbids.
+  absl::Status CheckCaller(const grpc::ServerContextBase& context, IndexMethod method) const;
 
   const Options options_;
   Catalog* const catalog_;
@@ -118,9 +140,12 @@ class IndexService : public IndexCallbacks {
   CallerShares watch_shares_;
   CallerShares refusal_shares_;  // of watches that wait to be refused
   CallerShares search_shares_;   // of expensive searches
+  MemberUpdates member_updates_;
   Streams streams_;
   ReachDialer reach_dialer_;
   // The threads are declared last, because they must end before the members that their work uses.
+  // Joins of new members, which wait for the disk.
+  WorkQueue joining_;
   // Begins dial-backs, and completes the registrations that have been answered.
   WorkQueue registering_;
   // Checks the tickets of UpdateOwner and records its moves.

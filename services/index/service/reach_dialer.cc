@@ -5,9 +5,8 @@
 
 namespace arkshare {
 
-ReachDialer::ReachDialer(Sessions* sessions, std::shared_ptr<grpc::ChannelCredentials> credentials,
-                         absl::Duration timeout)
-    : sessions_(sessions), credentials_(std::move(credentials)), timeout_(timeout) {}
+ReachDialer::ReachDialer(Sessions* sessions, DialMeans means, absl::Duration timeout)
+    : sessions_(sessions), means_(std::move(means)), timeout_(timeout) {}
 
 ReachDialer::~ReachDialer() {
   MutexLock lock(&mutex_);
@@ -32,7 +31,7 @@ void ReachDialer::Begin(const Sessions::ReachCheck& check) {
   // Held until the call is among those at work, so that its end finds it there.
   MutexLock lock(&mutex_);
   const uint64_t id = next_id_++;
-  at_work_[id] = DialBack::Start({check.address, check.key, "", timeout_}, credentials_,
+  at_work_[id] = DialBack::Start({check.address, check.key, "", timeout_}, means_,
                                  [this, id, check](const DialBack::Judge& judge) {
                                    sessions_->EndReachCheck(check, judge().proven);
                                    End(id);

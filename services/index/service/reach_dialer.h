@@ -4,7 +4,6 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/time/time.h>
-#include <grpcpp/security/credentials.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -22,8 +21,7 @@ class ReachDialer {
   static constexpr size_t kMostAtWork = 32;
 
   // `sessions` must outlive it.
-  ReachDialer(Sessions* sessions, std::shared_ptr<grpc::ChannelCredentials> credentials,
-              absl::Duration timeout);
+  ReachDialer(Sessions* sessions, DialMeans means, absl::Duration timeout);
   // Cancels what runs, and waits for its end: at most `timeout`.
   ~ReachDialer();
 
@@ -36,7 +34,7 @@ class ReachDialer {
   void End(uint64_t id);
 
   Sessions* const sessions_;
-  const std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  const DialMeans means_;
   const absl::Duration timeout_;
   Mutex mutex_;
   CondVar ended_;

@@ -78,6 +78,9 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     const Caller caller = ParseCaller(context_->peer());
     absl::StatusOr<PeerInfo> peer = ParsePeer(request, caller);
     if (!peer.ok()) return peer.status();
+    if (service_->options_.gate != nullptr) {
+      if (absl::Status s = CheckMember(peer->key); !s.ok()) return s;
+    }
     // On this machine, each address is a network.
     place_.network = caller.loopback ? caller.host : NetworkOfCaller(context_->peer());
     place_.address = peer->address;
@@ -91,11 +94,29 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
         place_, [this] { service_->registering_.Add([this] { BeginTurn(); }); });
   }
 
+  absl::Status CheckMember(const PublicKey& key) {
+    const absl::StatusOr<Member> member = service_->options_.gate->Check(*context_, "Register");
+    if (!member.ok()) return member.status();
+    if (member->key != key) {
+      return MakeError(Reason::kNotAMember,
+                       "a member can register only its own key, which its connection has proven");
+    }
+    registration_.owned = true;
+    lists_ = member->role == MemberRole::kFull;
+    return absl::OkStatus();
+  }
+
   absl::Time Now() const { return service_->options_.clock->Monotonic(); }
 
   void BeginTurn() {
     // The caller may not have waited for it.
     if (context_->IsCancelled()) return EndTurn(absl::CancelledError("the caller has gone"));
+    if (!lists_) {
+      return EndTurn(Complete({false, false, "ROLE_FORBIDS",
+                               "your role in this group lets you fetch copies, and lists no books: "
+                               "ask the owner of the index for the role full to share your books",
+                               ""}));
+    }
     Dial({registration_.peer.address, registration_.peer.key, registration_id_,
           service_->options_.dial_back_timeout},
          &RegisterReactor::OnAnswer);
@@ -113,7 +134,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
       });
     };
     MutexLock lock(&mutex_);
-    dial_back_ = DialBack::Start(std::move(question), service_->options_.credentials, done);
+    dial_back_ = DialBack::Start(std::move(question), service_->options_.dial, done);
   }
 
   void OnAnswer(const DialBack::Answer& answer) {
@@ -121,7 +142,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     if (answer.timed_out) crowded_ = service_->register_line_.CheckNotCrowded(place_.network);
     if (!answer.proven && crowded_.ok()) service_->failed_dials_.Count(place_, Now());
     answer_ = answer;
-    if (answer.proven) {
+    if (answer.proven && !registration_.owned) {
       rival_ = service_->sessions_->FindRival(registration_.peer.key, registration_.peer.address);
     }
     if (!rival_.has_value()) return EndTurn(Complete(answer));
@@ -157,12 +178,22 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     if (context_->IsCancelled()) return absl::CancelledError("the caller has gone");
     if (!crowded_.ok()) return crowded_;
     registration_.proven = answer.proven;
+    const PublicKey key = registration_.peer.key;
     const std::string address = registration_.peer.address;
     const bool here_only =
         answer.proven && registration_.peer.loopback && service_->options_.serves_other_machines;
     const absl::StatusOr<Sessions::Registered> registered =
         service_->sessions_->Register(std::move(registration_));
     if (!registered.ok()) return registered.status();
+    // The key may have been removed, or its role changed, while the peer was dialled.
+    if (service_->options_.gate != nullptr) {
+      const absl::StatusOr<Member> member = service_->options_.group->FindMember(key);
+      if (!member.ok() || (answer.proven && member->role != MemberRole::kFull)) {
+        service_->sessions_->Unregister(registered->token);
+        return member.ok() ? MakeError(Reason::kRoleForbids, "your role has changed: try again")
+                           : member.status();
+      }
+    }
     LogInfo("registered",
             {{"peer", registered->peer_id}, {"address", address}, {"reachable", answer.proven}});
     response_->set_peer_id(registered->peer_id);
@@ -188,6 +219,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   const CallTimer timer_;
   RegisterLine::Place place_;
   std::string registration_id_;
+  bool lists_ = true;  // the role of the caller allows it to list books
   Sessions::Registration registration_;
   DialBack::Answer answer_;  // of the peer that registers
   absl::Status crowded_;     // why its silence proves nothing; OK when it does

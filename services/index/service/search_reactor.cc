@@ -156,6 +156,9 @@ grpc::ServerUnaryReactor* IndexService::Search(grpc::CallbackServerContext* cont
                                                const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* response) {
   const CallTimer timer(&stats_, IndexMethod::kSearch);
+  if (absl::Status s = CheckCaller(*context, IndexMethod::kSearch); !s.ok()) {
+    return Answer(context, timer.End(s));
+  }
   thread_local v1::SearchRequest parsed;
   SearchWriter& writer = EmptyWriter();
   SearchBudget budget(search_shares_.taken() > kFewWaiting ? kEffortInCrowd : kEffortAtOnce);

@@ -30,6 +30,18 @@ void Streams::TellReached(uint64_t id, bool reached) {
   if (place != streams_.end()) place->second->TellReached(reached);
 }
 
+void Streams::TellMembers() {
+  MutexLock lock(&mutex_);
+  for (const auto& [id, stream] : streams_) stream->TellMembers();
+}
+
+void Streams::EndOf(const PublicKey& key, const absl::Status& why) {
+  MutexLock lock(&mutex_);
+  for (const auto& [id, stream] : streams_) {
+    if (stream->key() == key) stream->End(why);
+  }
+}
+
 void Streams::EndAll(const absl::Status& why, absl::Duration patience) {
   MutexLock lock(&mutex_);
   ended_ = why;

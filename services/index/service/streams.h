@@ -7,7 +7,9 @@
 #include <absl/time/time.h>
 
 #include <cstdint>
+#include <optional>
 
+#include "lib/core/key.h"
 #include "lib/core/mutex.h"
 
 namespace arkshare {
@@ -18,6 +20,10 @@ class EndableStream {
   virtual ~EndableStream() = default;
   // Finishes the stream, once. Called with Streams::mutex_ held, so it must not call Streams.
   virtual void End(const absl::Status& why) = 0;
+  // The proven key of the client, if there is one. Called in the same way.
+  virtual std::optional<PublicKey> key() const { return std::nullopt; }
+  // Tells the client that the list of members has changed. Called in the same way.
+  virtual void TellMembers() {}
   // Tells the client whether the index can reach it. Called in the same way.
   virtual void TellReached(bool /*reached*/) {}
 };
@@ -30,6 +36,10 @@ class Streams {
   // Does nothing when the stream has been removed.
   void End(uint64_t id, const absl::Status& why);
   void TellReached(uint64_t id, bool reached);
+  // Tells all.
+  void TellMembers();
+  // Ends all streams of the owner of a key.
+  void EndOf(const PublicKey& key, const absl::Status& why);
   // Ends all streams, and each one that is added from now on. Then waits until all have been
   // removed, so that their statuses have been sent, but not longer than `patience`, because some
   // clients may not read.

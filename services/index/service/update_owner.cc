@@ -53,6 +53,9 @@ class IndexService::UpdateOwnerReactor : public grpc::ServerUnaryReactor {
 
  private:
   absl::Status Queue() {
+    if (absl::Status s = service_->CheckCaller(*context_, IndexMethod::kUpdateOwner); !s.ok()) {
+      return s;
+    }
     absl::StatusOr<std::string> token = BearerToken(*context_);
     if (!token.ok()) return token.status();
     token_ = *std::move(token);

@@ -14,6 +14,7 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/caller_shares.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
 #include "services/index/catalog/watch.h"
 #include "services/index/search/query.h"
@@ -118,10 +119,13 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
       : service_(service),
         network_(std::move(network)),
         loopback_(ParseCaller(context->peer()).loopback),
+        key_(CallerKey(*context)),
         share_(std::move(share)),
         id_(service->streams_.Add(this)) {
     ++service_->stats_.watch_streams;
-    const absl::Status started = Start(bytes);
+    // The stream is added before, so that a removal that this check does not see ends it.
+    absl::Status started = service_->CheckCaller(*context, IndexMethod::kWatch);
+    if (started.ok()) started = Start(bytes);
     if (!started.ok()) End(started);
   }
 
@@ -146,6 +150,7 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
     MutexLock lock(&mutex_);
     EndLocked(why);
   }
+  std::optional<PublicKey> key() const override { return key_; }
 
  private:
   // Slices of the snapshot that are read in a turn: less than a millisecond.
@@ -250,6 +255,7 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   IndexService* const service_;
   const std::string network_;
   const bool loopback_;
+  const std::optional<PublicKey> key_;
   std::unique_ptr<arkshare::Watch> watch_;  // only for the thread whose turn it is
   Mutex mutex_;
   std::optional<BookQuery> filter_;  // not changed after the first turn was asked for

@@ -90,17 +90,18 @@ absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registratio
   ExpireLocked(after_unlock);
   const auto known = by_key_.find(registration.peer.key);
   const SessionPtr older = known == by_key_.end() ? nullptr : known->second;
-  if (older != nullptr && !registration.proven) {
+  if (older != nullptr && !registration.proven && !registration.owned) {
     return MakeError(Reason::kKeyInUse,
                      "a peer with this key is here already, and you could not be reached to prove "
                      "that you are it: stop the other one, or wait until its lease has lapsed");
   }
   // A session that has not proven the key can be replaced by any registration.
-  if (older != nullptr && older->proven && older->order > registration.order) {
+  if (older != nullptr && (older->proven || registration.owned) &&
+      older->order > registration.order) {
     return SessionSuperseded();
   }
-  if (older != nullptr && older->proven && older->address != registration.peer.address &&
-      older->order != registration.absent) {
+  if (older != nullptr && older->proven && !registration.owned &&
+      older->address != registration.peer.address && older->order != registration.absent) {
     return MakeError(Reason::kKeyInUse, "another peer with this key registers now; try again");
   }
 
@@ -356,6 +357,18 @@ void Sessions::Unregister(const std::string& token) {
   if (!found.ok() || *found == nullptr) return;
   after_unlock.Do([peer_id = (*found)->peer_id] { LogInfo("unregistered", {{"peer", peer_id}}); });
   EndLocked(*found, absl::OkStatus(), after_unlock);
+}
+
+void Sessions::EndOf(const PublicKey& key, const absl::Status& why) {
+  AfterUnlock after_unlock;
+  MutexLock lock(&mutex_);
+  if (peer_ids_.has_value()) ids_changed_ |= peer_ids_->DropSession(key);
+  const auto place = by_key_.find(key);
+  if (place == by_key_.end()) return;
+  after_unlock.Do([peer_id = place->second->peer_id, why] {
+    LogInfo("session_ended", {{"peer", peer_id}, {"why", why}});
+  });
+  EndLocked(SessionPtr(place->second), why, after_unlock);
 }
 
 absl::Duration Sessions::Expire() {

@@ -36,6 +36,7 @@ struct Announcement {
   uint32_t free_slots = 0;
   uint64_t upload_limit = 0;
   std::vector<PublicKey> silent;  // peers that did not answer this one
+  uint64_t members_version = 0;   // of the list of members that the peer has
 };
 
 // Each method that takes a token returns SESSION_UNKNOWN when no session has the token (any more),
@@ -69,6 +70,7 @@ class Sessions {
     uint64_t order = 0;  // of BeginRegistration
     PeerInfo peer;       // with the number that it asks for, or 0
     bool proven = false;
+    bool owned = false;   // the connection has proven the key: it replaces any older session of it
     std::string seen_at;  // the host in peer.address; empty when the peer advertised its address
     bool keep = false;    // in the state file, if it is proven: the next process can take it back
     uint64_t absent = 0;  // Rival::order of the rival that does not answer any more
@@ -122,6 +124,8 @@ class Sessions {
                                                         absl::Span<const OwnerChange> changes);
   // Ends the session, if the token has one.
   void Unregister(const std::string& token);
+  // Ends the session of the key, if there is one, and does not take back a former one.
+  void EndOf(const PublicKey& key, const absl::Status& why);
 
   // A proven session whose address the index dials again.
   struct ReachCheck {

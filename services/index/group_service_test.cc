@@ -1,0 +1,302 @@
+// An index with a group, as it looks from the wire.
+#include <absl/strings/str_cat.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+#include <grpcpp/impl/codegen/rpc_method.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "arkshare/v1/file.grpc.pb.h"
+#include "arkshare/v1/index.grpc.pb.h"
+#include "grpc/health/v1/health.pb.h"
+#include "lib/core/content_id.h"
+#include "lib/core/errors.h"
+#include "lib/core/invitation.h"
+#include "lib/rpc/channel.h"
+#include "lib/rpc/key_credentials.h"
+#include "lib/rpc/server.h"
+#include "lib/rpc/status.h"
+#include "services/index/index_server.h"
+
+namespace arkshare {
+namespace {
+
+// A program with a key, and its connection to the index.
+class GroupClient {
+ public:
+  GroupClient(const std::string& address, const PrivateKey& key, const PublicKey& index,
+              LeafOptions leaf = {})
+      : key_(key) {
+    grpc::ChannelArguments args;
+    args.SetSslTargetNameOverride(kKeyTargetName);
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    channel_ = grpc::CreateCustomChannel(
+        address, MakeKeyChannelCredentials(MakeLeafCertificate(key, leaf), index, nullptr), args);
+    stub_ = v1::IndexService::NewStub(channel_);
+  }
+
+  const PrivateKey& key() const { return key_; }
+
+  absl::StatusOr<v1::JoinResponse> Join(const std::string& name = "") {
+    v1::JoinRequest request;
+    request.set_name(name);
+    v1::JoinResponse response;
+    return Result(stub_->Join(Context(), request, &response), response);
+  }
+  absl::StatusOr<v1::ListMembersResponse> ListMembers() {
+    v1::ListMembersResponse response;
+    return Result(stub_->ListMembers(Context(), {}, &response), response);
+  }
+  absl::Status ListPeers() {
+    v1::ListPeersResponse response;
+    return Result(stub_->ListPeers(Context(), {}, &response), response).status();
+  }
+  absl::Status UpdateOwner() {
+    v1::UpdateOwnerResponse response;
+    return Result(stub_->UpdateOwner(Context(), {}, &response), response).status();
+  }
+  // The code with which the health service answers.
+  grpc::StatusCode Health() {
+    grpc::health::v1::HealthCheckResponse response;
+    const grpc::internal::RpcMethod method("/grpc.health.v1.Health/Check",
+                                           grpc::internal::RpcMethod::NORMAL_RPC, channel_);
+    return grpc::internal::BlockingUnaryCall(channel_.get(), method, Context(),
+                                             grpc::health::v1::HealthCheckRequest(), &response)
+        .error_code();
+  }
+  absl::StatusOr<v1::RegisterResponse> Register(const PublicKey& key, int port) {
+    v1::RegisterRequest request;
+    request.set_public_key(key.bytes());
+    request.set_port(static_cast<uint32_t>(port));
+    request.set_policy(v1::SHARE_POLICY_COPY);
+    request.set_registration_id(RandomBytes(16));
+    v1::RegisterResponse response;
+    return Result(stub_->Register(Context(), request, &response), response);
+  }
+  v1::IndexService::Stub& stub() { return *stub_; }
+
+ private:
+  grpc::ClientContext* Context() {
+    context_ = std::make_unique<grpc::ClientContext>();
+    SetTimeout(*context_, absl::Minutes(1));
+    return context_.get();
+  }
+  template <typename Response>
+  static absl::StatusOr<Response> Result(const grpc::Status& status, const Response& response) {
+    if (!status.ok()) return FromGrpcStatus(status, "the index", Reason::kIndexUnreachable);
+    return response;
+  }
+
+  const PrivateKey key_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::IndexService::Stub> stub_;
+  std::unique_ptr<grpc::ClientContext> context_;
+};
+
+class GroupServiceTest : public testing::Test {
+ protected:
+  GroupServiceTest() {
+    std::string folder = testing::TempDir() + "groupXXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) std::abort();
+    home_ = folder;
+    Start();
+  }
+  ~GroupServiceTest() override {
+    server_.reset();
+    std::filesystem::remove_all(home_);
+  }
+
+  void Start() {
+    server_.reset();
+    IndexOptions options;
+    options.listen = "127.0.0.1:0";
+    options.home = home_;
+    server_ = IndexServer::Start(options).value();
+  }
+
+  Group& group() { return *server_->group(); }
+  GroupClient Client(const PrivateKey& key, LeafOptions leaf = {}) {
+    return GroupClient(server_->address(), key, group().key().public_key(), std::move(leaf));
+  }
+  GroupClient NewMember(MemberRole role) {
+    const PrivateKey key = PrivateKey::Generate();
+    EXPECT_TRUE(group().SetMember({key.public_key(), role, "m"}).ok());
+    return Client(key);
+  }
+  // A new key that knows an invitation.
+  GroupClient Invited(const std::string& word) {
+    const PrivateKey key = PrivateKey::Generate();
+    const Invitation invitation = ReadInvitation(word).value();
+    return Client(
+        key, {{}, JoinProofOf(invitation.secret, group().key().public_key(), key.public_key())});
+  }
+  std::string Invite(MemberRole role = MemberRole::kFull) {
+    return group().Invite({role, "ada", 1, absl::Hours(1), {"127.0.0.1:1"}}).value();
+  }
+
+  std::string home_;
+  std::unique_ptr<IndexServer> server_;
+};
+
+TEST_F(GroupServiceTest, AnInvitedKeyBecomesAMember) {
+  GroupClient ada = Invited(Invite(MemberRole::kReader));
+  EXPECT_EQ(GetReason(ada.ListPeers()), Reason::kNotAMember) << "before it has joined";
+  EXPECT_NE(ada.Health(), grpc::StatusCode::OK) << "other services ask as well";
+  const absl::StatusOr<v1::JoinResponse> joined = ada.Join();
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_EQ(joined->index_public_key(), group().key().public_key().bytes());
+  EXPECT_EQ(joined->member().name(), "ada");
+  EXPECT_EQ(joined->member().role(), v1::MEMBER_ROLE_READER);
+  EXPECT_EQ(joined->members().members_size(), 1);
+  EXPECT_EQ(joined->members().signature(), group().members()->signature());
+  EXPECT_TRUE(ada.ListPeers().ok()) << "on the same connection";
+  EXPECT_EQ(ada.Health(), grpc::StatusCode::OK);
+  const absl::StatusOr<v1::JoinResponse> again = ada.Join("other");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->member().name(), "ada");
+  EXPECT_EQ(ada.ListMembers()->members().version(), 1u);
+}
+
+TEST_F(GroupServiceTest, AnInvitationThatWasUsedSaysSo) {
+  const std::string word = Invite();
+  ASSERT_TRUE(Invited(word).Join().ok());
+  EXPECT_EQ(GetReason(Invited(word).Join().status()), Reason::kInvitationUsed);
+}
+
+TEST_F(GroupServiceTest, ABadNameIsAnInvalidField) {
+  EXPECT_EQ(GetReason(Invited(Invite()).Join("a\nb").status()), Reason::kInvalidField);
+  EXPECT_TRUE(group().members()->members().empty());
+}
+
+TEST_F(GroupServiceTest, AStrangerDoesNotReachTheIndex) {
+  EXPECT_EQ(GetReason(Client(PrivateKey::Generate()).Join().status()), Reason::kIndexUnreachable);
+}
+
+TEST_F(GroupServiceTest, RolesAreChecked) {
+  GroupClient watcher = NewMember(MemberRole::kWatcher);
+  EXPECT_TRUE(watcher.ListPeers().ok());
+  EXPECT_EQ(GetReason(watcher.Register(watcher.key().public_key(), 4000).status()),
+            Reason::kRoleForbids);
+  GroupClient reader = NewMember(MemberRole::kReader);
+  EXPECT_EQ(GetReason(reader.UpdateOwner()), Reason::kRoleForbids);
+  const absl::StatusOr<v1::RegisterResponse> registered =
+      reader.Register(reader.key().public_key(), 4000);
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  EXPECT_FALSE(registered->reachability().reachable());
+  EXPECT_EQ(registered->reachability().reason(), "ROLE_FORBIDS");
+}
+
+TEST_F(GroupServiceTest, AMemberRegistersItsOwnKeyOnly) {
+  GroupClient ada = NewMember(MemberRole::kFull);
+  GroupClient bob = NewMember(MemberRole::kFull);
+  EXPECT_EQ(GetReason(ada.Register(bob.key().public_key(), 4000).status()), Reason::kNotAMember);
+}
+
+TEST_F(GroupServiceTest, AHandshakeProvesThatThePeerIsReachable) {
+  GroupClient ada = NewMember(MemberRole::kFull);
+  v1::FileService::Service service;
+  RpcServerOptions options;
+  options.listen = "127.0.0.1:0";
+  options.credentials = MakeKeyServerCredentials(
+      MakeLeafCertificate(ada.key(), {}),
+      [](const LeafClaims&) { return absl::PermissionDeniedError("members only"); });
+  const auto server = RpcServer::Start(options, {&service}).value();
+  const absl::StatusOr<v1::RegisterResponse> registered =
+      ada.Register(ada.key().public_key(), server->port());
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  EXPECT_TRUE(registered->reachability().reachable()) << registered->reachability().message();
+
+  // A newer session of the key wins, although nothing answers at its address.
+  const absl::StatusOr<v1::RegisterResponse> newer = ada.Register(ada.key().public_key(), 1);
+  ASSERT_TRUE(newer.ok()) << newer.status();
+  EXPECT_EQ(newer->reachability().reason(), "PORT_UNREACHABLE");
+
+  // The other key at this port is not the key of the caller.
+  GroupClient bob = NewMember(MemberRole::kFull);
+  const absl::StatusOr<v1::RegisterResponse> wrong =
+      bob.Register(bob.key().public_key(), server->port());
+  ASSERT_TRUE(wrong.ok()) << wrong.status();
+  EXPECT_EQ(wrong->reachability().reason(), "KEY_MISMATCH");
+}
+
+TEST_F(GroupServiceTest, ARemovedMemberIsOutAtOnce) {
+  GroupClient ada = NewMember(MemberRole::kReader);
+  const absl::StatusOr<v1::RegisterResponse> registered =
+      ada.Register(ada.key().public_key(), 4000);
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  grpc::ClientContext announcing;
+  announcing.AddMetadata("authorization", "Bearer " + registered->session_token());
+  const auto announce = ada.stub().Announce(&announcing);
+  v1::AnnounceResponse acknowledged;
+  ASSERT_TRUE(announce->Read(&acknowledged));
+  grpc::ClientContext watching;
+  const auto watch = ada.stub().Watch(&watching, {});
+  v1::WatchResponse event;
+  ASSERT_TRUE(watch->Read(&event));
+
+  ASSERT_TRUE(group().RemoveMember(ada.key().public_key()).ok());
+  while (announce->Read(&acknowledged)) {
+  }
+  EXPECT_EQ(GetReason(FromGrpcStatus(announce->Finish(), "the index")), Reason::kNotAMember);
+  while (watch->Read(&event)) {
+  }
+  EXPECT_EQ(GetReason(FromGrpcStatus(watch->Finish(), "the index")), Reason::kNotAMember);
+  EXPECT_EQ(GetReason(ada.ListPeers()), Reason::kNotAMember) << "on the open connection";
+
+  const PrivateKey key = ada.key();
+  Start();
+  EXPECT_EQ(GetReason(Client(key).ListPeers()), Reason::kIndexUnreachable) << "after a restart";
+}
+
+TEST_F(GroupServiceTest, AnnounceTellsWhatTheListOfThePeerLacks) {
+  GroupClient ada = NewMember(MemberRole::kReader);
+  const PublicKey bob = PrivateKey::Generate().public_key();
+  ASSERT_TRUE(group().SetMember({bob, MemberRole::kFull, "bob"}).ok());
+  const absl::StatusOr<v1::RegisterResponse> registered =
+      ada.Register(ada.key().public_key(), 4000);
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + registered->session_token());
+  const auto stream = ada.stub().Announce(&context);
+  v1::AnnounceResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_FALSE(response.has_members()) << "before the peer has said what it has";
+  v1::AnnounceRequest first;
+  first.set_members_version(1);
+  stream->Write(first);
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.members().version(), 2u);
+  EXPECT_FALSE(response.members().complete());
+  ASSERT_EQ(response.members().members_size(), 1);
+  EXPECT_EQ(response.members().members(0).public_key(), bob.bytes());
+
+  ASSERT_TRUE(group().RemoveMember(bob).ok());
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.members().version(), 3u);
+  EXPECT_FALSE(response.members().complete());
+  ASSERT_EQ(response.members().removed_public_keys_size(), 1);
+  EXPECT_EQ(response.members().removed_public_keys(0), bob.bytes());
+  EXPECT_EQ(response.members().signature(), group().members()->signature());
+  context.TryCancel();
+}
+
+TEST(GroupOptionsTest, OnlyOneWayToAdmitPeers) {
+  IndexOptions options;
+  options.home = testing::TempDir() + "unused-home";
+  options.insecure = true;
+  EXPECT_TRUE(absl::IsInvalidArgument(IndexServer::Start(options).status()));
+  options.home.clear();
+  options.insecure = false;
+  options.listen = "0.0.0.0:0";
+  const absl::Status status = IndexServer::Start(options).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_LT(status.message().find("--home"), status.message().find("--tls-cert"));
+}
+
+}  // namespace
+}  // namespace arkshare
