@@ -17,6 +17,7 @@
 #include "lib/rpc/host_port.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/key_mode.h"
+#include "services/index/admin/admin_client.h"
 #include "services/index/book_memory.h"
 #include "services/index/files/atomic_file.h"
 #include "services/index/metrics/metrics_page.h"
@@ -174,6 +175,16 @@ absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
       RpcServer::Start(std::move(rpc_options), {&service_});
   if (!rpc.ok()) return rpc.status();
   rpc_ = *std::move(rpc);
+  if (group_ != nullptr) {
+    admin_ = std::make_unique<AdminService>(group_.get());
+    RpcServerOptions admin_options;
+    admin_options.listen = AdminSocket(options_.home);
+    absl::StatusOr<std::unique_ptr<RpcServer>> admin =
+        RpcServer::Start(std::move(admin_options), {admin_.get()});
+    if (!admin.ok()) return admin.status();
+    admin_rpc_ = *std::move(admin);
+    admin_rpc_->SetServing(true);
+  }
   housekeeper_ = std::thread([this] { RunHousekeeping(); });
   if (options_.print_table) printer_.Start(&catalog_);
   rpc_->SetServing(true);
@@ -184,6 +195,7 @@ IndexServer::~IndexServer() { Stop(); }
 
 void IndexServer::Stop() {
   service_.EndStreams(kGrace);
+  if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kGrace);
   if (rpc_ != nullptr) rpc_->Shutdown(kGrace);
   {
     MutexLock lock(&mutex_);

@@ -17,6 +17,7 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/tls_options.h"
+#include "services/index/admin/admin_service.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/files/state_lock.h"
 #include "services/index/group/group.h"
@@ -86,6 +87,8 @@ class IndexServer {
   Sessions sessions_;
   IndexService service_;
   std::unique_ptr<MetricsServer> metrics_;
+  std::unique_ptr<AdminService> admin_;   // null without a home
+  std::unique_ptr<RpcServer> admin_rpc_;  // null without a home
   std::unique_ptr<RpcServer> rpc_;
   Mutex mutex_;
   CondVar stop_cv_;

@@ -9,10 +9,14 @@
 #include "lib/rpc/key_mode.h"
 #include "lib/rpc/memory_guard.h"
 #include "lib/rpc/process.h"
+#include "services/index/admin/group_commands.h"
 #include "services/index/index_server.h"
 #include "services/index/store/huge_pages.h"
 
 int main(int argc, char** argv) {
+  if (const std::optional<int> exit_code = arkshare::RunGroupCommand(argc, argv)) {
+    return *exit_code;
+  }
   arkshare::UseHugePages(argv);
   arkshare::TuneProcess();
   // Otherwise each connection keeps a read buffer of 8 or 64 KiB. gRPC ignores unknown names.
