@@ -28,8 +28,9 @@ std::string TargetUri(const std::string& target) {
 
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-    int read_ahead, absl::Duration connect_timeout) {
+    int read_ahead, absl::Duration connect_timeout, const std::string& tls_name) {
   grpc::ChannelArguments args;
+  if (!tls_name.empty()) args.SetSslTargetNameOverride(tls_name);
   // Notices a dead connection within 15 s, even without calls. RpcServer allows a ping every 5 s.
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);

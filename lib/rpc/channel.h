@@ -19,10 +19,12 @@ namespace arkshare {
 // channels, and reconnects after at most 1 s. `read_ahead` limits, in bytes, how far gRPC receives
 // a stream ahead of its reader; 0: gRPC decides, up to many MiB. An attempt to connect may take
 // `connect_timeout`, with TLS. A name whose address changes is resolved again after at most a
-// second without a connection.
+// second without a connection. With TLS the server must have a certificate for `tls_name`; "": for
+// the host of the target.
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-    int read_ahead = 0, absl::Duration connect_timeout = absl::Seconds(5));
+    int read_ahead = 0, absl::Duration connect_timeout = absl::Seconds(5),
+    const std::string& tls_name = "");
 
 // Returns the URI that MakeChannel gives to gRPC; "" for a target of another form. gRPC itself
 // would make a socket of "unix:7070", and of "dns:7070" a name without a port.

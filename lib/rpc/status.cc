@@ -90,7 +90,7 @@ std::optional<absl::Status> FromDetails(const grpc::Status& status) {
                   MetadataOf(info->metadata()), retry_after);
 }
 
-constexpr char kNoAnswer[] =
+constexpr char kCallNotAnswered[] =
     "it does not answer; the machine is off, or a firewall drops the packets";
 constexpr char kNoTls[] =
     "the two sides do not agree on TLS; compare --tls-cert, --tls-key, --tls-ca";
@@ -102,8 +102,8 @@ absl::string_view ExplainConnectionFailure(absl::string_view raw) {
     const char* explanation;
   } kExplanations[] = {
       // Not of TLS: gRPC calls every connection that takes too long by this name.
-      {"tcp handshaker shutdown", kNoAnswer},
-      {"timed out", kNoAnswer},
+      {"tcp handshaker shutdown", kCallNotAnswered},
+      {"timed out", kCallNotAnswered},
       {"handshake", kNoTls},
       {"ssl", kNoTls},
       {"tls", kNoTls},
