@@ -72,7 +72,7 @@ CLI::App* AddPart(CLI::App& app, const std::string& name, const std::string& des
   return app.add_subcommand(name, description)->fallthrough();
 }
 
-int Invite(int argc, const char* const* argv) {
+int RunInvite(int argc, const char* const* argv) {
   std::string home;
   v1::InviteRequest request;
   std::vector<std::string> addresses;
@@ -166,7 +166,7 @@ int ImportMembers(AdminClient& client, const std::string& path) {
   return kExitDone;
 }
 
-int Members(int argc, const char* const* argv) {
+int RunMembers(int argc, const char* const* argv) {
   std::string home;
   std::string who;
   std::string name;
@@ -219,7 +219,7 @@ std::string StateOf(const v1::ListInvitationsResponse::Invitation& invitation) {
   return "open";
 }
 
-int Invitations(int argc, const char* const* argv) {
+int RunInvitations(int argc, const char* const* argv) {
   std::string home;
   std::string id;
   const auto app =
@@ -254,7 +254,7 @@ std::optional<int> RunGroupCommand(int argc, const char* const* argv) {
   static constexpr struct {
     absl::string_view name;
     int (*run)(int, const char* const*);
-  } kCommands[] = {{"invite", Invite}, {"members", Members}, {"invitations", Invitations}};
+  } kCommands[] = {{"invite", RunInvite}, {"members", RunMembers}, {"invitations", RunInvitations}};
   if (argc < 2) return std::nullopt;
   for (const auto& command : kCommands) {
     if (command.name == argv[1]) return command.run(argc - 1, argv + 1);
