@@ -67,7 +67,7 @@ std::shared_ptr<Dialer> Dialer::WithKey(const LeafCertificate& leaf) {
 std::shared_ptr<grpc::Channel> Dialer::Dial(const std::string& target, const PublicKey* expected,
                                             int read_ahead, absl::Duration connect_timeout) {
   if (!uses_keys()) return MakeChannel(target, credentials_, read_ahead, connect_timeout);
-  // What TargetUri takes for a host is one, also "unix:7070".
+  // TargetUri takes "unix:7070" for a host, so this does too.
   if (absl::StartsWith(TargetUri(target), "unix:")) {
     return MakeChannel(target, grpc::InsecureChannelCredentials(), read_ahead, connect_timeout);
   }

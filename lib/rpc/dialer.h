@@ -36,7 +36,7 @@ class Dialer {
 
   // Makes a channel; see MakeChannel for `target`, `read_ahead` and `connect_timeout`. With keys, a
   // call is sent only to the owner of `*expected`, and without `expected` every call fails, because
-  // nobody could tell who answers. Otherwise `expected` is ignored. A "unix:" target is always
+  // no key says who answers. Otherwise `expected` is ignored. A "unix:" target is always
   // plaintext: the rights of its folder protect it.
   std::shared_ptr<grpc::Channel> Dial(const std::string& target, const PublicKey* expected,
                                       int read_ahead = 0,

@@ -32,8 +32,9 @@ int main(int argc, char** argv) {
   arkshare::AddDuration(*app, "--lease", options.lease,
                         "A peer that is silent for this long is gone",
                         /*least=*/absl::Seconds(1));
-  app->add_option("--home", options.home,
-                  "Folder of a group: with it, only invited members can connect")
+  app->add_option(
+         "--home", options.home,
+         "Folder of a group: only invited members can connect. arkshare-peer cannot join yet")
       ->type_name("DIR");
   app->add_option("--state", options.state_file,
                   "File that keeps the peers' numbers and sessions over restarts [DIR/state]")
