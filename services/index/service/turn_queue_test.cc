@@ -15,9 +15,9 @@ using testing::ElementsAre;
 TEST(TurnQueueTest, NetworksTakeTurnsWhateverEachHasWaiting) {
   std::vector<std::string> ran;
   {
-    TurnQueue queue;
     std::promise<void> begin;
-    queue.Add("first", [&] { begin.get_future().wait(); });
+    TurnQueue queue;
+    queue.Add("first", [begun = begin.get_future().share()] { begun.wait(); });
     for (const char* work : {"a1", "a2", "a3"}) {
       queue.Add("a", [&, work] { ran.emplace_back(work); });
     }
@@ -32,19 +32,19 @@ TEST(TurnQueueTest, NetworksTakeTurnsWhateverEachHasWaiting) {
 TEST(TurnQueueTest, WorkThatAddsItselfAgainLetsOthersGoFirst) {
   std::vector<std::string> ran;
   {
-    TurnQueue queue;
     std::function<void()> again;
     std::promise<void> begin;
+    std::promise<void> done;
     int left = 3;
+    TurnQueue queue;
     again = [&] {
       ran.emplace_back("long");
       if (--left > 0) queue.Add("a", again);
     };
-    queue.Add("first", [&] { begin.get_future().wait(); });
+    queue.Add("first", [begun = begin.get_future().share()] { begun.wait(); });
     queue.Add("a", again);
     queue.Add("b", [&] { ran.emplace_back("b1"); });
     queue.Add("b", [&] { ran.emplace_back("b2"); });
-    std::promise<void> done;
     queue.Add("b", [&] { done.set_value(); });
     begin.set_value();
     done.get_future().wait();
