@@ -76,7 +76,7 @@ int ServeSearches(const BookGenerator::Options& options) {
   }
   Sessions sessions({.lease = absl::Minutes(10), .peer_ids = std::nullopt}, Clock::Real(),
                     &catalog);
-  IndexService service({grpc::InsecureChannelCredentials()}, &catalog, &sessions);
+  IndexService service(IndexService::Options(), &catalog, &sessions);
   PlainService plain(answer);
   RpcServerOptions rpc_options;
   rpc_options.listen = "127.0.0.1:0";

@@ -53,7 +53,7 @@ std::vector<OwnerChange> ChangesOf(const v1::UpdateOwnerRequest& request) {
 class MistakenIndex::Service : public IndexService {
  public:
   Service(Mistake mistake, Catalog* catalog, Sessions* sessions)
-      : IndexService({grpc::InsecureChannelCredentials()}, catalog, sessions),
+      : IndexService(Options(), catalog, sessions),
         mistake_(mistake),
         catalog_(*catalog),
         sessions_(*sessions),

@@ -70,10 +70,10 @@ class Sessions {
     uint64_t order = 0;  // of BeginRegistration
     PeerInfo peer;       // with the number that it asks for, or 0
     bool proven = false;
-    bool owned = false;   // the connection has proven the key: it replaces any older session of it
     std::string seen_at;  // the host in peer.address; empty when the peer advertised its address
     bool keep = false;    // in the state file, if it is proven: the next process can take it back
     uint64_t absent = 0;  // Rival::order of the rival that does not answer any more
+    bool owned = false;   // the connection has proven the key: it replaces any older session of it
   };
   // A live session of the key whose peer was reached at another address. If its peer still answers,
   // two peers have the same key, and the one that was here first is not replaced.
