@@ -11,6 +11,7 @@
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/core/clock.h"
+#include "lib/core/log.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/host_port.h"
 #include "lib/rpc/server.h"
@@ -63,8 +64,9 @@ TEST(AcceptGuardTest, AServerAcceptsAgainOnceThereAreDescriptors) {
   ASSERT_TRUE(server.ok()) << server.status();
   const auto address = ToSocketAddress({"127.0.0.1", (*server)->port()});
   const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  // UBSan opens a pipe when it checks a class for the first time; the guard's log needs the clock.
+  // UBSan opens a pipe when it checks a class for the first time: those that the guard's log needs.
   Clock::Real()->Monotonic();
+  LogInfo("no_descriptors_next");
   {
     const NoDescriptors none;
     ASSERT_EQ(
