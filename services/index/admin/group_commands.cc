@@ -177,7 +177,8 @@ int RunMembers(int argc, const char* const* argv) {
       MakeCommand("arkshare-index members", "Lists and changes the members of the group.", home);
   app->require_subcommand(0, 1);
   constexpr char kWho[] = "The member: a name, or four or more digits of the key";
-  CLI::App* const list = AddPart(*app, "list", "Prints key, role and name of each member");
+  // The standard, also without its name.
+  AddPart(*app, "list", "Prints key, role and name of each member");
   CLI::App* const rename = AddPart(*app, "rename", "Gives a member another name");
   rename->add_option("MEMBER", who, kWho)->required();
   rename->add_option("NAME", name, "The new name")->required();
@@ -205,7 +206,6 @@ int RunMembers(int argc, const char* const* argv) {
   if (remove->parsed()) return RemoveMember(client, who);
   if (add->parsed()) return AddMember(client, key, role, name);
   if (import->parsed()) return ImportMembers(client, path);
-  (void)list;  // also without a part
   return ListMembers(client);
 }
 
