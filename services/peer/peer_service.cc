@@ -12,6 +12,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/status.h"
+#include "services/peer/group/export_tls.h"
 #include "services/peer/owner_protos.h"
 
 namespace arkshare {
@@ -85,10 +86,10 @@ v1::Transfer Refused(const v1::FetchRequest& wish, const absl::Status& why) {
 
 }  // namespace
 
-PeerService::PeerService(Parts parts, PublicKey key, std::string listen_address,
+PeerService::PeerService(Parts parts, PrivateKey key, std::string listen_address,
                          std::function<void()> shut_down)
     : parts_(parts),
-      key_(key),
+      key_(std::move(key)),
       listen_address_(std::move(listen_address)),
       shut_down_(std::move(shut_down)) {}
 
@@ -97,7 +98,7 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   const Announcer::State state = parts_.announcer->GetState();
   const Library::Totals totals = parts_.library->GetTotals();
   response->set_peer_id(state.peer_id);
-  response->set_public_key(key_.bytes());
+  response->set_public_key(key_.public_key().bytes());
   response->set_address(state.address);
   response->set_listen_address(listen_address_);
   response->set_index_address(parts_.index->address());
@@ -123,6 +124,9 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   response->set_download_limit(parts_.download_limiter->rate());
   if (absl::StatusOr<std::vector<ReleaseRecord>> limbo = parts_.handover->Limbo(); limbo.ok()) {
     response->set_limbo_count(limbo->size());
+  }
+  if (parts_.membership != nullptr) {
+    *response->mutable_group() = DescribeGroup(*parts_.membership);
   }
   return grpc::Status::OK;
 }
@@ -371,6 +375,17 @@ grpc::Status PeerService::RestoreLimbo(grpc::ServerContext*, const v1::RestoreLi
   if (std::optional<Book> book = parts_.library->FindPath(*path)) {
     *response->mutable_listing() = ToProto(book->listing());
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::ExportTls(grpc::ServerContext*, const v1::ExportTlsRequest*,
+                                    v1::ExportTlsResponse* response) {
+  if (parts_.membership == nullptr) {
+    return ToGrpcStatus(MakeError(Reason::kGroupUnknown,
+                                  "this peer is in no group, so it has no certificates; start it "
+                                  "with --join and an invitation"));
+  }
+  *response = MakeExportTls(key_, *parts_.membership);
   return grpc::Status::OK;
 }
 

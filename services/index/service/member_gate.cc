@@ -3,8 +3,8 @@
 #include <absl/strings/match.h>
 
 #include "lib/core/errors.h"
+#include "lib/core/member_roles.h"
 #include "lib/rpc/key_credentials.h"
-#include "services/index/group/roles.h"
 
 namespace arkshare {
 namespace {

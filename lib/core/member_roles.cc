@@ -1,4 +1,4 @@
-#include "services/index/group/roles.h"
+#include "lib/core/member_roles.h"
 
 #include <absl/strings/str_cat.h>
 
@@ -15,11 +15,21 @@ struct Row {
 
 // A reader registers to learn of changes of the list of members; the index lists nothing of it.
 constexpr Row kRows[] = {
+    // IndexService
     {"Register", MemberRole::kReader},     {"Announce", MemberRole::kReader},
     {"Search", MemberRole::kWatcher},      {"UpdateOwner", MemberRole::kFull},
     {"Unregister", MemberRole::kReader},   {"ListPeers", MemberRole::kWatcher},
     {"ListBooks", MemberRole::kWatcher},   {"Watch", MemberRole::kWatcher},
     {"ListMembers", MemberRole::kWatcher},
+    // FileService. A reader whose role was lowered during a move still confirms it.
+    {"Ping", MemberRole::kWatcher},
+    {"GetManifest", MemberRole::kReader},
+    {"WatchPieces", MemberRole::kReader},
+    {"Download", MemberRole::kReader},
+    {"DownloadMany", MemberRole::kReader},
+    {"ReportMismatch", MemberRole::kReader},
+    {"Release", MemberRole::kFull},
+    {"Confirm", MemberRole::kReader},
 };
 
 bool MayCall(MemberRole role, absl::string_view method) {
