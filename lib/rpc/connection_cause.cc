@@ -27,7 +27,9 @@ namespace arkshare {
 namespace {
 
 constexpr char kUsesTls[] =
-    "it uses TLS, and this program does not; give --tls-cert, --tls-key and --tls-ca as it does";
+    "it uses TLS, and this program does not; if it belongs to a group, join that with an "
+    "invitation "
+    "(arkshare-peer --join WORD), otherwise give --tls-cert, --tls-key and --tls-ca as it does";
 constexpr char kUsesNoTls[] =
     "it does not use TLS, and this program does; leave out --tls-cert, --tls-key and --tls-ca, or "
     "give them to it too";

@@ -26,33 +26,6 @@ std::vector<std::string> Troubles(std::vector<std::string> all) {
   return all;
 }
 
-absl::StatusOr<FetchWish> ParseWish(const v1::FetchRequest& request) {
-  FetchWish wish;
-  if (!request.name().empty()) {
-    absl::StatusOr<BookName> name = BookName::Parse(request.name());
-    if (!name.ok()) return name.status();
-    wish.name = *std::move(name);
-  }
-  if (request.has_content()) {
-    absl::StatusOr<ContentId> content = FromProto(request.content());
-    if (!content.ok()) return content.status();
-    wish.content = *content;
-  }
-  if (!request.save_as().empty()) {
-    absl::StatusOr<BookName> name = BookName::Parse(request.save_as());
-    if (!name.ok()) return name.status();
-    wish.save_as = *std::move(name);
-  }
-  wish.from_peer_id = request.from_peer_id();
-  wish.copy_only = request.copy_only();
-  wish.listing = request.listing_number();
-  if (wish.listing != 0 && (!wish.name || !wish.content || wish.from_peer_id == 0)) {
-    return MakeError(Reason::kInvalidField,
-                     "listing_number needs name, content and from_peer_id as well");
-  }
-  return wish;
-}
-
 // Calls `act` with the ids of the request, and adds a result for each to the response.
 template <typename Request, typename Response, typename Act>
 grpc::Status ForEachTransfer(const Request& request, Response* response, Act act) {
@@ -70,18 +43,6 @@ grpc::Status ForEachTransfer(const Request& request, Response* response, Act act
     if (!statuses[i].ok()) *result->mutable_error() = ToItemError(statuses[i]);
   }
   return grpc::Status::OK;
-}
-
-// Makes the update for a wish that never became a transfer.
-v1::Transfer Refused(const v1::FetchRequest& wish, const absl::Status& why) {
-  v1::Transfer proto;
-  proto.set_name(wish.save_as().empty() ? wish.name() : wish.save_as());
-  if (wish.has_content()) *proto.mutable_content() = wish.content();
-  proto.set_state(v1::TRANSFER_STATE_FAILED);
-  proto.set_from_peer_id(wish.from_peer_id());
-  proto.set_message(std::string(why.message()));
-  *proto.mutable_error() = ToItemError(why);
-  return proto;
 }
 
 }  // namespace
@@ -171,6 +132,15 @@ grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibrar
   return grpc::Status::OK;
 }
 
+absl::StatusOr<FetchWish> PeerService::Parse(const v1::FetchRequest& request) const {
+  absl::StatusOr<FetchWish> wish = FromProto(request);
+  if (!wish.ok() || parts_.membership == nullptr) return wish;
+  // Sources refuse to give a book away to such a member, so it asks for a copy.
+  const std::optional<Member> self = parts_.membership->self();
+  if (self.has_value() && self->role == MemberRole::kReader) wish->copy_only = true;
+  return wish;
+}
+
 grpc::Status PeerService::RepeatUntilEnd(
     const grpc::ServerContext& context,
     absl::FunctionRef<std::optional<grpc::Status>()> step) const {
@@ -198,7 +168,7 @@ grpc::Status PeerService::Follow(
 
 grpc::Status PeerService::Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
                                 grpc::ServerWriter<v1::FetchResponse>* writer) {
-  absl::StatusOr<FetchWish> wish = ParseWish(*request);
+  absl::StatusOr<FetchWish> wish = Parse(*request);
   if (!wish.ok()) return ToGrpcStatus(wish.status());
   absl::StatusOr<TransferId> id = parts_.transfers->Begin(*wish);
   if (!id.ok()) return ToGrpcStatus(id.status());
@@ -231,7 +201,7 @@ grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
   std::vector<FetchWish> wishes;
   std::vector<int> indexes;  // of the wishes in the request
   for (int i = 0; i < request->wishes_size(); ++i) {
-    absl::StatusOr<FetchWish> wish = ParseWish(request->wishes(i));
+    absl::StatusOr<FetchWish> wish = Parse(request->wishes(i));
     if (wish.ok()) {
       wishes.push_back(*std::move(wish));
       indexes.push_back(i);

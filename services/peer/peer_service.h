@@ -79,6 +79,8 @@ class PeerService final : public v1::PeerService::Service {
  private:
   // Returns what the library knows of a file, and why the index does not list it.
   v1::LibraryEntry DescribeItem(const LibraryItem& item) const;
+  // Reads a wish as this peer's role allows it.
+  absl::StatusOr<FetchWish> Parse(const v1::FetchRequest& request) const;
   // Repeats `step` until it returns the end of the call, the caller has gone, or the peer stops.
   // `step` waits for news, but not for long.
   grpc::Status RepeatUntilEnd(const grpc::ServerContext& context,

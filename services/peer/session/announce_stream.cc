@@ -101,6 +101,10 @@ absl::Status AnnounceStream::ReadAcknowledgements() {
   while (call_->Read(&acknowledgement)) {
     absl::Status taken = parts_.statements->Acknowledge(acknowledgement.acknowledged_sequence());
     if (!taken.ok()) return taken;
+    if (acknowledgement.has_members() && parts_.membership != nullptr) {
+      absl::Status applied = parts_.membership->Apply(acknowledgement.members());
+      if (!applied.ok()) return applied;
+    }
     watch_.Progress();
     parts_.state->Acknowledged(!acknowledgement.unreachable());
   }
@@ -129,10 +133,16 @@ AnnounceStream::End AnnounceStream::Beat() {
 }
 
 bool AnnounceStream::Send(bool snapshot_complete, bool at_least_one) {
+  // The snapshot is sent once, and first.
+  bool first_message = snapshot_complete;
   while (at_least_one || !parts_.statements->all_taken()) {
     v1::AnnounceRequest request;
     const bool last = parts_.statements->TakeNext(request);
     request.set_snapshot_complete(snapshot_complete && last);
+    if (first_message && parts_.membership != nullptr) {
+      request.set_members_version(parts_.membership->version_to_announce());
+    }
+    first_message = false;
     const UploadLoad load = parts_.upload_load();
     request.set_free_slots(static_cast<uint32_t>(load.free_slots));
     request.set_upload_limit(load.limit);

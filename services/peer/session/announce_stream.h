@@ -16,6 +16,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/key.h"
 #include "lib/rpc/idle_watchdog.h"
+#include "services/peer/group/membership.h"
 #include "services/peer/library/library.h"
 #include "services/peer/session/index_client.h"
 #include "services/peer/session/recheck_timer.h"
@@ -53,6 +54,7 @@ class AnnounceStream {
     // Both are called from the thread of Run, without locks. The second may be null.
     std::function<UploadLoad()> upload_load;
     std::function<std::vector<PublicKey>()> silent_peers;
+    Membership* membership = nullptr;  // told of changes of the list of members; nullptr: no group
   };
   // `lease` is the one of the session: a third of it lies between two heartbeats.
   AnnounceStream(Parts parts, absl::Duration lease);
@@ -68,7 +70,8 @@ class AnnounceStream {
   using Call = grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>;
   // Reads what the index has of this session and sets where to continue. False: the stream ended.
   absl::StatusOr<bool> Open();
-  // Reads acknowledgements until the stream ends (OK), or one breaks the contract.
+  // Reads acknowledgements and the list of members until the stream ends (OK), or one breaks the
+  // contract.
   absl::Status ReadAcknowledgements();
   // Sends the snapshot, then changes and heartbeats until the stream ends, Stop is called, or it is
   // time for kRecheck or kReturn.

@@ -158,7 +158,8 @@ AnnounceStream::End Announcer::Announce() {
                          .recheck_timer = &recheck_timer_,
                          .return_timer = &return_timer_,
                          .upload_load = parts_.upload_load,
-                         .silent_peers = parts_.silent_peers},
+                         .silent_peers = parts_.silent_peers,
+                         .membership = parts_.membership},
                         lease_);
   {
     MutexLock lock(&mutex_);

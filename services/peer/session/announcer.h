@@ -65,6 +65,7 @@ class Announcer {
     // null: none.
     std::function<std::vector<PublicKey>()> silent_peers;
     IdleWatchdog* watchdog;
+    Membership* membership = nullptr;  // nullptr: this peer is in no group
   };
 
   // Calls `on_registered` after every registration, and `on_superseded` once when another peer has
