@@ -196,7 +196,7 @@ grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
     v1::FetchManyResponse::Update* update = response.add_updates();
     update->set_index(static_cast<uint32_t>(index));
     *update->mutable_transfer() =
-        view.ok() ? ToProto(*view) : Refused(request->wishes(index), view.status());
+        view.ok() ? ToProto(*view) : RefusedWish(request->wishes(index), view.status());
   };
   std::vector<FetchWish> wishes;
   std::vector<int> indexes;  // of the wishes in the request

@@ -77,17 +77,17 @@ absl::StatusOr<MemberList> JoinAt(const std::string& address, const Invitation& 
   v1::JoinRequest request;
   request.set_name(name);
   v1::JoinResponse answer;
-  const grpc::Status called =
-      v1::IndexService::NewStub(channel)->Join(&context, request, &answer);
+  const grpc::Status called = v1::IndexService::NewStub(channel)->Join(&context, request, &answer);
   const std::string server = absl::StrCat("the index at ", address);
   if (!called.ok()) {
     absl::Status status = dialer->WithCause(
         FromGrpcStatus(called, server, Reason::kIndexUnreachable), server, address, &*proven);
     if (GetReason(status) != Reason::kHandshakeRefused) return status;
     return MakeError(Reason::kHandshakeRefused,
-                     absl::StrCat(server, " does not know this invitation: it is mistyped in a way "
-                                          "that its check digits do not show, or older than 30 "
-                                          "days; ask for a new one"));
+                     absl::StrCat(server,
+                                  " does not know this invitation: it is mistyped in a way "
+                                  "that its check digits do not show, or older than 30 "
+                                  "days; ask for a new one"));
   }
   absl::StatusOr<MemberList> list = ListIn(answer, *proven, key.public_key());
   if (!list.ok()) {
