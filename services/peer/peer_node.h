@@ -42,18 +42,19 @@ struct PeerOptions {
   // Checks index_addresses, advertise and control, and brings them into the form below. main.cc
   // checks the other options as it parses them. kInvalidField, for people, with the option's name.
   absl::Status Check();
-  // Checks how this peer proves itself, and fills in what depends on it: index_addresses and listen.
-  // `group` is the group that it is in. InvalidArgument, for people.
+  // Checks how this peer proves itself, and fills in what depends on it: index_addresses and
+  // listen. `group` is the group that it is in. InvalidArgument, for people.
   absl::Status Complete(const std::optional<GroupOfPeer>& group);
 
-  // "HOST:PORT"; one is used at a time. Empty: those of the invitation, or 127.0.0.1:50051 without a
-  // group.
+  // "HOST:PORT"; one is used at a time. Empty: those of the invitation, or 127.0.0.1:50051 without
+  // a group.
   std::vector<std::string> index_addresses;
-  // Of FileService. Empty: 0.0.0.0:0 in a group, where only members can connect; else 127.0.0.1:0.
+  // The address of FileService. Empty: 0.0.0.0:0 in a group, where only members can connect;
+  // otherwise 127.0.0.1:0.
   std::string listen;
-  std::string advertise;               // "HOST:PORT"; empty: the address that the index sees
-  uint32_t number = 0;                 // requested at the first registration; 0: any
-  std::string share;                   // the folder
+  std::string advertise;  // "HOST:PORT"; empty: the address that the index sees
+  uint32_t number = 0;    // requested at the first registration; 0: any
+  std::string share;      // the folder
   SharePolicy policy = SharePolicy::kMove;
   std::string control;          // "unix:PATH"
   int slots = 8;                // uploads at a time, 1 to 1,000

@@ -65,7 +65,7 @@ absl::StatusOr<MemberList> JoinAt(const std::string& address, const Invitation& 
     return MakeError(
         Reason::kWrongKey,
         absl::StrCat("the program at ", address, " has the key ", proven->hex(),
-                     ", which is not that of the index in the invitation; the index was made anew "
+                     ", which is not that of the index in the invitation; the index has a new key, "
                      "or moved, or this is another program: ask its owner"));
   }
   LeafOptions leaf;
@@ -128,7 +128,7 @@ absl::Status JoinGroup(const StateFiles& files, const PrivateKey& key, const std
       LogInfo("joined", {{"index", index->hex()}, {"members", list->members().size()}});
       return absl::OkStatus();
     }
-    // Of several failures, the first is about the address that the owner named first.
+    // The first failure is about the address that the owner of the index named first.
     if (failure.ok() || IsFinal(list.status())) failure = list.status();
     if (IsFinal(list.status())) break;
   }

@@ -78,7 +78,7 @@ TEST_F(MembershipTest, AnUpdateThatDoesNotFitAsksForTheWholeList) {
   ASSERT_TRUE(membership->Apply(WholeUpdate(third_)).ok());
   EXPECT_EQ(membership->version_to_announce(), 3U);
   EXPECT_EQ(GetReason(membership->Apply(WholeUpdate(second_))), Reason::kAnswerInvalid)
-      << "nobody comes back by an older list";
+      << "no removed member comes back by an older list";
   EXPECT_EQ(*membership->list(), third_);
 }
 
