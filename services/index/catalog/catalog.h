@@ -52,8 +52,8 @@ struct CatalogTable {
 // neither waits for the whole work of the other.
 //
 // Order of locks: Tables::mutex, then Events::mutex_ or EventQueue::mutex_. Sessions calls the
-// catalog with Sessions::mutex_ or Session::applying held. After a change, with Tables::mutex given
-// back, the catalog wakes watchers and calls `on_change`; see Events.
+// catalog with Sessions::mutex_ or AnnouncedShelf::applying_ held. After a change, with
+// Tables::mutex given back, the catalog wakes watchers and calls `on_change`; see Events.
 class Catalog {
  public:
   struct Options {

@@ -16,7 +16,7 @@ ReachDialer::~ReachDialer() {
 
 void ReachDialer::Run() {
   while (HasRoom()) {
-    const std::optional<Sessions::ReachCheck> check = sessions_->BeginReachCheck();
+    const std::optional<ReachedPeer> check = sessions_->BeginReachCheck();
     if (!check.has_value()) return;
     Begin(*check);
   }
@@ -27,7 +27,7 @@ bool ReachDialer::HasRoom() {
   return at_work_.size() < kMostAtWork;
 }
 
-void ReachDialer::Begin(const Sessions::ReachCheck& check) {
+void ReachDialer::Begin(const ReachedPeer& check) {
   // Held until the call is among those at work, so that its end finds it there.
   MutexLock lock(&mutex_);
   const uint64_t id = next_id_++;

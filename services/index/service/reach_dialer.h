@@ -29,7 +29,7 @@ class ReachDialer {
   void Run();
 
  private:
-  void Begin(const Sessions::ReachCheck& check);
+  void Begin(const ReachedPeer& check);
   bool HasRoom();
   void End(uint64_t id);
 

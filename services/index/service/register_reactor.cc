@@ -223,7 +223,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   Sessions::Registration registration_;
   DialBack::Answer answer_;  // of the peer that registers
   absl::Status crowded_;     // why its silence proves nothing; OK when it does
-  std::optional<Sessions::Rival> rival_;
+  std::optional<ReachedPeer> rival_;
   Mutex mutex_;
   std::shared_ptr<DialBack> dial_back_ ABSL_GUARDED_BY(mutex_);
 };

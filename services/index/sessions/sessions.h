@@ -2,8 +2,6 @@
 #ifndef ARKSHARE_SERVICES_INDEX_SESSIONS_SESSIONS_H_
 #define ARKSHARE_SERVICES_INDEX_SESSIONS_SESSIONS_H_
 
-#include <absl/container/btree_set.h>
-#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
@@ -12,39 +10,29 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/catalog/records.h"
+#include "services/index/sessions/announced_shelf.h"
+#include "services/index/sessions/kept_sessions.h"
 #include "services/index/sessions/peer_ids.h"
-#include "services/index/sessions/reach_checks.h"
+#include "services/index/sessions/reached_peers.h"
+#include "services/index/sessions/session_table.h"
 #include "services/index/sessions/superseded_tokens.h"
 
 namespace arkshare {
-
-// The contents of one message of an Announce stream.
-struct Announcement {
-  uint64_t first_sequence = 0;
-  std::vector<StatementRecord> statements;
-  bool snapshot_complete = false;
-  uint32_t free_slots = 0;
-  uint64_t upload_limit = 0;
-  std::vector<PublicKey> silent;  // peers that did not answer this one
-  uint64_t members_version = 0;   // of the list of members that the peer has
-};
 
 // Each method that takes a token returns SESSION_UNKNOWN when no session has the token (any more),
 // or SESSION_SUPERSEDED when the key has registered again since.
 //
 // Thread-safe. Order of locks: the catalog's is taken under Sessions::mutex_ (when a session begins
-// or ends, and when its stream opens or closes) and under Session::applying (when a message is
-// applied). No thread holds both mutex_ and applying.
+// or ends, and when its stream opens or closes) and under the lock of an AnnouncedShelf (when a
+// message is applied). No thread holds both of these.
 class Sessions {
  public:
   struct Options {
@@ -72,16 +60,12 @@ class Sessions {
     bool proven = false;
     std::string seen_at;  // the host in peer.address; empty when the peer advertised its address
     bool keep = false;    // in the state file, if it is proven: the next process can take it back
-    uint64_t absent = 0;  // Rival::order of the rival that does not answer any more
+    uint64_t absent = 0;  // ReachedPeer::order of the rival that does not answer any more
     bool owned = false;   // the connection has proven the key: it replaces any older session of it
   };
-  // A live session of the key whose peer was reached at another address. If its peer still answers,
-  // two peers have the same key, and the one that was here first is not replaced.
-  struct Rival {
-    std::string address;
-    uint64_t order = 0;
-  };
-  std::optional<Rival> FindRival(const PublicKey& key, const std::string& address);
+  // Returns the peer of a live session of the key that was reached at another address. If it still
+  // answers, two peers have the same key, and the one that was here first is not replaced.
+  std::optional<ReachedPeer> FindRival(const PublicKey& key, const std::string& address);
   struct Registered {
     uint32_t peer_id = 0;
     std::string token;
@@ -127,17 +111,12 @@ class Sessions {
   // Ends the session of the key, if there is one, and does not take back a former one.
   void EndOf(const PublicKey& key, const absl::Status& why);
 
-  // A proven session whose address the index dials again.
-  struct ReachCheck {
-    PublicKey key;
-    std::string address;
-    uint64_t order = 0;
-  };
-  // Returns the check that is to begin now, which EndReachCheck must end; nullopt for none.
-  std::optional<ReachCheck> BeginReachCheck();
+  // Returns the peer that is to be dialled again now, which EndReachCheck must end; nullopt for
+  // none.
+  std::optional<ReachedPeer> BeginReachCheck();
   // Hides the books of a peer that does not answer any more, or shows them again, and tells the
   // peer.
-  void EndReachCheck(const ReachCheck& check, bool answered);
+  void EndReachCheck(const ReachedPeer& checked, bool answered);
 
   // Ends the sessions whose lease has lapsed. Returns how long until the next lease can lapse, at
   // most a lease.
@@ -149,28 +128,24 @@ class Sessions {
   void IdsNotSaved();
 
  private:
-  struct Session;
-  using SessionPtr = std::shared_ptr<Session>;
   // Actions to run once the lock is given back.
   class AfterUnlock;
 
-  absl::StatusOr<SessionPtr> FindLocked(const std::string& token, AfterUnlock& after_unlock)
+  absl::StatusOr<PeerSessionPtr> FindLocked(const std::string& token, AfterUnlock& after_unlock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t ChooseIdLocked(const PublicKey& key, uint32_t requested) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the place of the key's older session, if there is one.
-  SessionPtr BeginLocked(Registration registration, std::string token, AfterUnlock& after_unlock)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  PeerSessionPtr BeginLocked(Registration registration, std::string token,
+                             AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes back a session of the index's former process. Returns null when the session was not kept,
   // or it is too late.
-  SessionPtr TakeBackLocked(const std::string& token, AfterUnlock& after_unlock)
+  PeerSessionPtr TakeBackLocked(const std::string& token, AfterUnlock& after_unlock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DropFormerSessionsLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns the session if this is its open stream, otherwise null.
-  SessionPtr FindStreamLocked(const std::string& token, uint64_t stream_id,
-                              AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RenewLocked(Session& session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void EndLocked(const SessionPtr& session, const absl::Status& why, AfterUnlock& after_unlock)
+  PeerSessionPtr FindStreamLocked(const std::string& token, uint64_t stream_id,
+                                  AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndLocked(const PeerSessionPtr& session, const absl::Status& why, AfterUnlock& after_unlock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpireLocked(AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -179,18 +154,10 @@ class Sessions {
   Catalog* const catalog_;
   // Held while peers come and go in the catalog, so that the order is the same there.
   Mutex mutex_;
-  absl::flat_hash_map<std::string, SessionPtr> by_token_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<PublicKey, SessionPtr> by_key_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<uint32_t, SessionPtr> by_id_ ABSL_GUARDED_BY(mutex_);
-  absl::btree_set<std::pair<absl::Time, Session*>> deadlines_ ABSL_GUARDED_BY(mutex_);
+  SessionTable table_ ABSL_GUARDED_BY(mutex_);
   SupersededTokens superseded_ ABSL_GUARDED_BY(mutex_);
-  ReachChecks reach_checks_ ABSL_GUARDED_BY(mutex_);  // of the proven sessions
-  std::optional<PeerIds> peer_ids_ ABSL_GUARDED_BY(mutex_);
-  bool ids_changed_ ABSL_GUARDED_BY(mutex_) = false;
-  // Sessions of the former process are taken back until none has come back for a lease. Then the
-  // rest is dropped.
-  bool taking_back_ ABSL_GUARDED_BY(mutex_);
-  absl::Time take_back_until_ ABSL_GUARDED_BY(mutex_);
+  ReachedPeers reached_ ABSL_GUARDED_BY(mutex_);  // of the proven sessions
+  KeptSessions kept_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t next_stream_ ABSL_GUARDED_BY(mutex_) = 1;
   std::atomic<uint64_t> lapsed_count_ = 0;

@@ -353,7 +353,7 @@ TEST_F(SessionsTest, ALiveSessionAtAnotherAddressIsReplacedOnlyWhenItsPeerIsAbse
   const std::string elsewhere = TestPeer(6, 1).address;
   EXPECT_FALSE(sessions_->FindRival(TestKey(1), TestPeer(1, 1).address).has_value());
   EXPECT_FALSE(sessions_->FindRival(TestKey(2), elsewhere).has_value());
-  const std::optional<Sessions::Rival> rival = sessions_->FindRival(TestKey(1), elsewhere);
+  const std::optional<ReachedPeer> rival = sessions_->FindRival(TestKey(1), elsewhere);
   ASSERT_TRUE(rival.has_value());
   EXPECT_EQ(rival->address, TestPeer(1, 1).address);
   Sessions::Registration newer{sessions_->BeginRegistration(), TestPeer(6, 1), true, ""};
@@ -380,7 +380,7 @@ TEST_F(SessionsTest, APeerThatDoesNotAnswerIsHiddenAndToldUntilItDoes) {
   // Passes time, with heartbeats, until the next check; ends it.
   const auto check = [&](bool answered) {
     while (true) {
-      const std::optional<Sessions::ReachCheck> begun = sessions_->BeginReachCheck();
+      const std::optional<ReachedPeer> begun = sessions_->BeginReachCheck();
       if (begun.has_value()) {
         EXPECT_EQ(begun->key, TestKey(1));
         EXPECT_EQ(begun->address, TestPeer(1, 1).address);
@@ -420,7 +420,7 @@ TEST_F(SessionsTest, AReportBringsTheCheckOfAPeerForward) {
   Announcement announcement;
   announcement.silent = {TestKey(1), TestKey(3)};
   ASSERT_TRUE(sessions_->Apply(reporter.token, stream.id, announcement).ok());
-  const std::optional<Sessions::ReachCheck> check = sessions_->BeginReachCheck();
+  const std::optional<ReachedPeer> check = sessions_->BeginReachCheck();
   ASSERT_TRUE(check.has_value());
   EXPECT_EQ(check->key, TestKey(1));
   // The check of a session that was replaced meanwhile does not count.

@@ -64,7 +64,7 @@ class FolderScannerTest : public testing::Test {
   // Waits, change by change, until `so` returns true.
   [[nodiscard]] bool Await(absl::FunctionRef<bool()> so) {
     while (!so()) {
-      if (library().NextChanges(kPatience, 100).empty()) return so();
+      if (library().feed().Next(kPatience, 100).empty()) return so();
     }
     return true;
   }
@@ -700,7 +700,7 @@ TEST_F(FolderScannerTest, ARestartHashesNothingAgain) {
   for (const LibraryItem& item : library().Items("", 100))
     again.push_back(item.book->record.number);
   EXPECT_EQ(again, numbers);
-  EXPECT_TRUE(library().NextChanges(absl::ZeroDuration(), 100).empty());
+  EXPECT_TRUE(library().feed().Next(absl::ZeroDuration(), 100).empty());
 }
 
 TEST_F(FolderScannerTest, FilesInTheCacheAreListedBeforeStartReturns) {
@@ -729,7 +729,7 @@ TEST_F(FolderScannerTest, NoticesChangesFromBeforeItsStart) {
   WriteFileAt(temp_ / "new", one_.bytes);
   Start();
   // Old listings are not announced, even before the new content is hashed.
-  for (const BookListing& listing : library().StartFeed()) {
+  for (const BookListing& listing : library().feed().Start()) {
     EXPECT_THAT(listing.name.value(), testing::AnyOf("kept", "renamed since", "changed", "new"));
     EXPECT_TRUE(listing.name.value() != "changed" || listing.content == two_.id);
   }
@@ -799,7 +799,7 @@ TEST_F(FolderScannerTest, TwoThreadsThatExamineOneFileListItOnce) {
   std::thread b(examine);
   a.join();
   b.join();
-  EXPECT_EQ(library().NextChanges(absl::ZeroDuration(), 10).size(), 1U);
+  EXPECT_EQ(library().feed().Next(absl::ZeroDuration(), 10).size(), 1U);
 }
 
 // Where times have whole seconds, two saves of one second leave the same identity.

@@ -29,7 +29,8 @@ Library::Library(const SharedFolder* folder, Ledger* ledger, const Clock* clock,
       options_(options),
       unshared_(folder, ledger),
       releases_(&shared_, ledger, clock, options.policy == SharePolicy::kCopy,
-                [this](const std::string& path) { RequestExamine(path); }) {}
+                [this](const std::string& path) { RequestExamine(path); }),
+      feed_(&shared_, ledger, clock, options.max_books) {}
 
 absl::Status Library::Load() {
   const absl::StatusOr<uint64_t> last = ledger_->LastListingNumber();
@@ -172,28 +173,11 @@ absl::StatusOr<size_t> Library::Renumber(uint64_t number) {
   }();
   absl::StatusOr<size_t> renumbered = Carry(std::move(plan), number);
   // After the ledger has made its numbers larger.
-  if (absl::Status s = renumbered.ok() ? RenumberPartials(number) : absl::OkStatus(); !s.ok()) {
+  if (absl::Status s = renumbered.ok() ? feed_.RenumberPartials(number) : absl::OkStatus();
+      !s.ok()) {
     return s;
   }
   return renumbered;
-}
-
-absl::Status Library::RenumberPartials(uint64_t above) {
-  std::vector<uint64_t> keys;
-  {
-    MutexLock lock(&shared_.mutex);
-    for (const auto& [key, listing] : shared_.tables.feed.partials()) {
-      if (listing.number <= above) keys.push_back(key);
-    }
-  }
-  for (const uint64_t key : keys) {
-    const absl::StatusOr<uint64_t> number = ledger_->DrawListingNumber();
-    if (!number.ok()) return number.status();
-    MutexLock lock(&shared_.mutex);
-    shared_.tables.feed.RenumberPartial(key, *number);
-    shared_.feed_changed.NotifyAll();
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<size_t> Library::Carry(FindingPlan plan, uint64_t above) {
@@ -348,52 +332,8 @@ absl::Status Library::Settle(absl::Span<const uint64_t> numbers) {
   return absl::OkStatus();
 }
 
-// --- Books that are being received ---
-
-void Library::AnnouncePartial(const BookListing& listing) {
-  MutexLock lock(&shared_.mutex);
-  if (shared_.tables.listings.HasContent(listing.content)) return;
-  if (shared_.tables.listings.size() + shared_.tables.feed.partials().size() >= options_.max_books)
-    return;
-  shared_.tables.feed.AddPartial(listing);
-  shared_.feed_changed.NotifyAll();
-}
-
-void Library::WithdrawPartial(uint64_t number) {
-  MutexLock lock(&shared_.mutex);
-  shared_.tables.feed.RemovePartial(number);
-  shared_.feed_changed.NotifyAll();
-}
-
-// --- The feed for the index ---
-
 void Library::Push(Change change) {
   shared_.tables.feed.Push(std::move(change));
-  shared_.feed_changed.NotifyAll();
-}
-
-std::vector<BookListing> Library::StartFeed() {
-  MutexLock lock(&shared_.mutex);
-  shared_.tables.feed.Clear();
-  return shared_.tables.Announced();
-}
-
-std::vector<Library::Change> Library::NextChanges(absl::Duration wait, size_t most) {
-  MutexLock lock(&shared_.mutex);
-  const absl::Time until = clock_->Monotonic() + wait;
-  while (true) {
-    const absl::Time now = clock_->Monotonic();
-    const absl::Time next = std::min(until, shared_.tables.feed.PushDue(now));
-    if (!shared_.tables.feed.empty() || feed_woken_ || now >= until) break;
-    shared_.feed_changed.WaitFor(&shared_.mutex, next - now);
-  }
-  feed_woken_ = false;
-  return shared_.tables.feed.Take(most);
-}
-
-void Library::WakeFeed() {
-  MutexLock lock(&shared_.mutex);
-  feed_woken_ = true;
   shared_.feed_changed.NotifyAll();
 }
 

@@ -21,10 +21,10 @@
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/library/book.h"
-#include "services/peer/library/change_feed.h"
 #include "services/peer/library/doubts.h"
 #include "services/peer/library/finding.h"
 #include "services/peer/library/finding_plan.h"
+#include "services/peer/library/library_feed.h"
 #include "services/peer/library/library_tables.h"
 #include "services/peer/library/releases.h"
 #include "services/peer/library/unshared_files.h"
@@ -152,27 +152,13 @@ class Library {
   // --- Giving away: the source's half of a move ---
   Releases& releases() { return releases_; }
 
-  // --- Books that are being received, of which other peers may read the pieces that are here ---
-  // Announces a partial listing until it is withdrawn or the whole book is listed. Does nothing
-  // when the whole book is here, or beyond max_books.
-  void AnnouncePartial(const BookListing& listing);
-  // Withdraws it by the number with which it was announced, also when it has another one since.
-  void WithdrawPartial(uint64_t number);
-
-  // --- The feed for the index. It has one reader. ---
-  using Change = ChangeFeed::Change;
-  // Returns everything that is announced now; NextChanges continues from here.
-  std::vector<BookListing> StartFeed();
-  // Waits at most `wait` for the first change and returns at most `most`.
-  std::vector<Change> NextChanges(absl::Duration wait, size_t most);
-  // Makes a waiting NextChanges return.
-  void WakeFeed();
+  // --- The feed for the index ---
+  using Change = LibraryFeed::Change;
+  LibraryFeed& feed() { return feed_; }
 
  private:
   // Has the ledger record a plan, then makes it in the tables.
   absl::StatusOr<size_t> Carry(FindingPlan plan, uint64_t above = 0);
-  // Gives new numbers to the partial listings that have at most `above`.
-  absl::Status RenumberPartials(uint64_t above);
   void List(Book book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_.mutex);
   void Unclaim(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_.mutex);
   void Push(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_.mutex);
@@ -188,8 +174,8 @@ class Library {
 
   GuardedTables shared_;
   Releases releases_;
+  LibraryFeed feed_;
   uint64_t ended_ ABSL_GUARDED_BY(shared_.mutex) = 0;  // listings that ended since the last Prune
-  bool feed_woken_ ABSL_GUARDED_BY(shared_.mutex) = false;
   Doubts doubts_ ABSL_GUARDED_BY(shared_.mutex);
 };
 

@@ -55,7 +55,7 @@ class LibraryTest : public testing::Test {
   // Returns "+name" and "-number", in order, without waiting.
   std::vector<std::string> Changes() {
     std::vector<std::string> out;
-    for (const Library::Change& change : library().NextChanges(absl::ZeroDuration(), 1000)) {
+    for (const Library::Change& change : library().feed().Next(absl::ZeroDuration(), 1000)) {
       if (const BookListing* listing = std::get_if<BookListing>(&change)) {
         out.push_back("+" + listing->name.value());
       } else {
@@ -66,7 +66,7 @@ class LibraryTest : public testing::Test {
   }
   std::vector<std::string> Feed() {
     std::vector<std::string> out;
-    for (const BookListing& listing : library().StartFeed()) out.push_back(listing.name.value());
+    for (const BookListing& listing : library().feed().Start()) out.push_back(listing.name.value());
     return out;
   }
   std::string WhyUnshared(const std::string& path) {
@@ -105,7 +105,7 @@ TEST_F(LibraryTest, ABookThatAppearsIsFoundByEachKey) {
   Restart();
   EXPECT_EQ(library().FindPath("sub/b")->record.number, b.record.number);
   EXPECT_EQ(library().GetTotals().bytes, book(1).id.size + book(2).id.size);
-  EXPECT_THAT(Changes(), IsEmpty());  // a new session begins with StartFeed
+  EXPECT_THAT(Changes(), IsEmpty());  // a new session begins with Start
   EXPECT_THAT(Feed(), ElementsAre("a", "sub/b"));
 }
 
@@ -164,12 +164,12 @@ TEST_F(LibraryTest, AnOlderLedgerGivesItsListingsNewNumbers) {
 
 TEST_F(LibraryTest, AnOlderLedgerGivesPartialListingsNewNumbers) {
   const uint64_t key = Must(disk_->ledger->DrawListingNumber());
-  library().AnnouncePartial({key, Name("a"), book(1).id, /*partial=*/true});
+  library().feed().AnnouncePartial({key, Name("a"), book(1).id, /*partial=*/true});
   Must(library().Renumber(1000));
-  const std::vector<BookListing> announced = library().StartFeed();
+  const std::vector<BookListing> announced = library().feed().Start();
   ASSERT_EQ(announced.size(), 1U);
   EXPECT_GT(announced[0].number, 1000U);
-  library().WithdrawPartial(key);
+  library().feed().WithdrawPartial(key);
   EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", announced[0].number)));
 }
 
@@ -468,7 +468,7 @@ TEST_F(LibraryTest, TheFeedIsASnapshotAndWhatFollows) {
   Must(library().Appear(Record("c", 3), false));
   Must(library().Vanish("a", ListingRecord::State::kDeleted));
   Must(library().Appear(Record("d", 4), false));
-  EXPECT_EQ(library().NextChanges(absl::ZeroDuration(), 2).size(), 2U);
+  EXPECT_EQ(library().feed().Next(absl::ZeroDuration(), 2).size(), 2U);
   EXPECT_THAT(Changes(), ElementsAre("+d"));
   Must(library().Appear(Record("e", 5), false));
   EXPECT_THAT(Feed(), ElementsAre("b", "c", "d", "e"));
@@ -477,43 +477,43 @@ TEST_F(LibraryTest, TheFeedIsASnapshotAndWhatFollows) {
 
 TEST_F(LibraryTest, TheFeedWaitsForAChangeOrACall) {
   std::thread other([&] { Must(library().Appear(Record("a", 1), false)); });
-  EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 1U);
+  EXPECT_EQ(library().feed().Next(absl::Hours(1), 10).size(), 1U);
   other.join();
-  std::thread waker([&] { library().WakeFeed(); });
-  EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 0U);
+  std::thread waker([&] { library().feed().Wake(); });
+  EXPECT_EQ(library().feed().Next(absl::Hours(1), 10).size(), 0U);
   waker.join();
   // A call before the wait is not lost, and counts once.
-  library().WakeFeed();
-  EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 0U);
+  library().feed().Wake();
+  EXPECT_EQ(library().feed().Next(absl::Hours(1), 10).size(), 0U);
   Must(library().Appear(Record("b", 2), false));
-  EXPECT_EQ(library().NextChanges(absl::Hours(1), 10).size(), 1U);
+  EXPECT_EQ(library().feed().Next(absl::Hours(1), 10).size(), 1U);
 }
 
 // --- Books that are being received ---
 
 TEST_F(LibraryTest, APartialListingIsWithdrawnBeforeTheWholeBookIsAnnounced) {
   ListingRecord record = Record("a", 1);
-  library().AnnouncePartial({100, Name("a"), record.content, /*partial=*/true});
-  library().AnnouncePartial({101, Name("b"), book(2).id, /*partial=*/true});
+  library().feed().AnnouncePartial({100, Name("a"), record.content, /*partial=*/true});
+  library().feed().AnnouncePartial({101, Name("b"), book(2).id, /*partial=*/true});
   EXPECT_THAT(Feed(), ElementsAre("a", "b"));
   record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
   library().Receive({record});
   EXPECT_THAT(Changes(), ElementsAre("-100", "+a"));
-  library().WithdrawPartial(100);
+  library().feed().WithdrawPartial(100);
   EXPECT_THAT(Changes(), IsEmpty()) << "it is withdrawn already";
   // The same when the owner puts the file there by hand.
   Must(library().Appear(Record("c", 2), false));
   EXPECT_THAT(Changes(), ElementsAre("-101", "+c"));
-  library().AnnouncePartial({102, Name("d"), book(2).id, /*partial=*/true});
+  library().feed().AnnouncePartial({102, Name("d"), book(2).id, /*partial=*/true});
   EXPECT_THAT(Changes(), IsEmpty()) << "the whole book is here";
 }
 
 TEST_F(LibraryTest, APartialListingIsAnnouncedUntilItIsWithdrawn) {
-  library().AnnouncePartial({100, Name("a"), book(1).id, /*partial=*/true});
+  library().feed().AnnouncePartial({100, Name("a"), book(1).id, /*partial=*/true});
   EXPECT_THAT(Changes(), ElementsAre("+a"));
   EXPECT_THAT(Feed(), ElementsAre("a"));
-  library().WithdrawPartial(100);
-  library().WithdrawPartial(100);
+  library().feed().WithdrawPartial(100);
+  library().feed().WithdrawPartial(100);
   EXPECT_THAT(Changes(), ElementsAre("-100"));
   EXPECT_THAT(Feed(), IsEmpty());
 }

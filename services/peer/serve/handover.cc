@@ -1,14 +1,11 @@
 #include "services/peer/serve/handover.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
+#include <utility>
 
 #include "lib/core/errors.h"
 #include "lib/core/failpoint.h"
 #include "lib/core/log.h"
-#include "services/peer/library/lend_reasons.h"
-#include "services/peer/library/missing_book.h"
 
 namespace arkshare {
 namespace {
@@ -42,17 +39,6 @@ void SetErrors(const absl::Status& status, absl::Span<const size_t> places,
   for (size_t place : places) {
     results[place] = MakeError(reason, "the source cannot record this now; confirm again");
   }
-}
-
-absl::Status Changed() {
-  return MakeError(Reason::kBookChanged,
-                   "the file is no longer what this peer listed; keep the copy");
-}
-
-void LogNotPutBack(const std::string& path, const absl::Status& why) {
-  LogError(
-      "not_put_back",
-      {{"book", path}, {"why", why}, {"hint", "it is in .arkshare/released until the next start"}});
 }
 
 }  // namespace
@@ -106,24 +92,6 @@ absl::Status Handover::Recover() {
   return confirmed.empty() ? absl::OkStatus() : folder_->RemoveHidden(confirmed);
 }
 
-Handover::TransferClaim::TransferClaim(Handover* handover, absl::Span<const TransferId> ids)
-    : handover_(handover), ids_(ids) {
-  MutexLock lock(&handover_->mutex_);
-  while (std::any_of(ids_.begin(), ids_.end(),
-                     [this](const TransferId& id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                       return handover_->claimed_.contains(id);
-                     })) {
-    handover_->unclaimed_.Wait(&handover_->mutex_);
-  }
-  handover_->claimed_.insert(ids_.begin(), ids_.end());
-}
-
-Handover::TransferClaim::~TransferClaim() {
-  MutexLock lock(&handover_->mutex_);
-  for (const TransferId& id : ids_) handover_->claimed_.erase(id);
-  handover_->unclaimed_.NotifyAll();
-}
-
 absl::StatusOr<MoveTicket> Handover::AnswerOf(const ReleaseRecord& record,
                                               const PublicKey& receiver,
                                               const ReleaseItem& item) const {
@@ -135,72 +103,13 @@ absl::StatusOr<MoveTicket> Handover::AnswerOf(const ReleaseRecord& record,
   return record.ticket;
 }
 
-absl::Status Handover::Lent(const Book& book, const std::string& reason) {
-  library_->SetLendReason(book.record.path, reason);
-  return OnlyLent(reason);
-}
-
-absl::Status Handover::CheckFile(const Book& book, const FileStat& stat, const ReadLease& lease) {
-  const FileIdentity& listed = book.record.identity;
-  if (!SameButCtime(stat.identity, listed)) return Changed();
-  if (stat.links > 1) return OnlyLent("the file has another hard link");
-  if (lease.refused()) return Lent(book, kOpenForWriting);
-  if (stat.identity == listed) return absl::OkStatus();
-  // Renamed, touched, or changed by a program that has put the mtime back. The scanner finds out.
-  return MakeError(Reason::kBookUnsettled,
-                   "the file was touched, and this peer is hashing it again; ask again in a moment",
-                   {}, absl::Milliseconds(500));
-}
-
-// The rename says what could not be known before.
-absl::Status Handover::NotHidden(const Book& book, const absl::Status& why) {
-  if (absl::IsNotFound(why)) {
-    return MakeError(Reason::kBookGone, "this peer no longer has the book; keep the copy");
-  }
-  LogError("not_hidden", {{"book", book.record.path}, {"why", why}});
-  if (absl::IsPermissionDenied(why) || absl::IsInvalidArgument(why)) {
-    return Lent(book,
-                absl::StrCat("this peer may not take the file out of its folder: ", why.message()));
-  }
-  if (absl::IsResourceExhausted(why)) {
-    return MakeError(Reason::kDiskFull,
-                     "the source's disk is full, so it cannot hand over; ask again later", {},
-                     absl::Seconds(5));
-  }
-  return MakeError(Reason::kInternal, "this peer cannot hand the book over now; ask again");
-}
-
-absl::Status Handover::Hide(const Attempt& attempt) {
-  const Book& book = *attempt.book;
-  const absl::StatusOr<SharedFolder::OpenedFile> file = folder_->OpenFile(book.record.path);
-  if (absl::IsInvalidArgument(file.status())) return Changed();  // a folder or a link by now
-  if (!file.ok()) return NotHidden(book, file.status());
-  const ReadLease lease(file->fd.get());
-  if (absl::Status s = CheckFile(book, file->stat, lease); !s.ok()) return s;
-
-  const SharedFolder::HiddenFile hidden{attempt.item->transfer_id, attempt.item->listing};
-  absl::StatusOr<FileStat> stat = folder_->Hide(book.record.path, hidden);
-  if (!stat.ok()) return NotHidden(book, stat.status());
-  ARKSHARE_FAILPOINT("source.hidden");
-  const bool same = stat->kind == FileKind::kRegular &&
-                    SameButCtime(stat->identity, book.record.identity) && !lease.Broken();
-  if (same && stat->links == 1) {
-    copies_.NoteHidden(hidden.transfer_id, stat->identity,
-                       attempt.from_here && proofs_->IsWhole(hidden.listing, book.record.identity));
-    return absl::OkStatus();
-  }
-  absl::StatusOr<std::string> back = copies_.PutBack(hidden, book.record.path);
-  if (!back.ok()) LogNotPutBack(book.record.path, back.status());
-  return same ? OnlyLent("the file has another hard link") : Changed();
-}
-
 std::vector<absl::StatusOr<MoveTicket>> Handover::Release(
     const PublicKey& receiver, absl::Span<const ReleaseItem> items,
     const absl::flat_hash_set<TransferId>& from_here) {
   ARKSHARE_FAILPOINT("source.release_asked");
   std::vector<TransferId> ids;
   for (const ReleaseItem& item : items) ids.push_back(item.transfer_id);
-  const TransferClaim claim(this, ids);
+  const TransferClaims::Claim claim(&claims_, ids);
 
   std::vector<Attempt> attempts;
   for (const ReleaseItem& item : items) {
@@ -244,10 +153,11 @@ void Handover::HideAndSync(absl::Span<Attempt> attempts) {
   std::vector<std::string> paths;
   for (Attempt& attempt : attempts) {
     if (!attempt.book) continue;
-    if (absl::Status hidden = Hide(attempt); hidden.ok()) {
+    absl::Status hidden = hider_.Hide(*attempt.book, *attempt.item, attempt.from_here);
+    if (hidden.ok()) {
       paths.push_back(attempt.book->record.path);
     } else {
-      attempt.answer = hidden;
+      attempt.answer = std::move(hidden);
       attempt.book.reset();
       library_->releases().Cancel(attempt.item->listing);
     }
@@ -327,7 +237,7 @@ void Handover::Answer(const PublicKey& receiver, const absl::Status& recorded, A
 std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
                                             absl::Span<const TransferId> transfers) {
   ARKSHARE_FAILPOINT("source.confirm_asked");
-  const TransferClaim claim(this, transfers);
+  const TransferClaims::Claim claim(&claims_, transfers);
   std::vector<absl::Status> results;
   Deletion proven, unproven;
   for (const TransferId& id : transfers) {
@@ -378,7 +288,7 @@ std::string Handover::NameOf(uint64_t listing) {
 }
 
 absl::StatusOr<std::string> Handover::Restore(const TransferId& id) {
-  const TransferClaim claim(this, absl::MakeConstSpan(&id, 1));
+  const TransferClaims::Claim claim(&claims_, absl::MakeConstSpan(&id, 1));
   absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(id);
   if (!record.ok()) return record.status();
   if (!record->has_value() || (*record)->state != ReleaseRecord::State::kHidden) {

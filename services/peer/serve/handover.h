@@ -12,14 +12,14 @@
 #include <vector>
 
 #include "lib/core/key.h"
-#include "lib/core/mutex.h"
 #include "lib/core/ticket.h"
 #include "services/peer/disk/ledger.h"
-#include "services/peer/disk/read_lease.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/library/library.h"
+#include "services/peer/serve/book_hider.h"
 #include "services/peer/serve/hidden_copies.h"
 #include "services/peer/serve/served_proofs.h"
+#include "services/peer/serve/transfer_claims.h"
 
 namespace arkshare {
 
@@ -45,7 +45,8 @@ class Handover {
         library_(library),
         proofs_(proofs),
         key_(std::move(key)),
-        copies_(folder, ledger) {}
+        copies_(folder, ledger),
+        hider_(folder, library, proofs, &copies_) {}
 
   // Completes or undoes what a crash interrupted. Call once, after the ledger is open and before
   // the folder is scanned. A file that cannot be put back stays hidden until the next start.
@@ -85,19 +86,6 @@ class Handover {
     bool decided_now = false;    // in this call, not by an earlier record
     std::optional<Book> book{};  // being released
   };
-  // Claims transfers while it lives, so that one call at a time decides about each of them. Waits
-  // for calls that have claimed one of them.
-  class TransferClaim {
-   public:
-    TransferClaim(Handover* handover, absl::Span<const TransferId> ids);
-    ~TransferClaim();
-    TransferClaim(const TransferClaim&) = delete;
-    TransferClaim& operator=(const TransferClaim&) = delete;
-
-   private:
-    Handover* const handover_;
-    const absl::Span<const TransferId> ids_;
-  };
 
   // --- The steps of Release ---
   // Answers from the record of an earlier call, or begins the release, or refuses it.
@@ -113,13 +101,6 @@ class Handover {
 
   absl::StatusOr<MoveTicket> AnswerOf(const ReleaseRecord& record, const PublicKey& receiver,
                                       const ReleaseItem& item) const;
-  // Steps 0 to 2 of one book.
-  absl::Status Hide(const Attempt& attempt);
-  // Step 0: returns why the open file is not to be given away.
-  absl::Status CheckFile(const Book& book, const FileStat& stat, const ReadLease& lease);
-  absl::Status NotHidden(const Book& book, const absl::Status& why);
-  // Notes why a book can only be lent, and returns the refusal.
-  absl::Status Lent(const Book& book, const std::string& reason);
   absl::Status RecordGone(absl::Span<const SharedFolder::HiddenFile> files);
 
   const SharedFolder* const folder_;
@@ -128,10 +109,9 @@ class Handover {
   ServedProofs* const proofs_;
   const PrivateKey key_;
 
-  Mutex mutex_;
-  CondVar unclaimed_;
-  absl::flat_hash_set<TransferId> claimed_ ABSL_GUARDED_BY(mutex_);
+  TransferClaims claims_;
   HiddenCopies copies_;
+  BookHider hider_;
 };
 
 }  // namespace arkshare

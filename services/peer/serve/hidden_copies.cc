@@ -212,4 +212,10 @@ absl::StatusOr<std::string> HiddenCopies::PutBack(const HiddenFile& hidden,
   }
 }
 
+void LogNotPutBack(const std::string& path, const absl::Status& why) {
+  LogError(
+      "not_put_back",
+      {{"book", path}, {"why", why}, {"hint", "it is in .arkshare/released until the next start"}});
+}
+
 }  // namespace arkshare

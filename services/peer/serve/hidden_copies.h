@@ -88,6 +88,9 @@ class HiddenCopies {
   std::optional<std::thread> thread_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Logs that a hidden file could not be put back under `path`.
+void LogNotPutBack(const std::string& path, const absl::Status& why);
+
 }  // namespace arkshare
 
 #endif  // ARKSHARE_SERVICES_PEER_SERVE_HIDDEN_COPIES_H_

@@ -60,7 +60,7 @@ AnnounceStream::End AnnounceStream::Run() {
       objection = ReadAcknowledgements();
       if (!objection.ok()) context_.TryCancel();
       ended_.store(true);
-      parts_.library->WakeFeed();
+      parts_.library->feed().Wake();
     });
     wish = Beat();
     const bool stop = stopped_.load();
@@ -89,7 +89,7 @@ absl::StatusOr<bool> AnnounceStream::Open() {
       parts_.statements->BeginStream(response.acknowledged_sequence());
   if (!continues.ok()) return continues.status();
   if (!*continues) {
-    const std::vector<BookListing> library = parts_.library->StartFeed();
+    const std::vector<BookListing> library = parts_.library->feed().Start();
     parts_.statements->BeginAgain(library);
     LogInfo("index_restarted", {{"books", library.size()}});
   }
@@ -119,7 +119,7 @@ AnnounceStream::End AnnounceStream::Beat() {
     if (parts_.recheck_timer->IsDue(Now())) return End::kRecheck;
     if (parts_.return_timer->IsDue(Now()) && parts_.index->EarlierAnswers()) return End::kReturn;
     const std::vector<Library::Change> changes =
-        parts_.library->NextChanges(next_beat - Now(), kMaxItems);
+        parts_.library->feed().Next(next_beat - Now(), kMaxItems);
     if (!changes.empty()) {
       parts_.statements->Add(changes);
       parts_.state->SetNotes(parts_.index->WhyNotFirst(), parts_.statements->Trouble());

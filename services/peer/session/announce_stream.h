@@ -62,7 +62,7 @@ class AnnounceStream {
   // Announces until the stream ends, which becomes the trouble of the session if it has one. Call
   // once.
   End Run();
-  // Ends Run soon, with kStopped. A Run that waits for the library needs Library::WakeFeed after
+  // Ends Run soon, with kStopped. A Run that waits for the library needs LibraryFeed::Wake after
   // this.
   void Stop();
 

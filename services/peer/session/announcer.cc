@@ -50,7 +50,7 @@ void Announcer::Stop() {
     changed_.NotifyAll();
   }
   parts_.index->Stop();
-  parts_.library->WakeFeed();
+  parts_.library->feed().Wake();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -197,7 +197,7 @@ absl::Status Announcer::Register() {
   numbers_.Check(parts_.index->address(), response->largest_listing_number());
   // The feed begins before the session can be used. A transfer may then call UpdateOwner with the
   // token, and what the library announces of that book must come after the snapshot.
-  const std::vector<BookListing> library = parts_.library->StartFeed();
+  const std::vector<BookListing> library = parts_.library->feed().Start();
   statements_.Begin(response->max_books(), library);
   parts_.index->SetToken(response->session_token());
   NoteRegistered(*response, library.size());

@@ -22,12 +22,12 @@ void PartialOffers::Begin(Transfer& transfer, int fd) {
   if (!own.valid() || !number.ok()) return;
   transfer.offer = partials_->Begin(record.content, std::move(own));
   transfer.offer_listing = *number;
-  library_->AnnouncePartial({*number, record.name, record.content, /*partial=*/true});
+  library_->feed().AnnouncePartial({*number, record.name, record.content, /*partial=*/true});
 }
 
 void PartialOffers::End(Transfer& transfer) {
   if (transfer.offer == nullptr) return;
-  library_->WithdrawPartial(transfer.offer_listing);
+  library_->feed().WithdrawPartial(transfer.offer_listing);
   partials_->End(std::exchange(transfer.offer, nullptr));
 }
 

@@ -184,7 +184,7 @@ class TransfersTest : public testing::Test {
   // Returns the changes for the index: "+name", "+name part" and "-number", in order.
   std::vector<std::string> Told() {
     std::vector<std::string> out;
-    for (const Library::Change& change : disk_.library->NextChanges(absl::ZeroDuration(), 1000)) {
+    for (const Library::Change& change : disk_.library->feed().Next(absl::ZeroDuration(), 1000)) {
       if (const BookListing* listing = std::get_if<BookListing>(&change)) {
         out.push_back("+" + listing->name.value() + (listing->partial ? " part" : ""));
       } else {
