@@ -75,6 +75,7 @@ CommandLine::CommandLine(std::string default_peer)
   AddUnshare();
   AddLimits();
   AddLimbo();
+  AddTls();
   AddCommand(*app_, "quit", "Unregister and end your peer", RunQuit);
 }
 
@@ -237,6 +238,14 @@ void CommandLine::AddLimbo() {
       AddCommand(*limbo, "restore",
                  "Restore a hidden copy to your library; the receiver may have one too", run);
   restore->add_option("ID", limbo_.restore, "The ID that limbo shows")->required();
+}
+
+void CommandLine::AddTls() {
+  CLI::App* const tls =
+      AddCommand(*app_, "tls", "Write the TLS files of your peer, for grpcurl and other programs",
+                 [this](Session& session) { return RunTls(session, tls_export_); });
+  Unmark(tls->add_option("DIR", tls_export_.folder, "The folder for cert.pem, key.pem and ca.pem"))
+      ->required();
 }
 
 }  // namespace arkshare

@@ -53,6 +53,7 @@ class CommandLine {
   void AddUnshare();
   void AddLimits();
   void AddLimbo();
+  void AddTls();
 
   const std::unique_ptr<CLI::App> app_;
   ConnectionOptions connection_;
@@ -72,6 +73,7 @@ class CommandLine {
   uint64_t upload_limit_ = 0;    // bytes a second
   uint64_t download_limit_ = 0;  // bytes a second
   LimboOptions limbo_;
+  TlsExportOptions tls_export_;
 };
 
 }  // namespace arkshare

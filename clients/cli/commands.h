@@ -64,6 +64,14 @@ struct LimitsOptions {
 };
 int RunLimits(Session& session, const LimitsOptions& options);
 
+struct TlsExportOptions {
+  // Where cert.pem, key.pem and ca.pem are written. Made with mode 0700 if it is missing.
+  std::string folder = {};
+};
+// tls: writes the TLS files with which other programs of the owner call the group as this peer
+// (commands_tls.cc). Files of an earlier export of the same peer are replaced, and no others.
+int RunTls(Session& session, const TlsExportOptions& options);
+
 // The peer unregisters and ends its uploads first, which takes longer than other calls.
 inline constexpr absl::Duration kShutdownTimeout = absl::Seconds(30);
 // quit: ends the peer.

@@ -105,10 +105,10 @@ int ReportFailure(Session& session, const std::string& name, const absl::Status&
   Table table(session.console.err, {{"  ROOT"}, {"SIZE", true}, {"AT"}});
   for (const v1::SearchResponse::Result& result : *found) {
     if (!HasRoot(result, options.root)) continue;
-    table.Add(
-        {absl::StrCat("  ", ShortRoot(result.content())),
-         FormatByteSize(result.content().size_bytes()),
-         PeersInWords({result.holders().begin(), result.holders().end()}, result.holder_count())});
+    table.Add({absl::StrCat("  ", ShortRoot(result.content())),
+               FormatByteSize(result.content().size_bytes()),
+               PeersInWords({result.holders().begin(), result.holders().end()},
+                            result.holder_count(), session.connection.Names())});
   }
   return exit_code;
 }
@@ -120,14 +120,15 @@ int ReportInterrupt(Session& session) {
   return session.interrupts.exit_code();
 }
 
-std::string ReceivedInWords(const v1::Transfer& transfer, const GetOptions& options) {
+std::string ReceivedInWords(const v1::Transfer& transfer, const GetOptions& options,
+                            const PeerNames& names) {
   std::string words = absl::StrCat("received ", EscapeForDisplay(transfer.name()), " (",
                                    FormatByteSize(transfer.content().size_bytes()), ")");
-  if (const std::string sources = SourcesInWords(transfer); !sources.empty()) {
+  if (const std::string sources = SourcesInWords(transfer, names); !sources.empty()) {
     const bool several = absl::StrContains(sources, ",");
     absl::StrAppend(&words, several ? " from peers " : " from peer ", sources);
   }
-  const std::string note = NoteOnTransfer(transfer, options.copy_only);
+  const std::string note = NoteOnTransfer(transfer, options.copy_only, names);
   if (!note.empty()) absl::StrAppend(&words, " (", note, ")");
   return words;
 }
@@ -159,7 +160,8 @@ int GetOne(Session& session, const std::string& text, const GetOptions& options)
     console.out << ToJson(*transfer) << '\n' << std::flush;
     return kDone;
   }
-  console.out << ReceivedInWords(*transfer, options) << '\n' << std::flush;
+  console.out << ReceivedInWords(*transfer, options, session.connection.Names()) << '\n'
+              << std::flush;
   return kDone;
 }
 
@@ -221,7 +223,7 @@ class ManyGets {
       if (session_.console.json) {
         session_.console.out << ToJson(transfer) << '\n';
       } else if (!transfer.message().empty()) {
-        notes_.push_back(ReceivedInWords(transfer, options_));
+        notes_.push_back(ReceivedInWords(transfer, options_, session_.connection.Names()));
       }
     } else if (transfer.state() == v1::TRANSFER_STATE_FAILED) {
       progress_.NoteEnd(index);

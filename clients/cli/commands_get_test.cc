@@ -51,9 +51,9 @@ TEST_F(GetTest, NamesTheSourcesOfACopyAndOfAMovedBook) {
   transfer.set_state(v1::TRANSFER_STATE_DONE);
   transfer.set_from_peer_id(1);
   for (uint32_t id = 2; id < 4; ++id) transfer.add_contributions()->set_peer_id(id);
-  EXPECT_EQ(SourcesInWords(transfer), "2, 3");
+  EXPECT_EQ(SourcesInWords(transfer, {}), "2, 3");
   transfer.set_moving(true);
-  EXPECT_EQ(SourcesInWords(transfer), "1");
+  EXPECT_EQ(SourcesInWords(transfer, {}), "1");
 }
 
 TEST_F(GetTest, PassesOnEveryOption) {

@@ -49,11 +49,11 @@ absl::StatusOr<v1::SearchRequest> QueryOf(const SearchOptions& options) {
   return query;
 }
 
-// "1, 4 (copy) and 3 more": the holders; "(copy)" marks a peer that only lends.
-std::string HoldersCell(const v1::SearchResponse::Result& result) {
+// "1 (ada), 4 (copy) and 3 more": the holders; "(copy)" marks a peer that only lends.
+std::string HoldersCell(const v1::SearchResponse::Result& result, const PeerNames& names) {
   std::string cell =
-      absl::StrJoin(result.holders(), ", ", [](std::string* out, const v1::Holder& holder) {
-        absl::StrAppend(out, holder.peer_id(),
+      absl::StrJoin(result.holders(), ", ", [&names](std::string* out, const v1::Holder& holder) {
+        absl::StrAppend(out, names.Show(holder.peer_id(), holder.public_key()),
                         holder.policy() == v1::SHARE_POLICY_COPY ? " (copy)" : "");
       });
   const auto shown = static_cast<uint32_t>(result.holders_size());
@@ -82,6 +82,13 @@ absl::Status CheckPingResponse(const PublicKey& key, const std::string& nonce,
   return absl::OkStatus();
 }
 
+// "peer 1 (ada) at 192.0.2.7:4711".
+std::string NameOf(Session& session, const v1::Peer& peer) {
+  const PeerNames& names = session.connection.Names(peer.public_key());
+  return absl::StrCat("peer ", names.Show(peer.peer_id(), peer.public_key()), " at ",
+                      peer.address());
+}
+
 RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingOptions& options) {
   RoundTrips trips;
   const absl::StatusOr<PublicKey> key = KeyFromProto(peer.public_key(), "public_key");
@@ -90,12 +97,12 @@ RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingO
     return trips;
   }
   const absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
-      session.connection.ConnectFileService(peer.address(), kConnectTimeout);
+      session.connection.ConnectFileService(peer.address(), *key, kConnectTimeout);
   if (!stub.ok()) {
     trips.trouble = stub.status();
     return trips;
   }
-  const std::string name = absl::StrCat("peer ", peer.peer_id(), " at ", peer.address());
+  const std::string name = NameOf(session, peer);
   for (int i = 0; i < options.count; ++i) {
     if (i > 0 && !session.interrupts.SleepFor(options.interval)) break;
     v1::PingRequest request;
@@ -130,7 +137,7 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
   const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection, peer_id);
   if (!peer.ok()) return Report(session, peer.status());
   const RoundTrips trips = MeasureRoundTrips(session, *peer, options);
-  const std::string name = absl::StrCat("peer ", peer_id, " at ", peer->address());
+  const std::string name = NameOf(session, *peer);
   const size_t answered = trips.took.size();
   const bool any = answered > 0;
   // The lower median. The mean, and often the maximum, measure this machine's pauses rather than
@@ -161,6 +168,14 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
   return Report(session, trips.trouble, name);
 }
 
+// "1 (ada)". Asks the index only when there are names.
+std::string NameOfId(Session& session, uint32_t peer_id) {
+  if (session.connection.Names().empty()) return absl::StrCat(peer_id);
+  const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection, peer_id);
+  if (!peer.ok()) return absl::StrCat(peer_id);
+  return session.connection.Names(peer->public_key()).Show(peer_id, peer->public_key());
+}
+
 }  // namespace
 
 int RunSearch(Session& session, const SearchOptions& options) {
@@ -183,7 +198,7 @@ int RunSearch(Session& session, const SearchOptions& options) {
         console.out << ToJson(result) << '\n';
       } else {
         table.Add({EscapeForDisplay(result.name()), FormatByteSize(result.content().size_bytes()),
-                   ShortRoot(result.content()), HoldersCell(result)});
+                   ShortRoot(result.content()), HoldersCell(result, session.connection.Names())});
       }
     }
   }
@@ -220,7 +235,7 @@ int RunBrowse(Session& session, const BrowseOptions& options) {
   }
   if (!status.ok() || console.json) return Report(session, status);
   if (count == 0) {
-    console.out << "peer " << options.peer_id << " lists no books\n";
+    console.out << "peer " << NameOfId(session, options.peer_id) << " lists no books\n";
   } else {
     console.out << Count(count, "book", "books") << ", " << FormatByteSize(bytes) << '\n';
   }
@@ -245,7 +260,8 @@ int RunPeers(Session& session) {
         console.out << ToJson(peer) << '\n';
         return;
       }
-      table.Add({absl::StrCat(peer.peer_id()), EscapeForDisplay(peer.address()),
+      const PeerNames& names = session.connection.Names(peer.public_key());
+      table.Add({names.Show(peer.peer_id(), peer.public_key()), EscapeForDisplay(peer.address()),
                  PolicyInWords(peer.policy()), absl::StrCat(peer.book_count()),
                  absl::StrCat(peer.free_slots()), LimitInWords(peer.upload_limit()),
                  peer.listed() ? "" : "hidden: cannot be reached now"});

@@ -19,6 +19,7 @@
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
+#include "lib/core/member_list.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -39,6 +40,13 @@ std::string NoteOf(const v1::LibraryEntry& entry) {
     notes.push_back(absl::StrCat("only lent: ", EscapeForDisplay(entry.lend_only_reason())));
   }
   return absl::StrJoin(notes, "; ");
+}
+
+// "ada, full".
+std::string MemberInWords(const v1::Member& member) {
+  const std::string role(RoleName(static_cast<MemberRole>(member.role())));
+  return absl::StrCat(member.name().empty() ? "without a name" : member.name(), ", ",
+                      role.empty() ? "role unknown" : role);
 }
 
 // Returns at most kMaxItems items, starting with item `begin`.
@@ -127,13 +135,21 @@ int RunStatus(Session& session) {
     console.out << key << std::string(16 - key.size(), ' ')
                 << (value.empty() ? "-" : EscapeForDisplay(value)) << '\n';
   };
-  line("peer", status->peer_id() == 0 ? "" : absl::StrCat(status->peer_id()));
+  const v1::GroupStatus& group = status->group();
+  line("peer",
+       status->peer_id() == 0 ? "" : PeerWithName(status->peer_id(), group.member().name()));
   line("online", status->online() ? "yes" : "no");
   if (!status->trouble().empty()) line("trouble", status->trouble());
   line("address", status->address());
   line("listens at", status->listen_address());
   line("index", status->index_address());
   line("public key", ToHex(status->public_key()));
+  if (status->has_group()) {
+    line("group", absl::StrCat("of the index ", ToHex(group.index_public_key()).substr(0, 12), ", ",
+                               Count(group.member_count(), "member", "members"), ", list version ",
+                               group.members_version()));
+    line("member", MemberInWords(group.member()));
+  }
   line("policy", PolicyInWords(status->policy()));
   line("folder", status->share_folder());
   line("books",

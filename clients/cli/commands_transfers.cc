@@ -226,6 +226,7 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
                             {"FROM", true},
                             {"HOW"},
                             {"NOTE"}});
+  const PeerNames& names = session.connection.Names();
   for (const v1::Transfer& transfer : response->transfers()) {
     const bool failed = transfer.state() == v1::TRANSFER_STATE_FAILED;
     std::string note = transfer.state() == v1::TRANSFER_STATE_QUEUED ? ProgressInWords(transfer)
@@ -245,7 +246,7 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
                transfer.bytes_per_second() == 0
                    ? ""
                    : absl::StrCat(FormatByteSize(transfer.bytes_per_second()), "/s"),
-               SourcesInWords(transfer), transfer.moving() ? "move" : "copy",
+               SourcesInWords(transfer, names), transfer.moving() ? "move" : "copy",
                EscapeForDisplay(note)});
   }
   return kDone;
@@ -266,10 +267,13 @@ int RunLimbo(Session& session, const LimboOptions& options) {
     return kDone;
   }
   Table table(console.out, {{"ID"}, {"NAME"}, {"SIZE", true}, {"GIVEN AWAY"}, {"TO KEY"}});
+  const PeerNames& names = session.connection.Names();
   for (const v1::LimboEntry& entry : response->entries()) {
+    const std::string name = EscapeForDisplay(names.Find(entry.receiver_public_key()));
     table.Add({ToHex(entry.transfer_id()), EscapeForDisplay(entry.name()),
                FormatByteSize(entry.content().size_bytes()), LocalTime(entry.release_time()),
-               ToHex(entry.receiver_public_key()).substr(0, 12)});
+               absl::StrCat(ToHex(entry.receiver_public_key()).substr(0, 12),
+                            name.empty() ? "" : absl::StrCat(" (", name, ")"))});
   }
   return kDone;
 }

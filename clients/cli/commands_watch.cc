@@ -22,7 +22,8 @@ std::string BookInWords(const v1::Listing& listing) {
 // Prints events. Remembers the peers it has printed, so that it can tell changes from repetitions.
 class EventPrinter {
  public:
-  explicit EventPrinter(Console& console) : console_(console) {}
+  explicit EventPrinter(Session& session)
+      : connection_(session.connection), console_(session.console) {}
 
   // Returns false when the output cannot be written: its reader has gone, or the disk is full.
   bool Print(const v1::WatchResponse& event) {
@@ -52,17 +53,19 @@ class EventPrinter {
       case v1::WatchResponse::kBookListed:
         if (in_snapshot_) ++books_;
         return absl::StrCat(in_snapshot_ ? "  " : "+ ", BookInWords(event.book_listed().listing()),
-                            " at peer ", event.book_listed().peer_id());
+                            " at peer ", Shown(event.book_listed().peer_id()));
       case v1::WatchResponse::kBookGone:
         return absl::StrCat("- ", BookInWords(event.book_gone().listing()), " at peer ",
-                            event.book_gone().peer_id());
+                            Shown(event.book_gone().peer_id()));
       case v1::WatchResponse::kBookMoved:
         return MoveInWords(event.book_moved());
       case v1::WatchResponse::kPeerListed:
         return PeerInWords(event.peer_listed().peer());
-      case v1::WatchResponse::kPeerGone:
+      case v1::WatchResponse::kPeerGone: {
+        const std::string peer = Shown(event.peer_gone().peer_id());
         peers_.erase(event.peer_gone().peer_id());
-        return absl::StrCat("- peer ", event.peer_gone().peer_id(), " with all its books");
+        return absl::StrCat("- peer ", peer, " with all its books");
+      }
       case v1::WatchResponse::kSnapshotComplete:
         in_snapshot_ = false;
         return absl::StrCat("watching: ", Count(books_, "book", "books"), " at ",
@@ -72,9 +75,16 @@ class EventPrinter {
     }
   }
 
-  static std::string MoveInWords(const v1::WatchResponse::BookMoved& move) {
-    std::string words = absl::StrCat("> ", BookInWords(move.old_listing()), " from peer ",
-                                     move.from_peer_id(), " to peer ", move.to_peer_id());
+  // "5 (ada)": the number, and the name if the peer has been printed and has one.
+  std::string Shown(uint32_t peer_id) const {
+    const auto known = peers_.find(peer_id);
+    return known == peers_.end() ? absl::StrCat(peer_id) : known->second.shown;
+  }
+
+  std::string MoveInWords(const v1::WatchResponse::BookMoved& move) const {
+    std::string words =
+        absl::StrCat("> ", BookInWords(move.old_listing()), " from peer ",
+                     Shown(move.from_peer_id()), " to peer ", Shown(move.to_peer_id()));
     if (move.old_listing().name() != move.new_listing().name()) {
       absl::StrAppend(&words, " as ", EscapeForDisplay(move.new_listing().name()));
     }
@@ -83,24 +93,32 @@ class EventPrinter {
 
   // Returns "" when only the peer's counters have changed.
   std::string PeerInWords(const v1::Peer& peer) {
+    const PeerNames& names = connection_.Names(peer.public_key());
+    const std::string shown = names.Show(peer.peer_id(), peer.public_key());
     const std::string words =
-        absl::StrCat("peer ", peer.peer_id(), " at ", EscapeForDisplay(peer.address()), " (",
+        absl::StrCat("peer ", shown, " at ", EscapeForDisplay(peer.address()), " (",
                      PolicyInWords(peer.policy()), ")", peer.listed() ? "" : ", hidden");
     // Forgetting them only repeats a line.
     if (peers_.size() >= kMostKnownPeers) peers_.clear();
-    std::string& known = peers_[peer.peer_id()];
-    if (known == words) return "";
-    const bool is_new = known.empty();
-    known = words;
+    Known& known = peers_[peer.peer_id()];
+    if (known.words == words) return "";
+    const bool is_new = known.words.empty();
+    known = {shown, words};
     return absl::StrCat(in_snapshot_ ? "  " : is_new ? "+ " : "= ", words);
   }
 
+  struct Known {
+    std::string shown;  // "5 (ada)"
+    std::string words;  // the last line about the peer
+  };
+
+  Connection& connection_;
   Console& console_;
   bool in_snapshot_ = true;
   bool seen_ = false;
   uint64_t books_ = 0;
   std::string boot_id_;
-  absl::flat_hash_map<uint32_t, std::string> peers_;
+  absl::flat_hash_map<uint32_t, Known> peers_;
 };
 
 // True for a failure after which a new watch can succeed.
@@ -124,7 +142,7 @@ int RunWatch(Session& session, const WatchOptions& options) {
   } else if (!options.words.empty()) {
     request.set_keywords(absl::StrJoin(options.words, " "));
   }
-  EventPrinter printer(console);
+  EventPrinter printer(session);
   if (console.out_fd >= 0) session.interrupts.EndWhenClosed(console.out_fd);
   // True while the index is away, so that the message about it is printed once.
   bool away = false;

@@ -2,9 +2,12 @@
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
 #include <absl/strings/str_split.h>
 #include <absl/strings/strip.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,13 +19,42 @@
 #include "grpc/health/v1/health.pb.h"
 #include "lib/core/clock.h"
 #include "lib/core/errors.h"
-#include "lib/rpc/connection_cause.h"
-#include "lib/rpc/credentials.h"
+#include "lib/rpc/key_handshake.h"
+#include "lib/rpc/key_mode.h"
 #include "lib/rpc/status.h"
 #include "lib/rpc/targets.h"
 
 namespace arkshare {
 namespace {
+
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(5);
+constexpr absl::Duration kNamesInterval = absl::Seconds(1);
+
+// Keeps SIGPIPE from this thread while an object lives: OpenSSL writes to sockets whose other end
+// may have gone. The program does not ignore the signal, because its output may be a pipe.
+class NoPipeSignal {
+ public:
+  NoPipeSignal() {
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoPipeSignal() {
+    const timespec at_once{};
+    while (!was_pending_ && sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) continue;
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoPipeSignal(const NoPipeSignal&) = delete;
+  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+  bool was_pending_ = false;
+};
 
 // True for a failure of the connection itself: an error that a server sends has details.
 bool DidNotAnswer(const grpc::Status& status) {
@@ -85,10 +117,9 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions o
     if (absl::Status s = CheckTarget("--index", target); !s.ok()) return s;
     connection->index_targets_.push_back(target);
   }
-  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
-      MakeChannelCredentials(options.tls);
-  if (!credentials.ok()) return credentials.status();
-  connection->credentials_ = *std::move(credentials);
+  absl::StatusOr<std::shared_ptr<Dialer>> dialer = Dialer::FromTls(options.tls);
+  if (!dialer.ok()) return dialer.status();
+  connection->dialer_ = *std::move(dialer);
   connection->peer_ =
       v1::PeerService::NewStub(MakeChannel(options.peer, grpc::InsecureChannelCredentials()));
   connection->options_ = std::move(options);
@@ -170,14 +201,15 @@ absl::Status Connection::Watch(v1::WatchRequest request,
       status = MakeError(Reason::kIndexUnreachable, "the index has ended the watch; watch again");
     }
     // After the first event, the caller decides whether and when to watch again.
-    if (GetReason(status) != Reason::kIndexUnreachable) return status;
+    if (!IsUnreachable(status)) return status;
     if (!TryNextIndex(tried) || any) return status;
   }
 }
 
 absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> Connection::ConnectFileService(
-    const std::string& address, absl::Duration timeout) {
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(address, credentials_);
+    const std::string& address, const PublicKey& key, absl::Duration timeout) {
+  if (absl::Status known = KnowGroup(); !known.ok()) return known;
+  const std::shared_ptr<grpc::Channel> channel = dialer().Dial(address, &key);
   const absl::Time end = Clock::Real()->Monotonic() + timeout;
   grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
   // Waits in short steps: an interrupt does not wake a channel that waits for its state.
@@ -186,7 +218,7 @@ absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> Connection::ConnectFileSe
     if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || Clock::Real()->Monotonic() > end) {
       return WithCause(MakeError(Reason::kPeerUnreachable,
                                  absl::StrCat("the peer at ", address, " does not answer in time")),
-                       absl::StrCat("the peer at ", address), address, options_.tls);
+                       absl::StrCat("the peer at ", address), address, &key);
     }
     channel->WaitForStateChange(state,
                                 std::chrono::system_clock::now() + std::chrono::milliseconds(100));
@@ -211,10 +243,18 @@ absl::StatusOr<v1::PingResponse> Connection::Ping(v1::FileService::Stub& stub,
 absl::StatusOr<bool> Connection::IsServing(const std::string& address) {
   using grpc::health::v1::HealthCheckRequest;
   using grpc::health::v1::HealthCheckResponse;
+  const bool is_socket = absl::StartsWith(address, "unix:");
+  std::optional<PublicKey> key;
+  if (!is_socket) {
+    absl::StatusOr<std::optional<PublicKey>> known = KeyForHealth(address);
+    if (!known.ok()) return known.status();
+    key = *known;
+  }
+  const PublicKey* const expected = key.has_value() ? &*key : nullptr;
   KeepCallbackQueue();
   grpc::TemplatedGenericStub<HealthCheckRequest, HealthCheckResponse> stub(
-      MakeChannel(address, absl::StartsWith(address, "unix:") ? grpc::InsecureChannelCredentials()
-                                                              : credentials_));
+      is_socket ? MakeChannel(address, grpc::InsecureChannelCredentials())
+                : dialer().Dial(address, expected));
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   Interrupts::CallGuard guard(interrupts_, &context);
@@ -227,8 +267,7 @@ absl::StatusOr<bool> Connection::IsServing(const std::string& address) {
   if (interrupts_->triggered()) return Interrupted();
   if (!status.ok()) {
     const absl::Status why = FromGrpcStatus(status, address, Reason::kPeerUnreachable);
-    return absl::StartsWith(address, "unix:") ? why
-                                              : WithCause(why, address, address, options_.tls);
+    return is_socket ? why : WithCause(why, address, address, expected);
   }
   return response.status() == HealthCheckResponse::SERVING;
 }
@@ -255,10 +294,70 @@ absl::StatusOr<v1::IndexService::Stub*> Connection::IndexStub() {
   if (index_ == nullptr) {
     absl::StatusOr<std::string> target = IndexTarget();
     if (!target.ok()) return target.status();
+    if (absl::Status asked = AskForGroup(); !asked.ok()) return asked;
     index_target_ = *std::move(target);
-    index_ = v1::IndexService::NewStub(MakeChannel(index_target_, credentials_));
+    index_ = v1::IndexService::NewStub(dialer().Dial(index_target_, IndexKey()));
   }
   return index_.get();
+}
+
+absl::Status Connection::AskForGroup() {
+  const absl::StatusOr<v1::ExportTlsResponse> exported =
+      CallPeer(&v1::PeerService::Stub::ExportTls, v1::ExportTlsRequest());
+  const Reason reason = GetReason(exported.status());
+  // A peer that is older than groups does not know the call.
+  const bool has_none = reason == Reason::kGroupUnknown || absl::IsUnimplemented(exported.status());
+  if (!exported.ok() && !has_none && reason != Reason::kPeerUnreachable) return exported.status();
+  group_asked_ = true;
+  group_asked_at_ = options_.clock->Monotonic();
+  if (has_none) {
+    group_.reset();
+    group_dialer_.reset();
+  }
+  // A certificate from before the peer went is still good.
+  if (!exported.ok()) return absl::OkStatus();
+  absl::StatusOr<Group> group = GroupFromProto(*exported);
+  if (!group.ok()) return group.status();
+  group_ = *std::move(group);
+  if (options_.tls.enabled()) return absl::OkStatus();
+  [[maybe_unused]] static const bool only_tls13 = (UseTls13Only(), true);
+  group_dialer_ = Dialer::WithKey(group_->leaf);
+  return absl::OkStatus();
+}
+
+const PeerNames& Connection::Names(absl::string_view public_key) {
+  static const PeerNames* const none = new PeerNames;
+  KnowGroup().IgnoreError();
+  const bool unknown = group_.has_value() && !public_key.empty() && !group_->names.Has(public_key);
+  if (unknown && options_.clock->Monotonic() - group_asked_at_ >= kNamesInterval) {
+    AskForGroup().IgnoreError();
+  }
+  return group_.has_value() ? group_->names : *none;
+}
+
+absl::Status Connection::WithCause(const absl::Status& status, const std::string& server,
+                                   const std::string& target, const PublicKey* key) {
+  const NoPipeSignal no_signal;
+  return dialer().WithCause(status, server, target, key);
+}
+
+absl::StatusOr<std::optional<PublicKey>> Connection::KeyForHealth(const std::string& address) {
+  if (absl::Status known = KnowGroup(); !known.ok()) return known;
+  if (group_dialer_ == nullptr) return std::nullopt;
+  const NoPipeSignal no_signal;
+  const absl::StatusOr<PublicKey> key = ReadKeyAt(address, group_->leaf, kHandshakeTimeout);
+  if (GetReason(key.status()) == Reason::kIndexUnreachable) {
+    // ReadKeyAt takes what it dials for an index.
+    return MakeError(Reason::kPeerUnreachable,
+                     absl::StrReplaceAll(key.status().message(), {{"the index at ", ""}}));
+  }
+  if (!key.ok()) return key.status();
+  if (*key != group_->index && !Names(key->view()).Has(key->view())) {
+    return MakeError(Reason::kWrongKey,
+                     absl::StrCat("the program at ", address, " has the key ", key->hex(),
+                                  ", which is not in your group; check the address"));
+  }
+  return *key;
 }
 
 bool Connection::TryNextIndex(size_t tried) {
@@ -278,12 +377,12 @@ absl::Status Connection::FromPeer(const grpc::Status& status) const {
                         Reason::kPeerUnreachable);
 }
 
-absl::Status Connection::FromIndex(const grpc::Status& status) const {
+absl::Status Connection::FromIndex(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   if (interrupts_->triggered()) return Interrupted();
   const std::string index = absl::StrCat("the index at ", index_target_);
   return WithCause(FromGrpcStatus(status, index, Reason::kIndexUnreachable), index, index_target_,
-                   options_.tls);
+                   IndexKey());
 }
 
 absl::Status Connection::Checked(const absl::Status& answer) const {

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,11 +18,16 @@
 #include "arkshare/v1/file.grpc.pb.h"
 #include "arkshare/v1/index.grpc.pb.h"
 #include "arkshare/v1/peer.grpc.pb.h"
+#include "clients/cli/group.h"
 #include "clients/cli/interrupts.h"
+#include "clients/cli/peer_names.h"
 #include "clients/cli/slow_note.h"
+#include "lib/core/clock.h"
 #include "lib/core/errors.h"
+#include "lib/core/key.h"
 #include "lib/rpc/answers.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/dialer.h"
 #include "lib/rpc/tls_options.h"
 
 namespace arkshare {
@@ -31,12 +37,17 @@ struct ConnectionOptions {
   std::string peer;
   // One or more "HOST:PORT", separated by commas and tried in turn. Empty: the peer's index.
   std::string index;
-  // For the index and other peers; the control socket never uses TLS.
+  // For the index and other peers; the control socket never uses TLS. Not enabled: the keys of the
+  // peer's group, or plaintext when it has none.
   TlsOptions tls;
+  // Tests set another one, which says when the names of a group are old.
+  const Clock* clock = Clock::Real();
 };
 
-// Connects on first use. Checks every answer of an index (CheckAnswer). Every error has a Reason
-// and a message for people, never gRPC's own text. An interrupted call returns Cancelled. Not
+// Connects on first use. When the own peer is in a group, calls the index and other peers as this
+// peer, with a certificate that it exports (ExportTls), and sends calls only to the index and the
+// peers of the group. Checks every answer of an index (CheckAnswer). Every error has a Reason and a
+// message for people, never gRPC's own text. An interrupted call returns Cancelled. Not
 // thread-safe.
 class Connection {
  public:
@@ -59,7 +70,8 @@ class Connection {
                                         grpc::ClientContext*, const Request&, Response*),
                                     const Request& request, absl::Duration timeout = kCallTimeout);
 
-  // Calls the index once: tries each index in turn. kIndexUnreachable when none answers.
+  // Calls the index once: tries each index in turn. kIndexUnreachable when none answers; kWrongKey
+  // or kHandshakeRefused when the last one belongs to another group, or does not know this peer.
   template <typename Request, typename Response>
   absl::StatusOr<Response> CallIndex(grpc::Status (v1::IndexService::Stub::*method)(
                                          grpc::ClientContext*, const Request&, Response*),
@@ -81,16 +93,23 @@ class Connection {
   absl::Status Watch(v1::WatchRequest request,
                      const std::function<bool(const v1::WatchResponse&)>& on_event);
 
-  // Connects to the FileService at `address`. kPeerUnreachable after `timeout`.
+  // Connects to the FileService at `address`. kPeerUnreachable after `timeout`. In a group also
+  // kWrongKey, when the peer there does not have `key`, and kHandshakeRefused.
   absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> ConnectFileService(
-      const std::string& address, absl::Duration timeout);
+      const std::string& address, const PublicKey& key, absl::Duration timeout);
   // Calls Ping once. `server` names the peer in the message of an error.
   absl::StatusOr<v1::PingResponse> Ping(v1::FileService::Stub& stub, const v1::PingRequest& request,
                                         const std::string& server);
 
   // Asks the server at `address` ("HOST:PORT" or "unix:PATH") over grpc.health.v1 whether it
-  // serves. kPeerUnreachable when no server answers.
+  // serves. kPeerUnreachable when no server answers. In a group, a server on a port must prove the
+  // key of the index or of a member: else kWrongKey.
   absl::StatusOr<bool> IsServing(const std::string& address);
+
+  // Returns the names of the group's members, as the own peer has them; none without a group. Asks
+  // the peer at the first call, and again when `public_key`, if not empty, is not a member's, at
+  // most once a second. The result is valid until the next call of this object.
+  const PeerNames& Names(absl::string_view public_key = "");
 
   // "unix:PATH".
   const std::string& peer_target() const { return options_.peer; }
@@ -101,24 +120,48 @@ class Connection {
   explicit Connection(Interrupts* interrupts) : interrupts_(interrupts) {}
 
   absl::Status Interrupted() const;
+  // True when no call has reached the index.
+  static bool IsUnreachable(const absl::Status& status) {
+    const Reason reason = GetReason(status);
+    return reason == Reason::kIndexUnreachable || reason == Reason::kWrongKey ||
+           reason == Reason::kHandshakeRefused;
+  }
   // The callback for a SlowNote on a call to `server`; null without OnSlowCall.
   std::function<void()> SlowCallback(const std::string& server) const {
     if (!on_slow_call_) return nullptr;
     return [this, server] { on_slow_call_(server); };
   }
   absl::Status FromPeer(const grpc::Status& status) const;
-  absl::Status FromIndex(const grpc::Status& status) const;
+  absl::Status FromIndex(const grpc::Status& status);
   // Names the index in the objection to an answer.
   absl::Status Checked(const absl::Status& answer) const;
   absl::StatusOr<v1::IndexService::Stub*> IndexStub();
+  // Asks the peer for its group, and sets group_. OK also when it has none, or no peer answers.
+  absl::Status AskForGroup();
+  // Asks unless it was asked since the connection to the index began.
+  absl::Status KnowGroup() { return group_asked_ ? absl::OkStatus() : AskForGroup(); }
+  // For the index and other peers.
+  Dialer& dialer() { return group_dialer_ != nullptr ? *group_dialer_ : *dialer_; }
+  // The key that the index must prove; null without a group.
+  const PublicKey* IndexKey() const { return group_.has_value() ? &group_->index : nullptr; }
+  // Says why a connection failed, which blocks for some seconds.
+  absl::Status WithCause(const absl::Status& status, const std::string& server,
+                         const std::string& target, const PublicKey* key);
+  // In a group, the key of the member or of the index at `address`; else nothing.
+  absl::StatusOr<std::optional<PublicKey>> KeyForHealth(const std::string& address);
   // Selects the next index after `tried` of them did not answer. False when all were tried.
   bool TryNextIndex(size_t tried);
 
   Interrupts* const interrupts_;
   std::function<void(const std::string& server)> on_slow_call_;
   ConnectionOptions options_;
-  std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  // With the TLS files of the options, or plaintext.
+  std::shared_ptr<Dialer> dialer_;
   std::unique_ptr<v1::PeerService::Stub> peer_;
+  bool group_asked_ = false;
+  absl::Time group_asked_at_ = absl::InfinitePast();  // Clock::Monotonic
+  std::optional<Group> group_;
+  std::shared_ptr<Dialer> group_dialer_;  // nullptr without a group, and with TLS files
   // The indexes that the options name. Empty: the peer is asked before each new connection.
   std::vector<std::string> index_targets_;
   size_t index_position_ = 0;
@@ -158,7 +201,7 @@ absl::StatusOr<Response> Connection::CallIndex(
       if (!checked.ok()) return checked;
       return response;
     }
-    if (GetReason(status) != Reason::kIndexUnreachable || !TryNextIndex(tried)) return status;
+    if (!IsUnreachable(status) || !TryNextIndex(tried)) return status;
   }
 }
 

@@ -20,22 +20,25 @@ absl::StatusOr<v1::Transfer> FetchWithProgress(Session& session, const v1::Fetch
       request, [&progress](const v1::Transfer& transfer) { progress.Update(transfer); });
 }
 
-std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked) {
+std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked, const PeerNames& names) {
   if (!transfer.message().empty()) return EscapeForDisplay(transfer.message());
   if (transfer.moving() || transfer.from_peer_id() == 0) return "";
-  return absl::StrCat("peer ", transfer.from_peer_id(), " keeps its copy",
-                      copy_asked ? "" : ": it only lends");
+  return absl::StrCat("peer ", names.Show(transfer.from_peer_id(), transfer.source_public_key()),
+                      " keeps its copy", copy_asked ? "" : ": it only lends");
 }
 
-std::string SourcesInWords(const v1::Transfer& transfer) {
+std::string SourcesInWords(const v1::Transfer& transfer, const PeerNames& names) {
   constexpr int kMostNamed = 3;
+  const std::string source = names.Show(transfer.from_peer_id(), transfer.source_public_key());
   const auto& all = transfer.contributions();
   if (all.empty() || transfer.moving()) {
-    return transfer.from_peer_id() == 0 ? "" : absl::StrCat(transfer.from_peer_id());
+    return transfer.from_peer_id() == 0 ? "" : source;
   }
   std::string words;
   for (int i = 0; i < std::min(all.size(), kMostNamed); ++i) {
-    absl::StrAppend(&words, i == 0 ? "" : ", ", all[i].peer_id());
+    const bool is_source = all[i].peer_id() == transfer.from_peer_id();
+    absl::StrAppend(&words, i == 0 ? "" : ", ",
+                    is_source ? source : absl::StrCat(all[i].peer_id()));
   }
   if (all.size() > kMostNamed) absl::StrAppend(&words, " and ", all.size() - kMostNamed, " more");
   return words;

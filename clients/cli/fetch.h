@@ -19,11 +19,12 @@ absl::StatusOr<v1::Transfer> FetchWithProgress(Session& session, const v1::Fetch
 
 // Returns a note on a finished transfer, safe to print; empty for a plain move. The note says that
 // the source keeps its copy, or that the name has changed.
-std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked);
+std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked, const PeerNames& names);
 
 // Returns the number of the peer that had a moved book, or of the peers that send a copy, the
-// largest contribution first: "3", "3, 7, 12 and 27 more". Empty when unknown.
-std::string SourcesInWords(const v1::Transfer& transfer);
+// largest contribution first: "3 (ada)", "3, 7, 12 and 27 more". Only the source of the transfer
+// has a name: the keys of the others are not told. Empty when unknown.
+std::string SourcesInWords(const v1::Transfer& transfer, const PeerNames& names);
 
 }  // namespace arkshare
 

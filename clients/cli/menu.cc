@@ -61,9 +61,12 @@ class Menu {
       const absl::StatusOr<v1::GetStatusResponse> status =
           session_.connection.CallPeer(&v1::PeerService::Stub::GetStatus, v1::GetStatusRequest());
       if (!status.ok()) return status.status();
-      peer_id_ = status->peer_id();
+      peer_ = status->peer_id() == 0
+                  ? "the peer"
+                  : absl::StrCat("peer ",
+                                 PeerWithName(status->peer_id(), status->group().member().name()));
       if (status->online()) {
-        out_ << "registered successfully with id " << peer_id_ << '\n';
+        out_ << "registered successfully with id " << status->peer_id() << '\n';
         if (!status->trouble().empty()) {
           out_ << "but: " << EscapeForDisplay(status->trouble()) << '\n';
         }
@@ -98,8 +101,7 @@ class Menu {
 
   int Leave() {
     const bool interrupted = session_.interrupts.triggered();
-    out_ << "leaving the menu; "
-         << (peer_id_ == 0 ? std::string("the peer") : absl::StrCat("peer ", peer_id_))
+    out_ << "leaving the menu; " << peer_
          << (downloading_ ? " goes on with the download and shares on" : " shares on")
          << " (arkshare-cli quit ends it)\n"
          << std::flush;
@@ -202,8 +204,9 @@ class Menu {
               [](const v1::Holder& a, const v1::Holder& b) { return a.peer_id() < b.peer_id(); });
     out_ << HolderTuples(holders) << '\n';
     if (results.size() > 1) PrintContents(name, results);
-    const std::optional<std::string> answer = Ask(absl::StrCat(
-        "book found in ", PeersInWords(holders, count), " want to download (y for yes) "));
+    const std::optional<std::string> answer = Ask(
+        absl::StrCat("book found in ", PeersInWords(holders, count, session_.connection.Names()),
+                     " want to download (y for yes) "));
     if (!answer.has_value()) return End();
     if (*answer != "y" && *answer != "Y" && !absl::EqualsIgnoreCase(*answer, "yes")) {
       out_ << "not downloaded\n";
@@ -226,7 +229,7 @@ class Menu {
       out_ << "  " << i + 1 << ". " << FormatByteSize(result.content().size_bytes()) << ", root "
            << ShortRoot(result.content()) << ", at "
            << PeersInWords({result.holders().begin(), result.holders().end()},
-                           result.holder_count())
+                           result.holder_count(), session_.connection.Names())
            << '\n';
     }
   }
@@ -271,7 +274,8 @@ class Menu {
       return Say(transfer.status());
     }
     out_ << "received the data\n";
-    const std::string note = NoteOnTransfer(*transfer, /*copy_asked=*/false);
+    const std::string note =
+        NoteOnTransfer(*transfer, /*copy_asked=*/false, session_.connection.Names());
     if (!note.empty()) out_ << "(" << note << ")\n";
     PrintLibrary();
   }
@@ -292,7 +296,7 @@ class Menu {
   Terminal& terminal_;
   const MenuOptions options_;
   std::ostream& out_;
-  uint32_t peer_id_ = 0;
+  std::string peer_ = "the peer";  // or "peer 5 (ada)"
   bool downloading_ = false;
   std::optional<int> exit_code_;
 };

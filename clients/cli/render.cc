@@ -138,12 +138,16 @@ std::string HolderTuples(const std::vector<v1::Holder>& holders) {
   return absl::StrCat("[", absl::StrJoin(tuples, ", "), "]");
 }
 
-std::string PeersInWords(const std::vector<v1::Holder>& holders, uint64_t count) {
-  std::vector<uint32_t> ids;
-  for (const v1::Holder& holder : holders) ids.push_back(holder.peer_id());
-  std::string words = absl::StrCat(std::max<uint64_t>(count, ids.size()) == 1 ? "peer " : "peers ",
-                                   absl::StrJoin(ids, ", "));
-  if (count > ids.size()) absl::StrAppend(&words, " and ", count - ids.size(), " more");
+std::string PeersInWords(const std::vector<v1::Holder>& holders, uint64_t count,
+                         const PeerNames& names) {
+  std::vector<std::string> shown;
+  for (const v1::Holder& holder : holders) {
+    shown.push_back(names.Show(holder.peer_id(), holder.public_key()));
+  }
+  std::string words =
+      absl::StrCat(std::max<uint64_t>(count, shown.size()) == 1 ? "peer " : "peers ",
+                   absl::StrJoin(shown, ", "));
+  if (count > shown.size()) absl::StrAppend(&words, " and ", count - shown.size(), " more");
   return words;
 }
 

@@ -12,6 +12,7 @@
 
 #include "arkshare/v1/index.pb.h"
 #include "arkshare/v1/types.pb.h"
+#include "clients/cli/peer_names.h"
 
 namespace arkshare {
 
@@ -60,8 +61,9 @@ std::string PythonList(const std::vector<std::string>& names);
 // [(1, '127.0.0.1', 41931)]: number, host and port of each.
 std::string HolderTuples(const std::vector<v1::Holder>& holders);
 
-// "peer 1", "peers 1, 4", "peers 1, 4 and 30 more". `count`: the number of all holders.
-std::string PeersInWords(const std::vector<v1::Holder>& holders, uint64_t count);
+// "peer 1 (ada)", "peers 1 (ada), 4", "peers 1, 4 and 30 more". `count`: the number of all holders.
+std::string PeersInWords(const std::vector<v1::Holder>& holders, uint64_t count,
+                         const PeerNames& names);
 
 // The first 12 hex digits of a root.
 std::string ShortRoot(const v1::ContentId& content);

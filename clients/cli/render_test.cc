@@ -80,9 +80,9 @@ TEST(HolderTuplesTest, SplitsHostAndPort) {
 
 TEST(PeersInWordsTest, CountsThoseThatAreNotShown) {
   const std::vector<v1::Holder> two = {MakeHolder(1, "a:1"), MakeHolder(4, "b:2")};
-  EXPECT_EQ(PeersInWords({two[0]}, 1), "peer 1");
-  EXPECT_EQ(PeersInWords(two, 2), "peers 1, 4");
-  EXPECT_EQ(PeersInWords(two, 32), "peers 1, 4 and 30 more");
+  EXPECT_EQ(PeersInWords({two[0]}, 1, {}), "peer 1");
+  EXPECT_EQ(PeersInWords(two, 2, {}), "peers 1, 4");
+  EXPECT_EQ(PeersInWords(two, 32, {}), "peers 1, 4 and 30 more");
 }
 
 TEST(WordsTest, LimitsAndCounts) {

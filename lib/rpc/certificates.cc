@@ -18,6 +18,7 @@
 #include <sstream>
 
 #include "lib/core/errors.h"
+#include "lib/core/leaf_certificate.h"
 
 namespace arkshare {
 namespace {
@@ -108,6 +109,8 @@ std::string OwnCertificateTrouble(const TlsOptions& tls, absl::Time now) {
   if (!tls.enabled()) return "";
   const absl::StatusOr<std::string> pem = ReadPem(tls.cert_file, "--tls-cert");
   if (!pem.ok()) return std::string(pem.status().message());
+  // The programs of a group look at its key, and at no CA.
+  if (ReadLeafCertificate(*pem).ok()) return "";
   const BioPtr bio = BioOf(*pem);
   const CertPtr leaf = NextCertificate(bio.get());
   if (leaf == nullptr) return absl::StrCat(tls.cert_file, " is not a PEM certificate");

@@ -19,7 +19,7 @@ absl::Status CheckTlsFiles(const TlsOptions& tls);
 
 // Returns why other programs refuse the certificate of --tls-cert at `now`, and what to do: it has
 // expired, is not valid yet, or is not from the CA of --tls-ca. Returns "" when they accept it, or
-// without TLS.
+// without TLS. A certificate of a member of a group has no trouble: only its key counts.
 std::string OwnCertificateTrouble(const TlsOptions& tls, absl::Time now);
 
 // Explains an error of the verification of `certificate` (X509_V_ERR_…; `certificate` may be null),

@@ -5,7 +5,9 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 #include <netinet/in.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,6 +21,7 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/errors.h"
+#include "lib/core/leaf_certificate.h"
 #include "lib/rpc/certificates.h"
 #include "lib/rpc/host_port.h"
 #include "lib/rpc/resolve.h"
@@ -27,9 +30,15 @@ namespace arkshare {
 namespace {
 
 constexpr char kUsesTls[] =
-    "it uses TLS, and this program does not; if it belongs to a group, join that with an "
-    "invitation "
-    "(arkshare-peer --join WORD), otherwise give --tls-cert, --tls-key and --tls-ca as it does";
+    "it uses TLS, and this program does not; give --tls-cert, --tls-key and --tls-ca as it does";
+constexpr char kUsesKeys[] =
+    "it belongs to a group and lets only members in, and this program has no key; start your peer "
+    "with --join INVITATION, or give --tls-cert, --tls-key and --tls-ca of arkshare-cli tls DIR";
+constexpr char kNotAdmitted[] =
+    "it belongs to a group that does not know this program's certificate; its key was removed from "
+    "the group, or is of another one: ask for an invitation, and run arkshare-cli tls DIR again";
+constexpr char kNewMember[] =
+    "its key is not in --tls-ca; if it has joined the group since, run arkshare-cli tls DIR again";
 constexpr char kUsesNoTls[] =
     "it does not use TLS, and this program does; leave out --tls-cert, --tls-key and --tls-ca, or "
     "give them to it too";
@@ -74,6 +83,15 @@ class Socket {
  private:
   const int fd_;
 };
+
+// True for a certificate of a program that uses keys (MakeLeafCertificate).
+bool IsByKey(const X509* certificate) {
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> text(BIO_new(BIO_s_mem()), &BIO_free_all);
+  if (text == nullptr || PEM_write_bio_X509(text.get(), certificate) != 1) return false;
+  char* pem = nullptr;
+  const long size = BIO_get_mem_data(text.get(), &pem);
+  return ReadLeafCertificate({pem, static_cast<size_t>(size)}).ok();
+}
 
 // Returns 0 when the socket is connected before `end`, otherwise why not, as in errno.
 int ConnectBefore(const Socket& socket, const SocketAddress& address, absl::Time end) {
@@ -120,14 +138,14 @@ class Caller {
       case Answer::kHttp2:
         return "";
       case Answer::kTls:
-        return kUsesTls;
+        return CauseOfTls(kUsesTls);
       case Answer::kOther:
         return kSomethingElse;
       case Answer::kNothing:
         return kHangs;
       case Answer::kClosed:
         // A server with TLS may close without a word what does not begin like TLS.
-        return BeginsTls() ? kUsesTls : kSomethingElse;
+        return CauseOfTls(kSomethingElse);
     }
     return "";
   }
@@ -155,16 +173,34 @@ class Caller {
     return settings ? Answer::kHttp2 : Answer::kOther;
   }
 
-  // True when the server sends a certificate.
-  bool BeginsTls() const {
+  enum class Shown { kNothing, kByKey, kOther };
+
+  // Begins TLS, and returns what certificate the server shows, good or not.
+  Shown ReadCertificate() const {
     const SslContextPtr context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
     const Socket socket = Open();
-    if (ConnectBefore(socket, address_, end_) != 0) return false;
+    if (ConnectBefore(socket, address_, end_) != 0) return Shown::kNothing;
     const SslPtr ssl = NewSsl(context.get(), socket);
     (void)Handshake(ssl.get(), socket);
-    const bool begun = SSL_get0_peer_certificate(ssl.get()) != nullptr;
+    const X509* const certificate = SSL_get0_peer_certificate(ssl.get());
+    const Shown shown = certificate == nullptr ? Shown::kNothing
+                        : IsByKey(certificate) ? Shown::kByKey
+                                               : Shown::kOther;
     ERR_clear_error();
-    return begun;
+    return shown;
+  }
+
+  // Returns the cause by the certificate of the server; `otherwise` when it shows none.
+  std::string CauseOfTls(const char* otherwise) const {
+    switch (ReadCertificate()) {
+      case Shown::kNothing:
+        return otherwise;
+      case Shown::kByKey:
+        return kUsesKeys;
+      case Shown::kOther:
+        return kUsesTls;
+    }
+    return "";
   }
 
   static SslPtr NewSsl(SSL_CTX* context, const Socket& socket) {
@@ -217,7 +253,11 @@ class Caller {
         Repeat(ssl.get(), socket, [&byte](SSL* s) { return SSL_read(s, &byte, sizeof(byte)); });
     ERR_clear_error();
     if (failed == SSL_ERROR_NONE) return "";
-    return failed == SSL_ERROR_WANT_READ ? kHangs : kOwnRefused;
+    return failed == SSL_ERROR_WANT_READ ? kHangs : OwnRefused();
+  }
+
+  std::string OwnRefused() const {
+    return ReadCertificate() == Shown::kByKey ? kNotAdmitted : kOwnRefused;
   }
 
   std::string CauseOfHandshake(SSL* ssl, int failed) const {
@@ -225,13 +265,14 @@ class Caller {
     ERR_clear_error();
     if (failed == SSL_ERROR_WANT_READ) return kHangs;
     const long verified = SSL_get_verify_result(ssl);
+    if (verified != X509_V_OK && ReadCertificate() == Shown::kByKey) return kNewMember;
     if (verified != X509_V_OK) {
       return absl::StrCat(
           "its certificate ",
           CertificateErrorInWords(static_cast<int>(verified), SSL_get0_peer_certificate(ssl)));
     }
     // The server has sent a certificate, which is good: it is the server that ends it.
-    if (SSL_get0_peer_certificate(ssl) != nullptr || IsAlert(reason)) return kOwnRefused;
+    if (SSL_get0_peer_certificate(ssl) != nullptr || IsAlert(reason)) return OwnRefused();
     switch (AskInPlaintext()) {
       case Answer::kHttp2:
         return kUsesNoTls;

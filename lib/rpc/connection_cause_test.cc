@@ -15,6 +15,9 @@
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "lib/core/errors.h"
+#include "lib/core/key.h"
+#include "lib/core/leaf_certificate.h"
+#include "lib/rpc/key_credentials.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/testing/silent_address.h"
 #include "lib/rpc/testing/tls_files.h"
@@ -133,6 +136,22 @@ TEST_F(ConnectionCauseTest, OneSideWithoutTls) {
   EXPECT_THAT(WhyNoConnection(with->address(), {}), HasSubstr("it uses TLS"));
   EXPECT_THAT(WhyNoConnection(without->address(), tls), HasSubstr("it does not use TLS"));
   EXPECT_EQ(WhyNoConnection(with->address(), tls), "");
+}
+
+TEST_F(ConnectionCauseTest, AServerOfAGroup) {
+  const auto ca = TestCa::Make(folder_, "ca");
+  if (!ca.has_value()) GTEST_SKIP() << "SKIP: needs the openssl command";
+  const PrivateKey key = PrivateKey::Generate();
+  RpcServerOptions options{.listen = "127.0.0.1:0"};
+  options.credentials = MakeKeyServerCredentials(
+      MakeLeafCertificate(key, {}), [](const LeafClaims&) { return absl::OkStatus(); });
+  v1::FileService::Service service;
+  const auto server = *RpcServer::Start(options, {&service});
+  EXPECT_THAT(WhyNoConnection(server->address(), {}),
+              AllOf(HasSubstr("--join"), HasSubstr("arkshare-cli tls DIR")));
+  TlsOptions stranger = ca->Issue("stranger").value();
+  EXPECT_THAT(WhyNoConnection(server->address(), stranger),
+              HasSubstr("its key is not in --tls-ca"));
 }
 
 TEST_F(ConnectionCauseTest, ACertificateThatHasExpiredOnEitherSide) {

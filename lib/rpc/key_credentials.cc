@@ -89,8 +89,8 @@ class LeafVerifier : public ExternalCertificateVerifier {
   const KeyGate gate_;
 };
 
-// The root certificate is one only because without it gRPC loads those of the system for each
-// channel. No chain is checked.
+// The root certificate is for clients only, because without it gRPC loads those of the system for
+// each channel. No chain is checked.
 std::shared_ptr<grpc::experimental::CertificateProviderInterface> ProviderOf(
     const LeafCertificate& leaf) {
   return std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
@@ -100,7 +100,6 @@ std::shared_ptr<grpc::experimental::CertificateProviderInterface> ProviderOf(
 
 // Sets what servers and clients have in common.
 void Configure(KeyGate gate, grpc::experimental::TlsCredentialsOptions& options) {
-  options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
   options.set_certificate_verifier(
       ExternalCertificateVerifier::Create<LeafVerifier>(std::move(gate)));
@@ -122,6 +121,8 @@ KeyGate ExpectKey(const PublicKey& expected, WrongKeyHandler on_wrong_key) {
 std::shared_ptr<grpc::ServerCredentials> MakeKeyServerCredentials(const LeafCertificate& leaf,
                                                                   KeyGate gate) {
   grpc::experimental::TlsServerCredentialsOptions options(ProviderOf(leaf));
+  // Without a root certificate, so that the server names no CA when it asks for a certificate: Go
+  // and Java show none to a server that names others than theirs.
   Configure(std::move(gate), options);
   options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_BUT_DONT_VERIFY);
   return grpc::experimental::TlsServerCredentials(options);
@@ -132,6 +133,7 @@ std::shared_ptr<grpc::ChannelCredentials> MakeKeyChannelCredentials(const LeafCe
                                                                     WrongKeyHandler on_wrong_key) {
   grpc::experimental::TlsChannelCredentialsOptions options;
   options.set_certificate_provider(ProviderOf(leaf));
+  options.watch_root_certs();
   Configure(ExpectKey(expected, std::move(on_wrong_key)), options);
   options.set_verify_server_certs(false);
   return grpc::experimental::TlsCredentials(options);

@@ -140,6 +140,8 @@ TEST_F(KeyCredentialsTest, TheGateSeesTheProofOfAnInvitation) {
 struct TlsClient {
   std::vector<std::string> certificates;
   std::string private_key;
+  // The number of CAs that the server has named when it asked for a certificate.
+  mutable int named_cas = 0;
 
   // True when the server sends the first frame of HTTP/2.
   bool ReachesHttp2(const std::string& address) const {
@@ -168,6 +170,9 @@ struct TlsClient {
     char byte = 0;
     const bool reached = BIO_do_handshake(bio.get()) == 1 && BIO_read(bio.get(), &byte, 1) == 1;
     ERR_clear_error();
+    SSL* ssl = nullptr;
+    BIO_get_ssl(bio.get(), &ssl);
+    named_cas = sk_X509_NAME_num(SSL_get0_peer_CA_list(ssl));
     return reached;
   }
 };
@@ -181,6 +186,15 @@ TEST_F(KeyCredentialsTest, OtherTlsProgramsNeedOneGoodCertificate) {
   EXPECT_FALSE((TlsClient{{member.certificate, other.certificate}, member.private_key})
                    .ReachesHttp2(Address()))
       << "two certificates";
+}
+
+// Go and Java show their certificate only to a server that names its issuer, or no CA at all.
+TEST_F(KeyCredentialsTest, TheServerNamesNoCa) {
+  Start();
+  const LeafCertificate member = MakeLeafCertificate(KeyOf(2), {});
+  const TlsClient client{{member.certificate}, member.private_key};
+  ASSERT_TRUE(client.ReachesHttp2(Address()));
+  EXPECT_LE(client.named_cas, 0);  // -1: no list
 }
 
 }  // namespace

@@ -14,7 +14,10 @@
 
 #include "lib/core/bytes.h"
 #include "lib/core/content_id.h"
+#include "lib/core/invitation.h"
 #include "lib/core/key.h"
+#include "lib/core/leaf_certificate.h"
+#include "lib/core/member_list.h"
 #include "lib/core/merkle.h"
 #include "lib/core/ticket.h"
 
@@ -189,6 +192,37 @@ void CheckTickets(Vectors& vectors) {
   EXPECT_TRUE(absl::EndsWith(vectors.Text("batch_signed_bytes"), vectors.Text("batch_root")));
 }
 
+void CheckGroups(Vectors& vectors) {
+  const PrivateKey index = vectors.Key("index");
+  EXPECT_EQ(index.public_key().hex(), vectors.Text("index_public_key"));
+  EXPECT_EQ(ToHex(IndexFingerprint(index.public_key())), vectors.Text("index_fingerprint"));
+  const std::string secret = vectors.Bytes("invitation_secret");
+  const Invitation invitation{absl::StrSplit(vectors.Text("invitation_addresses"), ','),
+                              vectors.Bytes("index_fingerprint"), secret};
+  EXPECT_EQ(WriteInvitation(invitation).value_or("none"), vectors.Text("invitation_word"));
+  const PublicKey receiver = vectors.Key("receiver").public_key();
+  const JoinProof join = JoinProofOf(secret, index.public_key(), receiver);
+  EXPECT_EQ(ToHex(join.invitation_id), vectors.Text("invitation_id"));
+  EXPECT_EQ(ToHex(join.proof), vectors.Text("join_proof"));
+
+  const std::vector<Member> members = {
+      {vectors.Key("source").public_key(), MemberRole::kFull, "ada"},
+      {receiver, MemberRole::kReader, "Zoë"}};
+  std::string list;
+  for (const Member& member : members) {
+    absl::StrAppend(&list, member.key.bytes(), std::string(1, static_cast<char>(member.role)),
+                    std::string(1, static_cast<char>(member.name.size())), member.name);
+  }
+  EXPECT_EQ(ToHex(list), vectors.Text("members_list"));
+  EXPECT_TRUE(absl::EndsWith(vectors.Text("members_signed_bytes"),
+                             ToHex(DigestBytes(Sha256(AsBytes(list))))));
+  const absl::StatusOr<MemberList> signed_list =
+      MemberList().Apply(vectors.Number("members_version"), /*complete=*/true, {members, {}},
+                         vectors.Bytes("members_signature"), index.public_key());
+  ASSERT_TRUE(signed_list.ok()) << signed_list.status();
+  ExpectSigned(vectors, "members", index, signed_list->SignedBytes());
+}
+
 TEST(ProtocolVectorsTest, AreWhatTheCodeProduces) {
   Vectors vectors;
   CheckContents(vectors);
@@ -196,6 +230,7 @@ TEST(ProtocolVectorsTest, AreWhatTheCodeProduces) {
   CheckPings(vectors);
   CheckReleaseAndConfirm(vectors);
   CheckTickets(vectors);
+  CheckGroups(vectors);
   EXPECT_EQ(vectors.Unseen(), std::vector<std::string>()) << "no check reads these vectors";
 }
 

@@ -16,6 +16,7 @@ class FakeFileService final : public v1::FileService::Service {
   explicit FakeFileService(bool lies = false) : lies_(lies) {}
 
   PublicKey public_key() const { return key_.public_key(); }
+  const PrivateKey& private_key() const { return key_; }
   int pings() const;
 
   grpc::Status Ping(grpc::ServerContext*, const v1::PingRequest* request,

@@ -29,7 +29,8 @@ v1::Transfer BegunTransfer(const v1::FetchRequest& request) {
 
 }  // namespace
 
-FakePeer::FakePeer() {
+FakePeer::FakePeer()
+    : export_(MakeError(Reason::kGroupUnknown, "this peer is in no group; start it with --join")) {
   status_.set_peer_id(5);
   status_.set_online(true);
   status_.set_policy(v1::SHARE_POLICY_MOVE);
@@ -371,6 +372,18 @@ grpc::Status FakePeer::RestoreLimbo(grpc::ServerContext*, const v1::RestoreLimbo
     return grpc::Status::OK;
   }
   return ToGrpcStatus(MakeError(Reason::kTransferUnknown, "no such transfer"));
+}
+
+void FakePeer::SetExport(absl::StatusOr<v1::ExportTlsResponse> answer) {
+  MutexLock lock(&mutex_);
+  export_ = std::move(answer);
+}
+
+grpc::Status FakePeer::ExportTls(grpc::ServerContext*, const v1::ExportTlsRequest*,
+                                 v1::ExportTlsResponse* response) {
+  MutexLock lock(&mutex_);
+  if (export_.ok()) *response = *export_;
+  return ToGrpcStatus(export_.status());
 }
 
 grpc::Status FakePeer::Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,

@@ -49,6 +49,8 @@ class FakePeer final : public v1::PeerService::Service {
   // Makes Share wait until GetStatus has been called twice more.
   void HoldShareForStatus();
   void AddLimbo(v1::LimboEntry entry);
+  // Sets the answer of ExportTls; by default the peer is in no group.
+  void SetExport(absl::StatusOr<v1::ExportTlsResponse> answer);
 
   // The wishes of all Fetch and FetchMany calls.
   std::vector<v1::FetchRequest> fetches() const;
@@ -93,6 +95,8 @@ class FakePeer final : public v1::PeerService::Service {
                          v1::ListLimboResponse* response) override;
   grpc::Status RestoreLimbo(grpc::ServerContext*, const v1::RestoreLimboRequest* request,
                             v1::RestoreLimboResponse* response) override;
+  grpc::Status ExportTls(grpc::ServerContext*, const v1::ExportTlsRequest*,
+                         v1::ExportTlsResponse* response) override;
   grpc::Status Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,
                         v1::ShutdownResponse*) override;
 
@@ -126,6 +130,7 @@ class FakePeer final : public v1::PeerService::Service {
   std::vector<v1::LimboEntry> limbo_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> restored_ ABSL_GUARDED_BY(mutex_);
   grpc::Status shutdown_status_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusOr<v1::ExportTlsResponse> export_ ABSL_GUARDED_BY(mutex_);
   int shutdowns_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
