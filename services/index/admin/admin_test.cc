@@ -146,6 +146,25 @@ TEST_F(AdminTest, AListIsImportedOnlyIfThisIndexHasSignedItAndItIsNewer) {
   EXPECT_FALSE(group_->FindMember(ada_.public_key()).ok());
 }
 
+TEST_F(AdminTest, ANewerListThatAPeerHasIsToldUntilItIsImported) {
+  ASSERT_EQ(Run({"members", "add", ada_.public_key().hex(), "--name", "ada"}), 0);
+  const MemberList newer = *group_->members()->Next({}, group_->key(), 6);
+  group_->HearOf(newer.signed_version(), ada_.public_key());
+  EXPECT_EQ(Run({"members"}), 0);
+  EXPECT_THAT(err_, HasSubstr("version 7"));
+  EXPECT_EQ(Run({"members", "remove", "ada"}), 1);
+  EXPECT_THAT(err_, HasSubstr("members import"));
+  EXPECT_EQ(Run({"members", "rename", "ada", "Ada", "--despite-newer-list"}), 0);
+  EXPECT_EQ(group_->members()->version(), 8u);
+  const MemberList newest = *newer.Next({}, group_->key(), 8);
+  group_->HearOf(newest.signed_version(), ada_.public_key());
+  const std::string copy = folder_ + "/copy";
+  std::ofstream(copy) << newest.ToText();
+  EXPECT_EQ(Run({"members", "import", copy}), 0);
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(Run({"members", "remove", "ada"}), 0);
+}
+
 TEST_F(AdminTest, WrongArgumentsAreNamed) {
   EXPECT_EQ(Run({"invite"}), 2);
   EXPECT_THAT(err_, HasSubstr("--address"));

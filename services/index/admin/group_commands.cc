@@ -109,6 +109,14 @@ int RunInvite(int argc, const char* const* argv) {
   return kExitDone;
 }
 
+void WarnIfOutdated(const v1::ListGroupResponse& group) {
+  if (group.newer_version_seen() == 0) return;
+  std::cerr << "A peer has version " << group.newer_version_seen()
+            << " of this list, which the index does not have; here is version "
+            << group.members().version()
+            << ". Import it from that peer: arkshare-index members import .arkshare/members\n";
+}
+
 int ListMembers(AdminClient& client) {
   const absl::StatusOr<v1::ListGroupResponse> group =
       client.Call(&Stub::ListGroup, v1::ListGroupRequest());
@@ -118,31 +126,35 @@ int ListMembers(AdminClient& client) {
               << NameOf(member.name()) << "\n";
   }
   if (group->members().members().empty()) std::cerr << "the group has no members yet\n";
+  WarnIfOutdated(*group);
   return kExitDone;
 }
 
 // Changes the member whom `who` means.
 template <typename Change>
-int ChangeMember(AdminClient& client, const std::string& who, Change change) {
+int ChangeMember(AdminClient& client, const std::string& who, bool despite, Change change) {
   absl::StatusOr<v1::Member> member = client.FindMember(who);
   if (!member.ok()) return Report(member.status());
   v1::SetMemberRequest request;
+  request.set_despite_newer_list(despite);
   change(*member);
   *request.mutable_member() = *std::move(member);
   return Report(client.Call(&Stub::SetMember, request).status());
 }
 
-int RemoveMember(AdminClient& client, const std::string& who) {
+int RemoveMember(AdminClient& client, const std::string& who, bool despite) {
   const absl::StatusOr<v1::Member> member = client.FindMember(who);
   if (!member.ok()) return Report(member.status());
   v1::RemoveMemberRequest request;
   request.set_public_key(member->public_key());
+  request.set_despite_newer_list(despite);
   return Report(client.Call(&Stub::RemoveMember, request).status());
 }
 
 int AddMember(AdminClient& client, const std::string& key, const std::string& role,
-              const std::string& name) {
+              const std::string& name, bool despite) {
   v1::SetMemberRequest request;
+  request.set_despite_newer_list(despite);
   request.mutable_member()->set_public_key(FromHex(key).value_or(""));
   request.mutable_member()->set_role(RoleArgument(role));
   request.mutable_member()->set_name(name);
@@ -163,7 +175,10 @@ int ImportMembers(AdminClient& client, const std::string& path) {
   if (!imported.ok()) return Report(imported.status());
   std::cout << "the group has " << imported->members() << " members (version "
             << imported->version() << ")\n";
-  return kExitDone;
+  const absl::StatusOr<v1::ListGroupResponse> group =
+      client.Call(&Stub::ListGroup, v1::ListGroupRequest());
+  if (group.ok()) WarnIfOutdated(*group);
+  return Report(group.status());
 }
 
 int RunMembers(int argc, const char* const* argv) {
@@ -173,6 +188,7 @@ int RunMembers(int argc, const char* const* argv) {
   std::string role = "full";
   std::string key;
   std::string path;
+  bool despite = false;
   const auto app =
       MakeCommand("arkshare-index members", "Lists and changes the members of the group.", home);
   app->require_subcommand(0, 1);
@@ -194,17 +210,21 @@ int RunMembers(int argc, const char* const* argv) {
   CLI::App* const import =
       AddPart(*app, "import", "Takes over a newer list, from .arkshare/members of a member");
   import->add_option("FILE", path, "The file")->required();
+  for (CLI::App* const part : {rename, set_role, remove, add}) {
+    part->add_flag("--despite-newer-list", despite,
+                   "Change the list although a peer has a newer one, which is then lost");
+  }
   if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;
   AdminClient client(home);
   if (rename->parsed()) {
-    return ChangeMember(client, who, [&](v1::Member& member) { member.set_name(name); });
+    return ChangeMember(client, who, despite, [&](v1::Member& member) { member.set_name(name); });
   }
   if (set_role->parsed()) {
-    return ChangeMember(client, who,
+    return ChangeMember(client, who, despite,
                         [&](v1::Member& member) { member.set_role(RoleArgument(role)); });
   }
-  if (remove->parsed()) return RemoveMember(client, who);
-  if (add->parsed()) return AddMember(client, key, role, name);
+  if (remove->parsed()) return RemoveMember(client, who, despite);
+  if (add->parsed()) return AddMember(client, key, role, name, despite);
   if (import->parsed()) return ImportMembers(client, path);
   return ListMembers(client);
 }

@@ -14,6 +14,7 @@
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/core/invitation.h"
+#include "lib/core/log.h"
 #include "services/index/files/atomic_file.h"
 
 namespace arkshare {
@@ -122,6 +123,7 @@ Group::Group(std::string home, std::unique_ptr<StateLock> lock, PrivateKey key, 
       key_(std::move(key)),
       clock_(clock),
       members_(std::make_shared<const MemberList>(std::move(members))),
+      digest_(members_->Digest()),
       invitations_(std::make_shared<const Invitations>(std::move(invitations))) {}
 
 std::shared_ptr<const MemberList> Group::members() const {
@@ -169,6 +171,12 @@ absl::StatusOr<Member> Group::Join(const PublicKey& key, const std::optional<Joi
   MutexLock changing(&changing_);
   absl::StatusOr<Member> member = FindMember(key);
   if (member.ok() || !join.has_value()) return member;
+  if (newer_version_seen() != 0) {
+    return MakeError(
+        Reason::kMembersOutdated,
+        "the index was restored from a backup, and admits no new member until it has its "
+        "newest list of members: tell its owner, and try again later");
+  }
   Invitations invitations = this->invitations();
   absl::Status used = invitations.Use(join->invitation_id, key, clock_->Now());
   if (!used.ok()) return used;
@@ -217,13 +225,15 @@ absl::Status Group::CancelInvitation(const std::string& id) {
   return SaveInvitations(std::move(invitations));
 }
 
-absl::Status Group::SetMember(const Member& member) {
+absl::Status Group::SetMember(const Member& member, IfOutdated if_outdated) {
   MutexLock changing(&changing_);
+  if (absl::Status s = CheckUpToDate(if_outdated); !s.ok()) return s;
   return ChangeMembers({{member}, {}});
 }
 
-absl::Status Group::RemoveMember(const PublicKey& key) {
+absl::Status Group::RemoveMember(const PublicKey& key, IfOutdated if_outdated) {
   MutexLock changing(&changing_);
+  if (absl::Status s = CheckUpToDate(if_outdated); !s.ok()) return s;
   if (members()->Find(key) == nullptr) {
     return absl::NotFoundError("there is no such member: `members list` shows all");
   }
@@ -239,6 +249,12 @@ absl::Status Group::ImportMembers(absl::string_view text) {
   if (!imported.ok()) return imported.status();
   MutexLock changing(&changing_);
   const uint64_t version = members()->version();
+  if (imported->version() == version && IsSeen(*imported)) {
+    // The list has changed since the restore, so two lists have this version. The next one is newer
+    // than both.
+    imported = imported->Next({}, key_);
+    if (!imported.ok()) return imported.status();
+  }
   if (imported->version() <= version) {
     return absl::FailedPreconditionError(
         absl::StrCat("this list of members has version ", imported->version(),
@@ -260,17 +276,65 @@ absl::Status Group::SaveMembers(MemberList members) {
   if (!written.ok()) return written;
   auto shared = std::make_shared<const MemberList>(std::move(members));
   {
+    std::string digest = shared->Digest();
     MutexLock lock(&mutex_);
     members_ = shared;
+    digest_ = std::move(digest);
+    if (!Lacks(seen_)) seen_ = {};
   }
   if (listener_) listener_(shared);
   return absl::OkStatus();
 }
 
 absl::Status Group::ChangeMembers(const MemberChanges& changes) {
-  absl::StatusOr<MemberList> next = members()->Next(changes, key_);
+  absl::StatusOr<MemberList> next = members()->Next(changes, key_, newer_version_seen());
   if (!next.ok()) return next.status();
   return SaveMembers(*std::move(next));
+}
+
+absl::Status Group::CheckUpToDate(IfOutdated if_outdated) const {
+  const uint64_t seen = newer_version_seen();
+  if (seen == 0 || if_outdated == IfOutdated::kReplace) return absl::OkStatus();
+  return MakeError(
+      Reason::kMembersOutdated,
+      absl::StrCat("a peer has version ", seen, " of the list of members, which this index has ",
+                   "signed and lost, because it was restored from a backup; here is version ",
+                   members()->version(), ". Members that were removed since could come back: run ",
+                   "`arkshare-index members import FILE` with the file .arkshare/members of an ",
+                   "up-to-date peer. If you can get no such file, repeat the command with ",
+                   "--despite-newer-list, and remove those members again"));
+}
+
+void Group::HearOf(const SignedVersion& list, const PublicKey& from) {
+  {
+    MutexLock lock(&mutex_);
+    if (list.version <= seen_.version || !Lacks(list)) return;
+  }
+  if (!list.IsSignedBy(key_.public_key())) return;
+  uint64_t here = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (list.version <= seen_.version || !Lacks(list)) return;
+    seen_ = list;
+    here = members_->version();
+  }
+  LogWarning("members_outdated", {{"here", here}, {"seen", list.version}, {"at", from.hex()}});
+}
+
+uint64_t Group::newer_version_seen() const {
+  MutexLock lock(&mutex_);
+  return seen_.version;
+}
+
+bool Group::Lacks(const SignedVersion& list) const {
+  return list.version > members_->version() ||
+         (list.version == members_->version() && list.digest != digest_);
+}
+
+bool Group::IsSeen(const MemberList& list) const {
+  const std::string digest = list.Digest();
+  MutexLock lock(&mutex_);
+  return seen_.version == list.version() && seen_.digest == digest;
 }
 
 }  // namespace arkshare
