@@ -1,96 +1,31 @@
 #include "services/index/group/group.h"
 
-#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
-#include <sys/stat.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
-#include "lib/core/content_id.h"
 #include "lib/core/errors.h"
+#include "lib/core/failpoint.h"
 #include "lib/core/invitation.h"
 #include "lib/core/log.h"
 #include "services/index/files/atomic_file.h"
+#include "services/index/group/home.h"
 
 namespace arkshare {
 namespace {
 
-constexpr char kKeyFile[] = "/key";
-constexpr char kMembersFile[] = "/members";
-constexpr char kInvitationsFile[] = "/invitations";
-
-absl::Status BadHome(const std::string& home, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("cannot use ", home, " as --home: ", why));
-}
-
-absl::Status MakeFolder(const std::string& home) {
-  if (mkdir(home.c_str(), 0700) != 0 && errno != EEXIST) {
-    return BadHome(home, std::strerror(errno));
-  }
-  struct stat info {};
-  if (stat(home.c_str(), &info) != 0) return BadHome(home, std::strerror(errno));
-  if (!S_ISDIR(info.st_mode)) return BadHome(home, "it is not a folder");
-  if ((info.st_mode & 077) != 0) {
-    return BadHome(home, absl::StrCat("other users can look into it, and it keeps the key of the "
-                                      "index: run chmod 700 ",
-                                      home));
-  }
-  return absl::OkStatus();
-}
-
-// Returns nothing when there is no such file.
-absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error) && !error) return std::nullopt;
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(text << file.rdbuf()))) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "cannot read ", path, ": ", errno != 0 ? std::strerror(errno) : "it is not a file"));
-  }
-  return text.str();
-}
-
-absl::StatusOr<PrivateKey> LoadKey(const std::string& path) {
-  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  if (!text->has_value()) {
-    PrivateKey key = PrivateKey::Generate();
-    absl::Status written = WriteFileAtomically(path, absl::StrCat(ToHex(key.seed()), "\n"));
-    if (!written.ok()) return written;
-    return key;
-  }
-  const absl::StatusOr<std::string> seed = FromHex(absl::StripAsciiWhitespace(**text));
-  absl::StatusOr<PrivateKey> key =
-      seed.ok() ? PrivateKey::FromSeed(*seed) : absl::StatusOr<PrivateKey>(seed.status());
-  if (!key.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path,
-                     " is damaged: put back a copy of it, or of `key export`. Without it, "
-                     "remove the folder and invite all members again"));
-  }
+absl::StatusOr<PrivateKey> LoadKey(const std::string& home) {
+  const absl::StatusOr<std::optional<PrivateKey>> there = ReadKeyFile(home);
+  if (!there.ok()) return there.status();
+  if (there->has_value()) return **there;
+  PrivateKey key = PrivateKey::Generate();
+  if (absl::Status written = WriteKeyFile(home, key); !written.ok()) return written;
   return key;
 }
 
-absl::StatusOr<MemberList> LoadMembers(const std::string& path, const PublicKey& index) {
-  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  if (!text->has_value()) return MemberList();
-  absl::StatusOr<MemberList> members = MemberList::FromText(**text, index);
-  if (members.ok()) return members;
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, " is damaged (", members.status().message(),
-                   "): put back a copy of it, or `.arkshare/members` of any member"));
-}
-
-absl::StatusOr<Invitations> LoadInvitations(const std::string& path) {
-  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
+absl::StatusOr<Invitations> LoadInvitations(const std::string& home) {
+  const std::string path = InvitationsFile(home);
+  const absl::StatusOr<std::optional<std::string>> text = ReadHomeFile(path);
   if (!text.ok()) return text.status();
   if (!text->has_value()) return Invitations();
   absl::StatusOr<Invitations> invitations = Invitations::FromText(**text);
@@ -103,14 +38,14 @@ absl::StatusOr<Invitations> LoadInvitations(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Group>> Group::Open(const std::string& home, const Clock* clock) {
-  if (absl::Status made = MakeFolder(home); !made.ok()) return made;
-  absl::StatusOr<std::unique_ptr<StateLock>> lock = StateLock::Acquire(home + kKeyFile);
-  if (!lock.ok()) return BadHome(home, "another arkshare-index uses it");
-  absl::StatusOr<PrivateKey> key = LoadKey(home + kKeyFile);
+  if (absl::Status made = MakeHome(home); !made.ok()) return made;
+  absl::StatusOr<std::unique_ptr<StateLock>> lock = LockHome(home);
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<PrivateKey> key = LoadKey(home);
   if (!key.ok()) return key.status();
-  absl::StatusOr<MemberList> members = LoadMembers(home + kMembersFile, key->public_key());
+  absl::StatusOr<MemberList> members = ReadMembersFile(home, key->public_key());
   if (!members.ok()) return members.status();
-  absl::StatusOr<Invitations> invitations = LoadInvitations(home + kInvitationsFile);
+  absl::StatusOr<Invitations> invitations = LoadInvitations(home);
   if (!invitations.ok()) return invitations.status();
   return std::unique_ptr<Group>(new Group(home, *std::move(lock), *std::move(key),
                                           *std::move(members), *std::move(invitations), clock));
@@ -189,6 +124,7 @@ absl::StatusOr<Member> Group::Join(const PublicKey& key, const std::optional<Joi
   // The use is on the disk first: after a crash in between, this key can repeat its call, and no
   // other key can use the invitation.
   if (absl::Status saved = SaveInvitations(std::move(invitations)); !saved.ok()) return saved;
+  ARKSHARE_FAILPOINT("index.invitation_used");
   if (absl::Status saved = ChangeMembers({{joined}, {}}); !saved.ok()) return saved;
   return joined;
 }
@@ -264,7 +200,7 @@ absl::Status Group::ImportMembers(absl::string_view text) {
 }
 
 absl::Status Group::SaveInvitations(Invitations invitations) {
-  absl::Status written = WriteFileAtomically(home_ + kInvitationsFile, invitations.ToText());
+  absl::Status written = WriteFileAtomically(InvitationsFile(home_), invitations.ToText());
   if (!written.ok()) return written;
   MutexLock lock(&mutex_);
   invitations_ = std::make_shared<const Invitations>(std::move(invitations));
@@ -272,8 +208,9 @@ absl::Status Group::SaveInvitations(Invitations invitations) {
 }
 
 absl::Status Group::SaveMembers(MemberList members) {
-  absl::Status written = WriteFileAtomically(home_ + kMembersFile, members.ToText());
+  absl::Status written = WriteFileAtomically(MembersFile(home_), members.ToText());
   if (!written.ok()) return written;
+  ARKSHARE_FAILPOINT("index.members_saved");
   auto shared = std::make_shared<const MemberList>(std::move(members));
   {
     std::string digest = shared->Digest();
