@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +26,7 @@
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/status.h"
+#include "services/index/admin/group_commands.h"
 #include "services/index/index_server.h"
 
 namespace arkshare {
@@ -440,6 +443,51 @@ TEST_F(GroupServiceTest, AfterARestartASessionIsTakenBackByItsOwnKeyOnly) {
   EXPECT_EQ(GetReason(GroupAnnounce(thief, token).End()), Reason::kSessionUnknown);
   GroupClient back = Client(ada.key());
   GroupAnnounce(back, token).First({});
+}
+
+TEST_F(GroupServiceTest, AnyTlsClientConnectsWithTheFilesThatWereMadeForIt) {
+  GroupClient ada = NewMember(MemberRole::kFull);
+  const std::string files = home_ + "/files";
+  const char* const add[] = {"arkshare-index", "members",     "add",    "grpcurl",
+                             "--tls",          files.c_str(), "--home", home_.c_str()};
+  ASSERT_EQ(RunGroupCommand(8, add), 0);
+  const auto read = [&](const std::string& name) {
+    std::ifstream file(files + name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string certificate = read("/cert.pem");
+  const auto connect = [&](const std::string& address) {
+    grpc::ChannelArguments args;
+    args.SetSslTargetNameOverride(kKeyTargetName);
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(
+        address, grpc::SslCredentials({read("/ca.pem"), read("/key.pem"), certificate}), args);
+  };
+  const auto index = v1::IndexService::NewStub(connect(server_->address()));
+  const auto list = [&] {
+    grpc::ClientContext context;
+    SetTimeout(context, absl::Minutes(1));
+    v1::ListPeersResponse response;
+    return FromGrpcStatus(index->ListPeers(&context, {}, &response), "the index");
+  };
+  EXPECT_TRUE(list().ok()) << list();
+  const auto ping = [&](const PrivateKey& key) {
+    v1::FileService::Service service;
+    RpcServerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.credentials = MakeKeyServerCredentials(
+        MakeLeafCertificate(key, {}), [](const LeafClaims&) { return absl::OkStatus(); });
+    const auto server = RpcServer::Start(options, {&service}).value();
+    const auto peer = v1::FileService::NewStub(connect(server->address()));
+    grpc::ClientContext context;
+    SetTimeout(context, absl::Minutes(1));
+    v1::PingResponse response;
+    return peer->Ping(&context, {}, &response).error_code();
+  };
+  EXPECT_EQ(ping(ada.key()), grpc::StatusCode::UNIMPLEMENTED) << "the handshake is done";
+  EXPECT_EQ(ping(PrivateKey::Generate()), grpc::StatusCode::UNAVAILABLE) << "no member";
+  ASSERT_TRUE(group().RemoveMember(ReadLeafCertificate(certificate).value().key).ok());
+  EXPECT_EQ(GetReason(list()), Reason::kNotAMember);
 }
 
 TEST(GroupOptionsTest, OnlyOneWayToAdmitPeers) {
