@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "lib/core/base32.h"
 #include "lib/core/bytes.h"
 #include "lib/core/content_id.h"
 #include "lib/core/hasher.h"
@@ -23,7 +24,6 @@ namespace arkshare {
 namespace {
 
 constexpr absl::string_view kPrefix = "ark1";
-constexpr absl::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 constexpr size_t kCheckBytes = 3;
 constexpr uint8_t kIpv4 = 4;
 constexpr uint8_t kIpv6 = 6;
@@ -34,35 +34,6 @@ constexpr size_t kMaxWordBytes = 1024;
 
 std::string FirstBytesOfSha256(absl::string_view text, size_t n) {
   return DigestBytes(Hasher::ForThisThread().Hash(AsBytes(text))).substr(0, n);
-}
-
-std::string Base32(absl::string_view bytes) {
-  std::string text;
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char byte : bytes) {
-    bits = bits << 8 | static_cast<uint8_t>(byte);
-    for (count += 8; count >= 5; count -= 5) text += kAlphabet[bits >> (count - 5) & 31];
-  }
-  if (count > 0) text += kAlphabet[bits << (5 - count) & 31];
-  return text;
-}
-
-// Returns nothing for a letter that is not in the alphabet, and for bits at the end that Base32
-// does not write.
-std::optional<std::string> FromBase32(absl::string_view text) {
-  std::string bytes;
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char letter : text) {
-    const size_t value = kAlphabet.find(letter);
-    if (value == absl::string_view::npos) return std::nullopt;
-    bits = bits << 5 | static_cast<uint32_t>(value);
-    count += 5;
-    if (count >= 8) bytes += static_cast<char>(bits >> (count -= 8));
-  }
-  if (count >= 5 || (bits & ((1U << count) - 1)) != 0) return std::nullopt;
-  return bytes;
 }
 
 absl::Status BadAddress(absl::string_view address, absl::string_view why) {
@@ -190,7 +161,7 @@ absl::StatusOr<std::string> WriteInvitation(const Invitation& invitation) {
   body.push_back('\0');
   absl::StrAppend(&body, invitation.fingerprint, invitation.secret);
   body += FirstBytesOfSha256(body, kCheckBytes);
-  return absl::StrCat(kPrefix, Base32(body));
+  return absl::StrCat(kPrefix, ToBase32(body));
 }
 
 absl::StatusOr<Invitation> ReadInvitation(absl::string_view word) {

@@ -38,6 +38,10 @@ absl::StatusOr<PublicKey> ParseKey(absl::string_view hex) {
   return PublicKey::FromBytes(*bytes);
 }
 
+std::string BytesToSign(uint64_t version, absl::string_view digest) {
+  return absl::StrCat("arkshare-members-v1", BigEndian(version), digest);
+}
+
 // Parses what follows "member ".
 absl::StatusOr<Member> ParseMember(absl::string_view rest) {
   const std::vector<absl::string_view> parts = absl::StrSplit(rest, absl::MaxSplits(' ', 2));
@@ -81,6 +85,11 @@ absl::Status CheckMemberName(absl::string_view name) {
   return absl::OkStatus();
 }
 
+bool SignedVersion::IsSignedBy(const PublicKey& index) const {
+  return version != 0 && digest.size() == sizeof(Sha256Digest) &&
+         index.Verify(BytesToSign(version, digest), signature);
+}
+
 const Member* MemberList::Find(const PublicKey& key) const {
   const auto place = members_.find(key);
   return place == members_.end() ? nullptr : &place->second;
@@ -97,14 +106,14 @@ absl::Status MemberList::Set(const Member& member) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<MemberList> MemberList::Next(const MemberChanges& changes,
-                                            const PrivateKey& index) const {
+absl::StatusOr<MemberList> MemberList::Next(const MemberChanges& changes, const PrivateKey& index,
+                                            uint64_t above) const {
   MemberList next = *this;
   for (const PublicKey& key : changes.removed) next.members_.erase(key);
   for (const Member& member : changes.set) {
     if (absl::Status set = next.Set(member); !set.ok()) return set;
   }
-  ++next.version_;
+  next.version_ = std::max(version_, above) + 1;
   next.signature_ = index.Sign(next.SignedBytes());
   return next;
 }
@@ -142,15 +151,16 @@ MemberChanges MemberList::Since(const MemberList& older) const {
   return changes;
 }
 
-std::string MemberList::SignedBytes() const {
+std::string MemberList::Digest() const {
   std::string all;
   for (const auto& [key, member] : members_) {
     absl::StrAppend(&all, key.view(), std::string(1, static_cast<char>(member.role)),
                     std::string(1, static_cast<char>(member.name.size())), member.name);
   }
-  return absl::StrCat("arkshare-members-v1", BigEndian(version_),
-                      DigestBytes(Hasher::ForThisThread().Hash(AsBytes(all))));
+  return DigestBytes(Hasher::ForThisThread().Hash(AsBytes(all)));
 }
+
+std::string MemberList::SignedBytes() const { return BytesToSign(version_, Digest()); }
 
 std::string MemberList::ToText() const {
   std::string text = absl::StrCat(kFirstLine, "\nversion ", version_, "\nsignature ",

@@ -51,6 +51,18 @@ struct MemberChanges {
   std::vector<PublicKey> removed;
 };
 
+// A version of the list without its members: shows that the index has signed it.
+struct SignedVersion {
+  uint64_t version = 0;
+  std::string digest;     // MemberList::Digest
+  std::string signature;  // MemberList::signature
+
+  // False for version 0, which has no signature.
+  bool IsSignedBy(const PublicKey& index) const;
+
+  bool operator==(const SignedVersion&) const = default;
+};
+
 // A version of the list, signed by the index. Not thread-safe.
 class MemberList {
  public:
@@ -62,9 +74,11 @@ class MemberList {
   // Null when the key is not a member.
   const Member* Find(const PublicKey& key) const;
 
-  // Returns the next version, with the changes, signed by `index`. InvalidArgument for a bad name;
-  // ResourceExhausted for more than kMaxMembers.
-  absl::StatusOr<MemberList> Next(const MemberChanges& changes, const PrivateKey& index) const;
+  // Returns the next version, with the changes, signed by `index`. Its number is larger than this
+  // version and `above`. InvalidArgument for a bad name; ResourceExhausted for more than
+  // kMaxMembers.
+  absl::StatusOr<MemberList> Next(const MemberChanges& changes, const PrivateKey& index,
+                                  uint64_t above = 0) const;
 
   // Returns the version that another program describes: this list with the changes, or, when
   // `complete`, only the members that are set. PermissionDenied unless `signature` is that of
@@ -78,9 +92,12 @@ class MemberList {
 
   // The signature of the index: kSignatureBytes over SignedBytes(); "" for version 0.
   const std::string& signature() const { return signature_; }
-  // "arkshare-members-v1" || version, 8 bytes, big-endian || SHA-256 of all members in the order of
-  // their keys, each as key || role, 1 byte || length of the name, 1 byte || name.
+  // SHA-256, 32 bytes, of all members in the order of their keys, each as key || role, 1 byte ||
+  // length of the name, 1 byte || name. Takes a few milliseconds for kMaxMembers.
+  std::string Digest() const;
+  // "arkshare-members-v1" || version, 8 bytes, big-endian || Digest().
   std::string SignedBytes() const;
+  SignedVersion signed_version() const { return {version_, Digest(), signature_}; }
 
   // Writes the list as lines of text, for a file:
   //   arkshare-members 1

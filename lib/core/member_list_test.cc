@@ -34,6 +34,25 @@ absl::StatusOr<MemberList> ApplyTo(const MemberList& older, const MemberList& ne
                      Index().public_key());
 }
 
+TEST(MemberListTest, ASignedVersionProvesThatTheIndexHasSignedIt) {
+  const SignedVersion signed_version = ListOf({kAda, kBob}).signed_version();
+  EXPECT_TRUE(signed_version.IsSignedBy(Index().public_key()));
+  EXPECT_FALSE(signed_version.IsSignedBy(kAda.key));
+  SignedVersion larger = signed_version;
+  ++larger.version;
+  EXPECT_FALSE(larger.IsSignedBy(Index().public_key()));
+  SignedVersion another = signed_version;
+  another.digest = ListOf({kAda}).Digest();
+  EXPECT_FALSE(another.IsSignedBy(Index().public_key()));
+  EXPECT_FALSE(MemberList().signed_version().IsSignedBy(Index().public_key()));
+}
+
+TEST(MemberListTest, TheNextVersionIsLargerThanAnotherOnRequest) {
+  const MemberList first = ListOf({kAda});
+  EXPECT_EQ(first.Next({}, Index(), 7)->version(), 8u);
+  EXPECT_EQ(first.Next({}, Index(), 0)->version(), 2u);
+}
+
 TEST(MemberListTest, ChangesLeadFromOneVersionToTheNext) {
   const MemberList first = ListOf({kAda, kBob});
   EXPECT_EQ(first.version(), 1u);

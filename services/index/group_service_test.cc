@@ -6,10 +6,15 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "arkshare/v1/index.grpc.pb.h"
@@ -21,6 +26,7 @@
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/status.h"
+#include "services/index/admin/group_commands.h"
 #include "services/index/index_server.h"
 
 namespace arkshare {
@@ -56,9 +62,14 @@ class GroupClient {
     v1::ListPeersResponse response;
     return Result(stub_->ListPeers(Context(), {}, &response), response).status();
   }
-  absl::Status UpdateOwner() {
+  absl::Status UpdateOwner(const std::string& token = "") {
+    v1::UpdateOwnerRequest request;
     v1::UpdateOwnerResponse response;
-    return Result(stub_->UpdateOwner(Context(), {}, &response), response).status();
+    return Result(stub_->UpdateOwner(Context(token), request, &response), response).status();
+  }
+  absl::Status Unregister(const std::string& token) {
+    v1::UnregisterResponse response;
+    return Result(stub_->Unregister(Context(token), {}, &response), response).status();
   }
   // The code with which the health service answers.
   grpc::StatusCode Health() {
@@ -69,11 +80,13 @@ class GroupClient {
                                              grpc::health::v1::HealthCheckRequest(), &response)
         .error_code();
   }
-  absl::StatusOr<v1::RegisterResponse> Register(const PublicKey& key, int port) {
+  absl::StatusOr<v1::RegisterResponse> Register(const PublicKey& key, int port,
+                                                bool keep_session = false) {
     v1::RegisterRequest request;
     request.set_public_key(key.bytes());
     request.set_port(static_cast<uint32_t>(port));
     request.set_policy(v1::SHARE_POLICY_COPY);
+    request.set_keep_session(keep_session);
     request.set_registration_id(RandomBytes(16));
     v1::RegisterResponse response;
     return Result(stub_->Register(Context(), request, &response), response);
@@ -81,8 +94,9 @@ class GroupClient {
   v1::IndexService::Stub& stub() { return *stub_; }
 
  private:
-  grpc::ClientContext* Context() {
+  grpc::ClientContext* Context(const std::string& token = "") {
     context_ = std::make_unique<grpc::ClientContext>();
+    if (!token.empty()) context_->AddMetadata("authorization", "Bearer " + token);
     SetTimeout(*context_, absl::Minutes(1));
     return context_.get();
   }
@@ -283,6 +297,197 @@ TEST_F(GroupServiceTest, AnnounceTellsWhatTheListOfThePeerLacks) {
   EXPECT_EQ(response.members().removed_public_keys(0), bob.bytes());
   EXPECT_EQ(response.members().signature(), group().members()->signature());
   context.TryCancel();
+}
+
+// The list that a peer has after an update.
+absl::StatusOr<MemberList> Applied(const MemberList& older, const v1::MembersUpdate& update,
+                                   const PublicKey& index) {
+  MemberChanges changes;
+  for (const v1::Member& member : update.members()) {
+    changes.set.push_back({PublicKey::FromBytes(member.public_key()).value(),
+                           static_cast<MemberRole>(member.role()), member.name()});
+  }
+  for (const std::string& key : update.removed_public_keys()) {
+    changes.removed.push_back(PublicKey::FromBytes(key).value());
+  }
+  return older.Apply(update.version(), update.complete(), changes, update.signature(), index);
+}
+
+// An Announce stream of a member that is registered.
+class GroupAnnounce {
+ public:
+  GroupAnnounce(GroupClient& client, const std::string& token) {
+    context_.AddMetadata("authorization", "Bearer " + token);
+    SetTimeout(context_, absl::Minutes(1));
+    stream_ = client.stub().Announce(&context_);
+  }
+  ~GroupAnnounce() {
+    context_.TryCancel();
+    (void)End();
+  }
+
+  // Sends the first message, and returns the answer to it.
+  v1::AnnounceResponse First(const SignedVersion& members) {
+    v1::AnnounceResponse response;
+    EXPECT_TRUE(stream_->Read(&response)) << "the acknowledgement of the stream";
+    v1::AnnounceRequest request;
+    request.set_members_version(members.version);
+    request.set_members_digest(members.digest);
+    request.set_members_signature(members.signature);
+    EXPECT_TRUE(stream_->Write(request));
+    EXPECT_TRUE(stream_->Read(&response));
+    return response;
+  }
+  absl::Status End() {
+    v1::AnnounceResponse response;
+    while (stream_->Read(&response)) {
+    }
+    if (!ended_.has_value()) ended_ = FromGrpcStatus(stream_->Finish(), "the index");
+    return *ended_;
+  }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::AnnounceRequest, v1::AnnounceResponse>> stream_;
+  std::optional<absl::Status> ended_;
+};
+
+TEST_F(GroupServiceTest, APeerWithAnotherVersionGetsTheWholeList) {
+  GroupClient ada = NewMember(MemberRole::kReader);
+  ASSERT_TRUE(
+      group().SetMember({PrivateKey::Generate().public_key(), MemberRole::kFull, "bob"}).ok());
+  const PublicKey index = group().key().public_key();
+  const std::string token = ada.Register(ada.key().public_key(), 4000)->session_token();
+  const auto whole = [&](const SignedVersion& has) {
+    const v1::AnnounceResponse response = GroupAnnounce(ada, token).First(has);
+    EXPECT_TRUE(response.members().complete());
+    return Applied({}, response.members(), index);
+  };
+  EXPECT_EQ(whole({}).value(), *group().members()) << "none";
+  // More changes than the index remembers, so it does not know version 1 any more.
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(group().SetMember({ada.key().public_key(), MemberRole::kReader, "a"}).ok());
+  }
+  EXPECT_EQ(whole({1, "", ""}).value(), *group().members()) << "a version of long ago";
+  const v1::AnnounceResponse same =
+      GroupAnnounce(ada, token).First(group().members()->signed_version());
+  EXPECT_FALSE(same.has_members()) << "the same";
+  EXPECT_EQ(group().newer_version_seen(), 0u);
+}
+
+TEST_F(GroupServiceTest, ANewerListThatThisIndexHasSignedStopsChanges) {
+  GroupClient ada = NewMember(MemberRole::kReader);
+  const std::string word = Invite();
+  const MemberList newer = group().members()->Next({}, group().key(), 7).value();
+  const std::string token = ada.Register(ada.key().public_key(), 4000)->session_token();
+  SignedVersion forged = newer.signed_version();
+  forged.version = 1'000;
+  EXPECT_FALSE(GroupAnnounce(ada, token).First(forged).has_members());
+  EXPECT_EQ(group().newer_version_seen(), 0u);
+  EXPECT_FALSE(GroupAnnounce(ada, token).First(newer.signed_version()).has_members());
+  EXPECT_EQ(group().newer_version_seen(), 8u);
+  EXPECT_EQ(GetReason(Invited(word).Join().status()), Reason::kMembersOutdated);
+  ASSERT_TRUE(group().ImportMembers(newer.ToText()).ok());
+  EXPECT_TRUE(Invited(word).Join().ok()) << "the invitation was not used up";
+}
+
+TEST_F(GroupServiceTest, OfManyThatRaceAsManyJoinAsTheInvitationAdmits) {
+  const std::string word =
+      group().Invite({MemberRole::kFull, "", 3, absl::Hours(1), {"127.0.0.1:1"}}).value();
+  std::vector<std::unique_ptr<GroupClient>> clients;
+  for (int i = 0; i < 12; ++i) clients.push_back(std::make_unique<GroupClient>(Invited(word)));
+  std::vector<std::thread> threads;
+  std::atomic<int> joined = 0;
+  std::atomic<int> refused = 0;
+  for (const auto& client : clients) {
+    threads.emplace_back([&, client = client.get()] {
+      const absl::Status status = client->Join().status();
+      if (status.ok()) ++joined;
+      if (GetReason(status) == Reason::kInvitationUsed) ++refused;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(joined, 3);
+  EXPECT_EQ(refused, 9);
+  EXPECT_EQ(group().members()->members().size(), 3u);
+}
+
+TEST_F(GroupServiceTest, ASessionIsOnlyForTheKeyThatBeganIt) {
+  GroupClient ada = NewMember(MemberRole::kFull);
+  GroupClient eve = NewMember(MemberRole::kFull);
+  const std::string token = ada.Register(ada.key().public_key(), 4000)->session_token();
+  GroupAnnounce own(ada, token);
+  EXPECT_EQ(GetReason(GroupAnnounce(eve, token).End()), Reason::kSessionUnknown);
+  EXPECT_EQ(GetReason(eve.UpdateOwner(token)), Reason::kSessionUnknown);
+  EXPECT_EQ(GetReason(eve.Unregister(token)), Reason::kSessionUnknown);
+  own.First({});  // the stream and the session of its owner go on
+  EXPECT_EQ(GetReason(ada.UpdateOwner(token)), Reason::kInvalidField) << "the call has no items";
+  EXPECT_TRUE(ada.Unregister(token).ok());
+}
+
+TEST_F(GroupServiceTest, AfterARestartASessionIsTakenBackByItsOwnKeyOnly) {
+  GroupClient ada = NewMember(MemberRole::kFull);
+  const PrivateKey eve = PrivateKey::Generate();
+  ASSERT_TRUE(group().SetMember({eve.public_key(), MemberRole::kFull, "eve"}).ok());
+  v1::FileService::Service service;
+  RpcServerOptions options;
+  options.listen = "127.0.0.1:0";
+  options.credentials = MakeKeyServerCredentials(
+      MakeLeafCertificate(ada.key(), {}), [](const LeafClaims&) { return absl::OkStatus(); });
+  const auto peer = RpcServer::Start(options, {&service}).value();
+  const std::string token =
+      ada.Register(ada.key().public_key(), peer->port(), true)->session_token();
+  Start();
+  GroupClient thief = Client(eve);
+  EXPECT_TRUE(thief.Unregister(token).ok()) << "it knows no such session";
+  EXPECT_EQ(GetReason(GroupAnnounce(thief, token).End()), Reason::kSessionUnknown);
+  GroupClient back = Client(ada.key());
+  GroupAnnounce(back, token).First({});
+}
+
+TEST_F(GroupServiceTest, AnyTlsClientConnectsWithTheFilesThatWereMadeForIt) {
+  GroupClient ada = NewMember(MemberRole::kFull);
+  const std::string files = home_ + "/files";
+  const char* const add[] = {"arkshare-index", "members",     "add",    "grpcurl",
+                             "--tls",          files.c_str(), "--home", home_.c_str()};
+  ASSERT_EQ(RunGroupCommand(8, add), 0);
+  const auto read = [&](const std::string& name) {
+    std::ifstream file(files + name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string certificate = read("/cert.pem");
+  const auto connect = [&](const std::string& address) {
+    grpc::ChannelArguments args;
+    args.SetSslTargetNameOverride(kKeyTargetName);
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(
+        address, grpc::SslCredentials({read("/ca.pem"), read("/key.pem"), certificate}), args);
+  };
+  const auto index = v1::IndexService::NewStub(connect(server_->address()));
+  const auto list = [&] {
+    grpc::ClientContext context;
+    SetTimeout(context, absl::Minutes(1));
+    v1::ListPeersResponse response;
+    return FromGrpcStatus(index->ListPeers(&context, {}, &response), "the index");
+  };
+  EXPECT_TRUE(list().ok()) << list();
+  const auto ping = [&](const PrivateKey& key) {
+    v1::FileService::Service service;
+    RpcServerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.credentials = MakeKeyServerCredentials(
+        MakeLeafCertificate(key, {}), [](const LeafClaims&) { return absl::OkStatus(); });
+    const auto server = RpcServer::Start(options, {&service}).value();
+    const auto peer = v1::FileService::NewStub(connect(server->address()));
+    grpc::ClientContext context;
+    SetTimeout(context, absl::Minutes(1));
+    v1::PingResponse response;
+    return peer->Ping(&context, {}, &response).error_code();
+  };
+  EXPECT_EQ(ping(ada.key()), grpc::StatusCode::UNIMPLEMENTED) << "the handshake is done";
+  EXPECT_EQ(ping(PrivateKey::Generate()), grpc::StatusCode::UNAVAILABLE) << "no member";
+  ASSERT_TRUE(group().RemoveMember(ReadLeafCertificate(certificate).value().key).ok());
+  EXPECT_EQ(GetReason(list()), Reason::kNotAMember);
 }
 
 TEST(GroupOptionsTest, OnlyOneWayToAdmitPeers) {

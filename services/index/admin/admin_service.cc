@@ -42,6 +42,10 @@ absl::StatusOr<MemberRole> RoleFromProto(v1::MemberRole role) {
   return MakeError(Reason::kInvalidField, "the role must be full, reader or watcher");
 }
 
+Group::IfOutdated IfOutdatedOf(bool despite_newer_list) {
+  return despite_newer_list ? Group::IfOutdated::kReplace : Group::IfOutdated::kRefuse;
+}
+
 google::protobuf::Timestamp TimestampOf(absl::Time time) {
   google::protobuf::Timestamp proto;
   proto.set_seconds(absl::ToUnixSeconds(time));
@@ -119,6 +123,7 @@ grpc::Status AdminService::ListGroup(grpc::ServerContext* /*context*/,
                                      v1::ListGroupResponse* response) {
   response->set_index_public_key(group_->key().public_key().bytes());
   *response->mutable_members() = WholeUpdate(*group_->members());
+  response->set_newer_version_seen(group_->newer_version_seen());
   return grpc::Status::OK;
 }
 
@@ -129,7 +134,8 @@ grpc::Status AdminService::SetMember(grpc::ServerContext* /*context*/,
   if (!key.ok()) return Answer(key.status());
   const absl::StatusOr<MemberRole> role = RoleFromProto(request->member().role());
   if (!role.ok()) return Answer(role.status());
-  return Answer(group_->SetMember({*key, *role, request->member().name()}));
+  return Answer(group_->SetMember({*key, *role, request->member().name()},
+                                  IfOutdatedOf(request->despite_newer_list())));
 }
 
 grpc::Status AdminService::RemoveMember(grpc::ServerContext* /*context*/,
@@ -137,7 +143,8 @@ grpc::Status AdminService::RemoveMember(grpc::ServerContext* /*context*/,
                                         v1::RemoveMemberResponse* /*response*/) {
   const absl::StatusOr<PublicKey> key = KeyFromProto(request->public_key(), "public_key");
   if (!key.ok()) return Answer(key.status());
-  return Answer(group_->RemoveMember(*key), Reason::kMemberUnknown);
+  return Answer(group_->RemoveMember(*key, IfOutdatedOf(request->despite_newer_list())),
+                Reason::kMemberUnknown);
 }
 
 grpc::Status AdminService::ImportMembers(grpc::ServerContext* /*context*/,

@@ -1,17 +1,25 @@
 // The commands of a group's owner, against a real AdminService on its socket.
+#include <absl/strings/str_split.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
+#include <iterator>
 #include <memory>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "lib/core/clock.h"
 #include "lib/core/errors.h"
 #include "lib/core/invitation.h"
+#include "lib/core/key_word.h"
+#include "lib/core/leaf_certificate.h"
 #include "lib/rpc/server.h"
 #include "services/index/admin/admin_client.h"
 #include "services/index/admin/admin_service.h"
@@ -144,6 +152,116 @@ TEST_F(AdminTest, AListIsImportedOnlyIfThisIndexHasSignedItAndItIsNewer) {
   EXPECT_EQ(Run({"members", "import", folder_ + "/absent"}), 2);
   EXPECT_THAT(err_, HasSubstr("cannot read"));
   EXPECT_FALSE(group_->FindMember(ada_.public_key()).ok());
+}
+
+TEST_F(AdminTest, ANewerListThatAPeerHasIsToldUntilItIsImported) {
+  ASSERT_EQ(Run({"members", "add", ada_.public_key().hex(), "--name", "ada"}), 0);
+  const MemberList newer = *group_->members()->Next({}, group_->key(), 6);
+  group_->HearOf(newer.signed_version(), ada_.public_key());
+  EXPECT_EQ(Run({"members"}), 0);
+  EXPECT_THAT(err_, HasSubstr("version 7"));
+  EXPECT_EQ(Run({"members", "remove", "ada"}), 1);
+  EXPECT_THAT(err_, HasSubstr("members import"));
+  EXPECT_EQ(Run({"members", "rename", "ada", "Ada", "--despite-newer-list"}), 0);
+  EXPECT_EQ(group_->members()->version(), 8u);
+  const MemberList newest = *newer.Next({}, group_->key(), 8);
+  group_->HearOf(newest.signed_version(), ada_.public_key());
+  const std::string copy = folder_ + "/copy";
+  std::ofstream(copy) << newest.ToText();
+  EXPECT_EQ(Run({"members", "import", copy}), 0);
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(Run({"members", "remove", "ada"}), 0);
+}
+
+TEST_F(AdminTest, ACodeIsDrawnOnlyWhereItCanBeShown) {
+  setenv("LC_ALL", "C.UTF-8", 1);
+  EXPECT_EQ(Run({"invite", "--address", "ark.example:50051", "--qr"}), 0);
+  EXPECT_TRUE(ReadInvitation(out_).ok()) << "only the word: " << out_;
+  EXPECT_THAT(err_, HasSubstr("█"));
+  setenv("LC_ALL", "C", 1);
+  EXPECT_EQ(Run({"invite", "--address", "ark.example:50051", "--qr"}), 2);
+  EXPECT_THAT(err_, HasSubstr("C.UTF-8"));
+  unsetenv("LC_ALL");
+  EXPECT_EQ(group_->invitations().all().size(), 1u) << "no invitation was made in vain";
+}
+
+TEST_F(AdminTest, AClientThatIsNoPeerGetsItsFiles) {
+  ASSERT_TRUE(group_->SetMember({ada_.public_key(), MemberRole::kFull, "ada"}).ok());
+  const std::string files = folder_ + "/prometheus";
+  EXPECT_EQ(Run({"members", "add", "prometheus", "--tls", files}), 0);
+  EXPECT_THAT(err_, HasSubstr("members remove"));
+  const auto read = [&](const std::string& name) {
+    std::ifstream file(files + name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const absl::StatusOr<LeafClaims> claims = ReadLeafCertificate(read("/cert.pem"));
+  ASSERT_TRUE(claims.ok()) << claims.status();
+  const absl::StatusOr<Member> member = group_->FindMember(claims->key);
+  ASSERT_TRUE(member.ok()) << member.status();
+  EXPECT_EQ(*member, (Member{claims->key, MemberRole::kWatcher, "prometheus"}));
+  const std::vector<std::string> anchors = absl::StrSplit(read("/ca.pem"), "-----BEGIN");
+  EXPECT_EQ(anchors.size(), 3u) << "of the index and of ada";
+  struct stat info {};
+  ASSERT_EQ(stat((files + "/key.pem").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+
+  const std::string key = read("/key.pem");
+  EXPECT_EQ(Run({"members", "add", "another", "--tls", files}), 1);
+  EXPECT_THAT(err_, HasSubstr("is there already"));
+  EXPECT_EQ(read("/key.pem"), key);
+  EXPECT_EQ(group_->members()->members().size(), 2u);
+}
+
+TEST_F(AdminTest, FilesOfAClientThatCouldNotBeAddedAreRemoved) {
+  const std::string files = folder_ + "/prometheus";
+  EXPECT_EQ(Run({"members", "add", std::string(65, 'a'), "--tls", files}), 2);
+  EXPECT_TRUE(std::filesystem::is_empty(files));
+  EXPECT_EQ(Run({"members", "add", "prometheus", "--tls", files, "--role", "reader"}), 0);
+  EXPECT_EQ(Run({"members", "add", "x", "--tls", folder_ + "/no/such"}), 1);
+  EXPECT_EQ(Run({"members", "add", "x", "--tls", folder_ + "/x", "--name", "y"}), 2);
+}
+
+// Gives "key import" what a person types.
+class KeyCommandTest : public AdminTest {
+ protected:
+  int Import(const std::string& typed) {
+    std::istringstream input(typed);
+    std::streambuf* const before = std::cin.rdbuf(input.rdbuf());
+    const int code = Run({"key", "import"});
+    std::cin.rdbuf(before);
+    return code;
+  }
+};
+
+TEST_F(KeyCommandTest, TheKeyIsPrintedAndTakenBack) {
+  EXPECT_EQ(Run({"key", "export"}), 0);
+  EXPECT_EQ(out_, WriteKeyWord(group_->key()) + "\n");
+  EXPECT_THAT(err_, HasSubstr("private key"));
+  const std::string word = out_;
+  const PrivateKey key = group_->key();
+  EXPECT_EQ(Import(word), 1);
+  EXPECT_THAT(err_, HasSubstr("stop it"));
+  home_ = folder_ + "/new";
+  EXPECT_EQ(Run({"key", "export"}), 1);
+  EXPECT_THAT(err_, HasSubstr("has no key"));
+  EXPECT_EQ(Import(word), 0);
+  EXPECT_THAT(err_, HasSubstr("members import"));
+  EXPECT_EQ(Import(word), 0);
+  EXPECT_THAT(err_, HasSubstr("already"));
+  EXPECT_EQ(Import(WriteKeyWord(ada_)), 1);
+  EXPECT_THAT(err_, HasSubstr("another key"));
+  EXPECT_EQ(Group::Open(home_, Clock::Real()).value()->key().public_key(), key.public_key());
+}
+
+TEST_F(KeyCommandTest, AMistypedKeyChangesNothing) {
+  const std::string word = WriteKeyWord(ada_);
+  home_ = folder_ + "/new";
+  EXPECT_EQ(Import(word.substr(1) + word.substr(0, 1)), 2);
+  EXPECT_EQ(Import(word.substr(0, 20)), 2);
+  EXPECT_THAT(err_, HasSubstr("56"));
+  EXPECT_EQ(Import(""), 2);
+  EXPECT_FALSE(std::filesystem::exists(home_));
+  EXPECT_EQ(Run({"key"}), 2);
 }
 
 TEST_F(AdminTest, WrongArgumentsAreNamed) {

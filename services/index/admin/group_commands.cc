@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/string_view.h>
 #include <absl/time/time.h>
@@ -18,10 +19,16 @@
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
+#include "lib/core/key.h"
+#include "lib/core/leaf_certificate.h"
 #include "lib/core/member_list.h"
 #include "lib/options/options.h"
 #include "lib/rpc/convert.h"
 #include "services/index/admin/admin_client.h"
+#include "services/index/admin/command_parts.h"
+#include "services/index/admin/key_commands.h"
+#include "services/index/admin/member_files.h"
+#include "services/index/admin/qr_code.h"
 #include "services/index/group/invitations.h"
 
 namespace arkshare {
@@ -30,12 +37,6 @@ namespace {
 using Stub = v1::AdminService::Stub;
 
 constexpr size_t kShownKeyDigits = 12;
-
-int Report(const absl::Status& status) {
-  if (status.ok()) return kExitDone;
-  std::cerr << "arkshare-index: " << EscapeForDisplay(status.message()) << "\n";
-  return GetReason(status) == Reason::kInvalidField ? kExitUsage : kExitFailed;
-}
 
 std::string RoleOf(v1::MemberRole role) {
   return std::string(RoleName(static_cast<MemberRole>(role)));
@@ -51,33 +52,13 @@ std::string LocalTime(const google::protobuf::Timestamp& time) {
                           absl::LocalTimeZone());
 }
 
-v1::MemberRole RoleArgument(const std::string& role) {
-  return static_cast<v1::MemberRole>(RoleFromName(role).value_or(MemberRole::kFull));
-}
-
-CLI::Validator IsRole() {
-  return CLI::IsMember({"full", "reader", "watcher"}).description("full|reader|watcher");
-}
-
-// An app with --home. `program` is the command as people type it.
-std::unique_ptr<CLI::App> MakeCommand(const std::string& program, const std::string& description,
-                                      std::string& home) {
-  std::unique_ptr<CLI::App> app = MakeApp(program, description);
-  app->add_option("--home", home, "The --home of the index")->type_name("DIR")->required();
-  return app;
-}
-
-// A part of a command, after which --home can follow.
-CLI::App* AddPart(CLI::App& app, const std::string& name, const std::string& description) {
-  return app.add_subcommand(name, description)->fallthrough();
-}
-
 int RunInvite(int argc, const char* const* argv) {
   std::string home;
   v1::InviteRequest request;
   std::vector<std::string> addresses;
   std::string role = "full";
   std::string name;
+  bool qr = false;
   uint32_t uses = 1;
   absl::Duration life = absl::Hours(72);
   const auto app = MakeCommand("arkshare-index invite",
@@ -92,7 +73,13 @@ int RunInvite(int argc, const char* const* argv) {
       ->capture_default_str();
   AddDuration(*app, "--expires", life, "How long the word can be used, at most 720h",
               absl::Seconds(1));
+  app->add_flag("--qr", qr, "Draw the word as a QR code as well, on stderr");
   if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;
+  if (qr && !IsUtf8Terminal()) {
+    return Report(MakeError(Reason::kInvalidField,
+                            "--qr needs a terminal that shows UTF-8: if yours does, set "
+                            "LC_ALL=C.UTF-8, otherwise leave it out"));
+  }
   request.mutable_addresses()->Assign(addresses.begin(), addresses.end());
   request.set_role(RoleArgument(role));
   request.set_name(name);
@@ -101,12 +88,26 @@ int RunInvite(int argc, const char* const* argv) {
   const absl::StatusOr<v1::InviteResponse> invited = AdminClient(home).Call(&Stub::Invite, request);
   if (!invited.ok()) return Report(invited.status());
   std::cout << invited->word() << "\n" << std::flush;
+  if (qr) {
+    // Capitals make a smaller code, and the case of the word means nothing.
+    const absl::StatusOr<std::string> drawn = DrawQrCode(absl::AsciiStrToUpper(invited->word()));
+    if (!drawn.ok()) return Report(drawn.status());
+    std::cerr << *drawn;
+  }
   std::cerr << "A friend who has this word can join until " << LocalTime(invited->expires_at())
             << ", " << (uses == 1 ? std::string("once") : absl::StrCat(uses, " times"))
             << ". The friend starts arkshare-peer --share DIR --join WORD. To take "
                "it back: arkshare-index invitations cancel "
             << invited->id() << "\n";
   return kExitDone;
+}
+
+void WarnIfOutdated(const v1::ListGroupResponse& group) {
+  if (group.newer_version_seen() == 0) return;
+  std::cerr << "A peer has version " << group.newer_version_seen()
+            << " of this list, which the index does not have; here is version "
+            << group.members().version()
+            << ". Import it from that peer: arkshare-index members import .arkshare/members\n";
 }
 
 int ListMembers(AdminClient& client) {
@@ -118,35 +119,70 @@ int ListMembers(AdminClient& client) {
               << NameOf(member.name()) << "\n";
   }
   if (group->members().members().empty()) std::cerr << "the group has no members yet\n";
+  WarnIfOutdated(*group);
   return kExitDone;
 }
 
 // Changes the member whom `who` means.
 template <typename Change>
-int ChangeMember(AdminClient& client, const std::string& who, Change change) {
+int ChangeMember(AdminClient& client, const std::string& who, bool despite, Change change) {
   absl::StatusOr<v1::Member> member = client.FindMember(who);
   if (!member.ok()) return Report(member.status());
   v1::SetMemberRequest request;
+  request.set_despite_newer_list(despite);
   change(*member);
   *request.mutable_member() = *std::move(member);
   return Report(client.Call(&Stub::SetMember, request).status());
 }
 
-int RemoveMember(AdminClient& client, const std::string& who) {
+int RemoveMember(AdminClient& client, const std::string& who, bool despite) {
   const absl::StatusOr<v1::Member> member = client.FindMember(who);
   if (!member.ok()) return Report(member.status());
   v1::RemoveMemberRequest request;
   request.set_public_key(member->public_key());
+  request.set_despite_newer_list(despite);
   return Report(client.Call(&Stub::RemoveMember, request).status());
 }
 
 int AddMember(AdminClient& client, const std::string& key, const std::string& role,
-              const std::string& name) {
+              const std::string& name, bool despite) {
   v1::SetMemberRequest request;
+  request.set_despite_newer_list(despite);
   request.mutable_member()->set_public_key(FromHex(key).value_or(""));
   request.mutable_member()->set_role(RoleArgument(role));
   request.mutable_member()->set_name(name);
   return Report(client.Call(&Stub::SetMember, request).status());
+}
+
+// Adds a client that is no peer, and writes the files with which it connects.
+int AddClient(AdminClient& client, const std::string& name, const std::string& role,
+              const std::string& folder, bool despite) {
+  const absl::StatusOr<v1::ListGroupResponse> group =
+      client.Call(&Stub::ListGroup, v1::ListGroupRequest());
+  if (!group.ok()) return Report(group.status());
+  std::vector<PublicKey> servers;
+  const auto add_server = [&](const std::string& bytes) {
+    const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(bytes);
+    if (key.ok()) servers.push_back(*key);
+  };
+  add_server(group->index_public_key());
+  for (const v1::Member& member : group->members().members()) add_server(member.public_key());
+  // Its key signs this one certificate, and is not kept.
+  const PrivateKey key = PrivateKey::Generate();
+  // The files first, so that no member is without them after an error.
+  if (absl::Status s = WriteMemberFiles(folder, MakeLeafCertificate(key, {}), servers); !s.ok()) {
+    return Report(s);
+  }
+  const int exit_code = AddMember(client, key.public_key().hex(), role, name, despite);
+  if (exit_code != kExitDone) {
+    RemoveMemberFiles(folder);
+    return exit_code;
+  }
+  std::cerr << "A program that has cert.pem, key.pem and ca.pem of " << folder
+            << " is a member until you run: arkshare-index members remove "
+            << ShortKey(key.public_key().bytes())
+            << ". ca.pem knows the peers that are members now; later ones need new files.\n";
+  return kExitDone;
 }
 
 int ImportMembers(AdminClient& client, const std::string& path) {
@@ -163,7 +199,10 @@ int ImportMembers(AdminClient& client, const std::string& path) {
   if (!imported.ok()) return Report(imported.status());
   std::cout << "the group has " << imported->members() << " members (version "
             << imported->version() << ")\n";
-  return kExitDone;
+  const absl::StatusOr<v1::ListGroupResponse> group =
+      client.Call(&Stub::ListGroup, v1::ListGroupRequest());
+  if (group.ok()) WarnIfOutdated(*group);
+  return Report(group.status());
 }
 
 int RunMembers(int argc, const char* const* argv) {
@@ -173,6 +212,8 @@ int RunMembers(int argc, const char* const* argv) {
   std::string role = "full";
   std::string key;
   std::string path;
+  std::string folder;
+  bool despite = false;
   const auto app =
       MakeCommand("arkshare-index members", "Lists and changes the members of the group.", home);
   app->require_subcommand(0, 1);
@@ -187,24 +228,40 @@ int RunMembers(int argc, const char* const* argv) {
   set_role->add_option("ROLE", role, "The new role")->required()->check(IsRole());
   CLI::App* const remove = AddPart(*app, "remove", "Removes a member for good");
   remove->add_option("MEMBER", who, kWho)->required();
-  CLI::App* const add = AddPart(*app, "add", "Adds a key without an invitation");
-  add->add_option("KEY", key, "The key, 64 hex digits")->required();
-  add->add_option("--role", role, "What the member may do")->check(IsRole())->capture_default_str();
-  add->add_option("--name", name, "Name of the member");
+  CLI::App* const add = AddPart(*app, "add", "Adds a member without an invitation");
+  add->add_option("KEY", key, "The key, 64 hex digits; with --tls, the name of the new member")
+      ->required();
+  const CLI::Option* const add_role =
+      add->add_option("--role", role, "What the member may do; with --tls, watcher if not given")
+          ->check(IsRole())
+          ->capture_default_str();
+  CLI::Option* const add_name = add->add_option("--name", name, "Name of the member");
+  add->add_option("--tls", folder,
+                  "Folder for new files cert.pem, key.pem and ca.pem, with which a client that is "
+                  "no peer connects, such as grpcurl")
+      ->type_name("DIR")
+      ->excludes(add_name);
   CLI::App* const import =
       AddPart(*app, "import", "Takes over a newer list, from .arkshare/members of a member");
   import->add_option("FILE", path, "The file")->required();
+  for (CLI::App* const part : {rename, set_role, remove, add}) {
+    part->add_flag("--despite-newer-list", despite,
+                   "Change the list although a peer has a newer one, which is then lost");
+  }
   if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;
   AdminClient client(home);
   if (rename->parsed()) {
-    return ChangeMember(client, who, [&](v1::Member& member) { member.set_name(name); });
+    return ChangeMember(client, who, despite, [&](v1::Member& member) { member.set_name(name); });
   }
   if (set_role->parsed()) {
-    return ChangeMember(client, who,
+    return ChangeMember(client, who, despite,
                         [&](v1::Member& member) { member.set_role(RoleArgument(role)); });
   }
-  if (remove->parsed()) return RemoveMember(client, who);
-  if (add->parsed()) return AddMember(client, key, role, name);
+  if (remove->parsed()) return RemoveMember(client, who, despite);
+  if (add->parsed() && folder.empty()) return AddMember(client, key, role, name, despite);
+  if (add->parsed()) {
+    return AddClient(client, key, add_role->count() == 0 ? "watcher" : role, folder, despite);
+  }
   if (import->parsed()) return ImportMembers(client, path);
   return ListMembers(client);
 }
@@ -254,7 +311,10 @@ std::optional<int> RunGroupCommand(int argc, const char* const* argv) {
   static constexpr struct {
     absl::string_view name;
     int (*run)(int, const char* const*);
-  } kCommands[] = {{"invite", RunInvite}, {"members", RunMembers}, {"invitations", RunInvitations}};
+  } kCommands[] = {{"invite", RunInvite},
+                   {"members", RunMembers},
+                   {"invitations", RunInvitations},
+                   {"key", RunKeyCommand}};
   if (argc < 2) return std::nullopt;
   for (const auto& command : kCommands) {
     if (command.name == argv[1]) return command.run(argc - 1, argv + 1);

@@ -1,4 +1,4 @@
-// The commands of a group's owner: arkshare-index invite, members, invitations.
+// The commands of a group's owner: arkshare-index invite, members, invitations, key.
 #ifndef ARKSHARE_SERVICES_INDEX_ADMIN_GROUP_COMMANDS_H_
 #define ARKSHARE_SERVICES_INDEX_ADMIN_GROUP_COMMANDS_H_
 

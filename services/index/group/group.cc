@@ -1,95 +1,31 @@
 #include "services/index/group/group.h"
 
-#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
-#include <sys/stat.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
-#include "lib/core/content_id.h"
 #include "lib/core/errors.h"
+#include "lib/core/failpoint.h"
 #include "lib/core/invitation.h"
+#include "lib/core/log.h"
 #include "services/index/files/atomic_file.h"
+#include "services/index/group/home.h"
 
 namespace arkshare {
 namespace {
 
-constexpr char kKeyFile[] = "/key";
-constexpr char kMembersFile[] = "/members";
-constexpr char kInvitationsFile[] = "/invitations";
-
-absl::Status BadHome(const std::string& home, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("cannot use ", home, " as --home: ", why));
-}
-
-absl::Status MakeFolder(const std::string& home) {
-  if (mkdir(home.c_str(), 0700) != 0 && errno != EEXIST) {
-    return BadHome(home, std::strerror(errno));
-  }
-  struct stat info {};
-  if (stat(home.c_str(), &info) != 0) return BadHome(home, std::strerror(errno));
-  if (!S_ISDIR(info.st_mode)) return BadHome(home, "it is not a folder");
-  if ((info.st_mode & 077) != 0) {
-    return BadHome(home, absl::StrCat("other users can look into it, and it keeps the key of the "
-                                      "index: run chmod 700 ",
-                                      home));
-  }
-  return absl::OkStatus();
-}
-
-// Returns nothing when there is no such file.
-absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error) && !error) return std::nullopt;
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(text << file.rdbuf()))) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "cannot read ", path, ": ", errno != 0 ? std::strerror(errno) : "it is not a file"));
-  }
-  return text.str();
-}
-
-absl::StatusOr<PrivateKey> LoadKey(const std::string& path) {
-  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  if (!text->has_value()) {
-    PrivateKey key = PrivateKey::Generate();
-    absl::Status written = WriteFileAtomically(path, absl::StrCat(ToHex(key.seed()), "\n"));
-    if (!written.ok()) return written;
-    return key;
-  }
-  const absl::StatusOr<std::string> seed = FromHex(absl::StripAsciiWhitespace(**text));
-  absl::StatusOr<PrivateKey> key =
-      seed.ok() ? PrivateKey::FromSeed(*seed) : absl::StatusOr<PrivateKey>(seed.status());
-  if (!key.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path,
-                     " is damaged: put back a copy of it, or of `key export`. Without it, "
-                     "remove the folder and invite all members again"));
-  }
+absl::StatusOr<PrivateKey> LoadKey(const std::string& home) {
+  const absl::StatusOr<std::optional<PrivateKey>> there = ReadKeyFile(home);
+  if (!there.ok()) return there.status();
+  if (there->has_value()) return **there;
+  PrivateKey key = PrivateKey::Generate();
+  if (absl::Status written = WriteKeyFile(home, key); !written.ok()) return written;
   return key;
 }
 
-absl::StatusOr<MemberList> LoadMembers(const std::string& path, const PublicKey& index) {
-  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  if (!text->has_value()) return MemberList();
-  absl::StatusOr<MemberList> members = MemberList::FromText(**text, index);
-  if (members.ok()) return members;
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, " is damaged (", members.status().message(),
-                   "): put back a copy of it, or `.arkshare/members` of any member"));
-}
-
-absl::StatusOr<Invitations> LoadInvitations(const std::string& path) {
-  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
+absl::StatusOr<Invitations> LoadInvitations(const std::string& home) {
+  const std::string path = InvitationsFile(home);
+  const absl::StatusOr<std::optional<std::string>> text = ReadHomeFile(path);
   if (!text.ok()) return text.status();
   if (!text->has_value()) return Invitations();
   absl::StatusOr<Invitations> invitations = Invitations::FromText(**text);
@@ -102,14 +38,14 @@ absl::StatusOr<Invitations> LoadInvitations(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Group>> Group::Open(const std::string& home, const Clock* clock) {
-  if (absl::Status made = MakeFolder(home); !made.ok()) return made;
-  absl::StatusOr<std::unique_ptr<StateLock>> lock = StateLock::Acquire(home + kKeyFile);
-  if (!lock.ok()) return BadHome(home, "another arkshare-index uses it");
-  absl::StatusOr<PrivateKey> key = LoadKey(home + kKeyFile);
+  if (absl::Status made = MakeHome(home); !made.ok()) return made;
+  absl::StatusOr<std::unique_ptr<StateLock>> lock = LockHome(home);
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<PrivateKey> key = LoadKey(home);
   if (!key.ok()) return key.status();
-  absl::StatusOr<MemberList> members = LoadMembers(home + kMembersFile, key->public_key());
+  absl::StatusOr<MemberList> members = ReadMembersFile(home, key->public_key());
   if (!members.ok()) return members.status();
-  absl::StatusOr<Invitations> invitations = LoadInvitations(home + kInvitationsFile);
+  absl::StatusOr<Invitations> invitations = LoadInvitations(home);
   if (!invitations.ok()) return invitations.status();
   return std::unique_ptr<Group>(new Group(home, *std::move(lock), *std::move(key),
                                           *std::move(members), *std::move(invitations), clock));
@@ -122,6 +58,7 @@ Group::Group(std::string home, std::unique_ptr<StateLock> lock, PrivateKey key, 
       key_(std::move(key)),
       clock_(clock),
       members_(std::make_shared<const MemberList>(std::move(members))),
+      digest_(members_->Digest()),
       invitations_(std::make_shared<const Invitations>(std::move(invitations))) {}
 
 std::shared_ptr<const MemberList> Group::members() const {
@@ -169,6 +106,12 @@ absl::StatusOr<Member> Group::Join(const PublicKey& key, const std::optional<Joi
   MutexLock changing(&changing_);
   absl::StatusOr<Member> member = FindMember(key);
   if (member.ok() || !join.has_value()) return member;
+  if (newer_version_seen() != 0) {
+    return MakeError(
+        Reason::kMembersOutdated,
+        "the index was restored from a backup, and admits no new member until it has its "
+        "newest list of members: tell its owner, and try again later");
+  }
   Invitations invitations = this->invitations();
   absl::Status used = invitations.Use(join->invitation_id, key, clock_->Now());
   if (!used.ok()) return used;
@@ -181,6 +124,7 @@ absl::StatusOr<Member> Group::Join(const PublicKey& key, const std::optional<Joi
   // The use is on the disk first: after a crash in between, this key can repeat its call, and no
   // other key can use the invitation.
   if (absl::Status saved = SaveInvitations(std::move(invitations)); !saved.ok()) return saved;
+  ARKSHARE_FAILPOINT("index.invitation_used");
   if (absl::Status saved = ChangeMembers({{joined}, {}}); !saved.ok()) return saved;
   return joined;
 }
@@ -217,13 +161,15 @@ absl::Status Group::CancelInvitation(const std::string& id) {
   return SaveInvitations(std::move(invitations));
 }
 
-absl::Status Group::SetMember(const Member& member) {
+absl::Status Group::SetMember(const Member& member, IfOutdated if_outdated) {
   MutexLock changing(&changing_);
+  if (absl::Status s = CheckUpToDate(if_outdated); !s.ok()) return s;
   return ChangeMembers({{member}, {}});
 }
 
-absl::Status Group::RemoveMember(const PublicKey& key) {
+absl::Status Group::RemoveMember(const PublicKey& key, IfOutdated if_outdated) {
   MutexLock changing(&changing_);
+  if (absl::Status s = CheckUpToDate(if_outdated); !s.ok()) return s;
   if (members()->Find(key) == nullptr) {
     return absl::NotFoundError("there is no such member: `members list` shows all");
   }
@@ -239,6 +185,12 @@ absl::Status Group::ImportMembers(absl::string_view text) {
   if (!imported.ok()) return imported.status();
   MutexLock changing(&changing_);
   const uint64_t version = members()->version();
+  if (imported->version() == version && IsSeen(*imported)) {
+    // The list has changed since the restore, so two lists have this version. The next one is newer
+    // than both.
+    imported = imported->Next({}, key_);
+    if (!imported.ok()) return imported.status();
+  }
   if (imported->version() <= version) {
     return absl::FailedPreconditionError(
         absl::StrCat("this list of members has version ", imported->version(),
@@ -248,7 +200,7 @@ absl::Status Group::ImportMembers(absl::string_view text) {
 }
 
 absl::Status Group::SaveInvitations(Invitations invitations) {
-  absl::Status written = WriteFileAtomically(home_ + kInvitationsFile, invitations.ToText());
+  absl::Status written = WriteFileAtomically(InvitationsFile(home_), invitations.ToText());
   if (!written.ok()) return written;
   MutexLock lock(&mutex_);
   invitations_ = std::make_shared<const Invitations>(std::move(invitations));
@@ -256,21 +208,70 @@ absl::Status Group::SaveInvitations(Invitations invitations) {
 }
 
 absl::Status Group::SaveMembers(MemberList members) {
-  absl::Status written = WriteFileAtomically(home_ + kMembersFile, members.ToText());
+  absl::Status written = WriteFileAtomically(MembersFile(home_), members.ToText());
   if (!written.ok()) return written;
+  ARKSHARE_FAILPOINT("index.members_saved");
   auto shared = std::make_shared<const MemberList>(std::move(members));
   {
+    std::string digest = shared->Digest();
     MutexLock lock(&mutex_);
     members_ = shared;
+    digest_ = std::move(digest);
+    if (!Lacks(seen_)) seen_ = {};
   }
   if (listener_) listener_(shared);
   return absl::OkStatus();
 }
 
 absl::Status Group::ChangeMembers(const MemberChanges& changes) {
-  absl::StatusOr<MemberList> next = members()->Next(changes, key_);
+  absl::StatusOr<MemberList> next = members()->Next(changes, key_, newer_version_seen());
   if (!next.ok()) return next.status();
   return SaveMembers(*std::move(next));
+}
+
+absl::Status Group::CheckUpToDate(IfOutdated if_outdated) const {
+  const uint64_t seen = newer_version_seen();
+  if (seen == 0 || if_outdated == IfOutdated::kReplace) return absl::OkStatus();
+  return MakeError(
+      Reason::kMembersOutdated,
+      absl::StrCat("a peer has version ", seen, " of the list of members, which this index has ",
+                   "signed and lost, because it was restored from a backup; here is version ",
+                   members()->version(), ". Members that were removed since could come back: run ",
+                   "`arkshare-index members import FILE` with the file .arkshare/members of an ",
+                   "up-to-date peer. If you can get no such file, repeat the command with ",
+                   "--despite-newer-list, and remove those members again"));
+}
+
+void Group::HearOf(const SignedVersion& list, const PublicKey& from) {
+  {
+    MutexLock lock(&mutex_);
+    if (list.version <= seen_.version || !Lacks(list)) return;
+  }
+  if (!list.IsSignedBy(key_.public_key())) return;
+  uint64_t here = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (list.version <= seen_.version || !Lacks(list)) return;
+    seen_ = list;
+    here = members_->version();
+  }
+  LogWarning("members_outdated", {{"here", here}, {"seen", list.version}, {"at", from.hex()}});
+}
+
+uint64_t Group::newer_version_seen() const {
+  MutexLock lock(&mutex_);
+  return seen_.version;
+}
+
+bool Group::Lacks(const SignedVersion& list) const {
+  return list.version > members_->version() ||
+         (list.version == members_->version() && list.digest != digest_);
+}
+
+bool Group::IsSeen(const MemberList& list) const {
+  const std::string digest = list.Digest();
+  MutexLock lock(&mutex_);
+  return seen_.version == list.version() && seen_.digest == digest;
 }
 
 }  // namespace arkshare

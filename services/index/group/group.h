@@ -54,7 +54,7 @@ class Group {
 
   // Makes the caller a member, named `name` or, if that is empty, as the invitation says. A caller
   // that is a member already stays what it is. Errors: Invitations::Use; InvalidArgument for a bad
-  // name.
+  // name; kMembersOutdated.
   absl::StatusOr<Member> Join(const PublicKey& key, const std::optional<JoinProof>& join,
                               const std::string& name);
 
@@ -70,13 +70,27 @@ class Group {
   // NotFound for an id that is not known or was cancelled before.
   absl::Status CancelInvitation(const std::string& id);
 
+  // The ways to change a list of which a peer has a newer version; see HearOf.
+  enum class IfOutdated {
+    kRefuse,   // kMembersOutdated
+    kReplace,  // the next version is newer than both, and the newer list is lost
+  };
   // Adds a member or changes one. Errors: MemberList::Next.
-  absl::Status SetMember(const Member& member);
+  absl::Status SetMember(const Member& member, IfOutdated if_outdated = IfOutdated::kRefuse);
   // NotFound for a key that is not a member.
-  absl::Status RemoveMember(const PublicKey& key);
+  absl::Status RemoveMember(const PublicKey& key, IfOutdated if_outdated = IfOutdated::kRefuse);
   // Takes over a list that this index has signed, from a member's copy. FailedPrecondition when it
-  // is not newer; otherwise the errors of MemberList::FromText.
+  // is neither newer than the list here nor the one of newer_version_seen; otherwise the errors of
+  // MemberList::FromText.
   absl::Status ImportMembers(absl::string_view text);
+
+  // Hears which list the member `from` has. If this index has signed it and does not have it, the
+  // index was restored from a backup: it logs that, and refuses to change the list, because members
+  // that were removed since would come back. Without that signature nothing changes: otherwise one
+  // member could keep the owner from removing it.
+  void HearOf(const SignedVersion& list, const PublicKey& from);
+  // The version of the list that a peer has and this index lacks; 0 for none.
+  uint64_t newer_version_seen() const;
 
  private:
   Group(std::string home, std::unique_ptr<StateLock> lock, PrivateKey key, MemberList members,
@@ -85,6 +99,10 @@ class Group {
   absl::Status SaveInvitations(Invitations invitations) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   absl::Status SaveMembers(MemberList members) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   absl::Status ChangeMembers(const MemberChanges& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
+  absl::Status CheckUpToDate(IfOutdated if_outdated) const;
+  bool IsSeen(const MemberList& list) const;
+  // True when this index has neither `list` nor a newer one.
+  bool Lacks(const SignedVersion& list) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string home_;
   const std::unique_ptr<StateLock> lock_;
@@ -94,6 +112,8 @@ class Group {
   Mutex changing_ ABSL_ACQUIRED_BEFORE(mutex_);
   mutable Mutex mutex_;
   std::shared_ptr<const MemberList> members_ ABSL_GUARDED_BY(mutex_);
+  std::string digest_ ABSL_GUARDED_BY(mutex_);  // of members_
+  SignedVersion seen_ ABSL_GUARDED_BY(mutex_);  // the newest list that this index lacks
   std::shared_ptr<const Invitations> invitations_ ABSL_GUARDED_BY(mutex_);
   Listener listener_ ABSL_GUARDED_BY(changing_);
 };

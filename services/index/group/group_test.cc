@@ -169,6 +169,88 @@ TEST_F(GroupTest, AMembersCopyBringsBackALostList) {
   EXPECT_EQ(group_->FindMember(bob_)->name, "bob");
 }
 
+// An index that was restored from a backup of version 1, while ada has version 3.
+class RestoredGroupTest : public GroupTest {
+ protected:
+  void SetUp() override {
+    GroupTest::SetUp();
+    ASSERT_TRUE(group_->SetMember({ada_, MemberRole::kFull, "ada"}).ok());
+    fs::copy_file(home_ + "/members", folder_ + "/backup");
+    ASSERT_TRUE(group_->SetMember({bob_, MemberRole::kFull, "bob"}).ok());
+    ASSERT_TRUE(group_->SetMember({carl_, MemberRole::kFull, "carl"}).ok());
+    newest_ = *group_->members();
+    group_.reset();
+    fs::rename(folder_ + "/backup", home_ + "/members");
+    Reopen();
+  }
+
+  const PublicKey carl_ = KeyOf(3).public_key();
+  MemberList newest_;
+};
+
+TEST_F(RestoredGroupTest, ItChangesNothingUntilTheNewerListIsImported) {
+  const JoinProof join = Invited(bob_);
+  group_->HearOf(newest_.signed_version(), ada_);
+  EXPECT_EQ(group_->newer_version_seen(), 3u);
+  const absl::Status refused = group_->RemoveMember(ada_);
+  EXPECT_EQ(GetReason(refused), Reason::kMembersOutdated);
+  EXPECT_NE(refused.message().find("members import"), std::string::npos) << refused;
+  EXPECT_NE(refused.message().find("--despite-newer-list"), std::string::npos) << refused;
+  EXPECT_EQ(GetReason(group_->SetMember({bob_, MemberRole::kFull, ""})), Reason::kMembersOutdated);
+  EXPECT_EQ(WhyNotJoined(bob_, join), Reason::kMembersOutdated);
+  EXPECT_TRUE(group_->Join(ada_, std::nullopt, "").ok()) << "a member stays one";
+  EXPECT_EQ(group_->members()->version(), 1u);
+
+  EXPECT_TRUE(group_->ImportMembers(newest_.ToText()).ok());
+  EXPECT_EQ(group_->newer_version_seen(), 0u);
+  EXPECT_EQ(*group_->members(), newest_);
+  EXPECT_TRUE(group_->RemoveMember(ada_).ok());
+}
+
+TEST_F(RestoredGroupTest, ANumberWithoutTheSignatureOfTheIndexIsNoReason) {
+  SignedVersion claim = newest_.signed_version();
+  claim.version = 1'000;
+  group_->HearOf(claim, ada_);
+  group_->HearOf({1'000, "", ""}, ada_);
+  group_->HearOf({UINT64_MAX, claim.digest, KeyOf(1).Sign("arkshare-members-v1")}, ada_);
+  EXPECT_EQ(group_->newer_version_seen(), 0u);
+  EXPECT_TRUE(group_->RemoveMember(ada_).ok());
+}
+
+TEST_F(RestoredGroupTest, TheOwnerCanReplaceTheNewerList) {
+  group_->HearOf(newest_.signed_version(), ada_);
+  EXPECT_TRUE(group_->RemoveMember(ada_, Group::IfOutdated::kReplace).ok());
+  EXPECT_EQ(group_->members()->version(), 4u) << "peers take it over, because it is newer";
+  EXPECT_EQ(group_->newer_version_seen(), 0u);
+  group_->HearOf(newest_.signed_version(), bob_);
+  EXPECT_EQ(group_->newer_version_seen(), 0u);
+  EXPECT_TRUE(group_->SetMember({carl_, MemberRole::kFull, ""}).ok());
+}
+
+TEST_F(RestoredGroupTest, AnotherListOfTheSameVersionIsNoticed) {
+  ASSERT_TRUE(group_->RemoveMember(ada_).ok());
+  ASSERT_TRUE(group_->SetMember({carl_, MemberRole::kWatcher, ""}).ok());
+  ASSERT_EQ(group_->members()->version(), newest_.version());
+  group_->HearOf(group_->members()->signed_version(), carl_);
+  EXPECT_EQ(group_->newer_version_seen(), 0u) << "the list that is here";
+  group_->HearOf(newest_.signed_version(), carl_);
+  EXPECT_EQ(group_->newer_version_seen(), 3u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(group_->ImportMembers(group_->members()->ToText())));
+  EXPECT_TRUE(group_->ImportMembers(newest_.ToText()).ok());
+  EXPECT_EQ(group_->members()->version(), 4u);
+  EXPECT_EQ(group_->members()->members(), newest_.members());
+  EXPECT_EQ(group_->newer_version_seen(), 0u);
+}
+
+TEST_F(RestoredGroupTest, AListBetweenBothIsNotEnough) {
+  group_->HearOf(newest_.signed_version(), ada_);
+  const MemberList between =
+      *group_->members()->Next({{{bob_, MemberRole::kFull, "bob"}}, {}}, group_->key());
+  EXPECT_TRUE(group_->ImportMembers(between.ToText()).ok());
+  EXPECT_EQ(group_->newer_version_seen(), 3u);
+  EXPECT_EQ(GetReason(group_->RemoveMember(ada_)), Reason::kMembersOutdated);
+}
+
 TEST_F(GroupTest, AnInvitationCanBeCancelled) {
   const JoinProof join = Invited(ada_);
   EXPECT_TRUE(group_->CancelInvitation(join.invitation_id).ok());

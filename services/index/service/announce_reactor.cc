@@ -31,7 +31,7 @@ constexpr size_t kFewStatements = 16;
 constexpr size_t kMostRead = 16;
 
 // Empties `bytes`.
-absl::StatusOr<Announcement> Parse(grpc::ByteBuffer& bytes) {
+absl::StatusOr<AnnounceMessage> Parse(grpc::ByteBuffer& bytes) {
   grpc::Slice slice;
   const bool whole = bytes.TrySingleSlice(&slice).ok() || bytes.DumpToSingleSlice(&slice).ok();
   bytes.Clear();
@@ -131,7 +131,7 @@ class IndexService::AnnounceReactor
   absl::Status Start(const grpc::CallbackServerContext& context) {
     // The stream is added before, so that a removal that this check does not see ends it.
     if (absl::Status s = service_->CheckCaller(context, IndexMethod::kAnnounce); !s.ok()) return s;
-    absl::StatusOr<std::string> token = BearerToken(context);
+    absl::StatusOr<std::string> token = service_->SessionToken(context);
     if (!token.ok()) return token.status();
     token_ = *std::move(token);
     const auto end = [streams = &service_->streams_, id = id_](const absl::Status& why) {
@@ -144,18 +144,23 @@ class IndexService::AnnounceReactor
         service_->sessions_->OpenStream(token_, ParseCaller(context.peer()).host, end, tell);
     if (!start.ok()) return start.status();
     stream_id_ = start->stream_id;
+    // A session of the index's former process is known only now.
+    if (absl::Status s = service_->SessionToken(context).status(); !s.ok()) {
+      Close();
+      return s;
+    }
     Acknowledge(start->acknowledged);
     ReadFirst();
     return absl::OkStatus();
   }
 
   void ReadMessage() {
-    absl::StatusOr<Announcement> message = Parse(request_);
+    absl::StatusOr<AnnounceMessage> message = Parse(request_);
     // Bytes that are not a message end the stream as if it had broken.
     OnMessage(absl::IsDataLoss(message.status()) ? Read::kEnd : Read::kMessage, std::move(message));
   }
 
-  void OnMessage(Read read, absl::StatusOr<Announcement> message) {
+  void OnMessage(Read read, absl::StatusOr<AnnounceMessage> message) {
     {
       MutexLock lock(&mutex_);
       reading_ = false;
@@ -171,7 +176,7 @@ class IndexService::AnnounceReactor
   void ApplyPending() {
     while (true) {
       Read read = Read::kPending;
-      absl::StatusOr<Announcement> message;
+      absl::StatusOr<AnnounceMessage> message;
       {
         MutexLock lock(&mutex_);
         if (read_ == Read::kPending || finished_) {
@@ -203,7 +208,7 @@ class IndexService::AnnounceReactor
     delete this;
   }
 
-  void Apply(const absl::StatusOr<Announcement>& message) {
+  void Apply(const absl::StatusOr<AnnounceMessage>& message) {
     const CallTimer timer(&service_->stats_, IndexMethod::kAnnounce);
     const absl::StatusOr<uint64_t> applied = TryApply(message);
     if (!applied.ok()) {
@@ -211,14 +216,23 @@ class IndexService::AnnounceReactor
       return End(applied.status());
     }
     timer.End(absl::OkStatus());
-    {
-      MutexLock lock(&mutex_);
-      if (!members_version_.has_value()) members_version_ = message->members_version;
-    }
+    HearOfMembers(*message);
     Acknowledge(*applied);
   }
 
-  absl::StatusOr<uint64_t> TryApply(const absl::StatusOr<Announcement>& message) {
+  // The first message says which list of members the peer has.
+  void HearOfMembers(const AnnounceMessage& message) {
+    {
+      MutexLock lock(&mutex_);
+      if (members_version_.has_value()) return;
+      members_version_ = message.members_version;
+    }
+    if (service_->options_.group == nullptr || !key_.has_value()) return;
+    service_->options_.group->HearOf(
+        {message.members_version, message.members_digest, message.members_signature}, *key_);
+  }
+
+  absl::StatusOr<uint64_t> TryApply(const absl::StatusOr<AnnounceMessage>& message) {
     if (!message.ok()) return message.status();
     service_->stats_.statements += message->statements.size();
     return service_->sessions_->Apply(token_, stream_id_, *message);
@@ -273,10 +287,10 @@ class IndexService::AnnounceReactor
   std::string token_;
   uint64_t stream_id_ = 0;
   grpc::ByteBuffer request_;
-  absl::StatusOr<Announcement> deferred_;  // for ApplyPending on another thread
+  absl::StatusOr<AnnounceMessage> deferred_;  // for ApplyPending on another thread
   Mutex mutex_;
   Read read_ ABSL_GUARDED_BY(mutex_) = Read::kPending;
-  absl::StatusOr<Announcement> message_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusOr<AnnounceMessage> message_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // until OnMessage
   bool applying_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;

@@ -86,8 +86,8 @@ absl::StatusOr<StatementRecord> ToRecord(const RawStatement& raw) {
 
 }  // namespace
 
-absl::StatusOr<Announcement> ReadAnnouncement(absl::string_view bytes) {
-  Announcement read;
+absl::StatusOr<AnnounceMessage> ReadAnnouncement(absl::string_view bytes) {
+  AnnounceMessage read;
   read.statements.reserve(std::min(bytes.size() / kLeastStatementBytes, size_t{kMaxItems}));
   size_t count = 0;
   absl::Status objection;  // to the first invalid statement; the rest is only parsed
@@ -117,6 +117,10 @@ absl::StatusOr<Announcement> ReadAnnouncement(absl::string_view bytes) {
       read.upload_limit = in.number();
     } else if (in.IsNumber(v1::AnnounceRequest::kMembersVersionFieldNumber)) {
       read.members_version = in.number();
+    } else if (in.IsBytes(v1::AnnounceRequest::kMembersDigestFieldNumber)) {
+      read.members_digest = std::string(in.bytes());
+    } else if (in.IsBytes(v1::AnnounceRequest::kMembersSignatureFieldNumber)) {
+      read.members_signature = std::string(in.bytes());
     }
   }
   if (!in.ok()) return absl::DataLossError("the message is malformed");

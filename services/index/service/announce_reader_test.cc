@@ -21,7 +21,7 @@
 namespace arkshare {
 namespace {
 
-absl::StatusOr<Announcement> ReadCopy(absl::string_view bytes) {
+absl::StatusOr<AnnounceMessage> ReadCopy(absl::string_view bytes) {
   // Copied to the heap at its exact size, so that sanitizers notice a read beyond its end.
   const std::vector<char> exact(bytes.begin(), bytes.end());
   return ReadAnnouncement({exact.data(), exact.size()});
@@ -60,7 +60,7 @@ class AnyNames {
 };
 
 // Does the same with protobuf's own parser.
-absl::StatusOr<Announcement> ReadByProtobuf(const std::string& bytes) {
+absl::StatusOr<AnnounceMessage> ReadByProtobuf(const std::string& bytes) {
   const google::protobuf::LogSilencer silence;  // about names that are not UTF-8
   v1::AnnounceRequest request;
   if (!request.ParseFromString(bytes)) return absl::DataLossError("");
@@ -70,7 +70,10 @@ absl::StatusOr<Announcement> ReadByProtobuf(const std::string& bytes) {
                                   "not ",
                                   request.statements_size()));
   }
-  Announcement read;
+  AnnounceMessage read;
+  read.members_version = request.members_version();
+  read.members_digest = request.members_digest();
+  read.members_signature = request.members_signature();
   read.first_sequence = request.first_sequence();
   read.snapshot_complete = request.snapshot_complete();
   read.free_slots = request.free_slots();
@@ -113,13 +116,16 @@ v1::AnnounceRequest SomeRequest() {
   request.set_snapshot_complete(true);
   request.set_free_slots(5);
   request.set_upload_limit(~uint64_t{0});
+  request.set_members_version(300);
+  request.set_members_digest("digest");
+  request.set_members_signature("signature");
   return request;
 }
 
 // Checks that both readers return the same for the bytes.
 void ExpectSame(const std::string& bytes) {
-  const absl::StatusOr<Announcement> read = ReadCopy(bytes);
-  const absl::StatusOr<Announcement> expected = ReadByProtobuf(bytes);
+  const absl::StatusOr<AnnounceMessage> read = ReadCopy(bytes);
+  const absl::StatusOr<AnnounceMessage> expected = ReadByProtobuf(bytes);
   static AnyNames any_names;
   ASSERT_EQ(!absl::IsDataLoss(read.status()), any_names.IsMessage(bytes))
       << testing::PrintToString(bytes);
@@ -130,6 +136,9 @@ void ExpectSame(const std::string& bytes) {
   EXPECT_EQ(read->snapshot_complete, expected->snapshot_complete);
   EXPECT_EQ(read->free_slots, expected->free_slots);
   EXPECT_EQ(read->upload_limit, expected->upload_limit);
+  EXPECT_EQ(read->members_version, expected->members_version);
+  EXPECT_EQ(read->members_digest, expected->members_digest);
+  EXPECT_EQ(read->members_signature, expected->members_signature);
   ASSERT_EQ(read->statements.size(), expected->statements.size());
   for (size_t i = 0; i < read->statements.size(); ++i) {
     EXPECT_EQ(read->statements[i].number, expected->statements[i].number);

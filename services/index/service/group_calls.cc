@@ -11,6 +11,7 @@
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/member_protos.h"
 #include "lib/rpc/status.h"
+#include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
 
 namespace arkshare {
@@ -27,6 +28,18 @@ absl::Status IndexService::CheckCaller(const grpc::ServerContextBase& context,
                                        IndexMethod method) const {
   if (options_.gate == nullptr) return absl::OkStatus();
   return options_.gate->Check(context, MethodName(method)).status();
+}
+
+absl::StatusOr<std::string> IndexService::SessionToken(
+    const grpc::ServerContextBase& context) const {
+  absl::StatusOr<std::string> token = BearerToken(context);
+  if (!token.ok() || options_.gate == nullptr) return token;
+  const absl::StatusOr<PublicKey> owner = sessions_->KeyOf(*token);
+  if (owner.ok() && CallerKey(context) != *owner) {
+    return MakeError(Reason::kSessionUnknown,
+                     "this session is of another member: register with your own key");
+  }
+  return token;
 }
 
 grpc::ServerUnaryReactor* IndexService::Join(grpc::CallbackServerContext* context,

@@ -162,8 +162,11 @@ grpc::ServerUnaryReactor* IndexService::Unregister(grpc::CallbackServerContext* 
   if (absl::Status s = CheckCaller(*context, IndexMethod::kUnregister); !s.ok()) {
     return Answer(context, timer.End(s));
   }
-  const absl::StatusOr<std::string> token = BearerToken(*context);
-  if (token.ok()) sessions_->Unregister(*token);
+  const absl::StatusOr<std::string> token = SessionToken(*context);
+  // In a group, a session of the former process stays until its owner or its lease ends it.
+  if (token.ok() && (options_.gate == nullptr || sessions_->KeyOf(*token).ok())) {
+    sessions_->Unregister(*token);
+  }
   return Answer(context, timer.End(token.status()));
 }
 

@@ -127,6 +127,10 @@ class IndexService : public IndexCallbacks {
 
   // OK without a group. kNotAMember, kRoleForbids.
   absl::Status CheckCaller(const grpc::ServerContextBase& context, IndexMethod method) const;
+  // Returns the session token of the call. SESSION_UNKNOWN without one, and in a group when the
+  // session is not of the key that calls. A token of the index's former process passes, because
+  // only OpenStream knows its session.
+  absl::StatusOr<std::string> SessionToken(const grpc::ServerContextBase& context) const;
 
   const Options options_;
   Catalog* const catalog_;

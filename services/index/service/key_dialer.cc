@@ -92,6 +92,7 @@ bool KeyDialer::TakeWork() {
   for (const uint64_t id : cancelled) {
     const auto place = at_work_.find(id);
     if (place != at_work_.end()) place->second.handshake->GiveUp();
+    if (resolvers_.contains(id)) cancelled_resolving_.insert(id);
   }
   if (!stopping) return true;
   for (auto& [id, dialling] : at_work_) dialling.handshake->GiveUp();
@@ -103,6 +104,9 @@ void KeyDialer::Begin(Dialling dialling) {
   if (const auto resolver = resolvers_.find(dialling.id); resolver != resolvers_.end()) {
     resolver->second.join();
     resolvers_.erase(resolver);
+    if (cancelled_resolving_.erase(dialling.id) != 0) {
+      return dialling.done(absl::CancelledError("the dial was cancelled"), false);
+    }
     if (dialling.resolved.addresses.empty()) {
       return dialling.done(absl::UnavailableError(dialling.resolved.trouble), false);
     }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,6 +65,7 @@ class KeyDialer {
   // Only for the thread.
   std::map<uint64_t, Dialling> at_work_;
   std::map<uint64_t, std::thread> resolvers_;
+  std::set<uint64_t> cancelled_resolving_;  // their ends are told when the names are resolved
   Mutex mutex_;
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

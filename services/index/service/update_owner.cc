@@ -13,7 +13,6 @@
 #include "lib/core/limits.h"
 #include "lib/rpc/caller_shares.h"
 #include "lib/rpc/status.h"
-#include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
 #include "services/index/service/ticket_check.h"
 
@@ -56,7 +55,7 @@ class IndexService::UpdateOwnerReactor : public grpc::ServerUnaryReactor {
     if (absl::Status s = service_->CheckCaller(*context_, IndexMethod::kUpdateOwner); !s.ok()) {
       return s;
     }
-    absl::StatusOr<std::string> token = BearerToken(*context_);
+    absl::StatusOr<std::string> token = service_->SessionToken(*context_);
     if (!token.ok()) return token.status();
     token_ = *std::move(token);
     absl::StatusOr<PublicKey> receiver = service_->sessions_->KeyOf(token_);
