@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
                         /*least=*/absl::Seconds(1));
   app->add_option(
          "--home", options.home,
-         "Folder of a group: only invited members can connect. arkshare-peer cannot join yet")
+         "Folder of a group: only invited members can connect, see arkshare-index invite --help")
       ->type_name("DIR");
   app->add_option("--state", options.state_file,
                   "File that keeps the peers' numbers and sessions over restarts [DIR/state]")

@@ -185,6 +185,30 @@ TEST_F(GroupTest, MembersServeEachOtherWhileTheIndexIsAway) {
   EXPECT_FALSE(ping(MakeLeafCertificate(PrivateKey::Generate(), {})).ok());
 }
 
+TEST_F(GroupTest, AnIndexFromAnOldBackupDoesNotBringARemovedMemberBack) {
+  ASSERT_NO_FATAL_FAILURE(StartTwo());
+  const std::string members = cluster_.index().home() + "/members";
+  const std::string backup = ReadFile(members);
+  Command({"members", "remove", "r"});
+  ASSERT_TRUE(EventuallyTrue([&] {
+    const absl::StatusOr<v1::GetStatusResponse> status = cluster_.peer("s").GetStatus();
+    return status.ok() && status->group().member_count() == 2;
+  }));
+  cluster_.index().process().Kill();
+  WriteBook(cluster_.index().home(), "members", backup);
+  ASSERT_TRUE(Ok(cluster_.index().KillAndRestart()));
+  ASSERT_TRUE(Ok(cluster_.peer("s").WaitOnline()));
+  absl::Status refused;
+  ASSERT_TRUE(EventuallyTrue([&] {
+    refused = cluster_.index().Command({"members", "rename", "s", "x"}).status();
+    return !refused.ok();
+  }));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("members import"));
+  Command({"members", "import", cluster_.Books("s") + "/.arkshare/members"});
+  EXPECT_THAT(Command({"members"}), testing::Not(HasSubstr("  r\n")));
+  Command({"members", "role", "s", "reader"});
+}
+
 TEST_F(GroupTest, APeerThatIsKilledBeforeItHasWrittenItsMembershipJoinsAgain) {
   ASSERT_TRUE(Ok(cluster_.StartGroup()));
   const std::string word = Invite({"--name", "ada"});

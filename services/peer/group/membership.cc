@@ -111,9 +111,13 @@ std::optional<Member> Membership::self() const {
   return found == nullptr ? std::nullopt : std::optional<Member>(*found);
 }
 
-uint64_t Membership::version_to_announce() const {
-  MutexLock lock(&mutex_);
-  return whole_list_wanted_ ? 0 : list_->version();
+SignedVersion Membership::version_to_announce() const {
+  std::shared_ptr<const MemberList> known;
+  {
+    MutexLock lock(&mutex_);
+    if (!whole_list_wanted_) known = list_;
+  }
+  return known == nullptr || known->version() == 0 ? SignedVersion() : known->signed_version();
 }
 
 absl::Status Membership::Apply(const v1::MembersUpdate& update) {

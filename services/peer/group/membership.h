@@ -50,8 +50,9 @@ class Membership {
   // Returns this peer as a member, by the last list; nullopt when it is not in it.
   std::optional<Member> self() const;
 
-  // The version for the first message of an Announce stream; 0 asks for the whole list.
-  uint64_t version_to_announce() const;
+  // The version for the first message of an Announce stream, with its proof; 0 asks for the whole
+  // list.
+  SignedVersion version_to_announce() const;
   // Takes over a newer list, calls the listener, and then writes the list to the disk. A list that
   // cannot be written still holds until this process ends. kAnswerInvalid when the update does not
   // fit or is not signed by the index; version_to_announce is then 0.

@@ -56,13 +56,13 @@ TEST_F(MembershipTest, NewListsAreToldAndOutliveARestart) {
   const std::unique_ptr<Membership> membership = Open();
   std::vector<uint64_t> told;
   membership->SetListener([&](const MemberList& list) { told.push_back(list.version()); });
-  EXPECT_EQ(membership->version_to_announce(), 1U);
+  EXPECT_EQ(membership->version_to_announce().version, 1U);
   ASSERT_TRUE(membership->Apply(UpdateSince(first_, second_)).ok());
   EXPECT_EQ(*membership->list(), second_);
   EXPECT_EQ(*Open()->list(), second_);
   ASSERT_TRUE(membership->Apply(WholeUpdate(third_)).ok());
   EXPECT_THAT(told, ElementsAre(2U, 3U));
-  EXPECT_EQ(Open()->version_to_announce(), 3U);
+  EXPECT_EQ(Open()->version_to_announce().version, 3U);
 }
 
 TEST_F(MembershipTest, AnUpdateThatDoesNotFitAsksForTheWholeList) {
@@ -70,13 +70,13 @@ TEST_F(MembershipTest, AnUpdateThatDoesNotFitAsksForTheWholeList) {
   const std::unique_ptr<Membership> membership = Open();
   EXPECT_EQ(GetReason(membership->Apply(UpdateSince(second_, third_))), Reason::kAnswerInvalid)
       << "made for another list";
-  EXPECT_EQ(membership->version_to_announce(), 0U);
+  EXPECT_EQ(membership->version_to_announce().version, 0U);
   EXPECT_EQ(*membership->list(), first_) << "the last good list holds";
   v1::MembersUpdate forged = WholeUpdate(third_);
   forged.mutable_members(0)->set_role(v1::MEMBER_ROLE_FULL);
   EXPECT_EQ(GetReason(membership->Apply(forged)), Reason::kAnswerInvalid);
   ASSERT_TRUE(membership->Apply(WholeUpdate(third_)).ok());
-  EXPECT_EQ(membership->version_to_announce(), 3U);
+  EXPECT_EQ(membership->version_to_announce().version, 3U);
   EXPECT_EQ(GetReason(membership->Apply(WholeUpdate(second_))), Reason::kAnswerInvalid)
       << "no removed member comes back by an older list";
   EXPECT_EQ(*membership->list(), third_);
@@ -87,7 +87,7 @@ TEST_F(MembershipTest, ADamagedListIsAskedForAgain) {
   std::string text = first_.ToText();
   text.replace(text.find("bob"), 3, "eve");
   ASSERT_TRUE(files_.Write("members", text).ok());
-  EXPECT_EQ(Open()->version_to_announce(), 0U);
+  EXPECT_EQ(Open()->version_to_announce().version, 0U);
   EXPECT_EQ(Open()->self(), std::nullopt);
 }
 

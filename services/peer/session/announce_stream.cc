@@ -140,7 +140,10 @@ bool AnnounceStream::Send(bool snapshot_complete, bool at_least_one) {
     const bool last = parts_.statements->TakeNext(request);
     request.set_snapshot_complete(snapshot_complete && last);
     if (first_message && parts_.membership != nullptr) {
-      request.set_members_version(parts_.membership->version_to_announce());
+      const SignedVersion known = parts_.membership->version_to_announce();
+      request.set_members_version(known.version);
+      request.set_members_digest(known.digest);
+      request.set_members_signature(known.signature);
     }
     first_message = false;
     const UploadLoad load = parts_.upload_load();

@@ -130,9 +130,8 @@ absl::StatusOr<v1::RegisterResponse> IndexClient::Register(const v1::RegisterReq
     if (stopping_ || status.ok()) return response;
   }
   // Not under the lock: it may take seconds.
-  const absl::Status explained =
-      dialer_->WithCause(status, absl::StrCat("the index at ", in_use), in_use,
-                         key_ ? &*key_ : nullptr);
+  const absl::Status explained = dialer_->WithCause(status, absl::StrCat("the index at ", in_use),
+                                                    in_use, key_ ? &*key_ : nullptr);
   if (explained == status) return status;
   MutexLock lock(&mutex_);
   unreachable_ = std::string(explained.message());

@@ -31,8 +31,8 @@ TEST(RetryAfterTest, APeerThatIsNotLetInComesBackMoreAndMoreSeldom) {
   EXPECT_EQ(NextRetry(no_answer, absl::Milliseconds(200)), absl::Milliseconds(400));
   EXPECT_EQ(NextRetry(key_in_use, absl::Seconds(29)), absl::Seconds(30));
   EXPECT_EQ(NextRetry(no_answer, absl::Seconds(29)), absl::Seconds(3));
-  for (const Reason reason : {Reason::kNotAMember, Reason::kRoleForbids, Reason::kHandshakeRefused,
-                              Reason::kWrongKey}) {
+  for (const Reason reason :
+       {Reason::kNotAMember, Reason::kRoleForbids, Reason::kHandshakeRefused, Reason::kWrongKey}) {
     EXPECT_EQ(NextRetry(MakeError(reason, "ask"), absl::Seconds(29)), absl::Seconds(30));
   }
 }
