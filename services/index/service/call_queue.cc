@@ -2,11 +2,9 @@
 
 #include <absl/time/time.h>
 
-#include <optional>
 #include <utility>
 
 #include "lib/core/errors.h"
-#include "services/index/service/work_queue.h"
 
 namespace arkshare {
 namespace {
@@ -17,18 +15,7 @@ constexpr size_t kBytesOfCall = 1'024;
 
 }  // namespace
 
-CallQueue::CallQueue() : thread_([this] { Run(); }) {}
-
-CallQueue::~CallQueue() {
-  {
-    MutexLock lock(&mutex_);
-    stopping_ = true;
-    changed_.NotifyOne();
-  }
-  thread_.join();
-}
-
-absl::Status CallQueue::Add(const Caller& caller, size_t bytes, Work work) {
+absl::Status CallQueue::Add(const Caller& caller, size_t bytes, TurnQueue::Steps work) {
   bytes += kBytesOfCall;
   MutexLock lock(&mutex_);
   size_t& of_address = bytes_of_address_[caller.address];
@@ -41,39 +28,22 @@ absl::Status CallQueue::Add(const Caller& caller, size_t bytes, Work work) {
   }
   of_address += bytes;
   bytes_ += bytes;
-  turns_.Add(caller, {bytes, std::move(work)});
-  changed_.NotifyOne();
+  turns_.AddSteps(caller,
+                  [this, address = caller.address, bytes, work = std::move(work)]() mutable {
+                    if (work()) return true;
+                    work = nullptr;  // its memory is free before others may use it
+                    End(address, bytes);
+                    return false;
+                  });
   return absl::OkStatus();
 }
 
-void CallQueue::EndLocked(const std::string& address, size_t bytes) {
+void CallQueue::End(const std::string& address, size_t bytes) {
+  MutexLock lock(&mutex_);
   bytes_ -= bytes;
   const auto of_address = bytes_of_address_.find(address);
   of_address->second -= bytes;
   if (of_address->second == 0) bytes_of_address_.erase(of_address);
-}
-
-void CallQueue::Run() {
-  LowerThreadPriority();
-  while (true) {
-    std::optional<std::pair<Caller, Piece>> next;
-    {
-      MutexLock lock(&mutex_);
-      while (turns_.empty() && !stopping_) changed_.Wait(&mutex_);
-      next = turns_.Next();
-      if (!next.has_value()) return;
-    }
-    auto& [caller, piece] = *next;
-    const bool more = piece.work();
-    // The lock is not held while the memory of the work is freed.
-    if (!more) piece.work = nullptr;
-    MutexLock lock(&mutex_);
-    if (more) {
-      turns_.AddFirst(caller, std::move(piece));
-    } else {
-      EndLocked(caller.address, piece.bytes);
-    }
-  }
 }
 
 }  // namespace arkshare

@@ -2,6 +2,7 @@
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_TURN_QUEUE_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_TURN_QUEUE_H_
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <thread>
@@ -11,25 +12,33 @@
 
 namespace arkshare {
 
-// Runs pieces of work, each for a caller's network (NetworkOfCaller), on one thread that lets more
-// urgent threads go first. The networks take turns, whatever each has waiting; the work of one runs
-// in the order in which it was added. The caller bounds how much is added, and how long a piece
-// takes. Thread-safe.
+// Runs pieces of work, each for a caller (NetworkOfCaller and, at a network, a name), on one thread
+// that lets more urgent threads go first. The networks take turns, and at each its callers,
+// whatever each has waiting; the work of a caller runs in the order in which it was added. The user
+// bounds how much is added, and how long a piece takes. Thread-safe.
 class TurnQueue {
  public:
+  // Does a part of the work, for about a millisecond or two. Returns true when there is more to do,
+  // in the caller's next turn.
+  using Steps = std::function<bool()>;
+  using Caller = FairTurns<Steps>::Caller;
+
   TurnQueue();
   // Runs the rest of the work first.
   ~TurnQueue();
 
   void Add(const std::string& network, std::function<void()> work);
+  void AddSteps(const Caller& caller, Steps steps);
+  // Returns how much work of the caller waits.
+  size_t SizeOf(const Caller& caller) const;
 
  private:
   void Run();
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  FairTurns<std::function<void()>> turns_ ABSL_GUARDED_BY(mutex_);
+  FairTurns<Steps> turns_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 
