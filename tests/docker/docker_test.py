@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""docker/compose.yaml as people run it: builds the image, starts the stack, and looks at it from outside.
+"""docker/compose.yaml as people run it, and with docker/compose.keys.yaml on top of it: builds the image,
+starts the stack, and looks at it from outside.
 
 Needs a running Docker engine, and docker compose or docker-compose; without them it is skipped (77), and
 with REQUIRE_DOCKER=1 it fails instead. Everything has a project name of its own and is removed at the
@@ -23,7 +24,6 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 import grpcurl_commands  # noqa: E402
 
 PROJECT = f"arkshare-test-{os.getpid()}"
-LABEL = f"label=com.docker.compose.project={PROJECT}"
 IMAGE = f"arkshare-test:{os.getpid()}"  # Another checkout may be tested at the same time.
 KEPT_IMAGE = "arkshare-test:latest"
 BASE = "debian:bookworm-slim"
@@ -94,9 +94,11 @@ def eventually(what, predicate, seconds=SOON):
 class Stack:
     """The containers by the names of their services."""
 
-    def __init__(self, compose, base):
-        self.command = [*compose, "-p", PROJECT, "-f", f"{ROOT}/docker/compose.yaml", "-f",
-                        f"{HERE}/refuse-openat2.yaml"]
+    def __init__(self, compose, base, project, *files):
+        self.label = f"label=com.docker.compose.project={project}"
+        self.command = [*compose, "-p", project]
+        for file in (f"{ROOT}/docker/compose.yaml", *files):
+            self.command += ["-f", file]
         self.env = {**os.environ, "ARKSHARE_BASE": base, "ARKSHARE_IMAGE": IMAGE,
                     "ARKSHARE_INDEX_PORT": "0", "SECCOMP": HERE}
 
@@ -105,7 +107,7 @@ class Stack:
 
     def start(self):
         self.compose("up", "-d", timeout=300)
-        shown = docker("ps", "--filter", LABEL, "--format",
+        shown = docker("ps", "--filter", self.label, "--format",
                        '{{.Label "com.docker.compose.service"}} {{.ID}}')
         self.ids = dict(line.split() for line in shown.splitlines())
 
@@ -114,7 +116,7 @@ class Stack:
 
     def left(self):
         """Lists the containers, volumes and networks that are still there."""
-        return [docker(*kind, "-q", "--filter", LABEL) for kind in (
+        return [docker(*kind, "-q", "--filter", self.label) for kind in (
             ("ps", "-a"), ("volume", "ls"), ("network", "ls"))]
 
     def inspect(self, service, what):
@@ -341,15 +343,88 @@ class DockerTest(unittest.TestCase):
         eventually("every peer is back", lambda: {p for p, _ in self.stack.table()} == set(PEERS))
 
 
+class GroupTest(unittest.TestCase):
+    """A group in containers: the index has a key, and only members get in. In the order of the names."""
+
+    NAMES = {"peer1": "ada", "peer2": "bob", "peer3": "carol", "peer4": "dan", "peer5": "eve"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = group_stack
+        cls.addClassCleanup(group_stack.remove)
+        cls.start()
+
+    @classmethod
+    def start(cls):
+        cls.stack.start()
+        assert sorted(set(cls.stack.ids) - {"invite"}) == ["index", *PEERS], cls.stack.ids
+        for service in ["index", *PEERS]:
+            eventually(f"{service} is healthy", lambda: cls.stack.healthy(service))
+        eventually("all peers are listed", lambda: len(cls.stack.cli("peer5", "peers", check=False)) == 5)
+
+    def members(self, *command):
+        return self.stack.exec("index", "arkshare-index", "members", *command, "--home", "/state/group").stdout
+
+    def test_01_the_peers_have_joined_by_one_invitation(self):
+        self.assertEqual(sorted(line.split()[2] for line in self.members().splitlines()),
+                         sorted(self.NAMES.values()))
+        invitations = self.stack.exec("index", "arkshare-index", "invitations", "--home", "/state/group").stdout
+        self.assertIn("  used  5/5  ", invitations)
+        shown = self.stack.exec("peer5", "arkshare-cli", "peers").stdout
+        for peer, name in self.NAMES.items():
+            self.assertIn(f"{peer.removeprefix('peer')} ({name})", shown)
+
+    def test_02_a_book_moves(self):
+        book = sorted(self.stack.disk("peer1"))[0]
+        digest = self.stack.disk("peer1")[book]
+        got = self.stack.exec("peer5", "arkshare-cli", "get", book).stdout
+        self.assertIn("from peer 1 (ada)", got)
+        self.assertEqual(self.stack.disk("peer5")[book], digest)
+        self.assertNotIn(book, self.stack.disk("peer1"))
+
+    def test_03_a_stranger_is_not_let_in(self):
+        network, _ = self.stack.network("index")
+        for address in ("index:50051", "peer1:50052"):
+            tried = run("docker", "run", "--rm", "--network", network, IMAGE, "arkshare-cli", "health", address,
+                        check=False)
+            self.assertEqual(tried.returncode, 4, tried)
+            self.assertIn("it belongs to a group", tried.stderr)
+
+    def test_04_the_secrets_are_in_their_files_only(self):
+        word = self.stack.exec("peer1", "cat", "/invitation/word").stdout.strip()
+        self.assertTrue(word.startswith("ark1"), word)
+        for service in self.stack.ids:
+            shown = json.dumps(self.stack.inspect(service, ".")) + docker("logs", self.stack.ids[service])
+            self.assertNotIn(word, shown, service)
+        mode = self.stack.exec("index", "stat", "-c", "%a", "/state/group", "/state/group/key").stdout
+        self.assertEqual(mode, "700\n600\n")
+
+    def test_05_no_peer_joins_again_after_a_restart(self):
+        before = self.members()
+        self.stack.compose("down")
+        self.start()
+        self.assertEqual(self.members(), before)
+
+    def test_06_a_removed_member_is_out(self):
+        self.members("remove", "dan")
+        eventually("it is gone", lambda: len(self.stack.cli("peer5", "peers")) == 4)
+        refused = self.stack.exec("peer4", "arkshare-cli", "peers", check=False)
+        self.assertNotEqual(refused.returncode, 0, refused)
+        self.assertEqual(self.stack.exec("peer5", "arkshare-cli", "ping", "1").returncode, 0)
+
+
 class LastTest(unittest.TestCase):
     def test_nothing_is_left(self):
-        self.assertEqual(stack.left(), ["", "", ""])
+        for used in (stack, group_stack):
+            self.assertEqual(used.left(), ["", "", ""])
 
 
 if __name__ == "__main__":
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # unittest lets only that one through.
-    stack = Stack(find_compose(), find_base())
+    command, base = find_compose(), find_base()
+    stack = Stack(command, base, PROJECT, f"{HERE}/refuse-openat2.yaml")
+    group_stack = Stack(command, base, f"{PROJECT}-keys", f"{ROOT}/docker/compose.keys.yaml")
     print("Building the image", flush=True)
     # By hand, because what compose starts for it would outlive an interrupted test.
     docker("build", "-f", f"{ROOT}/docker/Dockerfile", "-t", IMAGE, "--build-arg",
@@ -359,5 +434,6 @@ if __name__ == "__main__":
         unittest.main(verbosity=2)
     finally:
         stack.remove()
+        group_stack.remove()
         docker("tag", IMAGE, KEPT_IMAGE, check=False)
         docker("rmi", IMAGE, check=False)
