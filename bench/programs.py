@@ -10,23 +10,35 @@ PYTHON = "/usr/bin/python3"  # Debian's, which has its libtorrent
 
 
 class Arkshare:
-    """An index, and peers that share folders. `index` is the address of one that runs already."""
+    """An index, and peers that share folders. `index` is the address of one that runs already.
 
-    def __init__(self, stage, namespace="default", address=LOOPBACK, index=None, index_options=()):
-        self.stage, self.namespace, self.index = stage, namespace, index
+    With `keys` they are a group, and everything is encrypted."""
+
+    def __init__(self, stage, namespace="default", address=LOOPBACK, index=None, index_options=(),
+                 keys=False):
+        self.stage, self.namespace, self.index, self.word = stage, namespace, index, None
         self.cli = stage.lab.program("arkshare-cli")
+        self.controls = []
         if index is None:
+            program = stage.lab.program("arkshare-index")
+            home = stage.new_folder("home") if keys else None
             self.index_process = stage.start(
-                [stage.lab.program("arkshare-index"), "--listen", f"{address}:0", "--insecure",
-                 *index_options], namespace, pipe=True)
+                [program, "--listen", f"{address}:0",
+                 *(["--home", home] if keys else ["--insecure"]), *index_options],
+                namespace, pipe=True)
             self.index = self.index_process.read_line("serving address=")
+            if keys:
+                invite = stage.start([program, "invite", "--home", home, "--address", self.index,
+                                      "--uses", "10"], namespace, pipe=True)
+                self.word = "ark1" + invite.read_line("ark1")
 
     def peer(self, folder, *options, namespace="default", address=LOOPBACK):
         return Peer(self, folder, options, namespace, address)
 
     def wait_for_books(self, count):
         """Until the index lists `count` books."""
-        watch = self.stage.start([self.cli, "--index", self.index, "--json", "watch"],
+        member = ["--peer", self.controls[0]] if self.word else []
+        watch = self.stage.start([self.cli, "--index", self.index, *member, "--json", "watch"],
                                  self.namespace, pipe=True)
         with alarm(START_TIMEOUT):
             for _ in range(count):
@@ -41,9 +53,12 @@ class Peer:
         self.arkshare, self.folder, stage = arkshare, folder, arkshare.stage
         self.namespace = namespace
         self.control = f"unix:{stage.path(f'c{len(stage.processes)}')}/c.sock"
+        arkshare.controls.append(self.control)
+        entry = (["--join", arkshare.word] if arkshare.word
+                 else ["--index", arkshare.index, "--insecure"])
         self.process = stage.start(
-            [stage.lab.program("arkshare-peer"), "--index", arkshare.index, "--share", folder,
-             "--control", self.control, "--listen", f"{address}:0", "--insecure", *options],
+            [stage.lab.program("arkshare-peer"), *entry, "--share", folder,
+             "--control", self.control, "--listen", f"{address}:0", *options],
             namespace, pipe=True)
         self.address = self.process.read_line("serving address=")
 
@@ -107,19 +122,25 @@ http {{
   default_type application/octet-stream;
   client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp;
   scgi_temp_path tmp;
-  server {{ listen {address}:{port}; root {root}; }}
+  server {{ listen {address}:{port}{ssl}; root {root}; {certificate} }}
 }}
 """
+_NGINX_TLS = "ssl_protocols TLSv1.3; ssl_certificate cert.pem; ssl_certificate_key key.pem;"
 
 
-def nginx(stage, root, namespace="default", address=LOOPBACK):
-    """Serves a folder; returns its URL."""
+def nginx(stage, root, namespace="default", address=LOOPBACK, tls=False):
+    """Serves a folder, with TLS 1.3 only if `tls` is set; returns its URL."""
     port, folder = stage.lab.free_port(), stage.new_folder("nginx")
     with open(os.path.join(folder, "conf"), "w", encoding="ascii") as file:
-        file.write(_NGINX.format(address=address, port=port, root=root))
+        file.write(_NGINX.format(address=address, port=port, root=root, ssl=" ssl" if tls else "",
+                                 certificate=_NGINX_TLS if tls else ""))
+    if tls:
+        stage.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                   "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout",
+                   os.path.join(folder, "key.pem"), "-out", os.path.join(folder, "cert.pem")])
     server = stage.start([need("nginx"), "-p", folder, "-e", "stderr", "-c", "conf"], namespace)
     server.wait_until_listening(port)
-    return f"http://{address}:{port}/"
+    return f"http{'s' if tls else ''}://{address}:{port}/"
 
 
 def curl(*args):

@@ -10,12 +10,12 @@ from report import Report, Target, extra, row_of, speed_ratio
 TITLE = "one book from one holder, verified and named in the library"
 
 
-def arkshare(policy):
+def arkshare(policy, keys=False):
     def contend(stage):
         size, books = stage.lab.options.size, stage.lab.books(1, stage.lab.options.size)
         lend = policy == "copy"
         share = programs.lend(stage, books) if lend else programs.give_away(stage, books)
-        network = programs.Arkshare(stage)
+        network = programs.Arkshare(stage, keys=keys)
         source = network.peer(share, "--policy", policy)
         receiver = network.peer(stage.new_folder("got"))
         network.wait_for_books(1)

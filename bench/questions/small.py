@@ -19,13 +19,13 @@ def check_books(folder, count, each=EACH):
     check(len(there) == count, f"{len(there)} of {count} books are there")
 
 
-def arkshare(policy):
+def arkshare(policy, keys=False):
     def contend(stage):
         count = stage.lab.options.count
         books = stage.lab.books(count, EACH)
         lend = policy == "copy"
         share = programs.lend(stage, books) if lend else programs.give_away(stage, books)
-        network = programs.Arkshare(stage)
+        network = programs.Arkshare(stage, keys=keys)
         network.peer(share, "--policy", policy)
         network.wait_for_books(count)
         receiver = network.peer(stage.new_folder("got"))
