@@ -80,21 +80,7 @@ absl::Status CheckFolder(const std::filesystem::path& folder, const PublicKey& o
   return absl::OkStatus();
 }
 
-// The certificates to trust: those of the index and of the other members. A client that uses
-// OpenSSL would send the own one along with its certificate, and the servers of a group take one
-// certificate only.
-std::string AuthoritiesOf(const v1::ExportTlsResponse& exported, const Group& group,
-                          const PublicKey& own) {
-  std::string authorities = MakeTrustAnchor(group.index);
-  for (const v1::Member& member : exported.members().members()) {
-    const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(member.public_key());
-    if (key.ok() && *key != own) absl::StrAppend(&authorities, MakeTrustAnchor(*key));
-  }
-  return authorities;
-}
-
-absl::Status WriteTls(const std::filesystem::path& folder, const v1::ExportTlsResponse& exported,
-                      const Group& group) {
+absl::Status WriteTls(const std::filesystem::path& folder, const v1::ExportTlsResponse& exported) {
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return CannotWrite(folder);
   const absl::StatusOr<LeafClaims> claims = ReadLeafCertificate(exported.certificate());
   if (!claims.ok()) return claims.status();
@@ -106,7 +92,7 @@ absl::Status WriteTls(const std::filesystem::path& folder, const v1::ExportTlsRe
   if (absl::Status s = WriteFile(folder / kKeyFile, exported.private_key(), 0600); !s.ok()) {
     return s;
   }
-  return WriteFile(folder / kAuthoritiesFile, AuthoritiesOf(exported, group, claims->key), 0644);
+  return WriteFile(folder / kAuthoritiesFile, exported.certificate_authorities(), 0644);
 }
 
 // Returns `text` as a word for a shell.
@@ -130,7 +116,7 @@ int RunTls(Session& session, const TlsExportOptions& options) {
   const absl::StatusOr<Group> group = GroupFromProto(*exported);
   if (!group.ok()) return Report(session, group.status());
   const std::filesystem::path folder(options.folder);
-  if (absl::Status s = WriteTls(folder, *exported, *group); !s.ok()) return Report(session, s);
+  if (absl::Status s = WriteTls(folder, *exported); !s.ok()) return Report(session, s);
   const std::string certificate = folder / kCertificateFile;
   const std::string key = folder / kKeyFile;
   const std::string authorities = folder / kAuthoritiesFile;

@@ -18,7 +18,11 @@ v1::ExportTlsResponse MakeExportTls(const PrivateKey& key, const Membership& mem
   response.set_index_public_key(index.bytes());
   const std::shared_ptr<const MemberList> list = membership.list();
   std::string trusted = MakeTrustAnchor(index);
-  for (const auto& [member, unused] : list->members()) trusted += MakeTrustAnchor(member);
+  // A client that uses OpenSSL would send its own anchor along with its certificate, and the
+  // servers of a group take one certificate only.
+  for (const auto& [member, unused] : list->members()) {
+    if (member != key.public_key()) trusted += MakeTrustAnchor(member);
+  }
   response.set_certificate_authorities(trusted);
   *response.mutable_members() = WholeUpdate(*list);
   return response;

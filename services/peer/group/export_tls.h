@@ -8,7 +8,7 @@
 
 namespace arkshare {
 
-// Makes a new certificate of `key`, and names the index and all members as those to trust.
+// Makes a new certificate of `key`, and names the index and all other members as those to trust.
 v1::ExportTlsResponse MakeExportTls(const PrivateKey& key, const Membership& membership);
 
 // Describes the group, with this peer as a member of it.
