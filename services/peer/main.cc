@@ -1,16 +1,41 @@
 // arkshare-peer: shares a folder of books and gets books from other peers.
-#include <absl/strings/str_cat.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <map>
+#include <optional>
+#include <string>
 
 #include "lib/core/log.h"
 #include "lib/options/options.h"
 #include "lib/rpc/memory_guard.h"
 #include "lib/rpc/process.h"
 #include "lib/rpc/targets.h"
+#include "services/peer/group/join_group.h"
 #include "services/peer/peer_node.h"
+
+namespace {
+
+int Fail(const absl::Status& status) {
+  const std::string message(status.message());
+  std::fprintf(stderr, "arkshare-peer: %s\n", message.c_str());
+  return absl::IsInvalidArgument(status) ? arkshare::kExitUsage : arkshare::kExitFailed;
+}
+
+// Leaves the group, and says what is left to do.
+int Leave(const std::string& share) {
+  const absl::StatusOr<bool> left = arkshare::LeaveGroup(share);
+  if (!left.ok()) return Fail(left.status());
+  std::printf("%s\n", *left ? "this peer has left its group; ask the owner of the index to remove it "
+                              "from the list of members"
+                            : "this peer is in no group");
+  return arkshare::kExitDone;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace arkshare;
@@ -20,13 +45,14 @@ int main(int argc, char** argv) {
   const std::unique_ptr<CLI::App> app =
       MakeApp("arkshare-peer", "Shares a folder of books with other peers, and gets theirs.");
   app->add_option("--index", options.index_addresses,
-                  "The index, HOST:PORT; separate several with commas")
+                  "The index, HOST:PORT; separate several with commas. In a group: those of the "
+                  "invitation")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->capture_default_str();
+      ->default_str("127.0.0.1:50051");
   app->add_option("--listen", options.listen,
-                  "Listen for other peers on IP:PORT (port 0: any free one)")
-      ->capture_default_str();
+                  "Listen for other peers on IP:PORT (port 0: any free one). In a group: 0.0.0.0:0")
+      ->default_str("127.0.0.1:0");
   app->add_option(
       "--advertise", options.advertise,
       "HOST:PORT for other peers; default: the IP that the index sees, and the port of --listen");
@@ -60,18 +86,27 @@ int main(int argc, char** argv) {
   uint64_t memory_limit = 0;
   AddByteSize(*app, "--memory-limit", memory_limit,
               "End when more memory is used (0: three quarters of the machine's or container's)");
+  app->add_option("--join", options.join,
+                  "Join a group with the word of an invitation, once; -: read it from standard "
+                  "input, so that other users do not see it")
+      ->type_name("WORD")
+      ->envname("ARKSHARE_JOIN");
+  app->add_option("--name", options.name,
+                  "With --join: this peer's name for the other members, if the invitation has none");
+  app->add_flag("--leave", options.leave,
+                "Leave the group; without --join, end after that. The index keeps this peer as a "
+                "member until its owner removes it");
   AddTlsOptions(*app, options.tls);
   app->add_flag("--insecure", options.insecure, "Allow a non-loopback --listen without TLS");
   if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;
 
+  if (options.join == "-") std::getline(std::cin, options.join);
+  if (options.leave && options.join.empty()) return Leave(options.share);
+
   BlockStopSignals();
   GuardMemory(memory_limit);
   absl::StatusOr<std::unique_ptr<PeerNode>> peer = PeerNode::Start(std::move(options), RequestStop);
-  if (!peer.ok()) {
-    const std::string message(peer.status().message());
-    std::fprintf(stderr, "arkshare-peer: %s\n", message.c_str());
-    return absl::IsInvalidArgument(peer.status()) ? kExitUsage : kExitFailed;
-  }
+  if (!peer.ok()) return Fail(peer.status());
   std::printf("serving address=%s\n", (*peer)->address().c_str());
   std::fflush(stdout);
   WaitForStopSignal();

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "lib/core/book_name.h"
+#include "lib/core/errors.h"
+#include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -76,6 +78,44 @@ v1::LibraryEntry ToProto(const LibraryItem& item) {
     proto.set_lend_only_reason(reason);
     proto.set_trouble(item.book->trouble);
   }
+  return proto;
+}
+
+absl::StatusOr<FetchWish> FromProto(const v1::FetchRequest& request) {
+  FetchWish wish;
+  if (!request.name().empty()) {
+    absl::StatusOr<BookName> name = BookName::Parse(request.name());
+    if (!name.ok()) return name.status();
+    wish.name = *std::move(name);
+  }
+  if (request.has_content()) {
+    absl::StatusOr<ContentId> content = FromProto(request.content());
+    if (!content.ok()) return content.status();
+    wish.content = *content;
+  }
+  if (!request.save_as().empty()) {
+    absl::StatusOr<BookName> name = BookName::Parse(request.save_as());
+    if (!name.ok()) return name.status();
+    wish.save_as = *std::move(name);
+  }
+  wish.from_peer_id = request.from_peer_id();
+  wish.copy_only = request.copy_only();
+  wish.listing = request.listing_number();
+  if (wish.listing != 0 && (!wish.name || !wish.content || wish.from_peer_id == 0)) {
+    return MakeError(Reason::kInvalidField,
+                     "listing_number needs name, content and from_peer_id as well");
+  }
+  return wish;
+}
+
+v1::Transfer RefusedWish(const v1::FetchRequest& wish, const absl::Status& why) {
+  v1::Transfer proto;
+  proto.set_name(wish.save_as().empty() ? wish.name() : wish.save_as());
+  if (wish.has_content()) *proto.mutable_content() = wish.content();
+  proto.set_state(v1::TRANSFER_STATE_FAILED);
+  proto.set_from_peer_id(wish.from_peer_id());
+  proto.set_message(std::string(why.message()));
+  *proto.mutable_error() = ToItemError(why);
   return proto;
 }
 

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 
+#include "lib/core/leaf_certificate.h"
 #include "lib/core/log.h"
-#include "lib/rpc/credentials.h"
 #include "lib/rpc/host_port.h"
+#include "lib/rpc/key_credentials.h"
+#include "lib/rpc/key_mode.h"
 #include "lib/rpc/targets.h"
+#include "services/peer/group/join_group.h"
 #include "services/peer/session/reachability.h"
 
 namespace arkshare {
@@ -23,14 +26,40 @@ bool ListensOnLoopback(const RpcServer& server) {
 }  // namespace
 
 absl::Status PeerOptions::Check() {
-  absl::StatusOr<std::vector<std::string>> indexes = ParseIndexes(index_addresses);
-  if (!indexes.ok()) return indexes.status();
-  index_addresses = *std::move(indexes);
+  if (!index_addresses.empty()) {
+    absl::StatusOr<std::vector<std::string>> indexes = ParseIndexes(index_addresses);
+    if (!indexes.ok()) return indexes.status();
+    index_addresses = *std::move(indexes);
+  }
   absl::StatusOr<std::string> socket = ParseControlSocket("--control", control);
   if (!socket.ok()) return socket.status();
   control = *std::move(socket);
   if (advertise.empty()) return absl::OkStatus();
   return CheckTarget("--advertise", advertise);
+}
+
+absl::Status PeerOptions::Complete(const std::optional<GroupOfPeer>& group) {
+  if (group.has_value()) {
+    if (tls.enabled() || insecure) {
+      return absl::InvalidArgumentError(
+          "this peer is a member of a group, so it connects by keys only: leave out --insecure and "
+          "the --tls options, or leave the group with --leave");
+    }
+    if (index_addresses.empty()) index_addresses = group->addresses;
+    if (listen.empty()) listen = "0.0.0.0:0";
+    return absl::OkStatus();
+  }
+  if (index_addresses.empty()) index_addresses = {"127.0.0.1:50051"};
+  if (listen.empty()) listen = "127.0.0.1:0";
+  const absl::StatusOr<HostPort> address = ParseHostPort(listen);
+  if (address.ok() && !IsLoopbackHost(address->host) && !tls.enabled() && !insecure) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "will not listen on ", listen, " without encryption: join a group first, with --join and ",
+        "the word that arkshare-index invite prints; or, if you have certificates, give --tls-cert,",
+        " --tls-key and --tls-ca; or --insecure if every machine in that network may read and take ",
+        "all books"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<PeerNode>> PeerNode::Start(PeerOptions options,
@@ -55,9 +84,7 @@ absl::Status PeerNode::Open() {
   absl::StatusOr<std::unique_ptr<HashCache>> cache = HashCache::Open(*folder_);
   if (!cache.ok()) return cache.status();
   cache_ = *std::move(cache);
-  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
-      MakeChannelCredentials(options_.tls);
-  if (!credentials.ok()) return credentials.status();
+  if (absl::Status s = EnterGroup(*key); !s.ok()) return s;
 
   library_ = std::make_unique<Library>(
       folder_.get(), ledger_.get(), clock,
@@ -75,10 +102,12 @@ absl::Status PeerNode::Open() {
   watchdog_ = std::make_unique<IdleWatchdog>(clock);
   file_service_ = std::make_unique<FileService>(
       FileService::Parts{library_.get(), handover_.get(), cache_.get(), queue_.get(),
-                         watchdog_.get(), &gate_, &partials_, proofs_.get()},
+                         watchdog_.get(), &gate_, &partials_, proofs_.get(), member_calls_.get()},
       *key);
-  index_ = std::make_unique<IndexClient>(options_.index_addresses, *credentials, options_.tls);
-  holders_ = std::make_unique<Holders>(*credentials, clock);
+  std::optional<PublicKey> index_key;
+  if (membership_ != nullptr) index_key = membership_->group().index;
+  index_ = std::make_unique<IndexClient>(options_.index_addresses, dialer_, index_key);
+  holders_ = std::make_unique<Holders>(dialer_, clock);
   fetcher_ =
       std::make_unique<Fetcher>(holders_.get(), download_limiter_.get(), watchdog_.get(), clock);
   small_fetcher_ =
@@ -94,16 +123,52 @@ absl::Status PeerNode::Open() {
   return scanner_->Start();
 }
 
+absl::Status PeerNode::EnterGroup(const PrivateKey& key) {
+  const StateFiles& files = folder_->state_files();
+  if (options_.leave) {
+    if (absl::Status s = RemoveGroup(files); !s.ok()) return s;
+  }
+  if (!options_.join.empty()) {
+    UseTls13Only();
+    if (absl::Status s = JoinGroup(files, key, options_.join, options_.name); !s.ok()) return s;
+  }
+  absl::StatusOr<std::optional<GroupOfPeer>> group = LoadGroup(files);
+  if (!group.ok()) return group.status();
+  if (absl::Status s = options_.Complete(*group); !s.ok()) return s;
+  if (group->has_value()) {
+    UseTls13Only();
+    dialer_ = Dialer::WithKey(MakeLeafCertificate(key, {}));
+    membership_ = std::make_unique<Membership>(&files, **group, key.public_key());
+    member_calls_ = std::make_unique<MemberCalls>(membership_.get(), Clock::Real());
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::shared_ptr<Dialer>> dialer = Dialer::FromTls(options_.tls);
+  if (!dialer.ok()) return dialer.status();
+  dialer_ = *std::move(dialer);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<RpcServer>> PeerNode::StartFileServer(const PrivateKey& key) {
+  RpcServerOptions options{.listen = options_.listen,
+                           .tls = options_.tls,
+                           .insecure = options_.insecure,
+                           .calls = file_service_->server_bounds(),
+                           .connections_of_network = options_.connections};
+  if (membership_ != nullptr) {
+    LeafOptions leaf{.hosts = CertificateHosts(options_.listen)};
+    const absl::StatusOr<HostPort> advertised = ParseHostPort(options_.advertise);
+    if (advertised.ok()) leaf.hosts.push_back(advertised->host);
+    options.credentials = MakeKeyServerCredentials(
+        MakeLeafCertificate(key, leaf),
+        [calls = member_calls_.get()](const LeafClaims& caller) { return calls->Admit(caller); });
+  }
+  return RpcServer::Start(std::move(options), {file_service_.get()});
+}
+
 absl::Status PeerNode::Serve() {
   absl::StatusOr<PrivateKey> key = folder_->LoadOrCreateKey();
   if (!key.ok()) return key.status();
-  absl::StatusOr<std::unique_ptr<RpcServer>> files =
-      RpcServer::Start({.listen = options_.listen,
-                        .tls = options_.tls,
-                        .insecure = options_.insecure,
-                        .calls = file_service_->server_bounds(),
-                        .connections_of_network = options_.connections},
-                       {file_service_.get()});
+  absl::StatusOr<std::unique_ptr<RpcServer>> files = StartFileServer(*key);
   if (!files.ok()) return files.status();
   files_server_ = *std::move(files);
   files_server_->SetServing(true);
@@ -117,7 +182,8 @@ absl::Status PeerNode::Serve() {
                                            std::max(0, queue_->slots() - queue_->running()),
                                            queue_->limit()};
                        },
-                       [this] { return holders_->TakeSilent(); }, watchdog_.get()},
+                       [this] { return holders_->TakeSilent(); }, watchdog_.get(),
+                       membership_.get()},
       key->public_key(), [this] { transfers_->RetryNow(); },
       [this] {
         LogCritical("superseded", {{"why", kSupersededAdvice}});
@@ -126,8 +192,8 @@ absl::Status PeerNode::Serve() {
   peer_service_ = std::make_unique<PeerService>(
       PeerService::Parts{folder_.get(), library_.get(), scanner_.get(), handover_.get(),
                          sharing_.get(), transfers_.get(), announcer_.get(), index_.get(),
-                         queue_.get(), download_limiter_.get(), Clock::Real()},
-      key->public_key(), files_server_->address(), request_stop_);
+                         queue_.get(), download_limiter_.get(), Clock::Real(), membership_.get()},
+      *key, files_server_->address(), request_stop_);
   // A server of its own, with threads of its own: other peers cannot keep the owner out.
   absl::StatusOr<std::unique_ptr<RpcServer>> control =
       RpcServer::Start({.listen = options_.control}, {peer_service_.get()});

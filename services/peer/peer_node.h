@@ -7,10 +7,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/core/rate_limiter.h"
+#include "lib/rpc/dialer.h"
 #include "lib/rpc/idle_watchdog.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/tls_options.h"
@@ -20,6 +22,8 @@
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/fetch/fetcher.h"
 #include "services/peer/fetch/holders.h"
+#include "services/peer/group/member_calls.h"
+#include "services/peer/group/membership.h"
 #include "services/peer/library/folder_scanner.h"
 #include "services/peer/library/library.h"
 #include "services/peer/library/sharing.h"
@@ -38,13 +42,19 @@ struct PeerOptions {
   // Checks index_addresses, advertise and control, and brings them into the form below. main.cc
   // checks the other options as it parses them. kInvalidField, for people, with the option's name.
   absl::Status Check();
+  // Checks how this peer proves itself, and fills in what depends on it: index_addresses and
+  // listen. `group` is the group that it is in. InvalidArgument, for people.
+  absl::Status Complete(const std::optional<GroupOfPeer>& group);
 
-  std::vector<std::string> index_addresses = {
-      "127.0.0.1:50051"};              // "HOST:PORT"; one is used at a time
-  std::string listen = "127.0.0.1:0";  // of FileService
-  std::string advertise;               // "HOST:PORT"; empty: the address that the index sees
-  uint32_t number = 0;                 // requested at the first registration; 0: any
-  std::string share;                   // the folder
+  // "HOST:PORT"; one is used at a time. Empty: those of the invitation, or 127.0.0.1:50051 without
+  // a group.
+  std::vector<std::string> index_addresses;
+  // The address of FileService. Empty: 0.0.0.0:0 in a group, where only members can connect;
+  // otherwise 127.0.0.1:0.
+  std::string listen;
+  std::string advertise;  // "HOST:PORT"; empty: the address that the index sees
+  uint32_t number = 0;    // requested at the first registration; 0: any
+  std::string share;      // the folder
   SharePolicy policy = SharePolicy::kMove;
   std::string control;          // "unix:PATH"
   int slots = 8;                // uploads at a time, 1 to 1,000
@@ -54,6 +64,9 @@ struct PeerOptions {
   size_t connections = 500;  // of other peers from one network, 0: no limit
   TlsOptions tls;
   bool insecure = false;  // allows a non-loopback address without TLS
+  std::string join;       // the word of an invitation; empty: this peer joins nothing
+  std::string name;       // of the new member, for people
+  bool leave = false;     // leaves the group in which this peer is, before it joins another one
 };
 
 // The members are in the order of their lifetimes: a later one uses earlier ones.
@@ -74,11 +87,17 @@ class PeerNode {
       : options_(std::move(options)), request_stop_(std::move(request_stop)) {}
   // Opens and recovers the disk, before the peer answers any call.
   absl::Status Open();
+  // Joins or leaves a group, and decides how this peer connects to others.
+  absl::Status EnterGroup(const PrivateKey& key);
+  absl::StatusOr<std::unique_ptr<RpcServer>> StartFileServer(const PrivateKey& key);
   absl::Status Serve();
 
-  const PeerOptions options_;
+  PeerOptions options_;
   const std::function<void()> request_stop_;
   std::unique_ptr<SharedFolder> folder_;
+  std::unique_ptr<Membership> membership_;     // nullptr in no group
+  std::unique_ptr<MemberCalls> member_calls_;  // the same
+  std::shared_ptr<Dialer> dialer_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<HashCache> cache_;
   std::unique_ptr<Library> library_;

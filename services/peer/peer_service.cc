@@ -12,6 +12,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/status.h"
+#include "services/peer/group/export_tls.h"
 #include "services/peer/owner_protos.h"
 
 namespace arkshare {
@@ -23,33 +24,6 @@ constexpr absl::Duration kProgressEvery = absl::Milliseconds(250);
 std::vector<std::string> Troubles(std::vector<std::string> all) {
   std::erase(all, "");
   return all;
-}
-
-absl::StatusOr<FetchWish> ParseWish(const v1::FetchRequest& request) {
-  FetchWish wish;
-  if (!request.name().empty()) {
-    absl::StatusOr<BookName> name = BookName::Parse(request.name());
-    if (!name.ok()) return name.status();
-    wish.name = *std::move(name);
-  }
-  if (request.has_content()) {
-    absl::StatusOr<ContentId> content = FromProto(request.content());
-    if (!content.ok()) return content.status();
-    wish.content = *content;
-  }
-  if (!request.save_as().empty()) {
-    absl::StatusOr<BookName> name = BookName::Parse(request.save_as());
-    if (!name.ok()) return name.status();
-    wish.save_as = *std::move(name);
-  }
-  wish.from_peer_id = request.from_peer_id();
-  wish.copy_only = request.copy_only();
-  wish.listing = request.listing_number();
-  if (wish.listing != 0 && (!wish.name || !wish.content || wish.from_peer_id == 0)) {
-    return MakeError(Reason::kInvalidField,
-                     "listing_number needs name, content and from_peer_id as well");
-  }
-  return wish;
 }
 
 // Calls `act` with the ids of the request, and adds a result for each to the response.
@@ -71,24 +45,12 @@ grpc::Status ForEachTransfer(const Request& request, Response* response, Act act
   return grpc::Status::OK;
 }
 
-// Makes the update for a wish that never became a transfer.
-v1::Transfer Refused(const v1::FetchRequest& wish, const absl::Status& why) {
-  v1::Transfer proto;
-  proto.set_name(wish.save_as().empty() ? wish.name() : wish.save_as());
-  if (wish.has_content()) *proto.mutable_content() = wish.content();
-  proto.set_state(v1::TRANSFER_STATE_FAILED);
-  proto.set_from_peer_id(wish.from_peer_id());
-  proto.set_message(std::string(why.message()));
-  *proto.mutable_error() = ToItemError(why);
-  return proto;
-}
-
 }  // namespace
 
-PeerService::PeerService(Parts parts, PublicKey key, std::string listen_address,
+PeerService::PeerService(Parts parts, PrivateKey key, std::string listen_address,
                          std::function<void()> shut_down)
     : parts_(parts),
-      key_(key),
+      key_(std::move(key)),
       listen_address_(std::move(listen_address)),
       shut_down_(std::move(shut_down)) {}
 
@@ -97,7 +59,7 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   const Announcer::State state = parts_.announcer->GetState();
   const Library::Totals totals = parts_.library->GetTotals();
   response->set_peer_id(state.peer_id);
-  response->set_public_key(key_.bytes());
+  response->set_public_key(key_.public_key().bytes());
   response->set_address(state.address);
   response->set_listen_address(listen_address_);
   response->set_index_address(parts_.index->address());
@@ -123,6 +85,9 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   response->set_download_limit(parts_.download_limiter->rate());
   if (absl::StatusOr<std::vector<ReleaseRecord>> limbo = parts_.handover->Limbo(); limbo.ok()) {
     response->set_limbo_count(limbo->size());
+  }
+  if (parts_.membership != nullptr) {
+    *response->mutable_group() = DescribeGroup(*parts_.membership);
   }
   return grpc::Status::OK;
 }
@@ -167,6 +132,15 @@ grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibrar
   return grpc::Status::OK;
 }
 
+absl::StatusOr<FetchWish> PeerService::Parse(const v1::FetchRequest& request) const {
+  absl::StatusOr<FetchWish> wish = FromProto(request);
+  if (!wish.ok() || parts_.membership == nullptr) return wish;
+  // Sources refuse to give a book away to such a member, so it asks for a copy.
+  const std::optional<Member> self = parts_.membership->self();
+  if (self.has_value() && self->role == MemberRole::kReader) wish->copy_only = true;
+  return wish;
+}
+
 grpc::Status PeerService::RepeatUntilEnd(
     const grpc::ServerContext& context,
     absl::FunctionRef<std::optional<grpc::Status>()> step) const {
@@ -194,7 +168,7 @@ grpc::Status PeerService::Follow(
 
 grpc::Status PeerService::Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
                                 grpc::ServerWriter<v1::FetchResponse>* writer) {
-  absl::StatusOr<FetchWish> wish = ParseWish(*request);
+  absl::StatusOr<FetchWish> wish = Parse(*request);
   if (!wish.ok()) return ToGrpcStatus(wish.status());
   absl::StatusOr<TransferId> id = parts_.transfers->Begin(*wish);
   if (!id.ok()) return ToGrpcStatus(id.status());
@@ -222,12 +196,12 @@ grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
     v1::FetchManyResponse::Update* update = response.add_updates();
     update->set_index(static_cast<uint32_t>(index));
     *update->mutable_transfer() =
-        view.ok() ? ToProto(*view) : Refused(request->wishes(index), view.status());
+        view.ok() ? ToProto(*view) : RefusedWish(request->wishes(index), view.status());
   };
   std::vector<FetchWish> wishes;
   std::vector<int> indexes;  // of the wishes in the request
   for (int i = 0; i < request->wishes_size(); ++i) {
-    absl::StatusOr<FetchWish> wish = ParseWish(request->wishes(i));
+    absl::StatusOr<FetchWish> wish = Parse(request->wishes(i));
     if (wish.ok()) {
       wishes.push_back(*std::move(wish));
       indexes.push_back(i);
@@ -371,6 +345,17 @@ grpc::Status PeerService::RestoreLimbo(grpc::ServerContext*, const v1::RestoreLi
   if (std::optional<Book> book = parts_.library->FindPath(*path)) {
     *response->mutable_listing() = ToProto(book->listing());
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::ExportTls(grpc::ServerContext*, const v1::ExportTlsRequest*,
+                                    v1::ExportTlsResponse* response) {
+  if (parts_.membership == nullptr) {
+    return ToGrpcStatus(MakeError(Reason::kGroupUnknown,
+                                  "this peer is in no group, so it has no certificates; start it "
+                                  "with --join and an invitation"));
+  }
+  *response = MakeExportTls(key_, *parts_.membership);
   return grpc::Status::OK;
 }
 

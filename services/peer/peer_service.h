@@ -11,6 +11,7 @@
 #include "arkshare/v1/peer.grpc.pb.h"
 #include "lib/core/clock.h"
 #include "lib/core/rate_limiter.h"
+#include "services/peer/group/membership.h"
 #include "services/peer/library/sharing.h"
 #include "services/peer/serve/handover.h"
 #include "services/peer/serve/upload_queue.h"
@@ -33,10 +34,11 @@ class PeerService final : public v1::PeerService::Service {
     UploadQueue* queue;
     RateLimiter* download_limiter;
     const Clock* clock;
+    const Membership* membership = nullptr;  // nullptr: this peer is in no group
   };
 
   // `key` is this peer's, `listen_address` that of FileService. `shut_down` must return at once.
-  PeerService(Parts parts, PublicKey key, std::string listen_address,
+  PeerService(Parts parts, PrivateKey key, std::string listen_address,
               std::function<void()> shut_down);
 
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
@@ -69,12 +71,16 @@ class PeerService final : public v1::PeerService::Service {
                          v1::ListLimboResponse* response) override;
   grpc::Status RestoreLimbo(grpc::ServerContext* context, const v1::RestoreLimboRequest* request,
                             v1::RestoreLimboResponse* response) override;
+  grpc::Status ExportTls(grpc::ServerContext* context, const v1::ExportTlsRequest* request,
+                         v1::ExportTlsResponse* response) override;
   grpc::Status Shutdown(grpc::ServerContext* context, const v1::ShutdownRequest* request,
                         v1::ShutdownResponse* response) override;
 
  private:
   // Returns what the library knows of a file, and why the index does not list it.
   v1::LibraryEntry DescribeItem(const LibraryItem& item) const;
+  // Reads a wish as this peer's role allows it.
+  absl::StatusOr<FetchWish> Parse(const v1::FetchRequest& request) const;
   // Repeats `step` until it returns the end of the call, the caller has gone, or the peer stops.
   // `step` waits for news, but not for long.
   grpc::Status RepeatUntilEnd(const grpc::ServerContext& context,
@@ -86,7 +92,7 @@ class PeerService final : public v1::PeerService::Service {
       absl::FunctionRef<std::optional<grpc::Status>(const TransferView&)> on_view) const;
 
   const Parts parts_;
-  const PublicKey key_;
+  const PrivateKey key_;
   const std::string listen_address_;
   const std::function<void()> shut_down_;
 };

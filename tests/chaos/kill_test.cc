@@ -228,7 +228,7 @@ INSTANTIATE_TEST_SUITE_P(
 // A failpoint that is added to the programs must be added here.
 TEST(FailpointsTest, AllAreTested) {
   std::set<std::string> tested = {"source.refusal_recorded", "source.confirmed",
-                                  "index.update_received", "index.update_applied"};
+                                  "index.update_received", "index.update_applied", "member.joined"};
   for (const Step& step : kSteps) tested.insert(step.failpoint);
   std::set<std::string> found;
   const std::regex failpoint("ARKSHARE_FAILPOINT(_ERROR)?\\(\"([a-z._]+)\"\\)");

@@ -219,7 +219,7 @@ class FetchFuzz : public testing::Test {
   FakeClock clock_;
   IdleWatchdog watchdog_{&clock_};
   RateLimiter limiter_{Clock::Real(), 0};
-  Holders holders_{grpc::InsecureChannelCredentials()};
+  Holders holders_{Dialer::Plaintext()};
   Fetcher fetcher_{&holders_, &limiter_, &watchdog_};
   SmallFetcher small_{&holders_, &limiter_, &watchdog_};
 };

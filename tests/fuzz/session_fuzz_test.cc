@@ -166,7 +166,7 @@ TEST(AnnouncerFuzz, NoAnswerEndsOrHoldsUpTheAnnouncer) {
   for (uint32_t i = 0; i < 3; ++i) disk.List("book" + std::to_string(i), FakeBook::OfSize(10, i));
   RegistrationGate gate;
   RandomIndex fake;
-  IndexClient index({fake.address()}, grpc::InsecureChannelCredentials());
+  IndexClient index({fake.address()}, Dialer::Plaintext());
   FakeClock clock;
   IdleWatchdog watchdog(&clock);
   Announcer::Options options;

@@ -71,9 +71,21 @@ bool PendingFetch::WaitFor(const std::function<bool(const v1::Transfer&)>& predi
 
 absl::Status Cluster::Start(std::string lease, std::map<std::string, std::string> index_env) {
   IndexOptions options;
-  options.folder = dir_.path();
   options.lease = std::move(lease);
   options.env = std::move(index_env);
+  return StartIndex(std::move(options));
+}
+
+absl::Status Cluster::StartGroup(std::string lease, std::map<std::string, std::string> index_env) {
+  IndexOptions options;
+  options.lease = std::move(lease);
+  options.env = std::move(index_env);
+  options.group = true;
+  return StartIndex(std::move(options));
+}
+
+absl::Status Cluster::StartIndex(IndexOptions options) {
+  options.folder = dir_.path();
   absl::StatusOr<std::unique_ptr<IndexProcess>> index = IndexProcess::Start(std::move(options));
   if (!index.ok()) return index.status();
   index_ = *std::move(index);
@@ -95,7 +107,16 @@ std::string Cluster::Books(const std::string& name) {
 
 absl::Status Cluster::StartPeer(const std::string& name, PeerOptions options) {
   options.folder = Folder(name);
-  if (options.index.empty()) options.index = index_->address();
+  if (index_->has_group()) {
+    options.group = true;
+    if (options.join.empty()) {
+      absl::StatusOr<std::string> word = index_->Invite({"--name", name});
+      if (!word.ok()) return word.status();
+      options.join = *std::move(word);
+    }
+  } else if (options.index.empty()) {
+    options.index = index_->address();
+  }
   absl::StatusOr<std::unique_ptr<PeerProcess>> started = PeerProcess::Start(std::move(options));
   if (!started.ok()) return started.status();
   PeerProcess& peer = *(peers_[name] = *std::move(started));

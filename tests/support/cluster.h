@@ -63,6 +63,9 @@ class Cluster {
  public:
   // Starts the index.
   absl::Status Start(std::string lease = "2s", std::map<std::string, std::string> index_env = {});
+  // Starts an index with keys. StartPeer then invites each peer by its name.
+  absl::Status StartGroup(std::string lease = "2s",
+                          std::map<std::string, std::string> index_env = {});
 
   // Where the peer named `name` lives: books/, log, control.sock. Made when missing.
   std::string Folder(const std::string& name);
@@ -105,6 +108,8 @@ class Cluster {
                                       absl::string_view bytes);
 
  private:
+  absl::Status StartIndex(IndexOptions options);
+
   TempDir dir_;
   std::unique_ptr<IndexProcess> index_;
   std::map<std::string, std::unique_ptr<PeerProcess>> peers_;

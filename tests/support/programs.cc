@@ -1,5 +1,6 @@
 #include "tests/support/programs.h"
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <google/protobuf/wrappers.pb.h>
@@ -10,8 +11,11 @@
 #include <system_error>
 #include <utility>
 
+#include "lib/core/leaf_certificate.h"
 #include "lib/core/mutex.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/dialer.h"
+#include "lib/rpc/key_handshake.h"
 #include "tests/support/files.h"
 
 namespace arkshare {
@@ -84,6 +88,7 @@ absl::Status IndexProcess::Launch() {
                 options_.lease,
                 "--state",
                 options_.folder + "/index.state"};
+  if (options_.group) start.argv.insert(start.argv.end(), {"--home", home()});
   start.argv.insert(start.argv.end(), options_.args.begin(), options_.args.end());
   start.env = options_.env;
   start.log_file = options_.folder + "/index.log";
@@ -93,9 +98,42 @@ absl::Status IndexProcess::Launch() {
   absl::StatusOr<std::string> address = AwaitAddress(*process_);
   if (!address.ok()) return address.status();
   address_ = *address;
+  if (options_.group) return Enter();
   std::shared_ptr<grpc::Channel> channel = Connect(address_);
   stub_ = v1::IndexService::NewStub(channel);
   return WaitUntilServing(channel);
+}
+
+absl::Status IndexProcess::Enter() {
+  const absl::StatusOr<std::string> added =
+      Command({"members", "add", key_.public_key().hex(), "--role", "watcher", "--name", "test"});
+  if (!added.ok()) return added.status();
+  const LeafCertificate leaf = MakeLeafCertificate(key_, {});
+  const absl::StatusOr<PublicKey> index = ReadKeyAt(address_, leaf, kPatience);
+  if (!index.ok()) return index.status();
+  std::shared_ptr<grpc::Channel> channel = Dialer::WithKey(leaf)->Dial(address_, &*index);
+  stub_ = v1::IndexService::NewStub(channel);
+  return WaitUntilServing(channel);
+}
+
+absl::StatusOr<std::string> IndexProcess::Command(std::vector<std::string> words) {
+  ProcessOptions start;
+  start.argv = {IndexBinary()};
+  start.argv.insert(start.argv.end(), words.begin(), words.end());
+  start.argv.insert(start.argv.end(), {"--home", home()});
+  start.log_file = options_.folder + "/command.log";
+  absl::StatusOr<Finished> finished = RunToEnd(std::move(start), kPatience);
+  if (!finished.ok()) return finished.status();
+  if (finished->exit.code == 0 && finished->exit.signal == 0) return finished->output;
+  return absl::InternalError(
+      absl::StrCat("arkshare-index ", words[0], " failed: ", finished->output, finished->log));
+}
+
+absl::StatusOr<std::string> IndexProcess::Invite(std::vector<std::string> options) {
+  options.insert(options.begin(), {"invite", "--address", address_});
+  absl::StatusOr<std::string> word = Command(std::move(options));
+  if (!word.ok()) return word.status();
+  return std::string(absl::StripAsciiWhitespace(*word));
 }
 
 absl::Status IndexProcess::KillAndRestart(std::map<std::string, std::string> env) {
@@ -117,8 +155,10 @@ absl::Status PeerProcess::Launch() {
   // Only its owner may use a control socket, and enter its folder.
   std::filesystem::permissions(options_.folder, std::filesystem::perms::owner_all, ignored);
   ProcessOptions start;
-  start.argv = {PeerBinary(), "--index",  options_.index,  "--listen",  options_.listen, "--share",
-                books(),      "--policy", options_.policy, "--control", control()};
+  start.argv = {PeerBinary(), "--listen",      options_.listen, "--share", books(),
+                "--policy",   options_.policy, "--control",     control()};
+  if (!options_.index.empty()) start.argv.insert(start.argv.end(), {"--index", options_.index});
+  if (!options_.join.empty()) start.argv.insert(start.argv.end(), {"--join", options_.join});
   if (options_.relay != nullptr) {
     start.argv.insert(start.argv.end(), {"--advertise", options_.relay->address()});
   }
@@ -134,8 +174,9 @@ absl::Status PeerProcess::Launch() {
   if (options_.relay != nullptr) options_.relay->SetTarget(address_);
   std::shared_ptr<grpc::Channel> channel = Connect(address_);
   files_ = v1::FileService::NewStub(channel);
-  control_stub_ = v1::PeerService::NewStub(Connect(control()));
-  return WaitUntilServing(channel);
+  std::shared_ptr<grpc::Channel> control_channel = Connect(control());
+  control_stub_ = v1::PeerService::NewStub(control_channel);
+  return WaitUntilServing(options_.group ? control_channel : channel);
 }
 
 absl::StatusOr<v1::GetStatusResponse> PeerProcess::GetStatus() {
@@ -166,6 +207,7 @@ absl::Status PeerProcess::WaitOnline(absl::Duration timeout) {
 absl::Status PeerProcess::Restart(std::map<std::string, std::string> env) {
   if (process_->Running()) return absl::FailedPreconditionError("the peer still runs");
   options_.env = std::move(env);
+  options_.join.clear();
   return Launch();
 }
 

@@ -14,6 +14,7 @@
 #include "arkshare/v1/file.grpc.pb.h"
 #include "arkshare/v1/index.grpc.pb.h"
 #include "arkshare/v1/peer.grpc.pb.h"
+#include "lib/core/key.h"
 #include "tests/support/process.h"
 #include "tests/support/relay.h"
 
@@ -30,6 +31,8 @@ struct IndexOptions {
   std::string lease = "2s";
   std::vector<std::string> args;  // more of them, last
   std::map<std::string, std::string> env;
+  // With keys: its home is home/ in the folder. The test becomes a member, a watcher named "test".
+  bool group = false;
 };
 
 // A running arkshare-index. Killed when it goes out of scope.
@@ -42,6 +45,14 @@ class IndexProcess {
   const std::string& address() const { return address_; }
   Process& process() { return *process_; }
   v1::IndexService::Stub& stub() { return *stub_; }
+  bool has_group() const { return options_.group; }
+  std::string home() const { return options_.folder + "/home"; }
+
+  // Runs "arkshare-index WORDS --home HOME"; returns its output. Internal, with what it says, when
+  // it fails.
+  absl::StatusOr<std::string> Command(std::vector<std::string> words);
+  // Returns the word of a new invitation.
+  absl::StatusOr<std::string> Invite(std::vector<std::string> options = {});
 
   // SIGKILL, then the same index again at the same address, with its state file, and with `env` in
   // place of what it had.
@@ -50,8 +61,11 @@ class IndexProcess {
  private:
   explicit IndexProcess(IndexOptions options) : options_(std::move(options)) {}
   absl::Status Launch();
+  // Makes `stub_` that of a member of the group.
+  absl::Status Enter();
 
   IndexOptions options_;
+  const PrivateKey key_ = PrivateKey::Generate();
   std::string address_;
   std::unique_ptr<Process> process_;
   std::unique_ptr<v1::IndexService::Stub> stub_;
@@ -61,7 +75,7 @@ struct PeerOptions {
   // Holds books/ (the shared folder), control.sock and log. Made with mode 0700 when missing; its
   // path must be short.
   std::string folder;
-  std::string index;  // "IP:PORT"
+  std::string index;  // "IP:PORT"; empty in a group: as the invitation says
   std::string listen = "127.0.0.1:0";
   std::string policy = "move";
   // When set, the way by which others reach the peer; it must outlive it.
@@ -69,6 +83,8 @@ struct PeerOptions {
   std::vector<std::string> args;  // more of them, last
   // Such as {"ARKSHARE_FAILPOINTS", PausePoint::Setting()}.
   std::map<std::string, std::string> env;
+  std::string join;    // the word of an invitation, for the first start
+  bool group = false;  // a member of a group, which files() cannot call
 };
 
 // An arkshare-peer and its folder. Killed when it goes out of scope.

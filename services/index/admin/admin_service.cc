@@ -13,8 +13,8 @@
 #include "lib/core/errors.h"
 #include "lib/core/invitation.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/member_protos.h"
 #include "lib/rpc/status.h"
-#include "services/index/service/member_updates.h"
 
 namespace arkshare {
 namespace {

@@ -9,9 +9,9 @@
 #include "lib/core/errors.h"
 #include "lib/core/log.h"
 #include "lib/rpc/key_credentials.h"
+#include "lib/rpc/member_protos.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/index_service.h"
-#include "services/index/service/member_updates.h"
 
 namespace arkshare {
 namespace {

@@ -3,16 +3,12 @@
 #include <absl/strings/match.h>
 
 #include "lib/core/errors.h"
-#include "lib/core/log.h"
+#include "lib/core/member_roles.h"
 #include "lib/rpc/key_credentials.h"
-#include "services/index/group/roles.h"
 
 namespace arkshare {
 namespace {
 
-constexpr absl::Duration kLogPause = absl::Minutes(1);
-// Keys whose refusals were logged lately. A stranger can draw as many keys as it likes.
-constexpr size_t kMostLogged = 1'000;
 constexpr absl::string_view kIndexService = "/arkshare.v1.IndexService/";
 
 class MemberInterceptor final : public grpc::experimental::Interceptor {
@@ -38,7 +34,7 @@ class MemberInterceptor final : public grpc::experimental::Interceptor {
 
 absl::Status MemberGate::Admit(const LeafClaims& caller) {
   absl::Status admitted = group_->Admit(caller);
-  if (!admitted.ok()) Log(caller.key, admitted);
+  if (!admitted.ok()) refusals_.Note(caller.key, admitted);
   return admitted;
 }
 
@@ -50,28 +46,13 @@ absl::StatusOr<Member> MemberGate::Check(const grpc::ServerContextBase& context,
   if (member.ok()) {
     if (absl::Status s = CheckRole(member->role, method); !s.ok()) member = s;
   }
-  if (!member.ok()) Log(*key, member.status());
+  if (!member.ok()) refusals_.Note(*key, member.status());
   return member;
 }
 
 bool MemberGate::Knows(const grpc::ServerContextBase& context) {
   const std::optional<PublicKey> key = CallerKey(context);
   return key.has_value() && group_->FindMember(*key).ok();
-}
-
-void MemberGate::Log(const PublicKey& key, const absl::Status& why) {
-  const absl::Time now = clock_->Monotonic();
-  {
-    MutexLock lock(&mutex_);
-    if (logged_.size() >= kMostLogged) {
-      absl::erase_if(logged_, [&](const auto& entry) { return entry.second <= now - kLogPause; });
-      if (logged_.size() >= kMostLogged) return;
-    }
-    const auto [place, first] = logged_.try_emplace(key, now);
-    if (!first && now - place->second < kLogPause) return;
-    place->second = now;
-  }
-  LogWarning("caller_refused", {{"key", key.hex()}, {"why", why}});
 }
 
 grpc::experimental::Interceptor* MemberInterceptors::CreateServerInterceptor(

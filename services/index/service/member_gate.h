@@ -2,11 +2,9 @@
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_MEMBER_GATE_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_MEMBER_GATE_H_
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
-#include <absl/time/time.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_interceptor.h>
 
@@ -17,7 +15,7 @@
 #include "lib/core/key.h"
 #include "lib/core/leaf_certificate.h"
 #include "lib/core/member_list.h"
-#include "lib/core/mutex.h"
+#include "lib/rpc/refusal_log.h"
 #include "services/index/group/group.h"
 
 namespace arkshare {
@@ -26,7 +24,7 @@ namespace arkshare {
 class MemberGate {
  public:
   // `group` must outlive the gate.
-  MemberGate(Group* group, const Clock* clock) : group_(group), clock_(clock) {}
+  MemberGate(Group* group, const Clock* clock) : group_(group), refusals_(clock) {}
 
   // Decides in a handshake; see Group::Admit.
   absl::Status Admit(const LeafClaims& caller);
@@ -36,13 +34,8 @@ class MemberGate {
   bool Knows(const grpc::ServerContextBase& context);
 
  private:
-  // Logs a refusal, once a minute for each key.
-  void Log(const PublicKey& key, const absl::Status& why);
-
   Group* const group_;
-  const Clock* const clock_;
-  Mutex mutex_;
-  absl::flat_hash_map<PublicKey, absl::Time> logged_ ABSL_GUARDED_BY(mutex_);
+  RefusalLog refusals_;
 };
 
 // Cancels the calls of callers that are no members, of all services but IndexService, which checks

@@ -2,37 +2,10 @@
 
 #include <utility>
 
+#include "arkshare/v1/types.pb.h"
+#include "lib/rpc/member_protos.h"
+
 namespace arkshare {
-namespace {
-
-v1::MembersUpdate UpdateSince(const MemberList& older, const MemberList& list) {
-  v1::MembersUpdate update;
-  update.set_version(list.version());
-  const MemberChanges changes = list.Since(older);
-  for (const Member& member : changes.set) *update.add_members() = ToProto(member);
-  for (const PublicKey& key : changes.removed) update.add_removed_public_keys(key.bytes());
-  update.set_signature(list.signature());
-  return update;
-}
-
-}  // namespace
-
-v1::Member ToProto(const Member& member) {
-  v1::Member proto;
-  proto.set_public_key(member.key.bytes());
-  proto.set_role(static_cast<v1::MemberRole>(member.role));
-  proto.set_name(member.name);
-  return proto;
-}
-
-v1::MembersUpdate WholeUpdate(const MemberList& list) {
-  v1::MembersUpdate update;
-  update.set_version(list.version());
-  update.set_complete(true);
-  for (const auto& [key, member] : list.members()) *update.add_members() = ToProto(member);
-  update.set_signature(list.signature());
-  return update;
-}
 
 void MemberUpdates::Set(std::shared_ptr<const MemberList> list) {
   MutexLock lock(&mutex_);

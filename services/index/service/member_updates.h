@@ -11,15 +11,10 @@
 #include <memory>
 #include <optional>
 
-#include "arkshare/v1/types.pb.h"
 #include "lib/core/member_list.h"
 #include "lib/core/mutex.h"
 
 namespace arkshare {
-
-v1::Member ToProto(const Member& member);
-// Returns the whole list.
-v1::MembersUpdate WholeUpdate(const MemberList& list);
 
 // Makes updates for the Announce streams, each one once for all streams. Thread-safe.
 class MemberUpdates {

@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <set>
 
-#include "lib/core/bytes.h"
 #include "lib/core/log.h"
 #include "services/peer/disk/beneath.h"
 #include "services/peer/disk/mount_points.h"
@@ -23,6 +22,7 @@ namespace {
 
 constexpr char kStateFolder[] = ".arkshare";
 constexpr uint64_t kReserveBytes = 1024 * 1024;
+constexpr size_t kSeedBytes = 32;
 
 bool IsNetworkFileSystem(int fd) {
   struct statfs fs;
@@ -119,6 +119,7 @@ absl::StatusOr<std::unique_ptr<SharedFolder>> SharedFolder::Open(const std::stri
                                      "; the peer must be allowed to write to its shared folder"));
   }
   folder->state_ = *std::move(state);
+  folder->state_files_ = StateFiles(folder->state_.get());
   folder->lock_ = UniqueFd(
       ::openat(folder->state_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!folder->lock_.valid()) return ErrnoStatus(errno, "lock");
@@ -169,33 +170,17 @@ absl::Status SharedFolder::CheckInPlace() const {
 }
 
 absl::StatusOr<PrivateKey> SharedFolder::LoadOrCreateKey() const {
-  UniqueFd fd(::openat(state_.get(), "key", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (fd.valid()) {
-    std::string seed(32, '\0');
-    absl::StatusOr<FileStat> stat = StatFd(fd.get());
-    if (!stat.ok() || stat->identity.size != seed.size() ||
-        !ReadFully(fd.get(), 0, reinterpret_cast<uint8_t*>(seed.data()), seed.size()).ok()) {
-      return absl::DataLossError(
-          absl::StrCat(StatePath("key"),
-                       " is not a key of 32 bytes; restore it from a backup, "
-                       "or remove it to begin as a new peer"));
-    }
-    return PrivateKey::FromSeed(seed);
+  absl::StatusOr<std::optional<std::string>> seed = state_files_.Read("key");
+  const bool damaged = absl::IsInvalidArgument(seed.status());
+  if (!seed.ok() && !damaged) return seed.status();
+  if (damaged || (seed->has_value() && (*seed)->size() != kSeedBytes)) {
+    return absl::DataLossError(absl::StrCat(StatePath("key"), " is not a key of ", kSeedBytes,
+                                            " bytes; restore it from a backup, or remove it to "
+                                            "begin as a new peer"));
   }
-  if (errno != ENOENT) return ErrnoStatus(errno, "key");
+  if (seed->has_value()) return PrivateKey::FromSeed(**seed);
   const PrivateKey key = PrivateKey::Generate();
-  const std::string seed = key.seed();
-  UniqueFd out(::openat(state_.get(), "key.new",
-                        O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!out.valid()) return ErrnoStatus(errno, "key.new");
-  if (absl::Status s = WriteFully(out.get(), 0, AsBytes(seed).data(), seed.size()); !s.ok()) {
-    return s;
-  }
-  // fsync before rename: the name "key" implies a whole, durable key.
-  SyncOrDie(out.get(), "key");
-  if (::renameat(state_.get(), "key.new", state_.get(), "key") != 0)
-    return ErrnoStatus(errno, "key");
-  SyncOrDie(state_.get(), kStateFolder);
+  if (absl::Status s = state_files_.Write("key", key.seed()); !s.ok()) return s;
   return key;
 }
 

@@ -4,6 +4,7 @@
 //   to
 //                            enter (see Entrance)
 //   DIR/.arkshare/key        the Ed25519 seed; ledger.db, cache.db; reserve; lock
+//   DIR/.arkshare/membership the peer's group, if it has joined one; its members
 //   DIR/.arkshare/staging/   downloads in progress, one file a transfer, named by its id in hex
 //   DIR/.arkshare/released/  given away and not yet confirmed, named by the transfer's id in hex,
 //                            a "-" and the listing's number
@@ -35,6 +36,7 @@
 #include "services/peer/disk/file_io.h"
 #include "services/peer/disk/folder_traits.h"
 #include "services/peer/disk/staging_area.h"
+#include "services/peer/disk/state_files.h"
 #include "services/peer/disk/unique_fd.h"
 
 namespace arkshare {
@@ -60,6 +62,8 @@ class SharedFolder {
   // people, when one of them was deleted, renamed, replaced or unmounted: no file in it can then be
   // said to be missing, and none must be put there.
   absl::Status CheckInPlace() const;
+  // The small files in .arkshare/.
+  const StateFiles& state_files() const { return state_files_; }
   // Returns the peer's key; draws it and writes it durably the first time.
   absl::StatusOr<PrivateKey> LoadOrCreateKey() const;
 
@@ -158,6 +162,7 @@ class SharedFolder {
   UniqueFd root_, state_, released_, lock_;
   StagingArea staging_;
   Entrance entrance_;
+  StateFiles state_files_;
 };
 
 }  // namespace arkshare

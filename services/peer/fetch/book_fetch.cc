@@ -85,7 +85,7 @@ void BookFetch::CountPiece(PiecePlan::HolderId holder, uint64_t piece,
   }
   if (verdict == PieceWriter::Verdict::kWrong) {
     LogWarning("bad_piece", {{"peer", from.peer_id}, {"address", from.address}, {"piece", piece}});
-    if (!from.partial) holders_->ReportMismatch(from.address, job_.content);
+    if (!from.partial) holders_->ReportMismatch(from.address, from.key, job_.content);
     // Before the piece is given again: its streams get no more runs.
     swarm_.Fail(member, MakeError(Reason::kContentMismatch,
                                   absl::StrCat(DescribeHolder(from),

@@ -91,7 +91,7 @@ class FetcherTest : public testing::Test {
   FakeClock clock_;
   IdleWatchdog watchdog_{&clock_};
   RateLimiter limiter_{Clock::Real(), 0};
-  Holders holders_{grpc::InsecureChannelCredentials()};
+  Holders holders_{Dialer::Plaintext()};
   Fetcher fetcher_{&holders_, &limiter_, &watchdog_};
   TempFolder temp_;
   std::string path_;
@@ -614,7 +614,7 @@ TEST(Holders, ReachableProvesKeysAndMeasures) {
   FakeHolder b(book);
   FakeHolder liar(book);
   liar.ProveAnotherKey();
-  Holders holders(grpc::InsecureChannelCredentials());
+  Holders holders(Dialer::Plaintext());
   const std::vector<BookHolder> found =
       holders.Reachable({a.AsHolder(1), liar.AsHolder(2), b.AsHolder(3)}, absl::Seconds(30));
   ASSERT_EQ(found.size(), 2U);
@@ -627,23 +627,26 @@ TEST(Holders, ReachableProvesKeysAndMeasures) {
 TEST(Holders, ALowLimitHasAConnectionOfItsOwn) {
   const FakeBook book = FakeBook::OfSize(10);
   FakeHolder near(book);
-  Holders holders(grpc::InsecureChannelCredentials());
-  const auto wide = holders.Stub(near.address());
+  Holders holders(Dialer::Plaintext());
+  const auto wide = holders.Stub(near.address(), near.AsHolder(1).key);
   ASSERT_EQ(holders.Reachable({near.AsHolder(1)}, absl::Seconds(30)).size(), 1U);
-  EXPECT_EQ(holders.Stub(near.address()), wide);
-  const auto slow = holders.Stub(near.address(), 1000);
+  EXPECT_EQ(holders.Stub(near.address(), near.AsHolder(1).key), wide);
+  const auto slow = holders.Stub(near.address(), near.AsHolder(1).key, 1000);
   EXPECT_NE(slow, wide);
-  EXPECT_EQ(holders.Stub(near.address(), 2000), slow);
-  EXPECT_EQ(holders.Stub(near.address(), uint64_t{1} << 40), wide) << "it would be too thin";
+  EXPECT_EQ(holders.Stub(near.address(), near.AsHolder(1).key, 2000), slow);
+  EXPECT_EQ(holders.Stub(near.address(), near.AsHolder(1).key, uint64_t{1} << 40), wide) << "it would be too thin";
 }
 
-TEST(Holders, KeepsAConnectionForEachAddress) {
-  Holders holders(grpc::InsecureChannelCredentials());
-  const std::shared_ptr<v1::FileService::Stub> first = holders.Stub("127.0.0.1:1");
-  EXPECT_EQ(holders.Stub("127.0.0.1:1"), first);
-  EXPECT_NE(holders.Stub("127.0.0.1:2"), first);
+TEST(Holders, KeepsAConnectionForEachAddressAndKey) {
+  Holders holders(Dialer::Plaintext());
+  const PublicKey key = PrivateKey::Generate().public_key();
+  const std::shared_ptr<v1::FileService::Stub> first = holders.Stub("127.0.0.1:1", key);
+  EXPECT_EQ(holders.Stub("127.0.0.1:1", key), first);
+  EXPECT_NE(holders.Stub("127.0.0.1:2", key), first);
+  EXPECT_NE(holders.Stub("127.0.0.1:1", PrivateKey::Generate().public_key()), first)
+      << "another peer may have the address by now";
   for (int port = 1000; port < 1600; ++port) {
-    EXPECT_NE(holders.Stub("127.0.0.1:" + std::to_string(port)), nullptr);
+    EXPECT_NE(holders.Stub("127.0.0.1:" + std::to_string(port), key), nullptr);
   }
 }
 

@@ -160,7 +160,7 @@ absl::StatusOr<std::vector<Sha256Digest>> HolderScout::GetManifest(const BookHol
   v1::GetManifestResponse response;
   if (!swarm_->BeginCall(nullptr, &context)) return absl::CancelledError();
   const grpc::Status status =
-      parts_.holders->Stub(holder.address)->GetManifest(&context, request, &response);
+      parts_.holders->Stub(holder.address, holder.key)->GetManifest(&context, request, &response);
   swarm_->EndCall(nullptr, &context);
   // Only an error without details is gRPC's own.
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&

@@ -106,7 +106,7 @@ absl::Status HolderStreams::ReadRun(Swarm::Member& member, PiecePlan::StreamId s
   IdleWatchdog::Watch watch(parts_.watchdog, kIdleLimit, [&context] { context.TryCancel(); });
   if (!swarm_->BeginCall(&member, &context)) return absl::OkStatus();
   const std::shared_ptr<v1::FileService::Stub> stub =
-      parts_.holders->Stub(member.holder.address, run.limit);
+      parts_.holders->Stub(member.holder.address, member.holder.key, run.limit);
   const auto reader = stub->Download(&context, RequestFor(run));
 
   v1::DownloadResponse message;
@@ -264,7 +264,7 @@ void HolderStreams::FollowNews(Swarm::Member& member) {
   v1::WatchPiecesRequest request;
   *request.mutable_content() = ToProto(job_.content);
   if (!swarm_->BeginCall(&member, &context)) return;
-  const auto reader = parts_.holders->Stub(member.holder.address)->WatchPieces(&context, request);
+  const auto reader = parts_.holders->Stub(member.holder.address, member.holder.key)->WatchPieces(&context, request);
   v1::WatchPiecesResponse news;
   bool whole = false;
   bool good = true;

@@ -43,11 +43,12 @@ constexpr absl::Duration kUnknownRoundTrip = absl::Milliseconds(100);
 }  // namespace
 
 std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address,
+                                                     const PublicKey& key,
                                                      uint64_t bytes_per_second) {
   MutexLock lock(&mutex_);
-  Known& known = KnownAt(address);
+  Known& known = KnownAt({address, key});
   if (bytes_per_second == 0) return known.stub;
-  const auto experience = experience_.find(known.key);
+  const auto experience = experience_.find(key);
   const absl::Duration round_trip = experience == experience_.end()
                                         ? kUnknownRoundTrip
                                         : experience->second.round_trip.value_or(kUnknownRoundTrip);
@@ -55,44 +56,43 @@ std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address,
       static_cast<double>(bytes_per_second) * absl::ToDoubleSeconds(round_trip);
   if (on_the_way > kSlowReadAhead / 2) return known.stub;
   if (known.slow_stub == nullptr) {
-    known.slow_stub = v1::FileService::NewStub(MakeChannel(address, credentials_, kSlowReadAhead));
+    known.slow_stub = v1::FileService::NewStub(dialer_->Dial(address, &key, kSlowReadAhead));
   }
   return known.slow_stub;
 }
 
-void Holders::ReportMismatch(const std::string& address, const ContentId& content) {
+void Holders::ReportMismatch(const std::string& address, const PublicKey& key,
+                             const ContentId& content) {
   grpc::ClientContext context;
   SetTimeout(context, kReportTime);
   v1::ReportMismatchRequest request;
   *request.mutable_content() = ToProto(content);
   v1::ReportMismatchResponse response;
-  Stub(address)->ReportMismatch(&context, request, &response);
+  Stub(address, key)->ReportMismatch(&context, request, &response);
 }
 
-Holders::Known& Holders::KnownAt(const std::string& address) {
-  const auto found = known_.find(address);
+Holders::Known& Holders::KnownAt(const Place& place) {
+  const auto found = known_.find(place);
   if (found != known_.end()) return found->second;
   if (known_.size() >= kMaxChannels) known_.erase(known_.begin());
-  Known& known = known_[address];
-  known.channel = MakeChannel(address, credentials_);
+  Known& known = known_[place];
+  known.channel = dialer_->Dial(place.first, &place.second);
   known.stub = v1::FileService::NewStub(known.channel);
   return known;
 }
 
 bool Holders::ProvenLately(const BookHolder& holder) {
   MutexLock lock(&mutex_);
-  const auto found = known_.find(holder.address);
+  const auto found = known_.find(Place(holder.address, holder.key));
   if (found == known_.end()) return false;
   const Known& known = found->second;
-  return known.key == holder.key && clock_->Monotonic() - known.proven <= kProofLasts &&
+  return clock_->Monotonic() - known.proven <= kProofLasts &&
          known.channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
 }
 
 void Holders::NoteProven(const BookHolder& holder) {
   MutexLock lock(&mutex_);
-  Known& known = KnownAt(holder.address);
-  known.key = holder.key;
-  known.proven = clock_->Monotonic();
+  KnownAt({holder.address, holder.key}).proven = clock_->Monotonic();
 }
 
 Holders::Experience& Holders::Remember(const PublicKey& key) {
@@ -188,7 +188,7 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
     }
     Call& call = calls.emplace_back();
     call.holder = &holder;
-    call.stub = Stub(holder.address);
+    call.stub = Stub(holder.address, holder.key);
     call.request.set_nonce(RandomBytes(16));
     {
       MutexLock lock(&mutex);

@@ -5,12 +5,12 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/time/time.h>
 #include <grpcpp/channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arkshare/v1/file.grpc.pb.h"
@@ -18,6 +18,7 @@
 #include "lib/core/content_id.h"
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/dialer.h"
 #include "services/peer/fetch/holder_rank.h"
 
 namespace arkshare {
@@ -25,15 +26,14 @@ namespace arkshare {
 // Thread-safe.
 class Holders {
  public:
-  explicit Holders(std::shared_ptr<grpc::ChannelCredentials> credentials,
-                   const Clock* clock = Clock::Real())
-      : credentials_(std::move(credentials)), clock_(clock) {}
+  explicit Holders(std::shared_ptr<Dialer> dialer, const Clock* clock = Clock::Real())
+      : dialer_(std::move(dialer)), clock_(clock) {}
 
-  // Returns a stub on the one channel of this address, which is kept for later calls. With a low
-  // `bytes_per_second` (0: unlimited) returns one on a second channel with a small window: gRPC
+  // Returns a stub on the one channel to the peer with this key at this address, which is kept for
+  // later calls. With a low `bytes_per_second` (0: unlimited) returns one on a second channel with a small window: gRPC
   // reads further and further ahead of a slow reader, so on the normal channel the limit would hold
   // for the reader but not on the wire.
-  std::shared_ptr<v1::FileService::Stub> Stub(const std::string& address,
+  std::shared_ptr<v1::FileService::Stub> Stub(const std::string& address, const PublicKey& key,
                                               uint64_t bytes_per_second = 0);
 
   // Pings them, some at a time, and no more than the first 64: an index may name any number of
@@ -49,7 +49,7 @@ class Holders {
   void NoteGoodput(const PublicKey& key, uint64_t bytes, absl::Duration time);
   // Tells a holder that it has sent wrong bytes of a content, so that it looks at its file again.
   // Waits at most a second for the answer, and ignores an error.
-  void ReportMismatch(const std::string& address, const ContentId& content);
+  void ReportMismatch(const std::string& address, const PublicKey& key, const ContentId& content);
   // Returns some of the peers that Reachable could not reach since the last call, at most
   // kMaxSilentPeers, for the index.
   std::vector<PublicKey> TakeSilent();
@@ -66,26 +66,26 @@ class Holders {
     absl::Time goodput_at = absl::InfinitePast();
   };
 
-  // A connection, and the key that was last proven on it.
+  // A connection to the peer with a key at an address.
+  using Place = std::pair<std::string, PublicKey>;
   struct Known {
     std::shared_ptr<grpc::Channel> channel;
     std::shared_ptr<v1::FileService::Stub> stub;
     std::shared_ptr<v1::FileService::Stub> slow_stub;  // nullptr until it is needed
-    PublicKey key{};
-    absl::Time proven = absl::InfinitePast();  // monotonic
+    absl::Time proven = absl::InfinitePast();  // when the key was proven last; monotonic
   };
 
   void NoteRoundTrip(const PublicKey& key, absl::Duration round_trip);
   Experience& Remember(const PublicKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Known& KnownAt(const std::string& address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Known& KnownAt(const Place& place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ProvenLately(const BookHolder& holder);
   void NoteProven(const BookHolder& holder);
   void NoteSilent(const BookHolder& holder);
 
-  const std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  const std::shared_ptr<Dialer> dialer_;
   const Clock* const clock_;
   Mutex mutex_;
-  absl::flat_hash_map<std::string, Known> known_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<Place, Known> known_ ABSL_GUARDED_BY(mutex_);
   std::map<PublicKey, Experience> experience_ ABSL_GUARDED_BY(mutex_);
   std::vector<PublicKey> silent_ ABSL_GUARDED_BY(mutex_);
 };

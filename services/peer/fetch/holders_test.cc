@@ -97,7 +97,7 @@ class HoldersTest : public testing::Test {
   }
 
   FakeClock clock_;
-  Holders holders_{grpc::InsecureChannelCredentials(), &clock_};
+  Holders holders_{Dialer::Plaintext(), &clock_};
   const PublicKey peer_ = PrivateKey::Generate().public_key();
 };
 

@@ -45,7 +45,7 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
   v1::DownloadManyRequest request;
   for (const ContentId& content : job.contents) *request.add_contents() = ToProto(content);
   for (uint64_t listing : job.listings) request.add_listing_numbers(listing);
-  const std::shared_ptr<v1::FileService::Stub> stub = holders_->Stub(job.address, limiter_->rate());
+  const std::shared_ptr<v1::FileService::Stub> stub = holders_->Stub(job.address, job.key, limiter_->rate());
   const auto reader = stub->DownloadMany(&context, request);
 
   PartAssembler assembler(job.contents);
@@ -93,7 +93,7 @@ absl::Status SmallFetcher::TakePart(const Job& job, PartAssembler& assembler,
   if (!whole.ok()) {
     LogWarning("bad_book", {{"address", job.address}, {"why", whole.status()}});
     if (GetReason(whole.status()) == Reason::kContentMismatch) {
-      holders_->ReportMismatch(job.address, job.contents[index]);
+      holders_->ReportMismatch(job.address, job.key, job.contents[index]);
     }
     return whole.status();
   }

@@ -46,6 +46,7 @@ class SmallFetcher {
     // without locks.
     std::function<bool(const Book& book)> on_book;
     std::function<void(const QueuePlace& place)> on_queued;
+    PublicKey key{};  // of the holder
   };
   // Returns OK when the stream came to its end, even if books are missing; otherwise why it ended
   // before. Errors: those of FileService.DownloadMany, kAnswerInvalid, kContentMismatch,

@@ -107,7 +107,7 @@ class SmallFetcherTest : public testing::Test {
                        disk_.key};
   Liar liar_;
   std::unique_ptr<RpcServer> server_, liar_server_;
-  Holders holders_{grpc::InsecureChannelCredentials()};
+  Holders holders_{Dialer::Plaintext()};
   SmallFetcher fetcher_{&holders_, &download_limiter_, &watchdog_};
   absl::Status status_;
   std::vector<int> positions_;

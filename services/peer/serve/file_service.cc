@@ -11,6 +11,7 @@
 #include "lib/core/log.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
 #include "services/peer/serve/download_many.h"
 #include "services/peer/serve/served_content.h"
@@ -20,7 +21,8 @@ namespace arkshare {
 namespace {
 
 // Checks that this peer is the source of a signed request; returns the receiver, which sent it.
-absl::StatusOr<PublicKey> CheckParties(const PublicKey& self, absl::string_view source,
+absl::StatusOr<PublicKey> CheckParties(const grpc::ServerContextBase& context,
+                                       const PublicKey& self, absl::string_view source,
                                        absl::string_view receiver) {
   absl::StatusOr<PublicKey> to = KeyFromProto(source, "source_public_key");
   if (!to.ok()) return to.status();
@@ -29,6 +31,10 @@ absl::StatusOr<PublicKey> CheckParties(const PublicKey& self, absl::string_view 
   if (*to != self) {
     return MakeError(Reason::kSignatureInvalid,
                      "the request is meant for another peer; ask the index for its address again");
+  }
+  if (CallerKey(context).value_or(*from) != *from) {
+    return MakeError(Reason::kSignatureInvalid,
+                     "the receiver's key is not the one that the connection has proven");
   }
   return *from;
 }
@@ -51,11 +57,34 @@ FileService::FileService(Parts parts, PrivateKey key)
                      }));
 }
 
+absl::StatusOr<FileService::Call> FileService::Begin(CallBudget::Kind kind,
+                                                     grpc::ServerContext* context,
+                                                     absl::string_view method) {
+  Call call;
+  if (parts_.members != nullptr) {
+    absl::StatusOr<MemberCalls::Call> member = parts_.members->Begin(context, method);
+    if (!member.ok()) return member.status();
+    call.member = *std::move(member);
+  }
+  absl::StatusOr<CallerShares::Share> share = budget_.Begin(kind, context->peer());
+  if (!share.ok()) return share.status();
+  call.share = *std::move(share);
+  return call;
+}
+
+absl::Status FileService::CheckCaller(const grpc::ServerContextBase& context,
+                                      absl::string_view method) const {
+  if (parts_.members == nullptr) return absl::OkStatus();
+  return parts_.members->Check(context, method);
+}
+
 grpc::ServerUnaryReactor* FileService::Ping(grpc::CallbackServerContext* context,
                                             const v1::PingRequest* request,
                                             v1::PingResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(Answer(*request, *response)));
+  absl::Status status = CheckCaller(*context, "Ping");
+  if (status.ok()) status = Answer(*request, *response);
+  reactor->Finish(ToGrpcStatus(status));
   return reactor;
 }
 
@@ -77,7 +106,7 @@ absl::Status FileService::Answer(const v1::PingRequest& request, v1::PingRespons
 grpc::Status FileService::GetManifest(grpc::ServerContext* context,
                                       const v1::GetManifestRequest* request,
                                       v1::GetManifestResponse* response) {
-  const auto call = budget_.Begin(CallBudget::Kind::kShort, context->peer());
+  const auto call = Begin(CallBudget::Kind::kShort, context, "GetManifest");
   if (!call.ok()) return ToGrpcStatus(call.status());
   absl::StatusOr<ContentId> id = FromProto(request->content());
   if (!id.ok()) return ToGrpcStatus(id.status());
@@ -122,7 +151,7 @@ absl::StatusOr<std::vector<Sha256Digest>> FileService::PiecesOf(const ContentId&
 }
 
 grpc::Status FileService::Download(grpc::ServerContext* context, DownloadStream* stream) {
-  const auto share = budget_.Begin(CallBudget::Kind::kUpload, context->peer());
+  const auto share = Begin(CallBudget::Kind::kUpload, context, "Download");
   if (!share.ok()) return ToGrpcStatus(share.status());
   UploadCall call(context, parts_.queue, parts_.watchdog);
   v1::DownloadRequest request;
@@ -183,7 +212,7 @@ absl::Status FileService::DownloadRange(UploadCall& call, const v1::DownloadRequ
 grpc::Status FileService::DownloadMany(grpc::ServerContext* context,
                                        const v1::DownloadManyRequest* request,
                                        grpc::ServerWriter<v1::DownloadManyResponse>* writer) {
-  const auto share = budget_.Begin(CallBudget::Kind::kUpload, context->peer());
+  const auto share = Begin(CallBudget::Kind::kUpload, context, "DownloadMany");
   if (!share.ok()) return ToGrpcStatus(share.status());
   UploadCall call(context, parts_.queue, parts_.watchdog);
   return ToGrpcStatus(
@@ -193,7 +222,7 @@ grpc::Status FileService::DownloadMany(grpc::ServerContext* context,
 grpc::Status FileService::WatchPieces(grpc::ServerContext* context,
                                       const v1::WatchPiecesRequest* request,
                                       grpc::ServerWriter<v1::WatchPiecesResponse>* writer) {
-  const auto call = budget_.Begin(CallBudget::Kind::kWatch, context->peer());
+  const auto call = Begin(CallBudget::Kind::kWatch, context, "WatchPieces");
   if (!call.ok()) return ToGrpcStatus(call.status());
   return ToGrpcStatus(arkshare::WatchPieces(context, *request, parts_.library, parts_.partials,
                                             parts_.watchdog, writer));
@@ -202,7 +231,7 @@ grpc::Status FileService::WatchPieces(grpc::ServerContext* context,
 grpc::Status FileService::ReportMismatch(grpc::ServerContext* context,
                                          const v1::ReportMismatchRequest* request,
                                          v1::ReportMismatchResponse*) {
-  const auto call = budget_.Begin(CallBudget::Kind::kShort, context->peer());
+  const auto call = Begin(CallBudget::Kind::kShort, context, "ReportMismatch");
   if (!call.ok()) return ToGrpcStatus(call.status());
   absl::StatusOr<ContentId> id = FromProto(request->content());
   if (!id.ok()) return ToGrpcStatus(id.status());
@@ -215,11 +244,12 @@ grpc::Status FileService::ReportMismatch(grpc::ServerContext* context,
 
 grpc::Status FileService::Release(grpc::ServerContext* context, const v1::ReleaseRequest* request,
                                   v1::ReleaseResponse* response) {
-  const auto call = budget_.Begin(CallBudget::Kind::kShort, context->peer());
+  const auto call = Begin(CallBudget::Kind::kShort, context, "Release");
   if (!call.ok()) return ToGrpcStatus(call.status());
   if (absl::Status s = CheckItemCount(request->items_size()); !s.ok()) return ToGrpcStatus(s);
   absl::StatusOr<PublicKey> receiver =
-      CheckParties(key_.public_key(), request->source_public_key(), request->receiver_public_key());
+      CheckParties(*context, key_.public_key(), request->source_public_key(),
+                   request->receiver_public_key());
   if (!receiver.ok()) return ToGrpcStatus(receiver.status());
   std::vector<ReleaseItem> items;
   std::set<TransferId> transfers;
@@ -252,12 +282,13 @@ grpc::Status FileService::Release(grpc::ServerContext* context, const v1::Releas
 
 grpc::Status FileService::Confirm(grpc::ServerContext* context, const v1::ConfirmRequest* request,
                                   v1::ConfirmResponse* response) {
-  const auto call = budget_.Begin(CallBudget::Kind::kShort, context->peer());
+  const auto call = Begin(CallBudget::Kind::kShort, context, "Confirm");
   if (!call.ok()) return ToGrpcStatus(call.status());
   if (absl::Status s = CheckItemCount(request->transfer_ids_size()); !s.ok())
     return ToGrpcStatus(s);
   absl::StatusOr<PublicKey> receiver =
-      CheckParties(key_.public_key(), request->source_public_key(), request->receiver_public_key());
+      CheckParties(*context, key_.public_key(), request->source_public_key(),
+                   request->receiver_public_key());
   if (!receiver.ok()) return ToGrpcStatus(receiver.status());
   std::vector<TransferId> transfers;
   for (const std::string& bytes : request->transfer_ids()) {

@@ -14,6 +14,7 @@
 #include "lib/rpc/idle_watchdog.h"
 #include "services/peer/disk/hash_cache.h"
 #include "services/peer/disk/partial_books.h"
+#include "services/peer/group/member_calls.h"
 #include "services/peer/library/library.h"
 #include "services/peer/serve/call_budget.h"
 #include "services/peer/serve/handover.h"
@@ -39,6 +40,7 @@ class FileService final
     const RegistrationGate* gate;
     PartialBooks* partials;
     ServedProofs* proofs;
+    MemberCalls* members = nullptr;  // nullptr: every caller may call
   };
 
   FileService(Parts parts, PrivateKey key);
@@ -67,6 +69,15 @@ class FileService final
                        v1::ConfirmResponse* response) override;
 
  private:
+  // A call that may go on.
+  struct Call {
+    MemberCalls::Call member;
+    CallerShares::Share share;
+  };
+  // Checks the caller and counts the call. kNotAMember, kRoleForbids, kQueueFull.
+  absl::StatusOr<Call> Begin(CallBudget::Kind kind, grpc::ServerContext* context,
+                             absl::string_view method);
+  absl::Status CheckCaller(const grpc::ServerContextBase& context, absl::string_view method) const;
   absl::Status Answer(const v1::PingRequest& request, v1::PingResponse& response) const;
   absl::Status DownloadRange(UploadCall& call, const v1::DownloadRequest& request,
                              DownloadStream* stream);

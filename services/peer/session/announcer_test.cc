@@ -226,7 +226,7 @@ class AnnouncerTest : public testing::Test {
   void Start(std::vector<FakeIndex::Answer> script, absl::Duration lease = kMinLease) {
     fake_ = std::make_unique<FakeIndex>(std::move(script), lease);
     index_ = std::make_unique<IndexClient>(std::vector<std::string>{fake_->address()},
-                                           grpc::InsecureChannelCredentials());
+                                           Dialer::Plaintext());
     Announcer::Options options;
     options.recheck = absl::Milliseconds(1);
     options.session_pause = absl::Milliseconds(1);

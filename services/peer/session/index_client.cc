@@ -9,7 +9,6 @@
 #include "lib/core/log.h"
 #include "lib/rpc/answers.h"
 #include "lib/rpc/channel.h"
-#include "lib/rpc/connection_cause.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -32,15 +31,16 @@ absl::Duration DrawConnectTimeout() {
 
 }  // namespace
 
-IndexClient::IndexClient(std::vector<std::string> addresses,
-                         std::shared_ptr<grpc::ChannelCredentials> credentials, TlsOptions tls)
+IndexClient::IndexClient(std::vector<std::string> addresses, std::shared_ptr<Dialer> dialer,
+                         std::optional<PublicKey> key)
     : addresses_(std::move(addresses)),
-      credentials_(std::move(credentials)),
-      tls_(std::move(tls)),
+      dialer_(std::move(dialer)),
+      key_(std::move(key)),
       stub_(v1::IndexService::NewStub(Connect(0))) {}
 
 std::shared_ptr<grpc::Channel> IndexClient::Connect(size_t position) const {
-  return MakeChannel(addresses_[position], credentials_, /*read_ahead=*/0, DrawConnectTimeout());
+  return dialer_->Dial(addresses_[position], key_ ? &*key_ : nullptr, /*read_ahead=*/0,
+                       DrawConnectTimeout());
 }
 
 std::string IndexClient::address() const {
@@ -131,7 +131,8 @@ absl::StatusOr<v1::RegisterResponse> IndexClient::Register(const v1::RegisterReq
   }
   // Not under the lock: it may take seconds.
   const absl::Status explained =
-      WithCause(status, absl::StrCat("the index at ", in_use), in_use, tls_);
+      dialer_->WithCause(status, absl::StrCat("the index at ", in_use), in_use,
+                         key_ ? &*key_ : nullptr);
   if (explained == status) return status;
   MutexLock lock(&mutex_);
   unreachable_ = std::string(explained.message());

@@ -6,7 +6,6 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 #include <grpcpp/channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <memory>
 #include <optional>
@@ -17,7 +16,7 @@
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
 #include "lib/rpc/convert.h"
-#include "lib/rpc/tls_options.h"
+#include "lib/rpc/dialer.h"
 
 namespace arkshare {
 
@@ -27,9 +26,9 @@ namespace arkshare {
 class IndexClient {
  public:
   // Requires at least one address, "HOST:PORT" each; one is used at a time, and earlier ones are
-  // preferred. `tls` are the files of `credentials`.
-  IndexClient(std::vector<std::string> addresses,
-              std::shared_ptr<grpc::ChannelCredentials> credentials, TlsOptions tls = {});
+  // preferred. With a dialer that uses keys, the index must prove `key`.
+  IndexClient(std::vector<std::string> addresses, std::shared_ptr<Dialer> dialer,
+              std::optional<PublicKey> key = std::nullopt);
 
   std::string address() const;
   // Uses the next address from now on, because the one in use has failed: `why`, for people.
@@ -75,8 +74,8 @@ class IndexClient {
   bool HasToken() const;
 
   const std::vector<std::string> addresses_;
-  const std::shared_ptr<grpc::ChannelCredentials> credentials_;
-  const TlsOptions tls_;
+  const std::shared_ptr<Dialer> dialer_;
+  const std::optional<PublicKey> key_;
   mutable Mutex mutex_;
   size_t in_use_ ABSL_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);

@@ -52,7 +52,7 @@ class IndexClientTest : public testing::Test {
 TEST_F(IndexClientTest, ItReturnsToTheFirstIndexOnceThatAnswers) {
   const std::string first = FreeAddress();
   const auto second = Serve();
-  IndexClient client({first, second->address()}, grpc::InsecureChannelCredentials());
+  IndexClient client({first, second->address()}, Dialer::Plaintext());
   const absl::Status away = client.Register({}).status();
   EXPECT_EQ(GetReason(away), Reason::kIndexUnreachable);
   EXPECT_FALSE(client.EarlierAnswers()) << "the first is in use";
@@ -73,7 +73,7 @@ TEST_F(IndexClientTest, ItReturnsToTheFirstIndexOnceThatAnswers) {
 
 TEST_F(IndexClientTest, OtherCallsKnowWhyTheIndexCannotBeReached) {
   const std::string address = FreeAddress();
-  IndexClient client({address}, grpc::InsecureChannelCredentials());
+  IndexClient client({address}, Dialer::Plaintext());
   EXPECT_FALSE(client.Register({}).ok());
   EXPECT_THAT(std::string(client.Search({}).status().message()),
               HasSubstr("cannot reach the index at " + address + ": nothing listens there"));
@@ -81,7 +81,7 @@ TEST_F(IndexClientTest, OtherCallsKnowWhyTheIndexCannotBeReached) {
 
 TEST_F(IndexClientTest, StopEndsARegistrationThatWaits) {
   const SilentAddress silent;
-  IndexClient client({silent.address()}, grpc::InsecureChannelCredentials());
+  IndexClient client({silent.address()}, Dialer::Plaintext());
   absl::Status status;
   std::thread waiting([&] { status = client.Register({}).status(); });
   client.Stop();

@@ -8,7 +8,21 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kLastRetry = absl::Seconds(3);
-constexpr absl::Duration kLastRetryOfKeyInUse = absl::Seconds(30);
+// A person has to do something first: stop another peer, or invite this one.
+constexpr absl::Duration kLastRetryOfRefusal = absl::Seconds(30);
+
+bool WaitsForPeople(const absl::Status& failure) {
+  switch (GetReason(failure)) {
+    case Reason::kKeyInUse:
+    case Reason::kNotAMember:
+    case Reason::kRoleForbids:
+    case Reason::kHandshakeRefused:
+    case Reason::kWrongKey:
+      return true;
+    default:
+      return false;
+  }
+}
 
 }  // namespace
 
@@ -18,8 +32,7 @@ RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry) {
 }
 
 absl::Duration NextRetry(const absl::Status& failure, absl::Duration retry) {
-  const bool key_in_use = GetReason(failure) == Reason::kKeyInUse;
-  return std::min(retry * 2, key_in_use ? kLastRetryOfKeyInUse : kLastRetry);
+  return std::min(retry * 2, WaitsForPeople(failure) ? kLastRetryOfRefusal : kLastRetry);
 }
 
 RetryWindow GrowingPause::Next() {

@@ -16,7 +16,8 @@ struct RetryWindow {
 RetryWindow RetryAfter(const absl::Status& failure, absl::Duration retry);
 
 // Returns the next `retry` after a failure: twice as long, up to 3 s. The limit is half a minute
-// for a peer whose key another peer uses, because that may last until their owner notices.
+// for a failure that lasts until a person does something: another peer uses this one's key, or the
+// index does not let this peer in.
 absl::Duration NextRetry(const absl::Status& failure, absl::Duration retry);
 
 // Pauses between attempts, each at random between the two ends of a window. Not thread-safe.

@@ -24,13 +24,17 @@ TEST(RetryAfterTest, WaitsAsLongAsTheIndexAsks) {
   EXPECT_EQ(untold.to, absl::Seconds(3));
 }
 
-TEST(RetryAfterTest, APeerWhoseKeyAnotherOneUsesComesBackMoreAndMoreSeldom) {
+TEST(RetryAfterTest, APeerThatIsNotLetInComesBackMoreAndMoreSeldom) {
   const absl::Status key_in_use = MakeError(Reason::kKeyInUse, "a peer with this key runs");
   const absl::Status no_answer = MakeError(Reason::kIndexUnreachable, "no answer");
   EXPECT_EQ(NextRetry(key_in_use, absl::Milliseconds(200)), absl::Milliseconds(400));
   EXPECT_EQ(NextRetry(no_answer, absl::Milliseconds(200)), absl::Milliseconds(400));
   EXPECT_EQ(NextRetry(key_in_use, absl::Seconds(29)), absl::Seconds(30));
   EXPECT_EQ(NextRetry(no_answer, absl::Seconds(29)), absl::Seconds(3));
+  for (const Reason reason : {Reason::kNotAMember, Reason::kRoleForbids, Reason::kHandshakeRefused,
+                              Reason::kWrongKey}) {
+    EXPECT_EQ(NextRetry(MakeError(reason, "ask"), absl::Seconds(29)), absl::Seconds(30));
+  }
 }
 
 TEST(RetryAfterTest, ABusyIndexIsNoReasonToUseAnother) {

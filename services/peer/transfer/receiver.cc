@@ -177,7 +177,8 @@ Outcome Receiver::ReceiveStream(const FetchTask& task, HandOnReceived hand_on) {
                                          came[index] = true;
                                          return hand_on(transfers[index]);
                                        },
-                                   .on_queued = show});
+                                   .on_queued = show,
+                                   .key = transfers[0]->holders[0].key});
   if (!fetched.ok()) {
     LogInfo("stream_of_small_books_ended", {{"source", task.source}, {"why", fetched}});
   }

@@ -71,8 +71,8 @@ class SourceChooserTest : public testing::Test {
   FakeHolder named_{book_};
   FakeHolder other_{book_};
   NamingIndex index_{book_.id};
-  IndexClient index_client_{{index_.address()}, grpc::InsecureChannelCredentials()};
-  Holders holders_{grpc::InsecureChannelCredentials()};
+  IndexClient index_client_{{index_.address()}, Dialer::Plaintext()};
+  Holders holders_{Dialer::Plaintext()};
   SourceChooser chooser_{disk_.library.get(), &index_client_, &holders_, disk_.key.public_key()};
 };
 

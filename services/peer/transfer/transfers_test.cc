@@ -201,11 +201,11 @@ class TransfersTest : public testing::Test {
   PeerDisk disk_{temp_.path()};
   RateLimiter limiter_{Clock::Real(), 0};
   IdleWatchdog watchdog_{&watchdog_clock_};
-  Holders holders_{grpc::InsecureChannelCredentials()};
+  Holders holders_{Dialer::Plaintext()};
   Fetcher fetcher_{&holders_, &limiter_, &watchdog_};
   SmallFetcher small_fetcher_{&holders_, &limiter_, &watchdog_};
   FakeIndex index_;
-  IndexClient index_client_{{index_.address()}, grpc::InsecureChannelCredentials()};
+  IndexClient index_client_{{index_.address()}, Dialer::Plaintext()};
   PartialBooks partials_;
   Transfers transfers_{
       {disk_.folder.get(), disk_.ledger.get(), disk_.cache.get(), disk_.library.get(), &holders_,

@@ -1,4 +1,4 @@
-#include "services/index/group/roles.h"
+#include "lib/core/member_roles.h"
 
 #include <absl/strings/match.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 namespace arkshare {
 namespace {
 
-TEST(RolesTest, EachMethodHasItsRoles) {
+TEST(MemberRolesTest, EachMethodHasItsRoles) {
   const std::map<std::string, std::string> table = {
       {"Register", "full reader"},
       {"Announce", "full reader"},
@@ -22,6 +22,14 @@ TEST(RolesTest, EachMethodHasItsRoles) {
       {"ListBooks", "full reader watcher"},
       {"Watch", "full reader watcher"},
       {"ListMembers", "full reader watcher"},
+      {"Ping", "full reader watcher"},
+      {"GetManifest", "full reader"},
+      {"WatchPieces", "full reader"},
+      {"Download", "full reader"},
+      {"DownloadMany", "full reader"},
+      {"ReportMismatch", "full reader"},
+      {"Release", "full"},
+      {"Confirm", "full reader"},
       {"Unknown", ""},
   };
   for (const auto& [method, roles] : table) {

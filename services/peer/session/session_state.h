@@ -1,0 +1,57 @@
+// This peer's session with the index, as people see it.
+#ifndef ARKSHARE_SERVICES_PEER_SESSION_SESSION_STATE_H_
+#define ARKSHARE_SERVICES_PEER_SESSION_SESSION_STATE_H_
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <string>
+
+#include "lib/core/mutex.h"
+
+namespace arkshare {
+
+// Keeps the state of the session, and the one trouble that its owner reads: why there is no
+// session, or the notes on one that is fine otherwise. Calls no other class. Thread-safe.
+class SessionState {
+ public:
+  struct View {
+    uint32_t peer_id = 0;  // from the last registration, even of an earlier run; 0 for none
+    std::string address;   // where other peers reach this one; empty without a session
+    bool online = false;
+    std::string trouble;  // for people; empty when all is well
+  };
+  View Get() const;
+
+  // Sets the number of an earlier run.
+  void SetPeerId(uint32_t peer_id);
+  // A session has begun, and the index reaches this peer. `reachability` says in words if other
+  // peers cannot, or is empty. Call SetNotes next. Returns the number that this peer had before.
+  uint32_t Registered(uint32_t peer_id, const std::string& address,
+                      const std::string& reachability);
+  // A registration failed. Logs that, but not for the same reason twice.
+  void NotRegistered(const absl::Status& why);
+  // Replaces the trouble until the next call of another method that sets one.
+  void SetTrouble(const std::string& trouble);
+
+  // The trouble of a session is, joined: its reachability, why the first index is not in use, and
+  // which books the index does not list. Each is for people, and empty when all is well.
+  void SetNotes(const std::string& not_first_index, const std::string& not_listed);
+  // The index has answered on the stream, and can (`reached`) or cannot reach this peer now.
+  void Acknowledged(bool reached);
+  // The stream has ended. Returns false when the index had not answered on it.
+  bool WentOffline();
+
+ private:
+  void SetReachedLocked(bool reached) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable Mutex mutex_;
+  View view_ ABSL_GUARDED_BY(mutex_);
+  std::string reachability_ ABSL_GUARDED_BY(mutex_);  // of the last registration
+  std::string notes_ ABSL_GUARDED_BY(mutex_);
+  bool reached_ ABSL_GUARDED_BY(mutex_) = true;  // as the index has said since the registration
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_SESSION_SESSION_STATE_H_
