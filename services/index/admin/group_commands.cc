@@ -46,11 +46,6 @@ std::string NameOf(const std::string& name) { return name.empty() ? "-" : Escape
 
 std::string ShortKey(const std::string& key) { return ToHex(key).substr(0, kShownKeyDigits); }
 
-std::string LocalTime(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M", absl::FromUnixSeconds(time.seconds()),
-                          absl::LocalTimeZone());
-}
-
 v1::MemberRole RoleArgument(const std::string& role) {
   return static_cast<v1::MemberRole>(RoleFromName(role).value_or(MemberRole::kFull));
 }
