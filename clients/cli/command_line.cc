@@ -88,7 +88,7 @@ std::optional<int> CommandLine::Parse(int argc, const char* const* argv) {
     if (!IsUtf8(argument)) {
       std::cerr << "arkshare-cli: " << EscapeForDisplay(argument)
                 << " is not UTF-8; write it in UTF-8\n";
-      return kUsage;
+      return kExitUsage;
     }
     pointers.push_back(argument.c_str());
   }

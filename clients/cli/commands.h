@@ -110,7 +110,7 @@ struct HealthOptions {
   // "HOST:PORT" or "unix:PATH".
   std::vector<std::string> addresses = {};
 };
-// health: asks each server whether it serves. kDone only when all of them do.
+// health: asks each server whether it serves. kExitDone only when all of them do.
 int RunHealth(Session& session, const HealthOptions& options);
 
 struct WatchOptions {

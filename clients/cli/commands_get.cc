@@ -158,11 +158,11 @@ int GetOne(Session& session, const std::string& text, const GetOptions& options)
   if (!transfer.ok()) return ReportFailure(session, name->value(), transfer.status(), options);
   if (console.json) {
     console.out << ToJson(*transfer) << '\n' << std::flush;
-    return kDone;
+    return kExitDone;
   }
   console.out << ReceivedInWords(*transfer, options, session.connection.Names()) << '\n'
               << std::flush;
-  return kDone;
+  return kExitDone;
 }
 
 // Gets many books, and reports on each of them and on the total.
@@ -180,7 +180,7 @@ class ManyGets {
 
   // Returns the worst exit code.
   int Run() {
-    int worst = kDone;
+    int worst = kExitDone;
     {
       Progress shown(session_.console.err, session_.console.clock,
                      {.bar = session_.console.err_is_terminal,
@@ -276,7 +276,7 @@ int GetAll(Session& session, const GetOptions& options) {
 
 int GetNamed(Session& session, const GetOptions& options) {
   std::vector<v1::FetchRequest> wishes;
-  int worst = kDone;
+  int worst = kExitDone;
   for (const std::string& text : options.names) {
     const absl::StatusOr<BookName> name = BookName::Parse(text);
     if (!name.ok()) {

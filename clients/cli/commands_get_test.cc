@@ -37,7 +37,7 @@ class GetTest : public CliTest {
 };
 
 TEST_F(GetTest, GetsABookAndSaysFromWhom) {
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kDone);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kExitDone);
   EXPECT_EQ(out(), "received 195 (1000 B) from peer 1\n");
   EXPECT_EQ(err(), "");
   ASSERT_EQ(peer_.fetches().size(), 1u);
@@ -61,7 +61,7 @@ TEST_F(GetTest, PassesOnEveryOption) {
       RunGet(
           *session_,
           {.names = {"195"}, .from_peer_id = 3, .save_as = "Bu\u0308cher/195", .copy_only = true}),
-      kDone);
+      kExitDone);
   EXPECT_EQ(out(), "received Bücher/195 (1000 B) from peer 3 (peer 3 keeps its copy)\n");
   const v1::FetchRequest request = peer_.fetches().at(0);
   EXPECT_EQ(request.from_peer_id(), 3u);
@@ -73,13 +73,13 @@ TEST_F(GetTest, ARootMayBeShort) {
   index_.AddResult(MakeResult("195", MakeContent(0xab, 5), {MakeHolder(1, "a:1")}));
   index_.AddResult(MakeResult("195", MakeContent(0xac, 7), {MakeHolder(2, "b:1")}));
   index_.AddResult(MakeResult("195", MakeContent(0xad, 9), {MakeHolder(3, "c:1")}));
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "AD1111"}), kDone);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "AD1111"}), kExitDone);
   EXPECT_EQ(peer_.fetches().at(0).content().size_bytes(), 9u);
 }
 
 TEST_F(GetTest, ARootThatNoPeerHasIsNotFound) {
   index_.AddResult(MakeResult("195", MakeContent(0xab, 5), {MakeHolder(1, "a:1")}));
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "cccccc"}), kNotFound);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "cccccc"}), kExitNotFound);
   EXPECT_THAT(err(), HasSubstr("no live peer has a book 195 whose root begins with cccccc"));
   EXPECT_THAT(peer_.fetches(), IsEmpty());
 }
@@ -88,7 +88,7 @@ TEST_F(GetTest, ARootThatFitsTwoContentsIsAmbiguous) {
   index_.AddResult(MakeResult("195", MakeContent(0xab, 5), {MakeHolder(1, "a:1")}));
   index_.AddResult(MakeResult("195", MakeContent(0xab, 7), {MakeHolder(2, "b:1")}));
   index_.AddResult(MakeResult("195", MakeContent(0xcc, 7), {MakeHolder(2, "b:1")}));
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "ab1111"}), kFailed);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "ab1111"}), kExitFailed);
   EXPECT_EQ(err(),
             "arkshare-cli: 195 is the name of several books; choose one with --root (the first 6 "
             "digits are enough) or --from PEER\n"
@@ -102,7 +102,7 @@ TEST_F(GetTest, AnAmbiguousNameShowsItsCandidates) {
       MakeResult("195", MakeContent(0xab, 5), {MakeHolder(1, "a:1"), MakeHolder(4, "d:1")}));
   index_.AddResult(MakeResult("195", MakeContent(0xcc, 2048), {MakeHolder(2, "b:1")}));
   Refuse(MakeError(Reason::kAmbiguousName, "say which"));
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kFailed);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("--root (the first 6 digits are enough) or --from PEER\n"
                                "  ROOT             SIZE  AT\n"
                                "  ab1111111111      5 B  peers 1, 4\n"
@@ -112,14 +112,14 @@ TEST_F(GetTest, AnAmbiguousNameShowsItsCandidates) {
 TEST_F(GetTest, ReturnsTheWorstExitCodeOfSeveralBooks) {
   peer_.RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
   peer_.RefuseOfMany("8", MakeError(Reason::kDiskFull, "make room"));
-  EXPECT_EQ(RunGet(*session_, {.names = {"7", "8", "9"}}), kNotFound);
+  EXPECT_EQ(RunGet(*session_, {.names = {"7", "8", "9"}}), kExitNotFound);
   EXPECT_EQ(out(), "received 1 book (1000 B); 2 failed\n");
   EXPECT_EQ(err(), "arkshare-cli: book 7 not found\narkshare-cli: 8: make room\n");
 }
 
 TEST_F(GetTest, SeveralBooksAreOneCall) {
   EXPECT_EQ(RunGet(*session_, {.names = {"1", "../2", "3"}, .from_peer_id = 4, .copy_only = true}),
-            kUsage);
+            kExitUsage);
   EXPECT_EQ(out(), "received 2 books (2.0 KiB)\n");
   EXPECT_THAT(peer_.many_sizes(), ElementsAre(2));
   const std::vector<v1::FetchRequest> wishes = peer_.fetches();
@@ -143,14 +143,14 @@ TEST_F(GetTest, PrintsOnlyTheUnusualOnesOfSeveralBooks) {
     writer->Write(response);
     return grpc::Status::OK;
   });
-  EXPECT_EQ(RunGet(*session_, {.names = {"8", "9"}}), kDone);
+  EXPECT_EQ(RunGet(*session_, {.names = {"8", "9"}}), kExitDone);
   EXPECT_EQ(out(), "received 9 (0 B) (saved as 9 (2))\nreceived 2 books (0 B)\n");
 }
 
 TEST_F(GetTest, PrintsOneJsonLineForEachOfSeveralBooks) {
   session_->console.json = true;
   peer_.RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
-  EXPECT_EQ(RunGet(*session_, {.names = {"7", "8"}}), kNotFound);
+  EXPECT_EQ(RunGet(*session_, {.names = {"7", "8"}}), kExitNotFound);
   const std::vector<std::string> lines = absl::StrSplit(out(), '\n', absl::SkipEmpty());
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(Parse(lines[0]).fields().at("state").string_value(), "done");
@@ -172,7 +172,7 @@ TEST_F(GetTest, AllGetsEveryBookThatTheIndexListsForThePeer) {
   }
   peer_.RefuseOfMany("b17", MakeError(Reason::kAlreadyInLibrary, "it is here"));
   peer_.RefuseOfMany("b18", MakeError(Reason::kNameTaken, "another has that name"));
-  EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kFailed);
+  EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kExitFailed);
   EXPECT_EQ(out(), "received 2498 books (24.4 KiB); 1 was here already; 1 failed\n");
   EXPECT_EQ(err(), "arkshare-cli: b18: another has that name\n");
   EXPECT_THAT(peer_.many_sizes(), ElementsAre(1000, 1000, 500));
@@ -184,7 +184,7 @@ TEST_F(GetTest, AllGetsEveryBookThatTheIndexListsForThePeer) {
 }
 
 TEST_F(GetTest, AllOfAnUnknownPeerIsNotFound) {
-  EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kNotFound);
+  EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kExitNotFound);
   EXPECT_THAT(peer_.many_sizes(), IsEmpty());
 }
 
@@ -208,7 +208,7 @@ TEST_F(GetTest, ManySlowBooksShowOneBar) {
     say(1, 4096, v1::TRANSFER_STATE_DONE);
     return grpc::Status::OK;
   });
-  EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}}), kDone);
+  EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}}), kExitDone);
   EXPECT_THAT(err(), StartsWith("\rgetting  [###########----"));
   EXPECT_THAT(err(), HasSubstr("]  1 of 2 books  4.0 KiB of 4.0 KiB"));
   EXPECT_THAT(err(), EndsWith("\r\033[K"));
@@ -225,20 +225,20 @@ TEST_F(GetTest, AFailedTransferSaysWhy) {
     writer->Write(response);
     return grpc::Status::OK;
   });
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kUnreachable);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kExitUnreachable);
   EXPECT_EQ(err(), "arkshare-cli: 195: no holder answers\n");
 }
 
 TEST_F(GetTest, JsonIsATransferAlsoWhenItFailed) {
   session_->console.json = true;
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kDone);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kExitDone);
   google::protobuf::Struct line = Parse(out());
   EXPECT_EQ(line.fields().at("name").string_value(), "195");
   EXPECT_EQ(line.fields().at("state").string_value(), "done");
   EXPECT_EQ(line.fields().at("from_peer_id").number_value(), 1);
   out_.str("");
   Refuse(MakeError(Reason::kBookNotFound, "no live peer has it"));
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kNotFound);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kExitNotFound);
   line = Parse(out());
   EXPECT_EQ(line.fields().at("state").string_value(), "failed");
   EXPECT_EQ(line.fields().at("error").struct_value().fields().at("reason").string_value(),
@@ -246,15 +246,15 @@ TEST_F(GetTest, JsonIsATransferAlsoWhenItFailed) {
 }
 
 TEST_F(GetTest, ContradictoryOptionsAreRefused) {
-  EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}, .save_as = "x"}), kUsage);
-  EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}, .root = "abcdef"}), kUsage);
-  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .root = "abcde"}), kUsage);
-  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .root = "nothex"}), kUsage);
-  EXPECT_EQ(RunGet(*session_, {.names = {"../x"}}), kUsage);
-  EXPECT_EQ(RunGet(*session_, {}), kUsage);
-  EXPECT_EQ(RunGet(*session_, {.all = true}), kUsage);
-  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .all = true, .from_peer_id = 3}), kUsage);
-  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .save_as = "/etc/passwd"}), kUsage);
+  EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}, .save_as = "x"}), kExitUsage);
+  EXPECT_EQ(RunGet(*session_, {.names = {"1", "2"}, .root = "abcdef"}), kExitUsage);
+  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .root = "abcde"}), kExitUsage);
+  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .root = "nothex"}), kExitUsage);
+  EXPECT_EQ(RunGet(*session_, {.names = {"../x"}}), kExitUsage);
+  EXPECT_EQ(RunGet(*session_, {}), kExitUsage);
+  EXPECT_EQ(RunGet(*session_, {.all = true}), kExitUsage);
+  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .all = true, .from_peer_id = 3}), kExitUsage);
+  EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .save_as = "/etc/passwd"}), kExitUsage);
   EXPECT_THAT(peer_.fetches(), IsEmpty());
 }
 
@@ -303,7 +303,7 @@ TEST_F(GetTest, ASlowTransferShowsABarOnATerminal) {
     writer->Write(response);
     return grpc::Status::OK;
   });
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kDone);
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kExitDone);
   EXPECT_THAT(err(), StartsWith("\r195  waiting: 2 before you, about 20 s\033[K\r195  [##"));
   EXPECT_EQ(out(), "received 195 (4.0 KiB)\n");
 }

@@ -212,7 +212,7 @@ int RunSearch(Session& session, const SearchOptions& options) {
     console.err << "the index ended this search, which costs too much, before it had looked at all "
                    "books; more words, or longer ones, find the others\n";
   }
-  return kDone;
+  return kExitDone;
 }
 
 int RunBrowse(Session& session, const BrowseOptions& options) {
@@ -239,7 +239,7 @@ int RunBrowse(Session& session, const BrowseOptions& options) {
   } else {
     console.out << Count(count, "book", "books") << ", " << FormatByteSize(bytes) << '\n';
   }
-  return kDone;
+  return kExitDone;
 }
 
 int RunPeers(Session& session) {
@@ -272,7 +272,7 @@ int RunPeers(Session& session) {
 }
 
 int RunPing(Session& session, const PingOptions& options) {
-  int worst = kDone;
+  int worst = kExitDone;
   for (const uint32_t peer_id : options.peer_ids) {
     worst = std::max(worst, PingPeer(session, peer_id, options));
     if (session.interrupts.triggered()) break;
@@ -282,7 +282,7 @@ int RunPing(Session& session, const PingOptions& options) {
 
 int RunHealth(Session& session, const HealthOptions& options) {
   Console& console = session.console;
-  int worst = kDone;
+  int worst = kExitDone;
   for (const std::string& address : options.addresses) {
     const absl::StatusOr<bool> serving = session.connection.IsServing(address);
     if (console.json) {
@@ -293,7 +293,7 @@ int RunHealth(Session& session, const HealthOptions& options) {
       console.out << EscapeForDisplay(address) << (*serving ? " serves\n" : " does not serve\n");
     }
     console.out << std::flush;
-    worst = std::max(worst, serving.ok() ? (*serving ? kDone : kFailed)
+    worst = std::max(worst, serving.ok() ? (*serving ? kExitDone : kExitFailed)
                                          : Report(session, serving.status(), address));
     if (session.interrupts.triggered()) break;
   }

@@ -73,7 +73,7 @@ int ReportShared(Session& session, const v1::ShareResponse::Result& result) {
     }
     console.out << '\n';
   }
-  int worst = kDone;
+  int worst = kExitDone;
   for (const v1::ShareResponse::Refused& refused : result.refused()) {
     worst = std::max(worst, Report(session, FromItemError(refused.error()),
                                    absl::StrCat(result.path(), "/", refused.path())));
@@ -114,12 +114,12 @@ int RunLs(Session& session) {
   if (!status.ok() || console.json) return Report(session, status);
   if (books + others == 0) {
     console.out << "the folder is empty; put files into it, or run arkshare-cli share PATH\n";
-    return kDone;
+    return kExitDone;
   }
   console.out << Count(books, "book", "books") << ", " << FormatByteSize(bytes);
   if (others > 0) console.out << "; " << others << " not shared";
   console.out << '\n';
-  return kDone;
+  return kExitDone;
 }
 
 int RunStatus(Session& session) {
@@ -129,7 +129,7 @@ int RunStatus(Session& session) {
   if (!status.ok()) return Report(session, status.status());
   if (console.json) {
     console.out << ToJson(*status) << '\n';
-    return kDone;
+    return kExitDone;
   }
   const auto line = [&console](absl::string_view key, absl::string_view value) {
     console.out << key << std::string(16 - key.size(), ' ')
@@ -172,7 +172,7 @@ int RunStatus(Session& session) {
     line("in limbo", absl::StrCat(Count(status->limbo_count(), "book", "books"),
                                   " given away and not yet confirmed; see arkshare-cli limbo"));
   }
-  return kDone;
+  return kExitDone;
 }
 
 int RunShare(Session& session, const ShareOptions& options) {
@@ -187,7 +187,7 @@ int RunShare(Session& session, const ShareOptions& options) {
     }
     paths.push_back(absolute.string());
   }
-  int worst = kDone;
+  int worst = kExitDone;
   for (size_t begin = 0; begin < paths.size(); begin += kMaxItems) {
     v1::ShareRequest request;
     for (const std::string& path : Batch(paths, begin)) request.add_paths(path);
@@ -216,7 +216,7 @@ int RunUnshare(Session& session, const UnshareOptions& options) {
     if (!parsed.ok()) return Report(session, parsed.status());
     names.push_back(parsed->value());
   }
-  int worst = kDone;
+  int worst = kExitDone;
   for (size_t begin = 0; begin < names.size(); begin += kMaxItems) {
     v1::UnshareRequest request;
     for (const std::string& name : Batch(names, begin)) request.add_names(name);
@@ -246,11 +246,11 @@ int RunLimits(Session& session, const LimitsOptions& options) {
   if (!response.ok()) return Report(session, response.status());
   if (console.json) {
     console.out << ToJson(*response) << '\n';
-    return kDone;
+    return kExitDone;
   }
   console.out << "upload limit    " << LimitInWords(response->upload_limit()) << '\n'
               << "download limit  " << LimitInWords(response->download_limit()) << '\n';
-  return kDone;
+  return kExitDone;
 }
 
 int RunQuit(Session& session) {
@@ -258,7 +258,7 @@ int RunQuit(Session& session) {
       &v1::PeerService::Stub::Shutdown, v1::ShutdownRequest(), kShutdownTimeout);
   if (!response.ok()) return Report(session, response.status());
   if (!session.console.json) session.console.out << "--- Connection with Server closed ---\n";
-  return kDone;
+  return kExitDone;
 }
 
 }  // namespace arkshare

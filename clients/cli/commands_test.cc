@@ -69,7 +69,7 @@ TEST_F(CommandsTest, LsListsEverythingWithItsReason) {
   entry.set_name("bad");
   entry.set_unshared_reason("two names are the same in NFC");
   peer_.AddEntry(entry);
-  EXPECT_EQ(RunLs(*session_), kDone);
+  EXPECT_EQ(RunLs(*session_), kExitDone);
   EXPECT_EQ(out(),
             "NAME            SIZE  ROOT          NOTE\n"
             "195              3 B  cd1111111111\n"
@@ -80,7 +80,7 @@ TEST_F(CommandsTest, LsListsEverythingWithItsReason) {
 }
 
 TEST_F(CommandsTest, LsOfAnEmptyFolderSaysWhatToDo) {
-  EXPECT_EQ(RunLs(*session_), kDone);
+  EXPECT_EQ(RunLs(*session_), kExitDone);
   EXPECT_EQ(out(), "the folder is empty; put files into it, or run arkshare-cli share PATH\n");
 }
 
@@ -88,7 +88,7 @@ TEST_F(CommandsTest, LsInJson) {
   peer_.AddBook("a \"b\" \\", MakeContent(0xab, 2048));
   peer_.AddBook("日本", MakeContent(0xcd, 3));
   session_->console.json = true;
-  EXPECT_EQ(RunLs(*session_), kDone);
+  EXPECT_EQ(RunLs(*session_), kExitDone);
   const std::vector<Struct> lines = JsonLines();
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(Text(lines[0], "name"), "a \"b\" \\");
@@ -107,7 +107,7 @@ TEST_F(CommandsTest, StatusShowsWhatMatters) {
   status.set_limbo_count(1);
   status.set_trouble("port closed");
   peer_.SetStatus(status);
-  EXPECT_EQ(RunStatus(*session_), kDone);
+  EXPECT_EQ(RunStatus(*session_), kExitDone);
   EXPECT_THAT(out(),
               HasSubstr("peer            5\nonline          yes\ntrouble         port closed\n"));
   EXPECT_THAT(out(), HasSubstr("books           3 (2.0 KiB)\n"));
@@ -115,14 +115,14 @@ TEST_F(CommandsTest, StatusShowsWhatMatters) {
   EXPECT_THAT(out(), HasSubstr("in limbo        1 book given away"));
   out_.str("");
   session_->console.json = true;
-  EXPECT_EQ(RunStatus(*session_), kDone);
+  EXPECT_EQ(RunStatus(*session_), kExitDone);
   ASSERT_EQ(JsonLines().size(), 1u);
   EXPECT_EQ(JsonLines()[0].fields().at("peer_id").number_value(), 5);
   EXPECT_EQ(Text(JsonLines()[0], "policy"), "move");
 }
 
 TEST_F(CommandsTest, TransfersAreATable) {
-  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_EQ(out(), "no transfers since the peer started\n");
   out_.str("");
   v1::Transfer transfer;
@@ -148,7 +148,7 @@ TEST_F(CommandsTest, TransfersAreATable) {
   waiting.set_queue_position(3);
   waiting.mutable_estimated_wait()->set_seconds(125);
   peer_.AddTransfer(waiting);
-  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_EQ(
       out(),
       "ID  BEGUN  STATE     NAME     SIZE     DONE     RATE                FROM  HOW   NOTE\n"
@@ -160,7 +160,7 @@ TEST_F(CommandsTest, TransfersAreATable) {
       "about 2 min\n");
   out_.str("");
   session_->console.json = true;
-  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   ASSERT_EQ(JsonLines().size(), 3u);
   EXPECT_EQ(JsonLines()[2].fields().at("queue_position").number_value(), 3);
   EXPECT_EQ(Text(JsonLines()[2], "estimated_wait"), "125s");
@@ -187,7 +187,7 @@ TEST_F(CommandsTest, TransfersSayHowToKeepWhatWaitsForItsSource) {
   v1::Transfer done = WaitingTransfer("\x12\x34\x56\x7a", "8");
   done.set_state(v1::TRANSFER_STATE_DONE);
   peer_.AddTransfer(done);
-  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("  waiting for the source: it is not online now (if the source is "
                                "gone for good: arkshare-cli transfers keep 123456786161)\n"));
   EXPECT_THAT(out(), Not(HasSubstr("keep 12345679")));
@@ -196,25 +196,25 @@ TEST_F(CommandsTest, TransfersSayHowToKeepWhatWaitsForItsSource) {
 
 TEST_F(CommandsTest, TransfersShowTheIdsThatOtherCommandsTake) {
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
-  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("\n123456786161  "));
 }
 
 TEST_F(CommandsTest, KeepTakesTheTransferWithThisId) {
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456"}), kFailed);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456"}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("give more digits"));
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "12345"}), kUsage);
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "nothex"}), kUsage);
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "aaaaaa"}), kNotFound);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "12345"}), kExitUsage);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "nothex"}), kExitUsage);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "aaaaaa"}), kExitNotFound);
   EXPECT_THAT(peer_.kept(), IsEmpty());
   EXPECT_EQ(out(), "");
   v1::KeepTransferResponse answer;
   answer.mutable_listing()->set_name("195");
   answer.mutable_listing()->set_listing_number(4);
   peer_.SetKeepAnswer(answer);
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "12345678"}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "12345678"}), kExitDone);
   EXPECT_EQ(out(),
             "kept 195 in the library as a copy; the source may have one as well, shared or in its "
             "limbo\n");
@@ -228,17 +228,17 @@ TEST_F(CommandsTest, CancelAndForgetEndTheTransfersWithTheseIds) {
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
   peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
   peer_.AddTransfer(WaitingTransfer("\x13\x34\x56\x99", "8"));
-  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"123456"}}), kFailed);
-  EXPECT_EQ(RunTransfers(*session_, {.forget = {"nothex"}}), kUsage);
-  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"12345678", "aaaaaa"}}), kNotFound);
+  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"123456"}}), kExitFailed);
+  EXPECT_EQ(RunTransfers(*session_, {.forget = {"nothex"}}), kExitUsage);
+  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"12345678", "aaaaaa"}}), kExitNotFound);
   EXPECT_THAT(peer_.ended(), IsEmpty());
 
-  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"12345678", "12345699"}}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {.cancel = {"12345678", "12345699"}}), kExitDone);
   EXPECT_EQ(out(), "cancelled 195\ncancelled 7\n");
   EXPECT_THAT(peer_.ended(), ElementsAre(first, second));
   out_.str("");
   peer_.RefuseToEnd(third, MakeError(Reason::kTransferNotEndable, "it is too late"));
-  EXPECT_EQ(RunTransfers(*session_, {.forget = {"13345699"}}), kFailed);
+  EXPECT_EQ(RunTransfers(*session_, {.forget = {"13345699"}}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("it is too late"));
   EXPECT_EQ(out(), "");
 }
@@ -249,26 +249,26 @@ TEST_F(CommandsTest, KeepSaysWhatTheSourceAnsweredMeanwhile) {
   answer.mutable_listing()->set_name("195 (2)");
   answer.set_moved(true);
   peer_.SetKeepAnswer(answer);
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kExitDone);
   EXPECT_EQ(out(),
             "the source has just answered: 195 (2) has moved here, and the source keeps no copy\n");
   out_.str("");
   session_->console.json = true;
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kExitDone);
   ASSERT_EQ(JsonLines().size(), 1u);
   EXPECT_TRUE(JsonLines()[0].fields().at("moved").bool_value());
   out_.str("");
   peer_.SetKeepAnswer(MakeError(Reason::kTransferNotWaiting, "it is over"));
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kFailed);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kExitFailed);
   EXPECT_EQ(err(), "arkshare-cli: it is over\n");
   EXPECT_EQ(out(), "");
   StopPeer();
-  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kUnreachable);
+  EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kExitUnreachable);
 }
 
 TEST_F(CommandsTest, ShareSendsAbsolutePathsAndReportsEachOne) {
   const std::string here = std::filesystem::current_path().string();
-  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/195", "missing", "folder"}}), kNotFound);
+  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/195", "missing", "folder"}}), kExitNotFound);
   EXPECT_THAT(peer_.shared_paths(), ElementsAre("/a/195", here + "/missing", here + "/folder"));
   EXPECT_EQ(out(), "shared 195\nshared folder and 2 more files\n");
   EXPECT_EQ(err(), "arkshare-cli: " + here + "/missing: there is no such file\n");
@@ -286,7 +286,7 @@ TEST_F(CommandsTest, ShareShowsItsProgressWhenItTakesLong) {
   of_another_call.set_path("/a/other");
   peer_.SetStatus(status);
   peer_.HoldShareForStatus();
-  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/huge"}}), kDone);
+  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/huge"}}), kExitDone);
   EXPECT_THAT(err(), HasSubstr("1.0 GiB of 4.0 GiB copied"));
   EXPECT_THAT(err(), Not(HasSubstr("counting")));
 }
@@ -299,7 +299,7 @@ TEST_F(CommandsTest, StatusShowsWhatIsBeingSharedAndWhatTheIndexDoesNotList) {
   share.set_bytes_total(5);
   status.set_not_indexed_count(2);
   peer_.SetStatus(status);
-  EXPECT_EQ(RunStatus(*session_), kDone);
+  EXPECT_EQ(RunStatus(*session_), kExitDone);
   EXPECT_THAT(out(), HasSubstr("/a/huge: copied; being hashed"));
   EXPECT_THAT(out(), HasSubstr("not at index    2 books; arkshare-cli ls says which and why"));
 }
@@ -312,7 +312,7 @@ TEST_F(CommandsTest, LsMarksWhatTheIndexDoesNotList) {
   entry.set_lend_only_reason("the file has another hard link");
   entry.set_not_indexed_reason("the index lists at most 1 books of one peer");
   peer_.AddEntry(entry);
-  EXPECT_EQ(RunLs(*session_), kDone);
+  EXPECT_EQ(RunLs(*session_), kExitDone);
   EXPECT_THAT(out(), HasSubstr("not at the index: the index lists at most 1 books of one peer; "
                                "only lent: the file has another hard link"));
 }
@@ -325,21 +325,21 @@ TEST_F(CommandsTest, ABookThatWaitsForAPlaceIsPlaced) {
   transfer.set_message("waiting: the book cannot enter the folder: music is a file");
   transfer.set_waits_for_place(true);
   peer_.AddTransfer(transfer);
-  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("(to save it elsewhere: arkshare-cli transfers place 123456786161 "
                                "NAME)"));
-  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "../song"}), kUsage);
-  EXPECT_EQ(RunTransfers(*session_, {.place = "aaaaaa", .place_name = "song"}), kNotFound);
+  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "../song"}), kExitUsage);
+  EXPECT_EQ(RunTransfers(*session_, {.place = "aaaaaa", .place_name = "song"}), kExitNotFound);
   peer_.RefuseToPlace(MakeError(Reason::kNameTaken, "there is already a file named song"));
-  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "song"}), kFailed);
+  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "song"}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("there is already a file named song"));
   peer_.RefuseToPlace(absl::OkStatus());
-  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "songs/song"}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "songs/song"}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("placed music/song as songs/song\n"));
 }
 
 TEST_F(CommandsTest, ShareNamesWhatIsNotSharedOfAFolder) {
-  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/mixed folder"}}), kUsage);
+  EXPECT_EQ(RunShare(*session_, {.paths = {"/a/mixed folder"}}), kExitUsage);
   EXPECT_THAT(out(), HasSubstr("shared mixed folder and 2 more files"));
   EXPECT_THAT(err(), HasSubstr("/a/mixed folder/sub/caf\\xe9: the name is not UTF-8"));
   EXPECT_THAT(err(), HasSubstr("and 2 more files not shared"));
@@ -348,23 +348,24 @@ TEST_F(CommandsTest, ShareNamesWhatIsNotSharedOfAFolder) {
 TEST_F(CommandsTest, ShareSplitsManyPathsIntoSeveralRequests) {
   std::vector<std::string> paths;
   for (int i = 0; i < 2001; ++i) paths.push_back(absl::StrCat("/a/", i));
-  EXPECT_EQ(RunShare(*session_, {.paths = paths}), kDone);
+  EXPECT_EQ(RunShare(*session_, {.paths = paths}), kExitDone);
   EXPECT_EQ(peer_.shared_paths(), paths);
 }
 
 TEST_F(CommandsTest, UnshareSaysThatTheFileStays) {
   peer_.AddBook("195", MakeContent(1, 1));
-  EXPECT_EQ(RunUnshare(*session_, {.names = {"195", "7"}}), kNotFound);
+  EXPECT_EQ(RunUnshare(*session_, {.names = {"195", "7"}}), kExitNotFound);
   EXPECT_EQ(out(), "no longer shared: 195 (the file stays where it is)\n");
   EXPECT_EQ(err(), "arkshare-cli: 7: there is no such book in the folder\n");
-  EXPECT_EQ(RunUnshare(*session_, {.names = {"../x"}}), kUsage);
+  EXPECT_EQ(RunUnshare(*session_, {.names = {"../x"}}), kExitUsage);
 }
 
 TEST_F(CommandsTest, LimitsAreShownAndChangedOneByOne) {
-  EXPECT_EQ(RunLimits(*session_, {}), kDone);
+  EXPECT_EQ(RunLimits(*session_, {}), kExitDone);
   EXPECT_EQ(out(), "upload limit    none\ndownload limit  none\n");
   out_.str("");
-  EXPECT_EQ(RunLimits(*session_, {.upload = 20 * 1024 * 1024, .download = std::nullopt}), kDone);
+  EXPECT_EQ(RunLimits(*session_, {.upload = 20 * 1024 * 1024, .download = std::nullopt}),
+            kExitDone);
   EXPECT_EQ(out(), "upload limit    20.0 MiB/s\ndownload limit  none\n");
   const std::vector<v1::SetLimitsRequest> changes = peer_.limit_changes();
   ASSERT_EQ(changes.size(), 2u);
@@ -374,7 +375,7 @@ TEST_F(CommandsTest, LimitsAreShownAndChangedOneByOne) {
 }
 
 TEST_F(CommandsTest, LimboListsAndRestores) {
-  EXPECT_EQ(RunLimbo(*session_, {}), kDone);
+  EXPECT_EQ(RunLimbo(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("nothing in limbo"));
   out_.str("");
   v1::LimboEntry entry;
@@ -386,23 +387,23 @@ TEST_F(CommandsTest, LimboListsAndRestores) {
   entry.set_transfer_id(std::string("\x12\x34\x56\x99", 4) + std::string(12, 'a'));
   entry.set_name("7");
   peer_.AddLimbo(entry);
-  EXPECT_EQ(RunLimbo(*session_, {}), kDone);
+  EXPECT_EQ(RunLimbo(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("12345678616161616161616161616161  195   2.0 KiB"));
   EXPECT_THAT(out(), HasSubstr("222222222222\n"));
   out_.str("");
-  EXPECT_EQ(RunLimbo(*session_, {.restore = "123456"}), kFailed);
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "123456"}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("give more digits"));
-  EXPECT_EQ(RunLimbo(*session_, {.restore = "12345"}), kUsage);
-  EXPECT_EQ(RunLimbo(*session_, {.restore = "nothex"}), kUsage);
-  EXPECT_EQ(RunLimbo(*session_, {.restore = "aaaaaa"}), kNotFound);
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "12345"}), kExitUsage);
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "nothex"}), kExitUsage);
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "aaaaaa"}), kExitNotFound);
   EXPECT_THAT(peer_.restored(), IsEmpty());
-  EXPECT_EQ(RunLimbo(*session_, {.restore = "12345678"}), kDone);
+  EXPECT_EQ(RunLimbo(*session_, {.restore = "12345678"}), kExitDone);
   EXPECT_EQ(out(), "restored 195 to the library; the receiver may have a second copy\n");
   EXPECT_EQ(peer_.restored().size(), 1u);
 }
 
 TEST_F(CommandsTest, QuitEndsThePeer) {
-  EXPECT_EQ(RunQuit(*session_), kDone);
+  EXPECT_EQ(RunQuit(*session_), kExitDone);
   EXPECT_EQ(out(), "--- Connection with Server closed ---\n");
   EXPECT_EQ(peer_.shutdowns(), 1);
 }
@@ -411,34 +412,34 @@ TEST_F(CommandsTest, SearchByWordsNameAndContent) {
   index_.AddResult(MakeResult("war and peace", MakeContent(0xab, 2048),
                               {MakeHolder(1, "a:1"), MakeHolder(4, "b:2", v1::SHARE_POLICY_COPY)}));
   index_.AddResult(MakeResult("war", MakeContent(0xcd, 3), {MakeHolder(2, "c:3")}));
-  EXPECT_EQ(RunSearch(*session_, {.words = {"war", "and"}}), kDone);
+  EXPECT_EQ(RunSearch(*session_, {.words = {"war", "and"}}), kExitDone);
   EXPECT_EQ(out(),
             "NAME              SIZE  ROOT          PEERS\n"
             "war and peace  2.0 KiB  ab1111111111  1, 4 (copy)\n");
   EXPECT_EQ(index_.searches().back().keywords(), "war and");
-  EXPECT_EQ(RunSearch(*session_, {.name = "Bu\u0308cher"}), kNotFound);
+  EXPECT_EQ(RunSearch(*session_, {.name = "Bu\u0308cher"}), kExitNotFound);
   EXPECT_EQ(index_.searches().back().name(), "Bücher");
   EXPECT_EQ(err(), "arkshare-cli: nothing found: no live peer has such a book\n");
   const std::string root = ToHex(MakeContent(0xcd, 3).root());
-  EXPECT_EQ(RunSearch(*session_, {.root = root, .size = 3}), kDone);
+  EXPECT_EQ(RunSearch(*session_, {.root = root, .size = 3}), kExitDone);
   EXPECT_EQ(index_.searches().back().content().size_bytes(), 3u);
 }
 
 TEST_F(CommandsTest, SearchSaysThatTheIndexHasNotLookedAtAllBooks) {
   index_.EndSearchesEarly();
-  EXPECT_EQ(RunSearch(*session_, {.words = {"a"}}), kNotFound);
+  EXPECT_EQ(RunSearch(*session_, {.words = {"a"}}), kExitNotFound);
   EXPECT_THAT(err(), testing::HasSubstr("give more words"));
   index_.AddResult(MakeResult("war", MakeContent(1, 1), {MakeHolder(1, "a:1")}));
-  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}}), kDone);
+  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}}), kExitDone);
   EXPECT_THAT(err(), testing::HasSubstr("before it had looked at all books"));
 }
 
 TEST_F(CommandsTest, SearchRefusesHalfAQuery) {
-  EXPECT_EQ(RunSearch(*session_, {}), kUsage);
-  EXPECT_EQ(RunSearch(*session_, {.words = {"a"}, .name = "b"}), kUsage);
-  EXPECT_EQ(RunSearch(*session_, {.root = "ab", .size = 3}), kUsage);
-  EXPECT_EQ(RunSearch(*session_, {.root = std::string(64, 'a')}), kUsage);
-  EXPECT_EQ(RunSearch(*session_, {.name = "../x"}), kUsage);
+  EXPECT_EQ(RunSearch(*session_, {}), kExitUsage);
+  EXPECT_EQ(RunSearch(*session_, {.words = {"a"}, .name = "b"}), kExitUsage);
+  EXPECT_EQ(RunSearch(*session_, {.root = "ab", .size = 3}), kExitUsage);
+  EXPECT_EQ(RunSearch(*session_, {.root = std::string(64, 'a')}), kExitUsage);
+  EXPECT_EQ(RunSearch(*session_, {.name = "../x"}), kExitUsage);
   EXPECT_EQ(index_.calls(), 0);
 }
 
@@ -448,12 +449,12 @@ TEST_F(CommandsTest, SearchShowsTheFirstAndSaysThatThereIsMore) {
         MakeResult(absl::StrCat("war ", i), MakeContent(1, 1), {MakeHolder(1, "a:1")}));
   }
   session_->console.json = true;
-  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}, .limit = 3}), kDone);
+  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}, .limit = 3}), kExitDone);
   EXPECT_EQ(JsonLines().size(), 3u);
   EXPECT_EQ(err(), "these are the first 3; --limit N or --all shows more\n");
   out_.str("");
   err_.str("");
-  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}, .limit = kNoLimit}), kDone);
+  EXPECT_EQ(RunSearch(*session_, {.words = {"war"}, .limit = kNoLimit}), kExitDone);
   const std::vector<Struct> lines = JsonLines();
   ASSERT_EQ(lines.size(), 5u);
   EXPECT_EQ(err(), "");
@@ -464,11 +465,11 @@ TEST_F(CommandsTest, SearchShowsTheFirstAndSaysThatThereIsMore) {
 }
 
 TEST_F(CommandsTest, PeersAndTheirBooks) {
-  EXPECT_EQ(RunPeers(*session_), kDone);
+  EXPECT_EQ(RunPeers(*session_), kExitDone);
   EXPECT_EQ(out(), "no peer is registered\n");
   out_.str("");
   for (uint32_t id = 1; id <= 3; ++id) AddPeer(id, absl::StrCat("127.0.0.1:", id));
-  EXPECT_EQ(RunPeers(*session_), kDone);
+  EXPECT_EQ(RunPeers(*session_), kExitDone);
   EXPECT_EQ(out(),
             "PEER  ADDRESS      POLICY  BOOKS  FREE SLOTS  UPLOAD LIMIT  NOTE\n"
             "   1  127.0.0.1:1  move       10           8          none\n"
@@ -483,19 +484,19 @@ TEST_F(CommandsTest, PeersAndTheirBooks) {
     *listing.mutable_content() = MakeContent(0xab, 1024);
     index_.AddListing(2, listing);
   }
-  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 2}), kDone);
+  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 2}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("book 2  1.0 KiB  ab1111111111\n3 books, 3.0 KiB\n"));
   out_.str("");
-  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 1}), kDone);
+  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 1}), kExitDone);
   EXPECT_EQ(out(), "peer 1 lists no books\n");
-  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 9}), kNotFound);
+  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 9}), kExitNotFound);
   EXPECT_EQ(err(), "arkshare-cli: no live peer has this number\n");
 }
 
 TEST_F(CommandsTest, AnAnswerThatBreaksTheContractIsNotUsed) {
   AddPeer(1, "127.0.0.1:1\x1b[31mRED");
-  EXPECT_EQ(RunPeers(*session_), kFailed);
-  EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}}), kFailed);
+  EXPECT_EQ(RunPeers(*session_), kExitFailed);
+  EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("the answer breaks the contract: peer.address"));
   EXPECT_THAT(out() + err(), Not(HasSubstr("\x1b")));
 }
@@ -505,7 +506,7 @@ TEST_F(CommandsTest, PagesThatDoNotComeToAnEndAreNotReadForEver) {
     AddPeer(1, "127.0.0.1:1");
     AddPeer(2, "127.0.0.1:2");
   }
-  EXPECT_EQ(RunPeers(*session_), kFailed);
+  EXPECT_EQ(RunPeers(*session_), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("not in order"));
   EXPECT_EQ(index_.calls(), 2);
 }
@@ -516,7 +517,7 @@ TEST_F(CommandsTest, PingMeasuresAndVerifies) {
       *RpcServer::Start({.listen = "127.0.0.1:0", .tls = {}, .configure = {}}, {&files});
   AddPeer(1, server->address(), files.public_key().bytes());
   EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}, .count = 3, .interval = absl::ZeroDuration()}),
-            kDone);
+            kExitDone);
   EXPECT_EQ(files.pings(), 3);
   EXPECT_EQ(out(), absl::StrCat("peer 1 at ", server->address(),
                                 ": 3 of 3 answered, min 0.00 ms, median 0.00 ms, max 0.00 ms, "
@@ -524,7 +525,7 @@ TEST_F(CommandsTest, PingMeasuresAndVerifies) {
   out_.str("");
   session_->console.json = true;
   EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}, .count = 2, .interval = absl::ZeroDuration()}),
-            kDone);
+            kExitDone);
   ASSERT_EQ(JsonLines().size(), 1u);
   EXPECT_EQ(JsonLines()[0].fields().at("answered").number_value(), 2);
   EXPECT_TRUE(JsonLines()[0].fields().at("verified").bool_value());
@@ -540,7 +541,7 @@ TEST_F(CommandsTest, PingDetectsAForgedAnswer) {
   AddPeer(1, server->address(), liar.public_key().bytes());
   AddPeer(2, other_server->address(), liar.public_key().bytes());
   for (const uint32_t id : {1u, 2u}) {
-    EXPECT_EQ(RunPing(*session_, {.peer_ids = {id}}), kFailed);
+    EXPECT_EQ(RunPing(*session_, {.peer_ids = {id}}), kExitFailed);
     EXPECT_THAT(err(), HasSubstr(absl::StrCat("peer ", id)));
     EXPECT_THAT(err(), HasSubstr("another program answers at this address"));
     EXPECT_THAT(out(), Not(HasSubstr("verified")));
@@ -549,7 +550,7 @@ TEST_F(CommandsTest, PingDetectsAForgedAnswer) {
 
 TEST_F(CommandsTest, PingOfSeveralPeersReturnsTheWorstExitCode) {
   AddPeer(1, "127.0.0.1:1");
-  EXPECT_EQ(RunPing(*session_, {.peer_ids = {9, 1}}), kUnreachable);
+  EXPECT_EQ(RunPing(*session_, {.peer_ids = {9, 1}}), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("the index knows no peer 9; arkshare-cli peers lists them\n"));
   EXPECT_THAT(
       err(),
@@ -558,17 +559,17 @@ TEST_F(CommandsTest, PingOfSeveralPeersReturnsTheWorstExitCode) {
 }
 
 TEST_F(CommandsTest, HealthPrintsWhatEachServerAnswers) {
-  EXPECT_EQ(RunHealth(*session_, {.addresses = {peer_target_, index_address_}}), kFailed);
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {peer_target_, index_address_}}), kExitFailed);
   EXPECT_EQ(out(),
             absl::StrCat(peer_target_, " does not serve\n", index_address_, " does not serve\n"));
   out_.str("");
   peer_server_->SetServing(true);
   index_server_->SetServing(true);
-  EXPECT_EQ(RunHealth(*session_, {.addresses = {peer_target_, index_address_}}), kDone);
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {peer_target_, index_address_}}), kExitDone);
   EXPECT_EQ(out(), absl::StrCat(peer_target_, " serves\n", index_address_, " serves\n"));
   out_.str("");
   session_->console.json = true;
-  EXPECT_EQ(RunHealth(*session_, {.addresses = {"127.0.0.1:1", index_address_}}), kUnreachable);
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {"127.0.0.1:1", index_address_}}), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("127.0.0.1:1"));
   ASSERT_EQ(JsonLines().size(), 2u);
   EXPECT_FALSE(JsonLines()[0].fields().at("serving").bool_value());
@@ -583,11 +584,11 @@ TEST_F(CommandsTest, WithoutAPeerEveryCommandSaysSo) {
            [](Session& session) { return RunGet(session, {.names = {"195"}}); },
            [](Session& session) { return RunShare(session, {.paths = {"/x"}}); }}) {
     err_.str("");
-    EXPECT_EQ(command(*session_), kUnreachable);
+    EXPECT_EQ(command(*session_), kExitUnreachable);
     EXPECT_THAT(err(), HasSubstr("no arkshare-peer answers at " + peer_target_));
   }
   err_.str("");
-  EXPECT_EQ(RunPeers(*session_), kUnreachable);
+  EXPECT_EQ(RunPeers(*session_), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("; or name an index with --index HOST:PORT"));
   EXPECT_EQ(out(), "");
 }
@@ -602,7 +603,7 @@ TEST_F(CommandsTest, APeerThatHangsIsToldFromOneThatDoesNotRun) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   ASSERT_EQ(listen(fd, 8), 0);
-  EXPECT_EQ(RunStatus(*session_), kUnreachable);
+  EXPECT_EQ(RunStatus(*session_), kExitUnreachable);
   EXPECT_THAT(err(),
               AllOf(HasSubstr("runs and does not answer"), Not(HasSubstr("start one with"))));
   close(fd);
@@ -613,24 +614,24 @@ TEST_F(CommandsTest, AnIndexOfTheUsersOwnNeedsNoPeer) {
   ConnectionOptions with_index = options();
   with_index.index = index_address_;
   Connect(with_index);
-  EXPECT_EQ(RunPeers(*session_), kDone);
+  EXPECT_EQ(RunPeers(*session_), kExitDone);
 }
 
 TEST_F(CommandsTest, ASecondIndexIsAskedWhenTheFirstIsAway) {
   ConnectionOptions with_index = options();
   with_index.index = absl::StrCat("127.0.0.1:1, ", index_address_);
   Connect(with_index);
-  EXPECT_EQ(RunPeers(*session_), kDone);
+  EXPECT_EQ(RunPeers(*session_), kExitDone);
   EXPECT_EQ(index_.calls(), 1);
   with_index.index = "127.0.0.1:1,127.0.0.1:2";
   Connect(with_index);
-  EXPECT_EQ(RunPeers(*session_), kUnreachable);
+  EXPECT_EQ(RunPeers(*session_), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("cannot reach the index at 127.0.0.1:2"));
 }
 
 TEST_F(CommandsTest, AnIndexThatIsAwayIsUnreachable) {
   StopIndex();
-  EXPECT_EQ(RunSearch(*session_, {.words = {"x"}}), kUnreachable);
+  EXPECT_EQ(RunSearch(*session_, {.words = {"x"}}), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("cannot reach the index at " + index_address_));
 }
 

@@ -142,7 +142,7 @@ int RunTls(Session& session, const TlsExportOptions& options) {
               << " secret: with it, a program acts as your peer until your peer is removed from "
                  "the group. Run this command again when peers have joined\n"
               << std::flush;
-  return kDone;
+  return kExitDone;
 }
 
 }  // namespace arkshare

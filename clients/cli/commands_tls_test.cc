@@ -39,7 +39,7 @@ class TlsCommandTest : public GroupTest {
 };
 
 TEST_F(TlsCommandTest, WritesFilesThatOpenTheIndexWithoutAPeer) {
-  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kDone) << err();
+  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitDone) << err();
   EXPECT_EQ(ModeOf(tls_folder()), 0700u);
   EXPECT_EQ(ModeOf(Path("key.pem")), 0600u);
   EXPECT_EQ(ModeOf(Path("cert.pem")), 0644u);
@@ -50,35 +50,35 @@ TEST_F(TlsCommandTest, WritesFilesThatOpenTheIndexWithoutAPeer) {
   EXPECT_THAT(err(), AllOf(HasSubstr("secret"), HasSubstr("until your peer is removed")));
   StopPeer();
   ConnectWithFiles();
-  EXPECT_EQ(RunPeers(*session_), kDone) << err();
+  EXPECT_EQ(RunPeers(*session_), kExitDone) << err();
   EXPECT_EQ(index_.calls(), 1);
 }
 
 TEST_F(TlsCommandTest, TheFilesOfARemovedPeerSayThatItWasRemoved) {
-  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kDone) << err();
+  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitDone) << err();
   StopPeer();
   Remove(ada_.public_key());
   ConnectWithFiles();
   err_.str("");
-  EXPECT_EQ(RunPeers(*session_), kUnreachable);
+  EXPECT_EQ(RunPeers(*session_), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("removed from the group"));
 }
 
 TEST_F(TlsCommandTest, FilesThatAreOlderThanAMemberSaySo) {
-  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kDone) << err();
+  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitDone) << err();
   StartIndex(eve_);
   StopPeer();
   ConnectWithFiles();
   err_.str("");
-  EXPECT_EQ(RunPeers(*session_), kUnreachable);
+  EXPECT_EQ(RunPeers(*session_), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("run arkshare-cli tls DIR again"));
 }
 
 TEST_F(TlsCommandTest, ReplacesAnEarlierExportOfTheSamePeer) {
-  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kDone) << err();
+  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitDone) << err();
   const v1::ExportTlsResponse next = Export();
   peer_.SetExport(next);
-  EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kDone) << err();
+  EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitDone) << err();
   EXPECT_EQ(Text("cert.pem"), next.certificate());
   EXPECT_EQ(Text("key.pem"), next.private_key());
   EXPECT_EQ(ModeOf(Path("key.pem")), 0600u);
@@ -88,25 +88,25 @@ TEST_F(TlsCommandTest, ReplacesAnEarlierExportOfTheSamePeer) {
 TEST_F(TlsCommandTest, KeepsFilesThatAreNotFromThisPeer) {
   std::filesystem::create_directory(tls_folder());
   std::ofstream(Path("key.pem")) << "precious";
-  EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kUsage);
+  EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitUsage);
   EXPECT_THAT(err(), HasSubstr("key.pem exists and is not from this peer"));
   EXPECT_EQ(Text("key.pem"), "precious");
   EXPECT_FALSE(std::filesystem::exists(Path("cert.pem")));
   const LeafCertificate of_bob = MakeLeafCertificate(bob_, {});
   std::ofstream(Path("cert.pem")) << of_bob.certificate;
-  EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kUsage);
+  EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitUsage);
   EXPECT_EQ(Text("cert.pem"), of_bob.certificate);
 }
 
 TEST_F(TlsCommandTest, QuotesPathsForTheShell) {
   const std::string folder = folder_ + "/it's mine";
-  ASSERT_EQ(RunTls(*session_, {.folder = folder}), kDone) << err();
+  ASSERT_EQ(RunTls(*session_, {.folder = folder}), kExitDone) << err();
   EXPECT_THAT(out(), HasSubstr("-cert '" + folder_ + "/it'\\''s mine/cert.pem' "));
 }
 
 TEST_F(TlsCommandTest, PrintsJson) {
   session_->console.json = true;
-  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kDone) << err();
+  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitDone) << err();
   EXPECT_EQ(out(), "{\"certificate\":\"" + Path("cert.pem") + "\",\"private_key\":\"" +
                        Path("key.pem") + "\",\"certificate_authorities\":\"" + Path("ca.pem") +
                        "\",\"index_public_key\":\"" + index_key_.public_key().hex() +
@@ -115,13 +115,13 @@ TEST_F(TlsCommandTest, PrintsJson) {
 
 TEST_F(TlsCommandTest, WithoutAGroupThereIsNothingToWrite) {
   peer_.SetExport(MakeError(Reason::kGroupUnknown, "this peer is in no group; use --join"));
-  EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kFailed);
+  EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("--join"));
   EXPECT_FALSE(std::filesystem::exists(tls_folder()));
 }
 
 TEST_F(TlsCommandTest, AFolderThatCannotBeMadeIsNamed) {
-  EXPECT_EQ(RunTls(*session_, {.folder = folder_ + "/no/such"}), kUsage);
+  EXPECT_EQ(RunTls(*session_, {.folder = folder_ + "/no/such"}), kExitUsage);
   EXPECT_THAT(err(), HasSubstr("cannot write " + folder_ + "/no/such"));
 }
 

@@ -17,6 +17,7 @@
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/answers.h"
+#include "lib/rpc/convert.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -82,11 +83,11 @@ int RestoreLimbo(Session& session, const std::string& digits) {
   if (!restored.ok()) return Report(session, restored.status());
   if (session.console.json) {
     session.console.out << ToJson(*restored) << '\n';
-    return kDone;
+    return kExitDone;
   }
   session.console.out << "restored " << EscapeForDisplay(restored->listing().name())
                       << " to the library; the receiver may have a second copy\n";
-  return kDone;
+  return kExitDone;
 }
 
 // True when the book is received and its source does not answer whether it gives the book away.
@@ -112,7 +113,7 @@ int KeepTransfer(Session& session, const std::string& digits) {
   if (!kept.ok()) return Report(session, kept.status());
   if (session.console.json) {
     session.console.out << ToJson(*kept) << '\n';
-    return kDone;
+    return kExitDone;
   }
   const std::string name = EscapeForDisplay(kept->listing().name());
   if (kept->moved()) {
@@ -123,7 +124,7 @@ int KeepTransfer(Session& session, const std::string& digits) {
                         << " in the library as a copy; the source may have one as well, shared or "
                            "in its limbo\n";
   }
-  return kDone;
+  return kExitDone;
 }
 
 int PlaceTransfer(Session& session, const std::string& digits, const std::string& name) {
@@ -139,11 +140,11 @@ int PlaceTransfer(Session& session, const std::string& digits, const std::string
   if (!placed.ok()) return Report(session, placed.status());
   if (session.console.json) {
     session.console.out << ToJson(*placed) << '\n';
-    return kDone;
+    return kExitDone;
   }
   session.console.out << "placed " << EscapeForDisplay(transfer->name()) << " as "
                       << EscapeForDisplay(placed->transfer().name()) << '\n';
-  return kDone;
+  return kExitDone;
 }
 
 std::string ShownId(const v1::Transfer& transfer) {
@@ -173,7 +174,7 @@ int EndTransfers(Session& session, const std::vector<std::string>& ids, Method m
   if (static_cast<size_t>(response->results_size()) != names.size()) {
     return Report(session, AnswerInvalid("the number of results is not that of the transfers"));
   }
-  int worst = kDone;
+  int worst = kExitDone;
   for (int i = 0; i < response->results_size(); ++i) {
     const auto& result = response->results(i);
     const std::string name = EscapeForDisplay(names[static_cast<size_t>(i)]);
@@ -210,11 +211,11 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
     for (const v1::Transfer& transfer : response->transfers()) {
       console.out << ToJson(transfer) << '\n';
     }
-    return kDone;
+    return kExitDone;
   }
   if (response->transfers().empty()) {
     console.out << "no transfers since the peer started\n";
-    return kDone;
+    return kExitDone;
   }
   Table table(console.out, {{"ID"},
                             {"BEGUN"},
@@ -249,7 +250,7 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
                SourcesInWords(transfer, names), transfer.moving() ? "move" : "copy",
                EscapeForDisplay(note)});
   }
-  return kDone;
+  return kExitDone;
 }
 
 int RunLimbo(Session& session, const LimboOptions& options) {
@@ -260,11 +261,11 @@ int RunLimbo(Session& session, const LimboOptions& options) {
   if (!response.ok()) return Report(session, response.status());
   if (console.json) {
     for (const v1::LimboEntry& entry : response->entries()) console.out << ToJson(entry) << '\n';
-    return kDone;
+    return kExitDone;
   }
   if (response->entries().empty()) {
     console.out << "nothing in limbo: all books given away have arrived\n";
-    return kDone;
+    return kExitDone;
   }
   Table table(console.out, {{"ID"}, {"NAME"}, {"SIZE", true}, {"GIVEN AWAY"}, {"TO KEY"}});
   const PeerNames& names = session.connection.Names();
@@ -275,7 +276,7 @@ int RunLimbo(Session& session, const LimboOptions& options) {
                absl::StrCat(ToHex(entry.receiver_public_key()).substr(0, 12),
                             name.empty() ? "" : absl::StrCat(" (", name, ")"))});
   }
-  return kDone;
+  return kExitDone;
 }
 
 }  // namespace arkshare

@@ -162,7 +162,7 @@ int RunWatch(Session& session, const WatchOptions& options) {
           away = false;
           return printer.Print(event);
         });
-    if (!console.out.good()) return kFailed;
+    if (!console.out.good()) return kExitFailed;
     if (session.interrupts.triggered()) return session.interrupts.exit_code();
     if (!printer.seen() || !IsPassing(status)) return Report(session, status);
     if (GetReason(status) == Reason::kWatchLagged) {

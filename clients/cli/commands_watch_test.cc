@@ -89,7 +89,7 @@ TEST_F(WatchTest, PrintsALineAnEvent) {
     writer->Write(event);
     return ToGrpcStatus(MakeError(Reason::kInvalidName, "enough"));
   });
-  EXPECT_EQ(RunWatch(*session_, Quick()), kUsage);
+  EXPECT_EQ(RunWatch(*session_, Quick()), kExitUsage);
   EXPECT_EQ(out(),
             "  peer 1 at 127.0.0.1:41931 (move)\n"
             "  164 (2.0 KiB) at peer 1\n"
@@ -114,7 +114,7 @@ TEST_F(WatchTest, EventsThatCameTogetherArePrintedOneByOne) {
     WriteBook(writer, "boot", "195");
     return ToGrpcStatus(MakeError(Reason::kInvalidName, "enough"));
   });
-  EXPECT_EQ(RunWatch(*session_, Quick()), kUsage);
+  EXPECT_EQ(RunWatch(*session_, Quick()), kExitUsage);
   EXPECT_EQ(out(),
             "  164 (2.0 KiB) at peer 1\n"
             "watching: 1 book at 0 peers so far; Ctrl-C ends\n"
@@ -166,13 +166,13 @@ TEST_F(WatchTest, EndsWhenItsOutputCannotBeWritten) {
     return Hold(context);
   });
   out_.setstate(std::ios::badbit);
-  EXPECT_EQ(RunWatch(*session_, Quick()), kFailed);
+  EXPECT_EQ(RunWatch(*session_, Quick()), kExitFailed);
   EXPECT_EQ(err(), "") << "main reports it";
 }
 
 TEST_F(WatchTest, WithoutAnIndexAtTheStartItFails) {
   StopIndex();
-  EXPECT_EQ(RunWatch(*session_, Quick()), kUnreachable);
+  EXPECT_EQ(RunWatch(*session_, Quick()), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("cannot reach the index"));
 }
 
@@ -188,11 +188,11 @@ TEST_F(WatchTest, SendsTheQueryAndStopsAtARefusal) {
     MutexLock lock(&mutex);
     return last;
   };
-  EXPECT_EQ(RunWatch(*session_, {.words = {"war", "peace"}}), kUsage);
+  EXPECT_EQ(RunWatch(*session_, {.words = {"war", "peace"}}), kExitUsage);
   EXPECT_EQ(seen().keywords(), "war peace");
-  EXPECT_EQ(RunWatch(*session_, {.name = "Bu\u0308cher"}), kUsage);
+  EXPECT_EQ(RunWatch(*session_, {.name = "Bu\u0308cher"}), kExitUsage);
   EXPECT_EQ(seen().name(), "Bücher");
-  EXPECT_EQ(RunWatch(*session_, {.name = "../x"}), kUsage);
+  EXPECT_EQ(RunWatch(*session_, {.name = "../x"}), kExitUsage);
   EXPECT_EQ(index_.calls(), 2);
 }
 
@@ -202,7 +202,7 @@ TEST_F(WatchTest, JsonIsTheEventItself) {
     WriteMark(writer, "b");
     return ToGrpcStatus(MakeError(Reason::kQueryEmpty, "no"));
   });
-  EXPECT_EQ(RunWatch(*session_, Quick()), kUsage);
+  EXPECT_EQ(RunWatch(*session_, Quick()), kExitUsage);
   EXPECT_EQ(out(),
             "{\"revision\":0,\"boot_id\":\"622d2d2d2d2d2d2d2d2d2d2d2d2d2d2d\",\"snapshot_"
             "complete\":{}}\n");
@@ -214,7 +214,7 @@ TEST_F(WatchTest, AnEventThatBreaksTheContractEndsTheWatch) {
     WriteBook(writer, "boot", "w\x1b[2J");
     return Hold(context);
   });
-  EXPECT_EQ(RunWatch(*session_, Quick()), kFailed);
+  EXPECT_EQ(RunWatch(*session_, Quick()), kExitFailed);
   EXPECT_EQ(out(), "  164 (2.0 KiB) at peer 1\n");
   EXPECT_THAT(err(), HasSubstr("breaks the contract: book_listed.listing"));
   EXPECT_THAT(err(), Not(HasSubstr("\x1b")));

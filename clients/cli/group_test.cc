@@ -35,13 +35,13 @@ class GroupCommandsTest : public GroupTest {
 TEST_F(GroupCommandsTest, TheIndexIsCalledWithKeys) {
   AddPeer(1, "127.0.0.1:41931", bob_);
   AddPeer(5, "127.0.0.1:41935", ada_);
-  EXPECT_EQ(RunPeers(*session_), kDone) << err();
+  EXPECT_EQ(RunPeers(*session_), kExitDone) << err();
   EXPECT_THAT(out(), AllOf(HasSubstr("1 (bob)"), HasSubstr("5 (ada)")));
 }
 
 TEST_F(GroupCommandsTest, AnIndexWithAnotherKeyIsNotCalled) {
   StartIndex(eve_);
-  EXPECT_EQ(RunPeers(*session_), kFailed);
+  EXPECT_EQ(RunPeers(*session_), kExitFailed);
   EXPECT_THAT(err(), AllOf(HasSubstr(eve_.public_key().hex()),
                            HasSubstr(index_key_.public_key().hex()), HasSubstr("invitation")));
   EXPECT_EQ(index_.calls(), 0);
@@ -49,7 +49,7 @@ TEST_F(GroupCommandsTest, AnIndexWithAnotherKeyIsNotCalled) {
 
 TEST_F(GroupCommandsTest, ARemovedPeerLearnsThatItMayHaveBeenRemoved) {
   Remove(ada_.public_key());
-  EXPECT_EQ(RunPeers(*session_), kUnreachable);
+  EXPECT_EQ(RunPeers(*session_), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("ask whether you were removed"));
   EXPECT_EQ(index_.calls(), 0);
 }
@@ -60,14 +60,14 @@ TEST_F(GroupCommandsTest, TheNextIndexIsTriedAfterOneWithAnotherKey) {
   ConnectionOptions both = options();
   both.index = absl::StrCat(server->address(), ",", index_address_);
   Connect(both);
-  EXPECT_EQ(RunPeers(*session_), kDone) << err();
+  EXPECT_EQ(RunPeers(*session_), kExitDone) << err();
   EXPECT_EQ(other.calls(), 0);
   EXPECT_EQ(index_.calls(), 1);
 }
 
 TEST_F(GroupCommandsTest, WithoutAGroupAnIndexWithKeysSaysHowToJoin) {
   peer_.SetExport(MakeError(Reason::kGroupUnknown, "no group"));
-  EXPECT_EQ(RunPeers(*session_), kUnreachable);
+  EXPECT_EQ(RunPeers(*session_), kExitUnreachable);
   EXPECT_THAT(err(), AllOf(HasSubstr("--join"), HasSubstr("arkshare-cli tls DIR")));
   EXPECT_EQ(index_.calls(), 0);
 }
@@ -79,7 +79,7 @@ TEST_F(GroupCommandsTest, APeerThatIsOlderThanGroupsHasNone) {
   ConnectionOptions plain = options();
   plain.index = index_address_;
   Connect(plain);
-  EXPECT_EQ(RunPeers(*session_), kDone) << err();
+  EXPECT_EQ(RunPeers(*session_), kExitDone) << err();
   EXPECT_EQ(out(), "no peer is registered\n");
 }
 
@@ -87,7 +87,7 @@ TEST_F(GroupCommandsTest, ACertificateOfNoMemberIsNotUsed) {
   v1::ExportTlsResponse exported = Export();
   exported.set_certificate("nonsense");
   peer_.SetExport(exported);
-  EXPECT_EQ(RunPeers(*session_), kFailed);
+  EXPECT_EQ(RunPeers(*session_), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("no certificate of a member"));
 }
 
@@ -104,7 +104,7 @@ TEST_F(GroupCommandsTest, PingCallsPeersByTheirKeys) {
   AddMember(exported, files.private_key(), "carl");
   peer_.SetExport(exported);
   const PingOptions once{.peer_ids = {1}, .count = 1, .interval = absl::ZeroDuration()};
-  EXPECT_EQ(RunPing(*session_, once), kDone) << err();
+  EXPECT_EQ(RunPing(*session_, once), kExitDone) << err();
   EXPECT_THAT(out(), HasSubstr(absl::StrCat("peer 1 (carl) at ", server->address(), ": 1 of 1")));
 }
 
@@ -112,7 +112,7 @@ TEST_F(GroupCommandsTest, PingTellsAnImpostorByItsKeyBeforeItCalls) {
   FakeFileService impostor;
   const std::unique_ptr<RpcServer> server = Serve(impostor.private_key(), &impostor);
   AddPeer(1, server->address(), bob_);
-  EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}, .count = 1}), kFailed);
+  EXPECT_EQ(RunPing(*session_, {.peer_ids = {1}, .count = 1}), kExitFailed);
   EXPECT_THAT(err(), AllOf(HasSubstr("peer 1 (bob)"), HasSubstr(bob_.public_key().hex()),
                            HasSubstr(impostor.public_key().hex())));
   EXPECT_EQ(impostor.pings(), 0);
@@ -129,18 +129,18 @@ TEST_F(GroupCommandsTest, HealthAsksTheIndexAndMembersOnly) {
   }
   EXPECT_EQ(RunHealth(*session_,
                       {.addresses = {peer_target_, index_server_->address(), member->address()}}),
-            kDone)
+            kExitDone)
       << err();
-  EXPECT_EQ(RunHealth(*session_, {.addresses = {stranger->address()}}), kFailed);
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {stranger->address()}}), kExitFailed);
   EXPECT_THAT(err(), AllOf(HasSubstr(eve_.public_key().hex()), HasSubstr("not in your group")));
   err_.str("");
-  EXPECT_EQ(RunHealth(*session_, {.addresses = {plain->address()}}), kUnreachable);
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {plain->address()}}), kExitUnreachable);
   EXPECT_THAT(err(), HasSubstr("does not use TLS"));
 }
 
 TEST_F(GroupCommandsTest, SearchAndGetAndTransfersNameThePeers) {
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {HolderOf(1, bob_), HolderOf(7, eve_)}));
-  EXPECT_EQ(RunSearch(*session_, {.name = "195"}), kDone) << err();
+  EXPECT_EQ(RunSearch(*session_, {.name = "195"}), kExitDone) << err();
   EXPECT_THAT(out(), HasSubstr("  1 (bob), 7\n"));
   v1::Transfer transfer;
   transfer.set_name("195");
@@ -159,10 +159,10 @@ TEST_F(GroupCommandsTest, SearchAndGetAndTransfersNameThePeers) {
     return grpc::Status::OK;
   });
   out_.str("");
-  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kDone) << err();
+  EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kExitDone) << err();
   EXPECT_THAT(out(), HasSubstr("from peers 7, 1 (bob) (peer 1 (bob) keeps its copy"));
   out_.str("");
-  EXPECT_EQ(RunTransfers(*session_, {}), kDone);
+  EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("7, 1 (bob)"));
 }
 
@@ -172,10 +172,10 @@ TEST_F(GroupCommandsTest, LimboAndBrowseNameThePeers) {
   entry.set_name("195");
   entry.set_receiver_public_key(bob_.public_key().bytes());
   peer_.AddLimbo(entry);
-  EXPECT_EQ(RunLimbo(*session_, {}), kDone);
+  EXPECT_EQ(RunLimbo(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr(absl::StrCat(bob_.public_key().hex().substr(0, 12), " (bob)")));
   AddPeer(1, "127.0.0.1:41931", bob_);
-  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 1}), kDone);
+  EXPECT_EQ(RunBrowse(*session_, {.peer_id = 1}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("peer 1 (bob) lists no books\n"));
 }
 
@@ -190,7 +190,7 @@ TEST_F(GroupCommandsTest, TheMenuNamesThePeersInItsPhrases) {
   ASSERT_EQ(write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
   close(ends[1]);
   const std::unique_ptr<Terminal> terminal = Terminal::FromPipe(ends[0], out_, &interrupts_);
-  EXPECT_EQ(RunMenu(*session_, *terminal), kDone);
+  EXPECT_EQ(RunMenu(*session_, *terminal), kExitDone);
   close(ends[0]);
   EXPECT_THAT(out(), HasSubstr("registered successfully with id 5\n"));
   EXPECT_THAT(out(), HasSubstr("[(1, '127.0.0.1', 41931)]\n"
@@ -223,7 +223,7 @@ TEST_F(GroupCommandsTest, WatchNamesAMemberThatJoinsMeanwhile) {
     writer->Write(event);
     return ToGrpcStatus(MakeError(Reason::kInvalidField, "the end of the test"));
   });
-  EXPECT_EQ(RunWatch(*session_, {}), kUsage);
+  EXPECT_EQ(RunWatch(*session_, {}), kExitUsage);
   EXPECT_THAT(out(), AllOf(HasSubstr("+ peer 8 (eve) at 127.0.0.1:41938"),
                            HasSubstr("- peer 8 (eve) with all its books")));
 }
@@ -238,7 +238,7 @@ TEST_F(GroupCommandsTest, StatusShowsTheGroup) {
   group.set_members_version(12);
   group.set_member_count(2);
   peer_.SetStatus(status);
-  EXPECT_EQ(RunStatus(*session_), kDone);
+  EXPECT_EQ(RunStatus(*session_), kExitDone);
   const std::string key = index_key_.public_key().hex();
   EXPECT_THAT(out(), HasSubstr("peer            5 (ada)\n"));
   EXPECT_THAT(out(), HasSubstr(absl::StrCat(
@@ -246,7 +246,7 @@ TEST_F(GroupCommandsTest, StatusShowsTheGroup) {
                          ", 2 members, list version 12\nmember          ada, reader\n")));
   out_.str("");
   session_->console.json = true;
-  EXPECT_EQ(RunStatus(*session_), kDone);
+  EXPECT_EQ(RunStatus(*session_), kExitDone);
   EXPECT_THAT(out(), AllOf(HasSubstr(absl::StrCat("\"index_public_key\":\"", key, "\"")),
                            HasSubstr("\"role\":\"reader\",\"name\":\"ada\""),
                            HasSubstr("\"members_version\":12,\"member_count\":2")));

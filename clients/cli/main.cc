@@ -36,7 +36,7 @@ int Run(const CommandLine& command_line, Session& session) {
   if (command_line.command()) return command_line.command()(session);
   if (command_line.json()) {
     std::cerr << "arkshare-cli: the menu has no --json; name a command\n";
-    return kUsage;
+    return kExitUsage;
   }
   const std::unique_ptr<Terminal> terminal =
       Terminal::Standard(std::cout, std::getenv("TERM"), &session.interrupts);
@@ -55,7 +55,7 @@ int Main(int argc, char** argv) {
       Connection::Open(command_line.connection(), &interrupts);
   if (!connection.ok()) {
     std::cerr << "arkshare-cli: " << Message(connection.status()) << '\n';
-    return kUsage;
+    return kExitUsage;
   }
   Session session{.connection = **connection,
                   .interrupts = interrupts,
@@ -75,7 +75,7 @@ int Main(int argc, char** argv) {
   std::cout << std::flush;
   if (!std::cout.good()) {
     std::cerr << "arkshare-cli: the output could not be written; check the disk or the pipe\n";
-    return kFailed;
+    return kExitFailed;
   }
   return exit_code;
 }

@@ -105,7 +105,7 @@ class Menu {
          << (downloading_ ? " goes on with the download and shares on" : " shares on")
          << " (arkshare-cli quit ends it)\n"
          << std::flush;
-    return interrupted ? session_.interrupts.exit_code() : kDone;
+    return interrupted ? session_.interrupts.exit_code() : kExitDone;
   }
 
   void Say(const absl::Status& status) {

@@ -63,7 +63,7 @@ TEST_F(MenuTest, PrintsTheFixedPhrases) {
     peer_.AddBook(name, MakeContent(1, 1000));
   }
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
-  EXPECT_EQ(Run("1\n195\ny\n3\n"), kDone);
+  EXPECT_EQ(Run("1\n195\ny\n3\n"), kExitDone);
   EXPECT_EQ(out(), std::string("registered successfully with id 5\n"
                                "['164', '144', '233', '132', '297']\n") +
                        kOperations +
@@ -85,7 +85,7 @@ TEST_F(MenuTest, PrintsTheFixedPhrases) {
 TEST_F(MenuTest, DoesNotAskTheIndexForABookThatIsHere) {
   peer_.AddBook("195", MakeContent(1, 1000));
   index_.AddResult(MakeResult("195", MakeContent(1, 1000), {MakeHolder(1, "127.0.0.1:41931")}));
-  EXPECT_EQ(Run("1\n195\n"), kDone);
+  EXPECT_EQ(Run("1\n195\n"), kExitDone);
   EXPECT_EQ(AfterStart(), std::string(kOperations) +
                               "enter the book name \n"
                               "file already in your folder\n" +
@@ -98,14 +98,14 @@ TEST_F(MenuTest, ABookThatIsHereButNotSharedIsHereToo) {
   entry.set_name("195");
   entry.set_unshared_reason("you unshared it");
   peer_.AddEntry(entry);
-  EXPECT_EQ(Run("1\n195\n"), kDone);
+  EXPECT_EQ(Run("1\n195\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("file already in your folder\n(but not shared: you unshared it)\n"));
   EXPECT_THAT(out(), HasSubstr("[]\n(1 other file is not shared; arkshare-cli ls says why)\n"));
   EXPECT_EQ(index_.calls(), 0);
 }
 
 TEST_F(MenuTest, ABookThatNoPeerHasIsNotFound) {
-  EXPECT_EQ(Run("1\n234\n"), kDone);
+  EXPECT_EQ(Run("1\n234\n"), kExitDone);
   EXPECT_EQ(AfterStart(), std::string(kOperations) +
                               "enter the book name \n"
                               "book 234 not found\n" +
@@ -125,14 +125,14 @@ TEST_F(MenuTest, SaysThatALenderKeepsItsCopy) {
     writer->Write(response);
     return grpc::Status::OK;
   });
-  EXPECT_EQ(Run("1\n195\nyes\n"), kDone);
+  EXPECT_EQ(Run("1\n195\nyes\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("receiving data...\nreceived the data\n"
                                "(peer 1 keeps its copy: it only lends)\n[]\n"));
 }
 
 TEST_F(MenuTest, DownloadsOnlyOnYes) {
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
-  EXPECT_EQ(Run("1\n195\nn\n1\n195\n\n"), kDone);
+  EXPECT_EQ(Run("1\n195\nn\n1\n195\n\n"), kExitDone);
   EXPECT_TRUE(peer_.fetches().empty());
   EXPECT_THAT(out(), HasSubstr("(y for yes) \nnot downloaded\n"));
 }
@@ -141,7 +141,7 @@ TEST_F(MenuTest, ListsSeveralHoldersInOrderOfNumber) {
   index_.AddResult(
       MakeResult("195", MakeContent(2, 5000),
                  {MakeHolder(4, "[::1]:41934"), MakeHolder(1, "books.example.org:41931")}));
-  EXPECT_EQ(Run("1\n195\n"), kDone);
+  EXPECT_EQ(Run("1\n195\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("[(1, 'books.example.org', 41931), (4, '::1', 41934)]\n"
                                "book found in peers 1, 4 want to download (y for yes) \n"));
 }
@@ -153,7 +153,7 @@ TEST_F(MenuTest, AsksForThePeerWhenAContentHasToBeChosen) {
                               {MakeHolder(2, "127.0.0.1:41932"), MakeHolder(4, "127.0.0.1:4")}));
   // A third one is on another page.
   index_.AddResult(MakeResult("195", MakeContent(0x4c, 9 * 1024), {MakeHolder(3, "127.0.0.1:3")}));
-  EXPECT_EQ(Run("1\n195\ny\n4\n"), kDone);
+  EXPECT_EQ(Run("1\n195\ny\n4\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("3 different books have the name 195:\n"
                                "  1. 5.0 KiB, root 2a1111111111, at peer 1\n"
                                "  2. 7.0 KiB, root 3b1111111111, at peers 2, 4\n"
@@ -170,14 +170,14 @@ TEST_F(MenuTest, AsksForThePeerWhenAContentHasToBeChosen) {
 TEST_F(MenuTest, APeerWithoutTheBookIsNotAsked) {
   index_.AddResult(MakeResult("195", MakeContent(1, 5), {MakeHolder(1, "127.0.0.1:1")}));
   index_.AddResult(MakeResult("195", MakeContent(2, 7), {MakeHolder(2, "127.0.0.1:2")}));
-  EXPECT_EQ(Run("1\n195\ny\n3\n2\n"), kDone);
+  EXPECT_EQ(Run("1\n195\ny\n3\n2\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("'3' is none of these peers; not downloaded\n"));
   EXPECT_TRUE(peer_.fetches().empty());
   EXPECT_EQ(peer_.shutdowns(), 0);
 }
 
 TEST_F(MenuTest, SaysWhatIsWrongWithAChoiceAndGoesOn) {
-  EXPECT_EQ(Run("7\n\n  2 \nquit\x1b[31m\n"), kDone);
+  EXPECT_EQ(Run("7\n\n  2 \nquit\x1b[31m\n"), kExitDone);
   EXPECT_EQ(AfterStart(),
             std::string(kOperations) + "'7' is not a choice; enter 1, 2 or 3\n" + kOperations +
                 "nothing chosen; enter 1, 2 or 3\n" + kOperations + "[]\n" + kOperations +
@@ -185,7 +185,7 @@ TEST_F(MenuTest, SaysWhatIsWrongWithAChoiceAndGoesOn) {
 }
 
 TEST_F(MenuTest, AnInvalidNameIsNotSearched) {
-  EXPECT_EQ(Run("1\n../x\n1\n\n"), kDone);
+  EXPECT_EQ(Run("1\n../x\n1\n\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("../x"));
   EXPECT_THAT(out(), HasSubstr("no name entered\n"));
   EXPECT_THAT(out(), Not(HasSubstr("not found")));
@@ -196,7 +196,7 @@ TEST_F(MenuTest, NamesAreComparedInNfcAndShownInAnyScript) {
   peer_.AddBook("Bücher 日本", MakeContent(1, 1000));
   peer_.AddBook("it's", MakeContent(2, 1000));
   // Typed decomposed.
-  EXPECT_EQ(Run("1\nBu\u0308cher 日本\n"), kDone);
+  EXPECT_EQ(Run("1\nBu\u0308cher 日本\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("['Bücher 日本', \"it's\"]\n"));
   EXPECT_THAT(out(), HasSubstr("file already in your folder\n"));
   EXPECT_EQ(index_.calls(), 0);
@@ -204,7 +204,7 @@ TEST_F(MenuTest, NamesAreComparedInNfcAndShownInAnyScript) {
 
 TEST_F(MenuTest, ALongLibraryIsShownByItsEnds) {
   for (int i = 1; i <= 501; ++i) peer_.AddBook(std::to_string(i), MakeContent(1, 1));
-  EXPECT_EQ(Run(""), kDone);
+  EXPECT_EQ(Run(""), kExitDone);
   EXPECT_THAT(out(), HasSubstr("['1', '2', '3', "));
   EXPECT_THAT(out(), HasSubstr("'480', ..., '482', "));
   EXPECT_THAT(out(), HasSubstr("'501']\n(501 books; arkshare-cli ls lists them all)\n"));
@@ -216,7 +216,7 @@ TEST_F(MenuTest, WaitsUntilThePeerIsOnline) {
   offline.set_online(false);
   offline.set_peer_id(0);
   peer_.SetStatus(online, {offline, offline, offline});
-  EXPECT_EQ(Run(""), kDone);
+  EXPECT_EQ(Run(""), kExitDone);
   EXPECT_THAT(out(), testing::StartsWith("registering with the index at " + index_address_ +
                                          " ...\nregistered successfully with id 5\n[]\n"));
 }
@@ -228,7 +228,7 @@ TEST_F(MenuTest, GoesOnOfflineAndSaysWhatToDo) {
   status.set_trouble("cannot reach the index: nothing listens there");
   peer_.SetStatus(status);
   StopIndex();
-  EXPECT_EQ(Run("1\n195\n2\n"), kDone);
+  EXPECT_EQ(Run("1\n195\n2\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("not registered with the index at " + index_address_ +
                                ": cannot reach the index: nothing listens there\n"
                                "is arkshare-index running there? Going on offline;"));
@@ -243,14 +243,14 @@ TEST_F(MenuTest, PassesOnWhatTroublesARegisteredPeer) {
   v1::GetStatusResponse status = peer_.status();
   status.set_trouble("your port 4 cannot be reached");
   peer_.SetStatus(status);
-  EXPECT_EQ(Run(""), kDone);
+  EXPECT_EQ(Run(""), kExitDone);
   EXPECT_THAT(out(), HasSubstr("registered successfully with id 5\n"
                                "but: your port 4 cannot be reached\n"));
 }
 
 TEST_F(MenuTest, WithoutAPeerItSaysHowToStartOne) {
   StopPeer();
-  EXPECT_EQ(Run("3\n"), kUnreachable);
+  EXPECT_EQ(Run("3\n"), kExitUnreachable);
   EXPECT_EQ(out(), "");
   EXPECT_THAT(err(), HasSubstr("no arkshare-peer answers at " + peer_target_ +
                                "; start one with: arkshare-peer --index HOST:PORT --share"));
@@ -268,7 +268,7 @@ TEST_F(MenuTest, ReportsARefusedDownloadAndContinues) {
                                             grpc::ServerWriter<v1::FetchResponse>*) {
       return ToGrpcStatus(refusal);
     });
-    EXPECT_EQ(Run("1\n195\ny\n"), kDone);
+    EXPECT_EQ(Run("1\n195\ny\n"), kExitDone);
     EXPECT_THAT(out(), HasSubstr(std::string("receiving data...\n") + words + kOperations));
   }
 }
@@ -299,13 +299,13 @@ TEST_F(MenuTest, CtrlCAtAPromptLeaves) {
 }
 
 TEST_F(MenuTest, TheEndOfInputAtAQuestionLeavesOnce) {
-  EXPECT_EQ(Run("1\n"), kDone);
+  EXPECT_EQ(Run("1\n"), kExitDone);
   EXPECT_EQ(AfterStart(), std::string(kOperations) + "enter the book name \n" + kLeaving);
 }
 
 TEST_F(MenuTest, QuitWithAPeerThatIsGoneSaysSo) {
   peer_.SetShutdownStatus(grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed"));
-  EXPECT_EQ(Run("3\n"), kUnreachable);
+  EXPECT_EQ(Run("3\n"), kExitUnreachable);
   EXPECT_THAT(out(), HasSubstr("no arkshare-peer answers at " + peer_target_));
   EXPECT_THAT(out(), EndsWith("--- Connection with Server closed ---\n"));
   EXPECT_THAT(out(), Not(HasSubstr("Socket closed")));
@@ -315,7 +315,7 @@ TEST_F(MenuTest, ATransferThatEndsWithoutAResultHasFailed) {
   peer_.SetFetchScript([](const v1::FetchRequest&, grpc::ServerContext*,
                           grpc::ServerWriter<v1::FetchResponse>*) { return grpc::Status::OK; });
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
-  EXPECT_EQ(Run("1\n195\ny\n"), kDone);
+  EXPECT_EQ(Run("1\n195\ny\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("the peer ended the transfer without a result"));
   EXPECT_THAT(out(), Not(HasSubstr("received the data")));
 }

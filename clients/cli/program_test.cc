@@ -88,7 +88,7 @@ TEST_F(ProgramTest, LinesCanBeEditedAtATerminal) {
   WaitFor(*cli, "(Enter choice):");
   Type(*cli, absl::StrCat("3", kEnter));
   WaitFor(*cli, "--- Connection with Server closed ---");
-  EXPECT_EQ(ExitCode(*cli), kDone);
+  EXPECT_EQ(ExitCode(*cli), kExitDone);
   ASSERT_EQ(index_.searches().size(), 1u);
   EXPECT_EQ(index_.searches()[0].name(), "195");
   EXPECT_EQ(peer_.shutdowns(), 1);
@@ -108,7 +108,7 @@ TEST_F(ProgramTest, EarlierLinesComeBackAndNamesAreOfAnyScript) {
   WaitFor(*cli, "book Bücher 日本! not found");
   WaitFor(*cli, "(Enter choice):");
   Type(*cli, kCtrlD);
-  EXPECT_EQ(ExitCode(*cli), kDone);
+  EXPECT_EQ(ExitCode(*cli), kExitDone);
 }
 
 TEST_F(ProgramTest, CtrlDLeavesAndThePeerSharesOn) {
@@ -116,7 +116,7 @@ TEST_F(ProgramTest, CtrlDLeavesAndThePeerSharesOn) {
   WaitFor(*cli, "(Enter choice):");
   Type(*cli, kCtrlD);
   WaitFor(*cli, "leaving the menu; peer 5 shares on");
-  EXPECT_EQ(ExitCode(*cli), kDone);
+  EXPECT_EQ(ExitCode(*cli), kExitDone);
   EXPECT_EQ(peer_.shutdowns(), 0);
 }
 
@@ -149,7 +149,7 @@ TEST_F(ProgramTest, AContinuedMenuShowsItsPromptAgain) {
   WaitFor(*cli, "[]");
   WaitFor(*cli, "(Enter choice):");
   Type(*cli, kCtrlD);
-  EXPECT_EQ(ExitCode(*cli), kDone);
+  EXPECT_EQ(ExitCode(*cli), kExitDone);
 }
 
 TEST_F(ProgramTest, ADumbTerminalIsReadAsItIs) {
@@ -230,7 +230,7 @@ TEST_F(ProgramTest, ALongDownloadHasABarBehindTheWords) {
   WaitFor(*cli, "\nreceived the data");
   WaitFor(*cli, "(Enter choice):");
   Type(*cli, kCtrlD);
-  EXPECT_EQ(ExitCode(*cli), kDone);
+  EXPECT_EQ(ExitCode(*cli), kExitDone);
 }
 
 TEST_F(ProgramTest, CtrlCDuringADownloadLeavesItToThePeer) {
@@ -268,7 +268,7 @@ TEST_F(ProgramTest, FromAPipeTheMenuIsATranscript) {
                          "['164', '195']\n",
                          operations, "--- Connection with Server closed ---\n"));
   EXPECT_EQ(finished.log, "");
-  EXPECT_EQ(finished.exit.code, kDone);
+  EXPECT_EQ(finished.exit.code, kExitDone);
   EXPECT_EQ(index_.calls(), 1);
 }
 
@@ -292,7 +292,7 @@ TEST_F(ProgramTest, MistakesOnTheCommandLineExitWithTwo) {
                                              {"--index", "nowhere", "peers"},
                                              {"get", "\xff"}}) {
     const Finished finished = Run(arguments);
-    EXPECT_EQ(finished.exit.code, kUsage) << arguments[0];
+    EXPECT_EQ(finished.exit.code, kExitUsage) << arguments[0];
     EXPECT_NE(finished.log, "") << arguments[0];
     EXPECT_EQ(finished.output, "") << arguments[0];
   }
@@ -301,17 +301,17 @@ TEST_F(ProgramTest, MistakesOnTheCommandLineExitWithTwo) {
 TEST_F(ProgramTest, JsonMayComeBeforeOrAfterTheCommand) {
   const Finished before = Run({"--json", "status"});
   const Finished behind = Run({"status", "--json"});
-  EXPECT_EQ(before.exit.code, kDone);
+  EXPECT_EQ(before.exit.code, kExitDone);
   EXPECT_THAT(before.output, testing::StartsWith("{\"peer_id\":5,"));
   EXPECT_EQ(before.output, behind.output);
 }
 
 TEST_F(ProgramTest, NamesAreTakenAsTheyAre) {
-  EXPECT_EQ(Run({"get", "[a,b]", "status", "--", "-5"}).exit.code, kDone);
+  EXPECT_EQ(Run({"get", "[a,b]", "status", "--", "-5"}).exit.code, kExitDone);
   std::vector<std::string> names;
   for (const v1::FetchRequest& request : peer_.fetches()) names.push_back(request.name());
   EXPECT_THAT(names, ElementsAre("[a,b]", "status", "-5"));
-  EXPECT_EQ(Run({"search", "--name", "[x]"}).exit.code, kNotFound);
+  EXPECT_EQ(Run({"search", "--name", "[x]"}).exit.code, kExitNotFound);
   EXPECT_EQ(index_.searches().back().name(), "[x]");
 }
 
@@ -321,9 +321,9 @@ TEST_F(ProgramTest, TheEnvironmentNamesPeerAndIndex) {
                 .env = {{"ARKSHARE_PEER", peer_target_}, {"ARKSHARE_JSON", "true"}},
                 .log_file = folder_ + "/log"});
   ASSERT_TRUE(finished.ok()) << finished.status();
-  EXPECT_EQ(finished->exit.code, kDone) << finished->log;
+  EXPECT_EQ(finished->exit.code, kExitDone) << finished->log;
   const Finished index = Run({"peers"}, "", {{"ARKSHARE_INDEX", "127.0.0.1:1"}});
-  EXPECT_EQ(index.exit.code, kUnreachable);
+  EXPECT_EQ(index.exit.code, kExitUnreachable);
   EXPECT_THAT(index.log, HasSubstr("127.0.0.1:1"));
 }
 
@@ -332,7 +332,7 @@ TEST_F(ProgramTest, TheDefaultSocketIsTheUsersOwn) {
                                                       .env = {{"XDG_RUNTIME_DIR", folder_}},
                                                       .log_file = folder_ + "/log"});
   ASSERT_TRUE(finished.ok()) << finished.status();
-  EXPECT_EQ(finished->exit.code, kUnreachable);
+  EXPECT_EQ(finished->exit.code, kExitUnreachable);
   EXPECT_THAT(finished->log, HasSubstr(absl::StrCat("no arkshare-peer answers at unix:", folder_,
                                                     "/arkshare/control.sock; start one with")));
 }
@@ -345,7 +345,7 @@ TEST_F(ProgramTest, OutputThatCannotBeWrittenIsAFailure) {
        .env = {},
        .log_file = folder_ + "/log"});
   ASSERT_TRUE(finished.ok()) << finished.status();
-  EXPECT_EQ(finished->exit.code, kFailed);
+  EXPECT_EQ(finished->exit.code, kExitFailed);
   EXPECT_THAT(finished->log, HasSubstr("the output could not be written"));
 }
 

@@ -4,7 +4,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_replace.h>
-#include <absl/time/time.h>
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -171,12 +170,6 @@ std::string PolicyInWords(v1::SharePolicy policy) {
 
 std::string Count(uint64_t n, absl::string_view one, absl::string_view many) {
   return absl::StrCat(n, " ", n == 1 ? one : many);
-}
-
-std::string LocalTime(const google::protobuf::Timestamp& time) {
-  if (time.seconds() == 0) return "";
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()),
-                          absl::LocalTimeZone());
 }
 
 }  // namespace arkshare

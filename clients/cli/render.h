@@ -3,7 +3,6 @@
 #define ARKSHARE_CLIENTS_CLI_RENDER_H_
 
 #include <absl/strings/string_view.h>
-#include <google/protobuf/timestamp.pb.h>
 
 #include <cstdint>
 #include <ostream>
@@ -73,8 +72,6 @@ std::string LimitInWords(uint64_t bytes_per_second);
 std::string PolicyInWords(v1::SharePolicy policy);
 // "1 book", "2 books".
 std::string Count(uint64_t n, absl::string_view one, absl::string_view many);
-// "2024-05-17 12:00:03" in local time; "" for none.
-std::string LocalTime(const google::protobuf::Timestamp& time);
 
 }  // namespace arkshare
 

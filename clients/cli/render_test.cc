@@ -90,7 +90,6 @@ TEST(WordsTest, LimitsAndCounts) {
   EXPECT_EQ(LimitInWords(20 * 1024 * 1024), "20.0 MiB/s");
   EXPECT_EQ(Count(1, "book", "books"), "1 book");
   EXPECT_EQ(Count(0, "book", "books"), "0 books");
-  EXPECT_EQ(LocalTime({}), "");
 }
 
 }  // namespace

@@ -10,17 +10,17 @@ namespace arkshare {
 int ExitCodeOf(const Session& session, const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
-      return kDone;
+      return kExitDone;
     case absl::StatusCode::kInvalidArgument:
-      return kUsage;
+      return kExitUsage;
     case absl::StatusCode::kNotFound:
-      return kNotFound;
+      return kExitNotFound;
     case absl::StatusCode::kUnavailable:
-      return kUnreachable;
+      return kExitUnreachable;
     case absl::StatusCode::kCancelled:
-      return session.interrupts.triggered() ? session.interrupts.exit_code() : kFailed;
+      return session.interrupts.triggered() ? session.interrupts.exit_code() : kExitFailed;
     default:
-      return kFailed;
+      return kExitFailed;
   }
 }
 

@@ -1,4 +1,4 @@
-// The surroundings of a command: connection, interrupts, console and exit codes.
+// The surroundings of a command: connection, interrupts and console.
 #ifndef ARKSHARE_CLIENTS_CLI_SESSION_H_
 #define ARKSHARE_CLIENTS_CLI_SESSION_H_
 
@@ -10,17 +10,9 @@
 #include "clients/cli/connection.h"
 #include "clients/cli/interrupts.h"
 #include "lib/core/clock.h"
+#include "lib/core/exit_code.h"
 
 namespace arkshare {
-
-// The exit code of a command. A greater code is worse. 128 + signal when interrupted.
-enum ExitCode : int {
-  kDone = 0,
-  kFailed = 1,
-  kUsage = 2,
-  kNotFound = 3,
-  kUnreachable = 4,
-};
 
 // The output of a command.
 struct Console {
@@ -47,8 +39,8 @@ int ExitCodeOf(const Session& session, const absl::Status& status);
 // Returns the message of a status, safe to print.
 std::string Message(const absl::Status& status);
 
-// Prints an error (except after an interrupt) and returns its exit code; kDone for OK. `subject`
-// is printed before a message that does not begin with it.
+// Prints an error (except after an interrupt) and returns its exit code; kExitDone for OK.
+// `subject` is printed before a message that does not begin with it.
 int Report(Session& session, const absl::Status& status, absl::string_view subject = "");
 
 }  // namespace arkshare

@@ -19,14 +19,10 @@
 #include <optional>
 #include <string>
 
+#include "lib/core/exit_code.h"
 #include "lib/rpc/tls_options.h"
 
 namespace arkshare {
-
-// Exit codes of every program.
-inline constexpr int kExitDone = 0;
-inline constexpr int kExitFailed = 1;
-inline constexpr int kExitUsage = 2;
 
 // Makes an app with --help, --version, --log-level and --config FILE (TOML; an unknown key is an
 // error).

@@ -174,6 +174,12 @@ absl::StatusOr<absl::Duration> DurationFromProto(const google::protobuf::Duratio
   return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
 }
 
+std::string LocalTime(const google::protobuf::Timestamp& time) {
+  if (time.seconds() == 0) return "";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()),
+                          absl::LocalTimeZone());
+}
+
 absl::StatusOr<PublicKey> KeyFromProto(absl::string_view bytes, absl::string_view field) {
   absl::StatusOr<PublicKey> key = PublicKey::FromBytes(bytes);
   if (!key.ok()) {

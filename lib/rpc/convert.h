@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "lib/core/book_listing.h"
 #include "lib/core/book_name.h"
@@ -20,6 +21,7 @@
 // Declared only: protobuf's headers would cost each includer seconds of build time.
 namespace google::protobuf {
 class Duration;
+class Timestamp;
 }  // namespace google::protobuf
 namespace arkshare::v1 {
 class ContentId;
@@ -63,6 +65,9 @@ google::protobuf::Duration ToProto(absl::Duration duration);
 // Parses a duration of 0 or more. `field` names the field in the error.
 absl::StatusOr<absl::Duration> DurationFromProto(const google::protobuf::Duration& proto,
                                                  absl::string_view field);
+
+// Returns a time for people: "2024-05-17 12:00:03" in local time; "" for none.
+std::string LocalTime(const google::protobuf::Timestamp& time);
 
 // Parses a key by the rules of PublicKey::FromBytes. `field` names the field in the error.
 absl::StatusOr<PublicKey> KeyFromProto(absl::string_view bytes, absl::string_view field);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -102,6 +103,19 @@ TEST(ConvertTest, EveryFieldOfATicketIsChecked) {
 TEST(ConvertTest, KeysSayWhichFieldIsWrong) {
   const absl::Status status = KeyFromProto("abc", "receiver_public_key").status();
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("receiver_public_key"));
+}
+
+TEST(ConvertTest, PeopleReadTimesToTheSecond) {
+  google::protobuf::Timestamp time;
+  EXPECT_EQ(LocalTime(time), "");
+  time.set_seconds(1'700'000'003);
+  time.set_nanos(999'999'999);
+  absl::Time read;
+  std::string error;
+  ASSERT_TRUE(
+      absl::ParseTime("%Y-%m-%d %H:%M:%S", LocalTime(time), absl::LocalTimeZone(), &read, &error))
+      << error;
+  EXPECT_EQ(read, absl::FromUnixSeconds(1'700'000'003));
 }
 
 TEST(ConvertTest, DurationsAreNotNegative) {

@@ -5,10 +5,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
@@ -123,21 +120,10 @@ TEST(KeyHandshakeTest, SaysWhenTheServerUsesNoTls) {
 }
 
 TEST(KeyHandshakeTest, SaysWhenTheServerHangs) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  ASSERT_EQ(bind(listener, generic, length), 0);
-  ASSERT_EQ(listen(listener, 8), 0);
-  ASSERT_EQ(getsockname(listener, generic, &length), 0);
-  const absl::Status status =
-      ReadAt("127.0.0.1:" + std::to_string(ntohs(address.sin_port)), absl::Milliseconds(50))
-          .status();
+  const SilentAddress hanging(SilentAddress::Queue::kFree);
+  const absl::Status status = ReadAt(hanging.address(), absl::Milliseconds(50)).status();
   EXPECT_EQ(GetReason(status), Reason::kIndexUnreachable) << status;
   EXPECT_THAT(status.message(), HasSubstr("accepts the connection and does not answer")) << status;
-  close(listener);
 }
 
 TEST(KeyHandshakeTest, RefusesCertificatesOfOtherPrograms) {

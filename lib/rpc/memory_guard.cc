@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "lib/core/exit_code.h"
 #include "lib/rpc/process.h"
 
 namespace arkshare {

@@ -8,9 +8,6 @@
 
 namespace arkshare {
 
-// The exit code of a process that GuardMemory has ended: EX_TEMPFAIL of sysexits.h.
-inline constexpr int kExitMemory = 75;
-
 // Returns the smaller of the machine's memory and of the limits of the process's control groups
 // (versions 1 and 2), in bytes. `root` is where /proc and /sys are; a test has its own.
 uint64_t MemoryOfMachine(const std::string& root = "");

@@ -9,6 +9,8 @@
 #include <memory>
 #include <vector>
 
+#include "lib/core/exit_code.h"
+
 namespace arkshare {
 namespace {
 

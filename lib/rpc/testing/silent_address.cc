@@ -10,6 +10,7 @@
 namespace arkshare {
 namespace {
 
+constexpr int kRoom = 8;
 // More than enough for a queue of length 0, which holds one connection.
 constexpr int kConnections = 4;
 // The first connections are made at once.
@@ -17,7 +18,7 @@ constexpr int kConnectMs = 50;
 
 }  // namespace
 
-SilentAddress::SilentAddress() {
+SilentAddress::SilentAddress(Queue queue) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -25,11 +26,12 @@ SilentAddress::SilentAddress() {
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockets_.push_back(listener);
-  if (bind(listener, generic, length) != 0 || listen(listener, 0) != 0 ||
+  if (bind(listener, generic, length) != 0 ||
+      listen(listener, queue == Queue::kFull ? 0 : kRoom) != 0 ||
       getsockname(listener, generic, &length) != 0) {
     return;
   }
-  for (int i = 0; i < kConnections; ++i) {
+  for (int i = 0; queue == Queue::kFull && i < kConnections; ++i) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     sockets_.push_back(fd);
     (void)connect(fd, generic, length);

@@ -1,4 +1,4 @@
-// Test support: an address that drops packets, as behind a firewall.
+// Test support: an address at which nothing answers.
 #ifndef ARKSHARE_LIB_RPC_TESTING_SILENT_ADDRESS_H_
 #define ARKSHARE_LIB_RPC_TESTING_SILENT_ADDRESS_H_
 
@@ -7,11 +7,15 @@
 
 namespace arkshare {
 
-// A listener on 127.0.0.1 whose queue is full and stays full, so the kernel drops every further
-// SYN packet. A connection to it neither begins nor fails.
+// A listener on 127.0.0.1 that takes no connection from its queue.
 class SilentAddress {
  public:
-  SilentAddress();
+  enum class Queue {
+    kFull,  // and stays full: the kernel drops every further SYN packet, as a firewall does. A
+            // connection neither begins nor fails.
+    kFree   // as of a program that hangs: a connection begins, and no byte ever comes.
+  };
+  explicit SilentAddress(Queue queue = Queue::kFull);
   ~SilentAddress();
   SilentAddress(const SilentAddress&) = delete;
   SilentAddress& operator=(const SilentAddress&) = delete;

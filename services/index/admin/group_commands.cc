@@ -47,11 +47,6 @@ std::string NameOf(const std::string& name) { return name.empty() ? "-" : Escape
 
 std::string ShortKey(const std::string& key) { return ToHex(key).substr(0, kShownKeyDigits); }
 
-std::string LocalTime(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M", absl::FromUnixSeconds(time.seconds()),
-                          absl::LocalTimeZone());
-}
-
 int RunInvite(int argc, const char* const* argv) {
   std::string home;
   v1::InviteRequest request;
