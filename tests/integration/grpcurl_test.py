@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Runs the grpcurl commands of docs/protocol.md against an index and five peers, as in scripts/demo.
+"""Runs the grpcurl commands of docs/protocol.md against an index and five peers, as in scripts/demo, and
+against a group.
 
 Skipped without grpcurl, which scripts/test builds, or jq. CTest runs it.
 """
@@ -15,6 +16,7 @@ if grpcurl_commands.missing_tool():
     print(f"SKIP: {grpcurl_commands.missing_tool()} is not installed")
     sys.exit(77)
 
+import cli_group_test  # noqa: E402
 import cluster_test  # noqa: E402
 from arkshare_test_client import FOLDER, Program, Service, grpc  # noqa: E402
 from arkshare.v1 import index_pb2  # noqa: E402
@@ -38,6 +40,27 @@ class GrpcurlTest(unittest.TestCase):
         os.mkdir(folder)
         outcomes = grpcurl_commands.run(index.address, folder)
         grpcurl_commands.check(self, outcomes, peers=5, read_book=peers[1].read)
+
+    def test_the_commands_in_a_group(self):
+        group = cli_group_test.Group(self)
+        peers = [group.ada, group.bob]
+        for n in range(3, 6):
+            peers.append(cli_group_test.GroupPeer(group, f"p{n}", n, group.invite(f"p{n}")))
+            self.addCleanup(peers[-1].program.end)
+        for n, peer in enumerate(peers, 1):
+            peer.write(f"{n}95", os.urandom(2_500_000))
+        for n in range(1, 6):
+            self.assertTrue(cluster_test.eventually(
+                lambda: group.ada.cli("search", "--name", f"{n}95").code == 0))
+        folder = f"{FOLDER.name}/group_commands"
+        exported = group.ada.cli("tls", folder)
+        self.assertEqual(exported.code, 0, exported)
+        outcomes = grpcurl_commands.run(group.index.address, folder, group=True)
+
+        def read(name):
+            with open(os.path.join(group.ada.folder, name), "rb") as file:
+                return file.read()
+        grpcurl_commands.check(self, outcomes, peers=5, read_book=read)
 
 
 if __name__ == "__main__":

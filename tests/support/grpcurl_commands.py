@@ -25,18 +25,23 @@ def missing_tool():
     return next((tool for tool in ("grpcurl", "jq", "bash") if not shutil.which(tool, path=PATH)), None)
 
 
-def commands():
-    """In order. A command that continues on the next line after a | counts as one."""
+def commands(group=False):
+    """In order, as the document says for plaintext or for a group. A command that continues on the next
+    line after a | counts as one."""
     with open(os.path.join(ROOT, "docs", "protocol.md"), encoding="utf-8") as document:
         section = re.search(r"^## With grpcurl\n(.*?)^## ", document.read(), re.M | re.S).group(1)
     text = "\n".join(re.findall(r"^```\n(.*?)^```$", section, re.M | re.S))
+    if group:
+        text = text.replace("-plaintext", re.search(
+            r"put `([^`]+)` in the place of `-plaintext`", section).group(1))
     return [line for line in re.sub(r"\|\n\s*", "| ", text).splitlines() if line]
 
 
-def run(index, folder):
-    """Runs them in one shell in `folder`, with INDEX in its environment as a user would set it."""
-    script = []
-    for n, command in enumerate(commands()):
+def run(index, folder, group=False):
+    """Runs them in one shell in `folder`, with INDEX in its environment as a user would set it. In a
+    group, the folder has the files of arkshare-cli tls."""
+    script, lines = [], commands(group)
+    for n, command in enumerate(lines):
         script.append(f"{{ {command}\n}} >out.{n} 2>err.{n}; echo $? >code.{n}")
     script.append('printf %s "$BOOK" >book_name')
     subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, timeout=LIMIT, check=True,
@@ -46,7 +51,7 @@ def run(index, folder):
         with open(os.path.join(folder, name), mode) as file:
             return file.read()
     return Outcomes([Outcome(command, int(read(f"code.{n}")), read(f"out.{n}"), read(f"err.{n}"))
-                     for n, command in enumerate(commands())], read("book_name"), read("book", "rb"))
+                     for n, command in enumerate(lines)], read("book_name"), read("book", "rb"))
 
 
 def check(test, outcomes, peers, read_book):
