@@ -20,7 +20,7 @@
 
 namespace arkshare {
 
-// A session can report up to 16 silent peers at once, and then one in five seconds. Not
+// A session can report about 16 silent peers at once, and then one in five seconds. Not
 // thread-safe.
 class ReportBudget {
  public:
