@@ -110,8 +110,10 @@ std::string ShellWord(const std::string& text) {
 
 int RunTls(Session& session, const TlsExportOptions& options) {
   Console& console = session.console;
+  v1::ExportTlsRequest request;
+  request.set_with_certificate_authorities(true);
   const absl::StatusOr<v1::ExportTlsResponse> exported =
-      session.connection.CallPeer(&v1::PeerService::Stub::ExportTls, v1::ExportTlsRequest());
+      session.connection.CallPeer(&v1::PeerService::Stub::ExportTls, request);
   if (!exported.ok()) return Report(session, exported.status());
   const absl::StatusOr<Group> group = GroupFromProto(*exported);
   if (!group.ok()) return Report(session, group.status());

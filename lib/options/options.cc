@@ -36,10 +36,12 @@ const char* FromEnvironment(const std::string& option) {
 
 // ARKSHARE_CONFIG is for every program that runs with it.
 constexpr absl::string_view kOptionsOfAllPrograms[] = {
-    "advertise",      "control", "download-limit", "index",     "insecure",    "json",
-    "lease",          "listen",  "log-level",      "max-books", "max-watches", "metrics",
-    "metrics-public", "number",  "peer",           "policy",    "print-table", "share",
-    "slots",          "state",   "tls-ca",         "tls-cert",  "tls-key",     "upload-limit"};
+    "advertise",      "connections", "control",    "download-limit", "home",         "index",
+    "insecure",       "join",        "json",       "lease",          "leave",        "listen",
+    "log-level",      "max-books",   "max-memory", "max-watches",    "memory-limit", "metrics",
+    "metrics-public", "name",        "number",     "peer",           "policy",       "print-table",
+    "share",          "slots",       "state",      "tls-ca",         "tls-cert",     "tls-key",
+    "upload-limit"};
 
 // Reads the config file, except for options that the environment sets. Throws errors, as CLI11
 // requires; ParseOptions catches them. CLI11's own reader would take an unclosed quote as part of

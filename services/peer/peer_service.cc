@@ -348,14 +348,14 @@ grpc::Status PeerService::RestoreLimbo(grpc::ServerContext*, const v1::RestoreLi
   return grpc::Status::OK;
 }
 
-grpc::Status PeerService::ExportTls(grpc::ServerContext*, const v1::ExportTlsRequest*,
+grpc::Status PeerService::ExportTls(grpc::ServerContext*, const v1::ExportTlsRequest* request,
                                     v1::ExportTlsResponse* response) {
   if (parts_.membership == nullptr) {
     return ToGrpcStatus(MakeError(Reason::kGroupUnknown,
                                   "this peer is in no group, so it has no certificates; start it "
                                   "with --join and an invitation"));
   }
-  *response = MakeExportTls(key_, *parts_.membership);
+  *response = MakeExportTls(key_, *parts_.membership, request->with_certificate_authorities());
   return grpc::Status::OK;
 }
 

@@ -49,8 +49,10 @@ class GroupTest : public testing::Test {
   v1::ExportTlsResponse ExportTls(const std::string& name) {
     grpc::ClientContext context;
     SetTimeout(context, kPatience);
+    v1::ExportTlsRequest request;
+    request.set_with_certificate_authorities(true);
     v1::ExportTlsResponse exported;
-    EXPECT_TRUE(cluster_.peer(name).control_stub().ExportTls(&context, {}, &exported).ok());
+    EXPECT_TRUE(cluster_.peer(name).control_stub().ExportTls(&context, request, &exported).ok());
     return exported;
   }
   // Runs arkshare-peer on the folder of `name` until it ends.

@@ -9,7 +9,8 @@
 
 namespace arkshare {
 
-v1::ExportTlsResponse MakeExportTls(const PrivateKey& key, const Membership& membership) {
+v1::ExportTlsResponse MakeExportTls(const PrivateKey& key, const Membership& membership,
+                                    bool with_authorities) {
   v1::ExportTlsResponse response;
   const LeafCertificate leaf = MakeLeafCertificate(key, {});
   response.set_certificate(leaf.certificate);
@@ -17,14 +18,13 @@ v1::ExportTlsResponse MakeExportTls(const PrivateKey& key, const Membership& mem
   const PublicKey& index = membership.group().index;
   response.set_index_public_key(index.bytes());
   const std::shared_ptr<const MemberList> list = membership.list();
+  *response.mutable_members() = WholeUpdate(*list);
+  if (!with_authorities) return response;
   std::string trusted = MakeTrustAnchor(index);
-  // A client that uses OpenSSL would send its own anchor along with its certificate, and the
-  // servers of a group take one certificate only.
   for (const auto& [member, unused] : list->members()) {
     if (member != key.public_key()) trusted += MakeTrustAnchor(member);
   }
   response.set_certificate_authorities(trusted);
-  *response.mutable_members() = WholeUpdate(*list);
   return response;
 }
 

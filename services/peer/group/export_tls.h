@@ -8,8 +8,10 @@
 
 namespace arkshare {
 
-// Makes a new certificate of `key`, and names the index and all other members as those to trust.
-v1::ExportTlsResponse MakeExportTls(const PrivateKey& key, const Membership& membership);
+// Makes a new certificate of `key`, and the list of members; with certificates of the index and all
+// other members when `with_authorities` is set.
+v1::ExportTlsResponse MakeExportTls(const PrivateKey& key, const Membership& membership,
+                                    bool with_authorities);
 
 // Describes the group, with this peer as a member of it.
 v1::GroupStatus DescribeGroup(const Membership& membership);
