@@ -54,7 +54,8 @@ class Peer:
         self.namespace = namespace
         self.control = f"unix:{stage.path(f'c{len(stage.processes)}')}/c.sock"
         arkshare.controls.append(self.control)
-        entry = (["--join", arkshare.word] if arkshare.word
+        # A folder that was shared before may be in the group of another run.
+        entry = (["--leave", "--join", arkshare.word] if arkshare.word
                  else ["--index", arkshare.index, "--insecure"])
         self.process = stage.start(
             [stage.lab.program("arkshare-peer"), *entry, "--share", folder,
@@ -74,9 +75,10 @@ class Peer:
         return self.get(*names)
 
 
-def lend(stage, books):
-    """A folder with the same files that a peer may share with --policy copy; hashed only once."""
-    folder = books + ".lent"
+def lend(stage, books, keys=False):
+    """A folder with the same files that a peer may share with --policy copy; hashed only once. A peer with
+    keys has one of its own, because it becomes a member of a group."""
+    folder = books + (".lent-by-key" if keys else ".lent")
     if not os.path.isdir(folder):
         os.mkdir(folder)
         for name in os.listdir(books):

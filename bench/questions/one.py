@@ -14,7 +14,7 @@ def arkshare(policy, keys=False):
     def contend(stage):
         size, books = stage.lab.options.size, stage.lab.books(1, stage.lab.options.size)
         lend = policy == "copy"
-        share = programs.lend(stage, books) if lend else programs.give_away(stage, books)
+        share = programs.lend(stage, books, keys) if lend else programs.give_away(stage, books)
         network = programs.Arkshare(stage, keys=keys)
         source = network.peer(share, "--policy", policy)
         receiver = network.peer(stage.new_folder("got"))

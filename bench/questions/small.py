@@ -24,7 +24,7 @@ def arkshare(policy, keys=False):
         count = stage.lab.options.count
         books = stage.lab.books(count, EACH)
         lend = policy == "copy"
-        share = programs.lend(stage, books) if lend else programs.give_away(stage, books)
+        share = programs.lend(stage, books, keys) if lend else programs.give_away(stage, books)
         network = programs.Arkshare(stage, keys=keys)
         network.peer(share, "--policy", policy)
         network.wait_for_books(count)
