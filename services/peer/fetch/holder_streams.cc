@@ -17,7 +17,7 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kIdleLimit = absl::Seconds(5);
-constexpr int kStreamsPerHolder = Holders::kLanes;
+constexpr int kStreamsPerHolder = 2;
 // A book of one piece is read from one holder at a time. After this time in a holder's queue the
 // next one is asked; the last one is waited for.
 constexpr absl::Duration kQueuePatience = absl::Seconds(30);
@@ -44,15 +44,15 @@ HolderStreams::HolderStreams(const FetchParts& parts, const FetchJob& job, Swarm
 void HolderStreams::Add(const BookHolder& holder, bool others_wait) {
   JoinFailed();
   if (PieceCount(size_) == 1) {
-    return ReadRuns(*swarm_->Add(holder, 1), ++last_stream_, /*lane=*/0,
+    return ReadRuns(*swarm_->Add(holder, 1), ++last_stream_,
                     others_wait ? kQueuePatience : absl::InfiniteDuration());
   }
   Swarm::Member* const member = swarm_->Add(holder, kStreamsPerHolder);
   Threads& running = running_.emplace_back(Threads{.member = member});
   if (holder.partial) running.threads.emplace_back([this, member] { FollowNews(*member); });
   for (int i = 0; i < kStreamsPerHolder; ++i) {
-    running.threads.emplace_back([this, member, stream = ++last_stream_, lane = i] {
-      ReadRuns(*member, stream, lane, absl::InfiniteDuration());
+    running.threads.emplace_back([this, member, stream = ++last_stream_] {
+      ReadRuns(*member, stream, absl::InfiniteDuration());
     });
   }
 }
@@ -76,7 +76,7 @@ void HolderStreams::JoinFailed() {
   }
 }
 
-void HolderStreams::ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream, int lane,
+void HolderStreams::ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream,
                              absl::Duration queue_patience) {
   while (true) {
     std::optional<PiecePlan::Range> range;
@@ -85,7 +85,7 @@ void HolderStreams::ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream, 
       range = swarm_->AwaitRun(member, stream, watch);
     }
     if (!range) break;
-    const absl::Status status = ReadRun(member, stream, lane, *range, queue_patience);
+    const absl::Status status = ReadRun(member, stream, *range, queue_patience);
     const Swarm::RunStats stats = swarm_->EndRun(member, stream, *range, status);
     parts_.holders->NoteGoodput(member.holder.key, stats.bytes, stats.time);
   }
@@ -94,7 +94,7 @@ void HolderStreams::ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream, 
 
 // One call: reads the range in order. Returns OK also when it was cut short because the rest is not
 // wanted any more.
-absl::Status HolderStreams::ReadRun(Swarm::Member& member, PiecePlan::StreamId stream, int lane,
+absl::Status HolderStreams::ReadRun(Swarm::Member& member, PiecePlan::StreamId stream,
                                     PiecePlan::Range range, absl::Duration queue_patience) {
   Run run{.member = member,
           .stream = stream,
@@ -106,7 +106,7 @@ absl::Status HolderStreams::ReadRun(Swarm::Member& member, PiecePlan::StreamId s
   IdleWatchdog::Watch watch(parts_.watchdog, kIdleLimit, [&context] { context.TryCancel(); });
   if (!swarm_->BeginCall(&member, &context)) return absl::OkStatus();
   const std::shared_ptr<v1::FileService::Stub> stub =
-      parts_.holders->Stub(member.holder.address, member.holder.key, run.limit, lane);
+      parts_.holders->Stub(member.holder.address, member.holder.key, run.limit);
   const auto reader = stub->Download(&context, RequestFor(run));
 
   v1::DownloadResponse message;
@@ -264,8 +264,7 @@ void HolderStreams::FollowNews(Swarm::Member& member) {
   v1::WatchPiecesRequest request;
   *request.mutable_content() = ToProto(job_.content);
   if (!swarm_->BeginCall(&member, &context)) return;
-  const auto reader = parts_.holders->Stub(member.holder.address, member.holder.key)
-                          ->WatchPieces(&context, request);
+  const auto reader = parts_.holders->Stub(member.holder.address, member.holder.key)->WatchPieces(&context, request);
   v1::WatchPiecesResponse news;
   bool whole = false;
   bool good = true;

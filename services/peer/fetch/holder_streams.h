@@ -62,11 +62,10 @@ class HolderStreams {
   };
 
   void JoinFailed();
-  // The body of a stream's thread. `lane`: see Holders::Stub.
-  void ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream, int lane,
-                absl::Duration queue_patience);
-  absl::Status ReadRun(Swarm::Member& member, PiecePlan::StreamId stream, int lane,
-                       PiecePlan::Range range, absl::Duration queue_patience);
+  // The body of a stream's thread.
+  void ReadRuns(Swarm::Member& member, PiecePlan::StreamId stream, absl::Duration queue_patience);
+  absl::Status ReadRun(Swarm::Member& member, PiecePlan::StreamId stream, PiecePlan::Range range,
+                       absl::Duration queue_patience);
   void ReadMessage(Run& run, v1::DownloadResponse& message, IdleWatchdog::Watch& watch);
   void ReadQueued(Run& run, const v1::DownloadResponse::Queued& queued, IdleWatchdog::Watch& watch);
   void ReadHeader(Run& run, const v1::DownloadResponse::Header& header, IdleWatchdog::Watch& watch);

@@ -44,16 +44,10 @@ constexpr absl::Duration kUnknownRoundTrip = absl::Milliseconds(100);
 
 std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address,
                                                      const PublicKey& key,
-                                                     uint64_t bytes_per_second, int lane) {
+                                                     uint64_t bytes_per_second) {
   MutexLock lock(&mutex_);
   Known& known = KnownAt({address, key});
-  if (bytes_per_second == 0) {
-    if (lane == 0 || !dialer_->uses_keys()) return known.stub;
-    if (known.second_lane == nullptr) {
-      known.second_lane = v1::FileService::NewStub(dialer_->Dial(address, &key));
-    }
-    return known.second_lane;
-  }
+  if (bytes_per_second == 0) return known.stub;
   const auto experience = experience_.find(key);
   const absl::Duration round_trip = experience == experience_.end()
                                         ? kUnknownRoundTrip

@@ -26,20 +26,15 @@ namespace arkshare {
 // Thread-safe.
 class Holders {
  public:
-  // As many as a fetch has streams of one holder.
-  static constexpr int kLanes = 2;
-
   explicit Holders(std::shared_ptr<Dialer> dialer, const Clock* clock = Clock::Real())
       : dialer_(std::move(dialer)), clock_(clock) {}
 
-  // Returns a stub on a channel to the peer with this key at this address, which is kept for later
-  // calls. In plaintext there is one channel for all. With keys, each of the `lane`s from 0 to
-  // kLanes - 1 has its own, because gRPC encrypts a connection on one thread at a time. With a low
-  // `bytes_per_second` (0: unlimited) returns one on a second channel with a small window: gRPC
+  // Returns a stub on the one channel to the peer with this key at this address, which is kept for
+  // later calls. With a low `bytes_per_second` (0: unlimited) returns one on a second channel with a small window: gRPC
   // reads further and further ahead of a slow reader, so on the normal channel the limit would hold
   // for the reader but not on the wire.
   std::shared_ptr<v1::FileService::Stub> Stub(const std::string& address, const PublicKey& key,
-                                              uint64_t bytes_per_second = 0, int lane = 0);
+                                              uint64_t bytes_per_second = 0);
 
   // Pings them, some at a time, and no more than the first 64: an index may name any number of
   // addresses. Returns those that prove their key within `timeout` each, with what is measured of
@@ -76,9 +71,8 @@ class Holders {
   struct Known {
     std::shared_ptr<grpc::Channel> channel;
     std::shared_ptr<v1::FileService::Stub> stub;
-    std::shared_ptr<v1::FileService::Stub> slow_stub;    // nullptr until it is needed
-    std::shared_ptr<v1::FileService::Stub> second_lane;  // nullptr until it is needed
-    absl::Time proven = absl::InfinitePast();            // when the key was proven last; monotonic
+    std::shared_ptr<v1::FileService::Stub> slow_stub;  // nullptr until it is needed
+    absl::Time proven = absl::InfinitePast();  // when the key was proven last; monotonic
   };
 
   void NoteRoundTrip(const PublicKey& key, absl::Duration round_trip);
