@@ -84,6 +84,12 @@ class GroupTest : public testing::Test {
 
 TEST_F(GroupTest, TwoCommandsMakeAGroupInWhichABookMoves) {
   ASSERT_NO_FATAL_FAILURE(StartTwo());
+  EXPECT_TRUE(EventuallyTrue([&] {
+    const absl::StatusOr<v1::GetStatusResponse> status = cluster_.peer("s").GetStatus();
+    return status.ok() && status->group().member_count() == 3;
+  }));
+  EXPECT_THAT(cluster_.peer("s").process().Log(), testing::Not(HasSubstr("announce_ended")))
+      << "its session goes on when another member joins";
   ASSERT_TRUE(Ok(cluster_.Get("r", "195")));
   EXPECT_TRUE(EndsWith(cluster_, {{kBook, {"r"}}}));
   // Later runs need no word.

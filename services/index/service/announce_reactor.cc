@@ -91,7 +91,7 @@ class IndexService::AnnounceReactor
   void OnWriteDone(bool ok) override {
     MutexLock lock(&mutex_);
     writing_ = false;
-    if (ok && unsent_ && !finished_) WriteLocked();
+    if (ok && !finished_) WriteLocked();
   }
 
   void OnDone() override {
@@ -117,12 +117,12 @@ class IndexService::AnnounceReactor
   std::optional<PublicKey> key() const override { return key_; }
   void TellMembers() override {
     MutexLock lock(&mutex_);
-    if (members_version_.has_value()) RespondLocked();
+    TellLocked();
   }
   void TellReached(bool reached) override {
     MutexLock lock(&mutex_);
     unreachable_ = !reached;
-    RespondLocked();
+    TellLocked();
   }
 
  private:
@@ -251,25 +251,29 @@ class IndexService::AnnounceReactor
   void Acknowledge(uint64_t number) {
     MutexLock lock(&mutex_);
     acknowledged_ = number;
-    RespondLocked();
+    unanswered_ = true;
+    TellLocked();
   }
 
-  void RespondLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    unsent_ = true;
+  void TellLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!writing_ && !finished_) WriteLocked();
   }
 
+  // Writes an answer or news, if there is something to say: a message that brings nothing new
+  // breaks the contract.
   void WriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    writing_ = true;
-    unsent_ = false;
-    v1::AnnounceResponse response;
-    response.set_acknowledged_sequence(acknowledged_);
-    response.set_unreachable(unreachable_);
-    std::string bytes = response.SerializeAsString();
     std::optional<MemberUpdates::Update> members;
     if (members_version_.has_value()) {
       members = service_->member_updates_.From(*members_version_);
     }
+    if (!unanswered_ && unreachable_ == told_unreachable_ && !members.has_value()) return;
+    writing_ = true;
+    unanswered_ = false;
+    told_unreachable_ = unreachable_;
+    v1::AnnounceResponse response;
+    response.set_acknowledged_sequence(acknowledged_);
+    response.set_unreachable(unreachable_);
+    std::string bytes = response.SerializeAsString();
     if (members.has_value()) {
       members_version_ = members->version;
       bytes += MembersHeader(members->bytes.size());
@@ -296,9 +300,10 @@ class IndexService::AnnounceReactor
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool done_ ABSL_GUARDED_BY(mutex_) = false;  // OnDone was called; deleted once nothing is applied
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool unsent_ ABSL_GUARDED_BY(mutex_) = false;
+  bool unanswered_ ABSL_GUARDED_BY(mutex_) = false;  // messages of the peer
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
+  bool told_unreachable_ ABSL_GUARDED_BY(mutex_) = false;  // in the last message to the peer
   // The version of the list that the peer has; nothing until its first message.
   std::optional<uint64_t> members_version_ ABSL_GUARDED_BY(mutex_);
   grpc::ByteBuffer response_;

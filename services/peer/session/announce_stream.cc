@@ -98,8 +98,12 @@ absl::StatusOr<bool> AnnounceStream::Open() {
 
 absl::Status AnnounceStream::ReadAcknowledgements() {
   v1::AnnounceResponse acknowledgement;
+  bool unreachable = false;
   while (call_->Read(&acknowledgement)) {
-    absl::Status taken = parts_.statements->Acknowledge(acknowledgement.acknowledged_sequence());
+    const bool reach_changed =
+        std::exchange(unreachable, acknowledgement.unreachable()) != unreachable;
+    absl::Status taken = parts_.statements->Acknowledge(
+        acknowledgement.acknowledged_sequence(), reach_changed || acknowledgement.has_members());
     if (!taken.ok()) return taken;
     if (acknowledgement.has_members() && parts_.membership != nullptr) {
       absl::Status applied = parts_.membership->Apply(acknowledgement.members());

@@ -40,9 +40,9 @@ absl::StatusOr<bool> SessionStatements::BeginStream(uint64_t acknowledged) {
   return queue_.BeginStream(acknowledged);
 }
 
-absl::Status SessionStatements::Acknowledge(uint64_t acknowledged) {
+absl::Status SessionStatements::Acknowledge(uint64_t acknowledged, bool has_news) {
   MutexLock lock(&mutex_);
-  return queue_.Acknowledge(acknowledged);
+  return queue_.Acknowledge(acknowledged, has_news);
 }
 
 bool SessionStatements::all_taken() const {

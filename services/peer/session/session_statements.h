@@ -31,7 +31,7 @@ class SessionStatements {
 
   // As in StatementQueue.
   absl::StatusOr<bool> BeginStream(uint64_t acknowledged);
-  absl::Status Acknowledge(uint64_t acknowledged);
+  absl::Status Acknowledge(uint64_t acknowledged, bool has_news);
   bool all_taken() const;
   // Moves the next statements, as many as a message holds, into `request`. True: no more are left.
   bool TakeNext(v1::AnnounceRequest& request);

@@ -11,6 +11,9 @@
 namespace arkshare {
 namespace {
 
+// Between two messages of the peer, which are a third of a lease apart at most.
+constexpr uint64_t kMostNews = 1'000;
+
 v1::Statement ToStatement(const Library::Change& change) {
   v1::Statement statement;
   if (const auto* present = std::get_if<BookListing>(&change)) {
@@ -28,6 +31,7 @@ void StatementQueue::Restart(absl::Span<const Library::Change> statements) {
   first_ = next_ = 1;
   sent_ = 0;
   unanswered_ = 0;
+  news_ = 0;
   Add(statements);
 }
 
@@ -43,7 +47,7 @@ absl::StatusOr<bool> StatementQueue::BeginStream(uint64_t acknowledged) {
   return true;
 }
 
-absl::Status StatementQueue::Acknowledge(uint64_t acknowledged) {
+absl::Status StatementQueue::Acknowledge(uint64_t acknowledged, bool has_news) {
   if (acknowledged > sent_) {
     return AnswerInvalid(absl::StrCat("acknowledged_sequence is ", acknowledged, ", and only ",
                                       sent_, " statements were sent"));
@@ -52,10 +56,11 @@ absl::Status StatementQueue::Acknowledge(uint64_t acknowledged) {
     return AnswerInvalid(absl::StrCat("acknowledged_sequence is ", acknowledged, " after ",
                                       first_ - 1, " in the same stream"));
   }
-  if (unanswered_ == 0) {
+  // News may also be in an answer, so this counts no answer: the index may then send one more.
+  if (has_news ? ++news_ > kMostNews : unanswered_ == 0) {
     return AnswerInvalid("an AnnounceResponse came that no message had asked for");
   }
-  --unanswered_;
+  if (!has_news) --unanswered_;
   const uint64_t count = std::min<uint64_t>(acknowledged + 1 - first_, kept_.size());
   kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(count));
   first_ += count;
@@ -71,6 +76,7 @@ size_t StatementQueue::TakeNext(size_t most, v1::AnnounceRequest& request) {
   next_ += count;
   sent_ = std::max(sent_, next_ - 1);
   ++unanswered_;
+  news_ = 0;
   return count;
 }
 

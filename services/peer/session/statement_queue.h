@@ -28,8 +28,9 @@ class StatementQueue {
   // A stream begins, and the index says which statement it applied last. Returns false when it has
   // forgotten some that it acknowledged before: the caller then restarts the session.
   absl::StatusOr<bool> BeginStream(uint64_t acknowledged);
-  // A later message of the stream.
-  absl::Status Acknowledge(uint64_t acknowledged);
+  // A later message of the stream: one for each message of this peer, and those with news, which may
+  // come at any time; at most 1,000 of these between two messages of this peer.
+  absl::Status Acknowledge(uint64_t acknowledged, bool has_news = false);
   // Moves the next statements, at most `most`, into `request`, which is then sent. Returns how
   // many.
   size_t TakeNext(size_t most, v1::AnnounceRequest& request);
@@ -42,6 +43,7 @@ class StatementQueue {
   uint64_t next_ = 1;        // the number that TakeNext gives next
   uint64_t sent_ = 0;        // the largest number that any stream of the session was given
   uint64_t unanswered_ = 0;  // messages of this stream without an acknowledgement
+  uint64_t news_ = 0;        // messages with news since the last message of this stream
 };
 
 }  // namespace arkshare

@@ -107,5 +107,25 @@ TEST_F(StatementQueueTest, AnIndexAnswersMessagesOnly) {
   EXPECT_TRUE(Refused(queue_.Acknowledge(0)));
 }
 
+TEST_F(StatementQueueTest, NewsComesUnasked) {
+  queue_.Restart(Gone(11, 13));
+  ASSERT_TRUE(queue_.BeginStream(0).ok());
+  EXPECT_TRUE(queue_.Acknowledge(0, /*has_news=*/true).ok());
+  EXPECT_TRUE(Refused(queue_.Acknowledge(0))) << "news is no message of the peer";
+  Send();
+  EXPECT_TRUE(queue_.Acknowledge(0, /*has_news=*/true).ok());
+  EXPECT_TRUE(queue_.Acknowledge(2).ok()) << "the answer still comes";
+  EXPECT_TRUE(Refused(queue_.Acknowledge(1, /*has_news=*/true))) << "it goes back";
+}
+
+TEST_F(StatementQueueTest, NewsHasALimit) {
+  queue_.Restart({});
+  ASSERT_TRUE(queue_.BeginStream(0).ok());
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(queue_.Acknowledge(0, /*has_news=*/true).ok());
+  EXPECT_TRUE(Refused(queue_.Acknowledge(0, /*has_news=*/true)));
+  Send();
+  EXPECT_TRUE(queue_.Acknowledge(0, /*has_news=*/true).ok()) << "after a message of the peer";
+}
+
 }  // namespace
 }  // namespace arkshare
