@@ -53,7 +53,7 @@ class GrpcurlTest(unittest.TestCase):
             self.assertTrue(cluster_test.eventually(
                 lambda: group.ada.cli("search", "--name", f"{n}95").code == 0))
         folder = f"{FOLDER.name}/group_commands"
-        # Of bob, because the files of a peer do not trust the peer itself, and the book is ada's.
+        # The files of a peer do not trust the peer itself, and the book is at ada.
         exported = group.bob.cli("tls", folder)
         self.assertEqual(exported.code, 0, exported)
         outcomes = grpcurl_commands.run(group.index.address, folder, group=True)
