@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -411,6 +412,54 @@ class GroupTest(unittest.TestCase):
         refused = self.stack.exec("peer4", "arkshare-cli", "peers", check=False)
         self.assertNotEqual(refused.returncode, 0, refused)
         self.assertEqual(self.stack.exec("peer5", "arkshare-cli", "ping", "1").returncode, 0)
+
+
+class OperatorTest(unittest.TestCase):
+    """"Run it for your group" of docs/operator.md in a clean container, as a reader types it."""
+
+    # A program that serves goes on in the background, and the reader waits until it says so.
+    SERVES = """
+{{ {line}
+}} >out.{n} 2>&1 &
+until grep -q "^serving address=" out.{n}; do kill -0 $! || {{ cat out.{n}; exit 1; }}; sleep 0.1; done"""
+
+    def script(self):
+        with open(f"{ROOT}/docs/operator.md", encoding="utf-8") as document:
+            section = re.search(r"^## Run it for your group\n(.*?)^## ", document.read(), re.M | re.S).group(1)
+        lines = "".join(re.findall(r"^```\n(.*?)^```$", section, re.M | re.S)).splitlines()
+        script = ["set -eu", "mkdir -p ~/books", "printf 'the book' >~/books/195", "WORD="]
+        for n, line in enumerate(lines):
+            self.assertRegex(line, r"^(arkshare-(index|peer|cli)|grpcurl) ")
+            if line.startswith("grpcurl ") and not shutil.which("grpcurl", path=grpcurl_commands.PATH):
+                continue
+            # The word of the invitation is the one thing that a reader cannot type as it is there.
+            line = line.replace("ark1…", '"$WORD"')
+            if "--listen" in line or line.startswith("arkshare-peer "):
+                script.append(self.SERVES.format(line=line, n=n))
+                if line.startswith("arkshare-peer "):
+                    script.append('until arkshare-cli status | grep -q "^online *yes"; do sleep 0.1; done')
+            else:
+                script.append(f"echo '# {line}'\n{line} >out.{n}\ncat out.{n}")
+                if " invite " in line:
+                    script.append(f"WORD=$(cat out.{n})")
+        # The row of the table about removing.
+        return "\n".join([*script, "arkshare-index members --home ~/ark",
+                          "arkshare-index members remove ada --home ~/ark",
+                          "! arkshare-cli peers >last 2>&1", "cat last"])
+
+    def test_word_for_word(self):
+        name, grpcurl = f"{PROJECT}-operator", shutil.which("grpcurl", path=grpcurl_commands.PATH)
+        self.addCleanup(docker, "rm", "-f", name, check=False)
+        # A folder for the reader's files, and the name of the index.
+        tried = run("docker", "run", "--name", name, "--add-host", "ark.example:127.0.0.1", "--tmpfs",
+                    "/home/reader:mode=1777", "-e", "HOME=/home/reader", "-w", "/home/reader",
+                    *(["-v", f"{grpcurl}:/usr/local/bin/grpcurl:ro"] if grpcurl else []), IMAGE, "bash", "-c",
+                    self.script(), check=False)
+        self.assertEqual(tried.returncode, 0, tried)
+        for shown in ("full  ada\n", "1 (ada)", "ca.pem", "removed from it"):
+            self.assertIn(shown, tried.stdout + tried.stderr)
+        if grpcurl:
+            self.assertIn("arkshare.v1.IndexService\n", tried.stdout)
 
 
 class LastTest(unittest.TestCase):
