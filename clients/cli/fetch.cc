@@ -36,9 +36,7 @@ std::string SourcesInWords(const v1::Transfer& transfer, const PeerNames& names)
   }
   std::string words;
   for (int i = 0; i < std::min(all.size(), kMostNamed); ++i) {
-    const bool is_source = all[i].peer_id() == transfer.from_peer_id();
-    absl::StrAppend(&words, i == 0 ? "" : ", ",
-                    is_source ? source : absl::StrCat(all[i].peer_id()));
+    absl::StrAppend(&words, i == 0 ? "" : ", ", names.Show(all[i].peer_id(), all[i].public_key()));
   }
   if (all.size() > kMostNamed) absl::StrAppend(&words, " and ", all.size() - kMostNamed, " more");
   return words;

@@ -22,8 +22,7 @@ absl::StatusOr<v1::Transfer> FetchWithProgress(Session& session, const v1::Fetch
 std::string NoteOnTransfer(const v1::Transfer& transfer, bool copy_asked, const PeerNames& names);
 
 // Returns the number of the peer that had a moved book, or of the peers that send a copy, the
-// largest contribution first: "3 (ada)", "3, 7, 12 and 27 more". Only the source of the transfer
-// has a name: the keys of the others are not told. Empty when unknown.
+// largest contribution first: "3 (ada)", "3 (ada), 7, 12 and 27 more". Empty when unknown.
 std::string SourcesInWords(const v1::Transfer& transfer, const PeerNames& names);
 
 }  // namespace arkshare

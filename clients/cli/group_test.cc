@@ -149,7 +149,11 @@ TEST_F(GroupCommandsTest, SearchAndGetAndTransfersNameThePeers) {
   transfer.set_transfer_id(std::string(16, 'i'));
   transfer.set_from_peer_id(1);
   transfer.set_source_public_key(bob_.public_key().bytes());
-  for (const uint32_t id : {7u, 1u}) transfer.add_contributions()->set_peer_id(id);
+  for (const uint32_t id : {7u, 1u}) {
+    v1::Contribution& contribution = *transfer.add_contributions();
+    contribution.set_peer_id(id);
+    contribution.set_public_key((id == 1 ? bob_ : eve_).public_key().bytes());
+  }
   peer_.AddTransfer(transfer);
   peer_.SetFetchScript([transfer](const v1::FetchRequest&, grpc::ServerContext*,
                                   grpc::ServerWriter<v1::FetchResponse>* writer) {

@@ -55,10 +55,11 @@ v1::Transfer ToProto(const TransferView& view) {
   if (!view.error.ok()) *proto.mutable_error() = ToItemError(view.error);
   *proto.mutable_start_time() = ToProto(view.start);
   if (view.end != absl::Time()) *proto.mutable_end_time() = ToProto(view.end);
-  for (const auto& [peer_id, bytes] : view.brought) {
+  for (const auto& [key, brought] : view.brought) {
     v1::Contribution& contribution = *proto.add_contributions();
-    contribution.set_peer_id(peer_id);
-    contribution.set_bytes(bytes);
+    contribution.set_peer_id(brought.peer_id);
+    contribution.set_bytes(brought.bytes);
+    contribution.set_public_key(key.bytes());
   }
   std::stable_sort(proto.mutable_contributions()->begin(), proto.mutable_contributions()->end(),
                    [](const auto& a, const auto& b) { return a.bytes() > b.bytes(); });

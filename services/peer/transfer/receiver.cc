@@ -73,7 +73,9 @@ Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
           },
       .on_piece =
           [&](const BookHolder& from, uint64_t bytes) {
-            transfer.brought[from.peer_id] += bytes;
+            Brought& brought = transfer.brought[from.key];
+            brought.peer_id = from.peer_id;
+            brought.bytes += bytes;
             if (from.key == record.source) transfer.bytes_from_source += bytes;
           },
       .attributes_of = record.source,

@@ -20,6 +20,7 @@
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/unique_fd.h"
 #include "services/peer/fetch/holder_rank.h"
+#include "services/peer/transfer/brought.h"
 
 namespace arkshare {
 
@@ -48,11 +49,11 @@ struct Transfer {
   std::optional<ListingRecord> to_admit;     // owned by this peer, and not in its place yet
   // In its place, with another identity than the ledger has.
   std::optional<ListingRecord> to_identify;
-  std::string note;                      // for the owner, at the end
-  std::map<uint32_t, uint64_t> brought;  // verified bytes, by the number of the peer
-  uint64_t bytes_from_source = 0;        // verified bytes that the source sent to this process
-  std::shared_ptr<PartialBook> offer;    // what other peers may read while the book comes
-  uint64_t offer_listing = 0;            // its partial listing
+  std::string note;  // for the owner, at the end
+  BroughtByPeer brought;
+  uint64_t bytes_from_source = 0;      // verified bytes that the source sent to this process
+  std::shared_ptr<PartialBook> offer;  // what other peers may read while the book comes
+  uint64_t offer_listing = 0;          // its partial listing
   std::deque<std::pair<absl::Time, uint64_t>> samples;  // verified bytes in the last seconds
 
   // An interruption left verified bytes in staging. Until `try_until` the transfer tries again by

@@ -19,6 +19,7 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
+#include "services/peer/transfer/brought.h"
 #include "services/peer/transfer/fetch_wish.h"
 #include "services/peer/transfer/transfer.h"
 
@@ -35,8 +36,8 @@ struct TransferView {
   int queue_position = 0;
   std::optional<absl::Duration> estimated_wait{};  // while queued
   uint32_t from_peer_id = 0;                       // 0 after a restart: not known
-  std::map<uint32_t, uint64_t> brought{};          // verified bytes, by the number of the peer
-  std::string message{};                           // for people
+  BroughtByPeer brought{};
+  std::string message{};  // for people
   // The book is here, and can enter the folder at no place that this peer knows. An Update that
   // does not set it clears it.
   bool waits_for_place = false;
