@@ -247,9 +247,8 @@ grpc::Status FileService::Release(grpc::ServerContext* context, const v1::Releas
   const auto call = Begin(CallBudget::Kind::kShort, context, "Release");
   if (!call.ok()) return ToGrpcStatus(call.status());
   if (absl::Status s = CheckItemCount(request->items_size()); !s.ok()) return ToGrpcStatus(s);
-  absl::StatusOr<PublicKey> receiver =
-      CheckParties(*context, key_.public_key(), request->source_public_key(),
-                   request->receiver_public_key());
+  absl::StatusOr<PublicKey> receiver = CheckParties(
+      *context, key_.public_key(), request->source_public_key(), request->receiver_public_key());
   if (!receiver.ok()) return ToGrpcStatus(receiver.status());
   std::vector<ReleaseItem> items;
   std::set<TransferId> transfers;
@@ -286,9 +285,8 @@ grpc::Status FileService::Confirm(grpc::ServerContext* context, const v1::Confir
   if (!call.ok()) return ToGrpcStatus(call.status());
   if (absl::Status s = CheckItemCount(request->transfer_ids_size()); !s.ok())
     return ToGrpcStatus(s);
-  absl::StatusOr<PublicKey> receiver =
-      CheckParties(*context, key_.public_key(), request->source_public_key(),
-                   request->receiver_public_key());
+  absl::StatusOr<PublicKey> receiver = CheckParties(
+      *context, key_.public_key(), request->source_public_key(), request->receiver_public_key());
   if (!receiver.ok()) return ToGrpcStatus(receiver.status());
   std::vector<TransferId> transfers;
   for (const std::string& bytes : request->transfer_ids()) {

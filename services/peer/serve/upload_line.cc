@@ -104,6 +104,12 @@ void UploadLine::SetReady(Stream stream, bool ready) {
   Renumber();
 }
 
+int UploadLine::ready() const {
+  return static_cast<int>(std::count_if(streams_.begin(), streams_.end(), [](const auto& item) {
+    return item.second.lane == Lane::kWaiting && item.second.ready;
+  }));
+}
+
 bool UploadLine::AnyReady(std::optional<Kind> kind) const {
   return std::any_of(streams_.begin(), streams_.end(), [&](const auto& item) {
     const State& state = item.second;

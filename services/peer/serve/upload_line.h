@@ -92,6 +92,8 @@ class UploadLine {
   // Streams in the slots, without small streams in small slots.
   int running() const { return InLane(Lane::kSlots); }
   int waiting() const { return waiting_; }
+  // The waiting streams that could use a slot at this moment (SetReady).
+  int ready() const;
   int parked() const { return InLane(Lane::kParked); }
   // The most streams that can be here.
   int most_streams() const;

@@ -309,4 +309,9 @@ int UploadQueue::waiting() const {
   return line_.waiting();
 }
 
+int UploadQueue::ready() const {
+  MutexLock lock(&mutex_);
+  return line_.ready();
+}
+
 }  // namespace arkshare

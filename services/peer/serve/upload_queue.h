@@ -92,6 +92,7 @@ class UploadQueue {
   // See UploadLine.
   int running() const;
   int waiting() const;
+  int ready() const;
 
  private:
   using Stream = UploadLine::Stream;

@@ -96,6 +96,13 @@ std::unique_ptr<Waiter> Line(UploadQueue* queue, int position, std::string flow 
   return waiter;
 }
 
+// Waits until each stream in line could use a slot: a receiver that is just being told its place
+// could not, and others go past it. With a FakeClock it is then told nothing more until its
+// position changes.
+void AwaitReady(const UploadQueue& queue) {
+  while (queue.ready() < queue.waiting()) std::this_thread::yield();
+}
+
 UploadQueue::Slot TakeFree(UploadQueue* queue, const std::string& flow = "one",
                            uint64_t bytes = kLarge) {
   return Must(queue->WaitForSlot({flow, ""}, bytes, [](const UploadQueue::Place& place) {
@@ -127,17 +134,21 @@ TEST(UploadQueue, AFreeSlotIsTakenAtOnce) {
 }
 
 TEST(UploadQueue, FirstComeFirstServed) {
-  UploadQueue queue(Slots(1), Clock::Real());
+  FakeClock clock;
+  UploadQueue queue(Slots(1), &clock);
   std::optional<UploadQueue::Slot> slot(TakeFree(&queue));
   std::vector<std::unique_ptr<Waiter>> line;
   for (int i = 0; i < 5; ++i) line.push_back(Line(&queue, i));
   EXPECT_EQ(queue.waiting(), 5);
+  AwaitReady(queue);
   slot.reset();
   for (int i = 0; i < 5; ++i) {
     EXPECT_TRUE(line[i]->AwaitEnd().ok());
     for (int later = i + 1; later < 5; ++later) EXPECT_FALSE(line[later]->ended());
     // The queue moves up in order.
     EXPECT_EQ(queue.running(), 1);
+    for (int later = i + 1; later < 5; ++later) line[later]->AwaitPosition(later - i - 1);
+    AwaitReady(queue);
     line[i]->Leave();
   }
 }
@@ -212,12 +223,14 @@ TEST(UploadQueue, GivesNoSlotAfterClose) {
 }
 
 TEST(UploadQueue, TheNextSlotIsForAReceiverWithoutOne) {
-  UploadQueue queue(Slots(2), Clock::Real());
+  FakeClock clock;
+  UploadQueue queue(Slots(2), &clock);
   const UploadQueue::Slot kept = TakeFree(&queue, "greedy");
   std::optional<UploadQueue::Slot> slot(TakeFree(&queue, "greedy"));
   std::unique_ptr<Waiter> more = Line(&queue, 0, "greedy");
   std::unique_ptr<Waiter> other = Line(&queue, 0, "modest");
   more->AwaitPosition(1);
+  AwaitReady(queue);
   slot.reset();
   EXPECT_TRUE(other->AwaitEnd().ok());
   EXPECT_FALSE(more->ended());
