@@ -29,9 +29,10 @@ int Fail(const absl::Status& status) {
 int Leave(const std::string& share) {
   const absl::StatusOr<bool> left = arkshare::LeaveGroup(share);
   if (!left.ok()) return Fail(left.status());
-  std::printf("%s\n", *left ? "this peer has left its group; ask the owner of the index to remove it "
-                              "from the list of members"
-                            : "this peer is in no group");
+  std::printf("%s\n", *left
+                          ? "this peer has left its group; ask the owner of the index to remove it "
+                            "from the list of members"
+                          : "this peer is in no group");
   return arkshare::kExitDone;
 }
 
@@ -91,8 +92,9 @@ int main(int argc, char** argv) {
                   "input, so that other users do not see it")
       ->type_name("WORD")
       ->envname("ARKSHARE_JOIN");
-  app->add_option("--name", options.name,
-                  "With --join: this peer's name for the other members, if the invitation has none");
+  app->add_option(
+      "--name", options.name,
+      "With --join: this peer's name for the other members, if the invitation has none");
   app->add_flag("--leave", options.leave,
                 "Leave the group; without --join, end after that. The index keeps this peer as a "
                 "member until its owner removes it");

@@ -55,8 +55,10 @@ absl::Status PeerOptions::Complete(const std::optional<GroupOfPeer>& group) {
   if (address.ok() && !IsLoopbackHost(address->host) && !tls.enabled() && !insecure) {
     return absl::InvalidArgumentError(absl::StrCat(
         "will not listen on ", listen, " without encryption: join a group first, with --join and ",
-        "the word that arkshare-index invite prints; or, if you have certificates, give --tls-cert,",
-        " --tls-key and --tls-ca; or --insecure if every machine in that network may read and take ",
+        "the word that arkshare-index invite prints; or, if you have certificates, give "
+        "--tls-cert,",
+        " --tls-key and --tls-ca; or --insecure if every machine in that network may read and "
+        "take ",
         "all books"));
   }
   return absl::OkStatus();
@@ -176,14 +178,13 @@ absl::Status PeerNode::Serve() {
   announcer_ = std::make_unique<Announcer>(
       Announcer::Options{files_server_->port(), options_.advertise, options_.policy,
                          options_.number, ListensOnLoopback(*files_server_)},
-      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), &gate_, Clock::Real(),
-                       [this] {
-                         return UploadLoad{queue_->slots(),
-                                           std::max(0, queue_->slots() - queue_->running()),
-                                           queue_->limit()};
-                       },
-                       [this] { return holders_->TakeSilent(); }, watchdog_.get(),
-                       membership_.get()},
+      Announcer::Parts{
+          index_.get(), library_.get(), ledger_.get(), &gate_, Clock::Real(),
+          [this] {
+            return UploadLoad{queue_->slots(), std::max(0, queue_->slots() - queue_->running()),
+                              queue_->limit()};
+          },
+          [this] { return holders_->TakeSilent(); }, watchdog_.get(), membership_.get()},
       key->public_key(), [this] { transfers_->RetryNow(); },
       [this] {
         LogCritical("superseded", {{"why", kSupersededAdvice}});

@@ -21,8 +21,8 @@ v1::ExportTlsResponse GroupTest::Export() const {
   const LeafCertificate leaf = MakeLeafCertificate(ada_, {});
   exported.set_certificate(leaf.certificate);
   exported.set_private_key(leaf.private_key);
-  exported.set_certificate_authorities(absl::StrCat(MakeTrustAnchor(index_key_.public_key()),
-                                                    MakeTrustAnchor(bob_.public_key())));
+  exported.set_certificate_authorities(
+      absl::StrCat(MakeTrustAnchor(index_key_.public_key()), MakeTrustAnchor(bob_.public_key())));
   exported.set_index_public_key(index_key_.public_key().bytes());
   exported.mutable_members()->set_version(2);
   exported.mutable_members()->set_complete(true);

@@ -8,8 +8,8 @@
 #include <cstdio>
 
 #include "lib/core/bytes.h"
+#include "services/peer/disk/beneath.h"
 #include "services/peer/disk/file_io.h"
-#include "services/peer/disk/rename_new.h"
 #include "services/peer/disk/unique_fd.h"
 
 namespace arkshare {

@@ -634,7 +634,8 @@ TEST(Holders, ALowLimitHasAConnectionOfItsOwn) {
   const auto slow = holders.Stub(near.address(), near.AsHolder(1).key, 1000);
   EXPECT_NE(slow, wide);
   EXPECT_EQ(holders.Stub(near.address(), near.AsHolder(1).key, 2000), slow);
-  EXPECT_EQ(holders.Stub(near.address(), near.AsHolder(1).key, uint64_t{1} << 40), wide) << "it would be too thin";
+  EXPECT_EQ(holders.Stub(near.address(), near.AsHolder(1).key, uint64_t{1} << 40), wide)
+      << "it would be too thin";
 }
 
 TEST(Holders, KeepsAConnectionForEachAddressAndKey) {

@@ -264,7 +264,8 @@ void HolderStreams::FollowNews(Swarm::Member& member) {
   v1::WatchPiecesRequest request;
   *request.mutable_content() = ToProto(job_.content);
   if (!swarm_->BeginCall(&member, &context)) return;
-  const auto reader = parts_.holders->Stub(member.holder.address, member.holder.key)->WatchPieces(&context, request);
+  const auto reader = parts_.holders->Stub(member.holder.address, member.holder.key)
+                          ->WatchPieces(&context, request);
   v1::WatchPiecesResponse news;
   bool whole = false;
   bool good = true;

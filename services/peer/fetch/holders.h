@@ -30,9 +30,9 @@ class Holders {
       : dialer_(std::move(dialer)), clock_(clock) {}
 
   // Returns a stub on the one channel to the peer with this key at this address, which is kept for
-  // later calls. With a low `bytes_per_second` (0: unlimited) returns one on a second channel with a small window: gRPC
-  // reads further and further ahead of a slow reader, so on the normal channel the limit would hold
-  // for the reader but not on the wire.
+  // later calls. With a low `bytes_per_second` (0: unlimited) returns one on a second channel with
+  // a small window: gRPC reads further and further ahead of a slow reader, so on the normal channel
+  // the limit would hold for the reader but not on the wire.
   std::shared_ptr<v1::FileService::Stub> Stub(const std::string& address, const PublicKey& key,
                                               uint64_t bytes_per_second = 0);
 
@@ -72,7 +72,7 @@ class Holders {
     std::shared_ptr<grpc::Channel> channel;
     std::shared_ptr<v1::FileService::Stub> stub;
     std::shared_ptr<v1::FileService::Stub> slow_stub;  // nullptr until it is needed
-    absl::Time proven = absl::InfinitePast();  // when the key was proven last; monotonic
+    absl::Time proven = absl::InfinitePast();          // when the key was proven last; monotonic
   };
 
   void NoteRoundTrip(const PublicKey& key, absl::Duration round_trip);

@@ -45,7 +45,8 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
   v1::DownloadManyRequest request;
   for (const ContentId& content : job.contents) *request.add_contents() = ToProto(content);
   for (uint64_t listing : job.listings) request.add_listing_numbers(listing);
-  const std::shared_ptr<v1::FileService::Stub> stub = holders_->Stub(job.address, job.key, limiter_->rate());
+  const std::shared_ptr<v1::FileService::Stub> stub =
+      holders_->Stub(job.address, job.key, limiter_->rate());
   const auto reader = stub->DownloadMany(&context, request);
 
   PartAssembler assembler(job.contents);

@@ -28,8 +28,8 @@ class StatementQueue {
   // A stream begins, and the index says which statement it applied last. Returns false when it has
   // forgotten some that it acknowledged before: the caller then restarts the session.
   absl::StatusOr<bool> BeginStream(uint64_t acknowledged);
-  // A later message of the stream: one for each message of this peer, and those with news, which may
-  // come at any time; at most 1,000 of these between two messages of this peer.
+  // A later message of the stream: one for each message of this peer, and those with news, which
+  // may come at any time; at most 1,000 of these between two messages of this peer.
   absl::Status Acknowledge(uint64_t acknowledged, bool has_news = false);
   // Moves the next statements, at most `most`, into `request`, which is then sent. Returns how
   // many.

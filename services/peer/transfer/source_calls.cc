@@ -69,7 +69,8 @@ std::vector<absl::StatusOr<MoveTicket>> SourceCalls::Release(const Batch& transf
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   v1::ReleaseResponse response;
-  const grpc::Status status = holders_->Stub(*address, source)->Release(&context, request, &response);
+  const grpc::Status status =
+      holders_->Stub(*address, source)->Release(&context, request, &response);
   if (absl::Status s = CheckAnswer(status, response.results_size(), *address, transfers); !s.ok()) {
     return Tickets(transfers.size(), s);
   }
@@ -102,7 +103,8 @@ std::optional<FileAttributes> SourceCalls::AttributesAtSource(const TransferPtr&
   v1::DownloadRequest request;
   *request.mutable_content() = ToProto(transfer->record.content);
   request.set_read_offset(transfer->record.content.size);
-  const auto reader = holders_->Stub(*address, transfer->record.source)->Download(&context, request);
+  const auto reader =
+      holders_->Stub(*address, transfer->record.source)->Download(&context, request);
   std::optional<FileAttributes> found;
   v1::DownloadResponse message;
   while (reader->Read(&message)) {
@@ -129,7 +131,8 @@ std::vector<absl::Status> SourceCalls::Confirm(const Batch& transfers) {
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   v1::ConfirmResponse response;
-  const grpc::Status status = holders_->Stub(*address, source)->Confirm(&context, request, &response);
+  const grpc::Status status =
+      holders_->Stub(*address, source)->Confirm(&context, request, &response);
   if (absl::Status s = CheckAnswer(status, response.results_size(), *address, transfers); !s.ok()) {
     return Statuses(transfers.size(), s);
   }
