@@ -1,18 +1,6 @@
 // The command that writes the TLS files of the own peer.
-#include <absl/cleanup/cleanup.h>
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "clients/cli/commands.h"
@@ -22,77 +10,20 @@
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
 #include "lib/core/leaf_certificate.h"
+#include "lib/files/tls_folder.h"
 
 namespace arkshare {
 namespace {
 
-constexpr char kCertificateFile[] = "cert.pem";
-constexpr char kKeyFile[] = "key.pem";
-constexpr char kAuthoritiesFile[] = "ca.pem";
-
-absl::Status CannotWrite(const std::string& path) {
-  return MakeError(Reason::kInvalidField,
-                   absl::StrCat("cannot write ", path, ": ", std::strerror(errno),
-                                "; name a folder in which you may write"));
-}
-
-// Makes `path` a file with this text and mode, at once and durably.
-absl::Status WriteFile(const std::string& path, const std::string& text, mode_t mode) {
-  std::string fresh = absl::StrCat(path, ".XXXXXX");
-  const int fd = mkostemp(fresh.data(), O_CLOEXEC);
-  if (fd < 0) return CannotWrite(path);
-  absl::Cleanup remove = [&fresh] { unlink(fresh.c_str()); };
-  absl::Cleanup end = [fd] { close(fd); };
-  size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t n = write(fd, text.data() + written, text.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return CannotWrite(path);
-    written += static_cast<size_t>(n);
-  }
-  if (fchmod(fd, mode) != 0 || fsync(fd) != 0 || std::rename(fresh.c_str(), path.c_str()) != 0) {
-    return CannotWrite(path);
-  }
-  std::move(remove).Cancel();
-  return absl::OkStatus();
-}
-
-std::string ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-// Files that this command wrote before for the same peer may be replaced, and no others. The
-// certificate, which is written first, says whose they are.
-absl::Status CheckFolder(const std::filesystem::path& folder, const PublicKey& own) {
-  const std::string certificate = folder / kCertificateFile;
-  std::error_code error;
-  for (const char* name : {kCertificateFile, kKeyFile, kAuthoritiesFile}) {
-    const std::string path = folder / name;
-    if (!std::filesystem::exists(std::filesystem::symlink_status(path, error))) continue;
-    const absl::StatusOr<LeafClaims> claims = ReadLeafCertificate(ReadText(certificate));
-    if (claims.ok() && claims->key == own) return absl::OkStatus();
-    return MakeError(Reason::kInvalidField,
-                     absl::StrCat(path,
-                                  " exists and is not from this peer; name another folder, "
-                                  "or remove the file"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteTls(const std::filesystem::path& folder, const v1::ExportTlsResponse& exported) {
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return CannotWrite(folder);
+absl::Status WriteTls(const std::string& folder, const v1::ExportTlsResponse& exported) {
   const absl::StatusOr<LeafClaims> claims = ReadLeafCertificate(exported.certificate());
   if (!claims.ok()) return claims.status();
-  if (absl::Status s = CheckFolder(folder, claims->key); !s.ok()) return s;
-  if (absl::Status s = WriteFile(folder / kCertificateFile, exported.certificate(), 0644);
-      !s.ok()) {
-    return s;
-  }
-  if (absl::Status s = WriteFile(folder / kKeyFile, exported.private_key(), 0600); !s.ok()) {
-    return s;
-  }
-  return WriteFile(folder / kAuthoritiesFile, exported.certificate_authorities(), 0644);
+  // Files of an earlier call for the same peer may be replaced, and no others.
+  const absl::Status written =
+      WriteTlsFolder(folder, {exported.certificate(), exported.private_key()},
+                     exported.certificate_authorities(), &claims->key);
+  if (written.ok()) return written;
+  return MakeError(Reason::kInvalidField, written.message());
 }
 
 // Returns `text` as a word for a shell.
@@ -117,11 +48,11 @@ int RunTls(Session& session, const TlsExportOptions& options) {
   if (!exported.ok()) return Report(session, exported.status());
   const absl::StatusOr<Group> group = GroupFromProto(*exported);
   if (!group.ok()) return Report(session, group.status());
-  const std::filesystem::path folder(options.folder);
+  const std::string& folder = options.folder;
   if (absl::Status s = WriteTls(folder, *exported); !s.ok()) return Report(session, s);
-  const std::string certificate = folder / kCertificateFile;
-  const std::string key = folder / kKeyFile;
-  const std::string authorities = folder / kAuthoritiesFile;
+  const std::string certificate = CertificateFileIn(folder);
+  const std::string key = PrivateKeyFileIn(folder);
+  const std::string authorities = AuthoritiesFileIn(folder);
   const std::string index = session.connection.IndexTarget().value_or("HOST:PORT");
   if (console.json) {
     JsonObject object;

@@ -89,7 +89,7 @@ TEST_F(TlsCommandTest, KeepsFilesThatAreNotFromThisPeer) {
   std::filesystem::create_directory(tls_folder());
   std::ofstream(Path("key.pem")) << "precious";
   EXPECT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitUsage);
-  EXPECT_THAT(err(), HasSubstr("key.pem exists and is not from this peer"));
+  EXPECT_THAT(err(), HasSubstr("key.pem is there already: give another folder"));
   EXPECT_EQ(Text("key.pem"), "precious");
   EXPECT_FALSE(std::filesystem::exists(Path("cert.pem")));
   const LeafCertificate of_bob = MakeLeafCertificate(bob_, {});

@@ -19,7 +19,7 @@
 #include "lib/rpc/key_mode.h"
 #include "services/index/admin/admin_client.h"
 #include "services/index/book_memory.h"
-#include "services/index/files/atomic_file.h"
+#include "lib/files/atomic_file.h"
 #include "services/index/metrics/metrics_page.h"
 #include "services/index/sessions/peer_ids.h"
 

@@ -22,12 +22,12 @@
 #include "lib/core/key.h"
 #include "lib/core/leaf_certificate.h"
 #include "lib/core/member_list.h"
+#include "lib/files/tls_folder.h"
 #include "lib/options/options.h"
 #include "lib/rpc/convert.h"
 #include "services/index/admin/admin_client.h"
 #include "services/index/admin/command_parts.h"
 #include "services/index/admin/key_commands.h"
-#include "services/index/admin/member_files.h"
 #include "services/index/admin/qr_code.h"
 #include "services/index/group/invitations.h"
 
@@ -155,22 +155,23 @@ int AddClient(AdminClient& client, const std::string& name, const std::string& r
   const absl::StatusOr<v1::ListGroupResponse> group =
       client.Call(&Stub::ListGroup, v1::ListGroupRequest());
   if (!group.ok()) return Report(group.status());
-  std::vector<PublicKey> servers;
+  std::string authorities;
   const auto add_server = [&](const std::string& bytes) {
     const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(bytes);
-    if (key.ok()) servers.push_back(*key);
+    if (key.ok()) authorities += MakeTrustAnchor(*key);
   };
   add_server(group->index_public_key());
   for (const v1::Member& member : group->members().members()) add_server(member.public_key());
   // Its key signs this one certificate, and is not kept.
   const PrivateKey key = PrivateKey::Generate();
   // The files first, so that no member is without them after an error.
-  if (absl::Status s = WriteMemberFiles(folder, MakeLeafCertificate(key, {}), servers); !s.ok()) {
+  if (absl::Status s = WriteTlsFolder(folder, MakeLeafCertificate(key, {}), authorities, nullptr);
+      !s.ok()) {
     return Report(s);
   }
   const int exit_code = AddMember(client, key.public_key().hex(), role, name, despite);
   if (exit_code != kExitDone) {
-    RemoveMemberFiles(folder);
+    RemoveTlsFolder(folder);
     return exit_code;
   }
   std::cerr << "A program that has cert.pem, key.pem and ca.pem of " << folder

@@ -8,7 +8,7 @@
 #include "lib/core/failpoint.h"
 #include "lib/core/invitation.h"
 #include "lib/core/log.h"
-#include "services/index/files/atomic_file.h"
+#include "lib/files/atomic_file.h"
 #include "services/index/group/home.h"
 
 namespace arkshare {

@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "lib/core/content_id.h"
-#include "services/index/files/atomic_file.h"
+#include "lib/files/atomic_file.h"
 
 namespace arkshare {
 namespace {

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "services/index/files/atomic_file.h"
+#include "lib/files/atomic_file.h"
 #include "services/index/testing/sample_books.h"
 
 namespace arkshare {

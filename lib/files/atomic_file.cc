@@ -1,7 +1,8 @@
-#include "services/index/files/atomic_file.h"
+#include "lib/files/atomic_file.h"
 
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,14 +29,22 @@ absl::Status WriteDurably(int fd, absl::string_view text, const std::string& pat
 
 }  // namespace
 
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view text) {
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view text, mode_t mode) {
   const std::string temporary = absl::StrCat(path, ".new");
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  // A file of a crash before this, or a link that another user has put there, is not written to.
+  unlink(temporary.c_str());
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return SystemError("make", temporary);
-  const absl::Status written = WriteDurably(fd, text, temporary);
+  absl::Status written =
+      fchmod(fd, mode) == 0 ? WriteDurably(fd, text, temporary) : SystemError("make", temporary);
   close(fd);
-  if (!written.ok()) return written;
-  if (rename(temporary.c_str(), path.c_str()) != 0) return SystemError("replace", path);
+  if (written.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    written = SystemError("replace", path);
+  }
+  if (!written.ok()) {
+    unlink(temporary.c_str());
+    return written;
+  }
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   const std::string folder = parent.empty() ? "." : parent.string();
   const int folder_fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
