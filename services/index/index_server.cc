@@ -101,7 +101,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     if (!credentials.ok()) return credentials.status();
     dial.credentials = *std::move(credentials);
   }
-  Sessions::Options session_options;
+  LocalSessions::Options session_options;
   session_options.lease = options.lease;
   std::unique_ptr<StateLock> state_lock;
   if (!options.state_file.empty()) {
@@ -124,7 +124,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
   return server;
 }
 
-IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options, DialMeans dial,
+IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_options, DialMeans dial,
                          std::unique_ptr<Group> group)
     : options_(std::move(options)),
       group_(std::move(group)),

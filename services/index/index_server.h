@@ -26,7 +26,7 @@
 #include "services/index/service/index_service.h"
 #include "services/index/service/key_dialer.h"
 #include "services/index/service/member_gate.h"
-#include "services/index/sessions/sessions.h"
+#include "services/index/sessions/local_sessions.h"
 #include "services/index/table_printer.h"
 
 namespace arkshare {
@@ -69,7 +69,7 @@ class IndexServer {
   Group* group() { return group_.get(); }
 
  private:
-  IndexServer(IndexOptions options, Sessions::Options session_options, DialMeans dial,
+  IndexServer(IndexOptions options, LocalSessions::Options session_options, DialMeans dial,
               std::unique_ptr<Group> group);
   absl::Status Serve(const std::optional<LeafCertificate>& leaf);
   // Ends lapsed leases, frees the memory of peers that left, and saves the state file.
@@ -84,7 +84,7 @@ class IndexServer {
   std::shared_ptr<const MemberList> members_;  // before the last change; only for its listener
   TablePrinter printer_;
   Catalog catalog_;
-  Sessions sessions_;
+  LocalSessions sessions_;
   IndexService service_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<AdminService> admin_;   // null without a home

@@ -14,6 +14,7 @@
 #include "lib/core/key.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/dial_back.h"
@@ -162,12 +163,27 @@ grpc::ServerUnaryReactor* IndexService::Unregister(grpc::CallbackServerContext* 
   if (absl::Status s = CheckCaller(*context, IndexMethod::kUnregister); !s.ok()) {
     return Answer(context, timer.End(s));
   }
-  const absl::StatusOr<std::string> token = SessionToken(*context);
-  // In a group, a session of the former process stays until its owner or its lease ends it.
-  if (token.ok() && (options_.gate == nullptr || sessions_->KeyOf(*token).ok())) {
-    sessions_->Unregister(*token);
-  }
-  return Answer(context, timer.End(token.status()));
+  const absl::StatusOr<std::string> token = BearerToken(*context);
+  if (!token.ok()) return Answer(context, timer.End(token.status()));
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto end = [timer, reactor](const absl::Status& status) {
+    reactor->Finish(ToGrpcStatus(timer.End(status)));
+  };
+  CheckOwner(*token, CallerKey(*context), [this, token = *token, end](const absl::Status& owns) {
+    if (!owns.ok()) return end(owns);
+    EndSession(token, end);
+  });
+  return reactor;
+}
+
+// In a group, a session of the former process stays until its owner or its lease ends it.
+void IndexService::EndSession(const std::string& token,
+                              std::function<void(const absl::Status&)> done) {
+  if (options_.gate == nullptr) return sessions_->Unregister(token, std::move(done));
+  sessions_->KeyOf(token, [this, token, done = std::move(done)](const auto& owner) {
+    if (!owner.ok()) return done(absl::OkStatus());
+    sessions_->Unregister(token, done);
+  });
 }
 
 grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* context,

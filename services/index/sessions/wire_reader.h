@@ -1,6 +1,6 @@
 // Reads protobuf's wire format field by field, without copies.
-#ifndef ARKSHARE_SERVICES_INDEX_SERVICE_WIRE_READER_H_
-#define ARKSHARE_SERVICES_INDEX_SERVICE_WIRE_READER_H_
+#ifndef ARKSHARE_SERVICES_INDEX_SESSIONS_WIRE_READER_H_
+#define ARKSHARE_SERVICES_INDEX_SESSIONS_WIRE_READER_H_
 
 #include <absl/strings/string_view.h>
 
@@ -64,4 +64,4 @@ class WireReader {
 
 }  // namespace arkshare
 
-#endif  // ARKSHARE_SERVICES_INDEX_SERVICE_WIRE_READER_H_
+#endif  // ARKSHARE_SERVICES_INDEX_SESSIONS_WIRE_READER_H_

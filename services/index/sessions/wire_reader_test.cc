@@ -1,4 +1,4 @@
-#include "services/index/service/wire_reader.h"
+#include "services/index/sessions/wire_reader.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "services/index/service/announce_reader.h"
+#include "services/index/sessions/announce_reader.h"
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
@@ -13,7 +13,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/convert.h"
-#include "services/index/service/wire_reader.h"
+#include "services/index/sessions/wire_reader.h"
 
 namespace arkshare {
 namespace {

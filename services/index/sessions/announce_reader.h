@@ -1,6 +1,6 @@
 // Reads Announce messages.
-#ifndef ARKSHARE_SERVICES_INDEX_SERVICE_ANNOUNCE_READER_H_
-#define ARKSHARE_SERVICES_INDEX_SERVICE_ANNOUNCE_READER_H_
+#ifndef ARKSHARE_SERVICES_INDEX_SESSIONS_ANNOUNCE_READER_H_
+#define ARKSHARE_SERVICES_INDEX_SESSIONS_ANNOUNCE_READER_H_
 
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
@@ -25,4 +25,4 @@ absl::StatusOr<AnnounceMessage> ReadAnnouncement(absl::string_view bytes);
 
 }  // namespace arkshare
 
-#endif  // ARKSHARE_SERVICES_INDEX_SERVICE_ANNOUNCE_READER_H_
+#endif  // ARKSHARE_SERVICES_INDEX_SESSIONS_ANNOUNCE_READER_H_

@@ -1,4 +1,4 @@
-#include "services/index/service/announce_reader.h"
+#include "services/index/sessions/announce_reader.h"
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>

@@ -1,29 +1,17 @@
-#include "services/index/sessions/sessions.h"
-
-#include <absl/strings/str_cat.h>
+#include "services/index/sessions/local_sessions.h"
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "lib/core/errors.h"
 #include "lib/core/key.h"
 #include "lib/core/log.h"
 #include "lib/rpc/host_port.h"
+#include "services/index/sessions/session_rules.h"
 
 namespace arkshare {
 namespace {
-
-constexpr size_t kTokenBytes = 32;
-
-absl::Status SessionUnknown() {
-  return MakeError(Reason::kSessionUnknown,
-                   "this index does not know the session: register again after a random delay");
-}
-
-absl::Status SessionSuperseded() {
-  return MakeError(Reason::kSessionSuperseded,
-                   "a peer with the same key has registered since: only one of them may run");
-}
 
 // The registration of a session of the former process.
 Sessions::Registration FormerRegistration(const PeerIds::Owned& former, const std::string& host) {
@@ -40,65 +28,43 @@ Sessions::Registration FormerRegistration(const PeerIds::Owned& former, const st
 
 }  // namespace
 
-// Must be declared before the lock, so that it is destroyed after it.
-class Sessions::AfterUnlock {
- public:
-  ~AfterUnlock() {
-    for (const std::function<void()>& action : actions_) action();
-  }
-  void Do(std::function<void()> action) { actions_.push_back(std::move(action)); }
-
- private:
-  std::vector<std::function<void()>> actions_;
-};
-
-Sessions::Sessions(Options options, const Clock* clock, Catalog* catalog)
+LocalSessions::LocalSessions(Options options, const Clock* clock, Catalog* catalog)
     : lease_(options.lease),
       clock_(clock),
       catalog_(catalog),
       table_(lease_),
       kept_(std::move(options.peer_ids), lease_, clock_->Monotonic()) {}
 
-uint64_t Sessions::BeginRegistration() {
+uint64_t LocalSessions::NextOrder() {
   MutexLock lock(&mutex_);
   return next_order_++;
 }
 
-absl::StatusOr<Sessions::Registered> Sessions::Register(Registration registration) {
+absl::StatusOr<Sessions::Registered> LocalSessions::RegisterNow(Registration registration) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   ExpireLocked(after_unlock);
-  const PeerSessionPtr older = table_.FindByKey(registration.peer.key);
-  if (older != nullptr && !registration.proven && !registration.owned) {
-    return MakeError(Reason::kKeyInUse,
-                     "a peer with this key is here already, and you could not be reached to prove "
-                     "that you are it: stop the other one, or wait until its lease has lapsed");
+  std::optional<OlderSession> older;
+  if (const PeerSessionPtr session = table_.FindByKey(registration.peer.key)) {
+    older = {session->order, session->address, session->proven};
   }
-  // A session that has not proven the key can be replaced by any registration.
-  if (older != nullptr && (older->proven || registration.owned) &&
-      older->order > registration.order) {
-    return SessionSuperseded();
-  }
-  if (older != nullptr && older->proven && !registration.owned &&
-      older->address != registration.peer.address && older->order != registration.absent) {
-    return MakeError(Reason::kKeyInUse, "another peer with this key registers now; try again");
-  }
-
+  if (absl::Status s = CheckRegistration(registration, older); !s.ok()) return s;
   registration.peer.peer_id = ChooseIdLocked(registration.peer.key, registration.peer.peer_id);
   const PeerSessionPtr session =
       BeginLocked(std::move(registration), ToHex(RandomBytes(kTokenBytes)), after_unlock);
   return Registered{session->peer_id, session->token, session->books.shelf()->largest_earlier};
 }
 
-std::optional<ReachedPeer> Sessions::FindRival(const PublicKey& key, const std::string& address) {
+std::optional<ReachedPeer> LocalSessions::FindRival(const PublicKey& key,
+                                                    const std::string& address) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   ExpireLocked(after_unlock);
   return reached_.FindRival(key, address);
 }
 
-PeerSessionPtr Sessions::BeginLocked(Registration registration, std::string token,
-                                     AfterUnlock& after_unlock) {
+PeerSessionPtr LocalSessions::BeginLocked(Registration registration, std::string token,
+                                          AfterUnlock& after_unlock) {
   const PeerInfo& peer = registration.peer;
   if (const PeerSessionPtr older = table_.FindByKey(peer.key)) {
     EndLocked(older, SessionSuperseded(), after_unlock);
@@ -126,7 +92,7 @@ PeerSessionPtr Sessions::BeginLocked(Registration registration, std::string toke
 
 // As after a broken stream, the token is proof enough, and the peer is at the address where it was
 // reached.
-PeerSessionPtr Sessions::TakeBackLocked(const std::string& token, AfterUnlock& after_unlock) {
+PeerSessionPtr LocalSessions::TakeBackLocked(const std::string& token, AfterUnlock& after_unlock) {
   const std::optional<PeerIds::Owned> former = kept_.Find(token);
   if (!former.has_value()) return nullptr;
   const PeerSessionPtr taken = table_.FindById(former->id);
@@ -142,9 +108,10 @@ PeerSessionPtr Sessions::TakeBackLocked(const std::string& token, AfterUnlock& a
   return session;
 }
 
-absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& token,
-                                                           const std::string& host,
-                                                           EndStream end_stream, TellReached tell) {
+absl::StatusOr<Sessions::StreamStart> LocalSessions::OpenStreamNow(const std::string& token,
+                                                                   const std::string& host,
+                                                                   EndStream end_stream,
+                                                                   TellReached tell) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   absl::StatusOr<PeerSessionPtr> found = FindLocked(token, after_unlock);
@@ -154,15 +121,9 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
     found = std::move(session);
   }
   PeerSession& session = **found;
-  if (!session.seen_at.empty() && session.seen_at != host) {
-    return MakeError(Reason::kSessionUnknown,
-                     absl::StrCat("you registered from ", session.seen_at, " and come from ", host,
-                                  " now: register again, so that others find you"));
-  }
+  if (absl::Status s = CheckHost(session.seen_at, host); !s.ok()) return s;
   if (session.end_stream) {
-    after_unlock.Do([end = std::move(session.end_stream)] {
-      end(MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place"));
-    });
+    after_unlock.Do([end = std::move(session.end_stream)] { end(StreamReplaced()); });
   }
   session.stream_id = next_stream_++;
   session.end_stream = std::move(end_stream);
@@ -174,14 +135,14 @@ absl::StatusOr<Sessions::StreamStart> Sessions::OpenStream(const std::string& to
   return StreamStart{session.stream_id, session.books.applied()};
 }
 
-void Sessions::HoldLease(const std::string& token, uint64_t stream_id) {
+void LocalSessions::HoldLease(const std::string& token, uint64_t stream_id) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   const PeerSessionPtr session = FindStreamLocked(token, stream_id, after_unlock);
   if (session != nullptr) ++session->lease_holds;
 }
 
-void Sessions::ReleaseLease(const std::string& token, uint64_t stream_id) {
+void LocalSessions::ReleaseLease(const std::string& token, uint64_t stream_id) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   const PeerSessionPtr session = FindStreamLocked(token, stream_id, after_unlock);
@@ -193,8 +154,9 @@ void Sessions::ReleaseLease(const std::string& token, uint64_t stream_id) {
 
 // A stream that is replaced while its message waits here does no harm: the next stream repeats the
 // statements, and they count once.
-absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stream_id,
-                                         const Announcement& announcement) {
+absl::StatusOr<Sessions::Applied> LocalSessions::ApplyNow(const std::string& token,
+                                                          uint64_t stream_id,
+                                                          const Announcement& announcement) {
   PeerSessionPtr session;
   {
     AfterUnlock after_unlock;
@@ -203,7 +165,7 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
     if (!found.ok()) return found.status();
     session = *std::move(found);
     if (session->stream_id != stream_id || !session->end_stream) {
-      return MakeError(Reason::kStreamReplaced, "a newer Announce stream took this one's place");
+      return StreamReplaced();
     }
     session->stating = true;
     const absl::Time now = clock_->Monotonic();
@@ -214,15 +176,17 @@ absl::StatusOr<uint64_t> Sessions::Apply(const std::string& token, uint64_t stre
     }
   }
   // The session may end from here on, which closes its shelf.
-  return session->books.Apply(announcement);
+  const absl::StatusOr<uint64_t> acknowledged = session->books.Apply(announcement);
+  if (!acknowledged.ok()) return acknowledged.status();
+  return Applied{*acknowledged, 0};
 }
 
-std::optional<ReachedPeer> Sessions::BeginReachCheck() {
+std::optional<ReachedPeer> LocalSessions::BeginReachCheck() {
   MutexLock lock(&mutex_);
   return reached_.BeginCheck(clock_->Monotonic());
 }
 
-void Sessions::EndReachCheck(const ReachedPeer& checked, bool answered) {
+void LocalSessions::EndReachCheck(const ReachedPeer& checked, bool answered) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   const std::optional<bool> changed = reached_.EndCheck(checked, answered, clock_->Monotonic());
@@ -237,8 +201,10 @@ void Sessions::EndReachCheck(const ReachedPeer& checked, bool answered) {
   });
 }
 
-void Sessions::CloseStream(const std::string& token, uint64_t stream_id) {
+void LocalSessions::CloseStream(const std::string& token, uint64_t stream_id,
+                                std::function<void()> done) {
   AfterUnlock after_unlock;
+  after_unlock.Do(std::move(done));
   MutexLock lock(&mutex_);
   const PeerSessionPtr session = FindStreamLocked(token, stream_id, after_unlock);
   if (session == nullptr) return;
@@ -249,7 +215,7 @@ void Sessions::CloseStream(const std::string& token, uint64_t stream_id) {
   catalog_->SetStreaming(session->books.shelf(), false);
 }
 
-absl::StatusOr<PublicKey> Sessions::KeyOf(const std::string& token) {
+absl::StatusOr<PublicKey> LocalSessions::KeyOfNow(const std::string& token) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   const absl::StatusOr<PeerSessionPtr> found = FindLocked(token, after_unlock);
@@ -257,7 +223,7 @@ absl::StatusOr<PublicKey> Sessions::KeyOf(const std::string& token) {
   return (*found)->key;
 }
 
-absl::StatusOr<std::vector<absl::Status>> Sessions::UpdateOwner(
+absl::StatusOr<Sessions::Recorded> LocalSessions::UpdateOwnerNow(
     const std::string& token, absl::Span<const OwnerChange> changes) {
   while (true) {
     Catalog::ShelfPtr shelf;
@@ -270,22 +236,26 @@ absl::StatusOr<std::vector<absl::Status>> Sessions::UpdateOwner(
       shelf = (*found)->books.shelf();
     }
     std::vector<absl::Status> statuses = catalog_->UpdateOwner(shelf, changes);
-    if (statuses.size() == changes.size()) return statuses;
+    if (statuses.size() == changes.size()) return Recorded{std::move(statuses), 0};
     // The session has ended meanwhile; the next round returns why.
   }
 }
 
-void Sessions::Unregister(const std::string& token) {
+void LocalSessions::Unregister(const std::string& token, std::function<void(absl::Status)> done) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   absl::StatusOr<PeerSessionPtr> found = FindLocked(token, after_unlock);
   if (!found.ok()) found = TakeBackLocked(token, after_unlock);
-  if (!found.ok() || *found == nullptr) return;
-  after_unlock.Do([peer_id = (*found)->peer_id] { LogInfo("unregistered", {{"peer", peer_id}}); });
-  EndLocked(*found, absl::OkStatus(), after_unlock);
+  if (found.ok() && *found != nullptr) {
+    after_unlock.Do([peer_id = (*found)->peer_id] {
+      LogInfo("unregistered", {{"peer", peer_id}});
+    });
+    EndLocked(*found, absl::OkStatus(), after_unlock);
+  }
+  after_unlock.Do([done = std::move(done)] { done(absl::OkStatus()); });
 }
 
-void Sessions::EndOf(const PublicKey& key, const absl::Status& why) {
+void LocalSessions::EndOf(const PublicKey& key, const absl::Status& why) {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   kept_.Drop(key);
@@ -297,53 +267,52 @@ void Sessions::EndOf(const PublicKey& key, const absl::Status& why) {
   EndLocked(session, why, after_unlock);
 }
 
-absl::Duration Sessions::Expire() {
+absl::Duration LocalSessions::Expire() {
   AfterUnlock after_unlock;
   MutexLock lock(&mutex_);
   ExpireLocked(after_unlock);
   return table_.NextLapse(clock_->Monotonic());
 }
 
-std::optional<std::string> Sessions::TakeChangedIds() {
+std::optional<std::string> LocalSessions::TakeChangedIds() {
   MutexLock lock(&mutex_);
   return kept_.TakeChanged();
 }
 
-void Sessions::IdsNotSaved() {
+void LocalSessions::IdsNotSaved() {
   MutexLock lock(&mutex_);
   kept_.NotSaved();
 }
 
-absl::StatusOr<PeerSessionPtr> Sessions::FindLocked(const std::string& token,
-                                                    AfterUnlock& after_unlock) {
+absl::StatusOr<PeerSessionPtr> LocalSessions::FindLocked(const std::string& token,
+                                                         AfterUnlock& after_unlock) {
   ExpireLocked(after_unlock);
   if (PeerSessionPtr session = table_.FindByToken(token)) return session;
   return superseded_.Contains(token) ? SessionSuperseded() : SessionUnknown();
 }
 
-PeerSessionPtr Sessions::FindStreamLocked(const std::string& token, uint64_t stream_id,
-                                          AfterUnlock& after_unlock) {
+PeerSessionPtr LocalSessions::FindStreamLocked(const std::string& token, uint64_t stream_id,
+                                               AfterUnlock& after_unlock) {
   absl::StatusOr<PeerSessionPtr> found = FindLocked(token, after_unlock);
   if (!found.ok() || (*found)->stream_id != stream_id || !(*found)->end_stream) return nullptr;
   return *std::move(found);
 }
 
-uint32_t Sessions::ChooseIdLocked(const PublicKey& key, uint32_t requested) const {
+uint32_t LocalSessions::ChooseIdLocked(const PublicKey& key, uint32_t requested) const {
   const auto is_free = [&](uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const PeerSessionPtr session = table_.FindById(id);
     return session == nullptr ? !kept_.IsReserved(id, key) : session->key == key;
   };
-  if (requested != 0 && is_free(requested)) return requested;
-  if (const PeerSessionPtr older = table_.FindByKey(key)) return older->peer_id;
-  const std::optional<uint32_t> last = kept_.IdOf(key);
-  if (last.has_value() && is_free(*last)) return *last;
-  uint32_t id = 1;
-  while (kept_.HasOwner(id) || !is_free(id)) ++id;
-  return id;
+  const auto is_remembered = [&](uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return kept_.HasOwner(id);
+  };
+  NumberFacts facts{is_free, is_remembered, std::nullopt, kept_.IdOf(key)};
+  if (const PeerSessionPtr older = table_.FindByKey(key)) facts.current = older->peer_id;
+  return ChooseNumber(requested, facts);
 }
 
-void Sessions::EndLocked(const PeerSessionPtr& session, const absl::Status& why,
-                         AfterUnlock& after_unlock) {
+void LocalSessions::EndLocked(const PeerSessionPtr& session, const absl::Status& why,
+                              AfterUnlock& after_unlock) {
   catalog_->Close(session->books.shelf());
   table_.Remove(session);
   reached_.Remove(session->key);
@@ -356,7 +325,7 @@ void Sessions::EndLocked(const PeerSessionPtr& session, const absl::Status& why,
   }
 }
 
-void Sessions::ExpireLocked(AfterUnlock& after_unlock) {
+void LocalSessions::ExpireLocked(AfterUnlock& after_unlock) {
   const absl::Time now = clock_->Monotonic();
   kept_.DropTooLate(now, [&](const PublicKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const PeerSessionPtr session = table_.FindByKey(key);
