@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using End = WatchChain::End;
 
-constexpr char kPrefix[] = "/p/";
+constexpr char kChainPrefix[] = "/p/";
 
 class WatchChainTest : public testing::Test {
  protected:
@@ -23,7 +23,7 @@ class WatchChainTest : public testing::Test {
   void Put(const std::string& key, int64_t revision, const std::string& value = "v",
            int64_t version = 1) {
     mvccpb::Event* event = response_.add_events();
-    event->mutable_kv()->set_key(absl::StrCat(kPrefix, key));
+    event->mutable_kv()->set_key(absl::StrCat(kChainPrefix, key));
     event->mutable_kv()->set_value(value);
     event->mutable_kv()->set_mod_revision(revision);
     event->mutable_kv()->set_version(version);
@@ -32,7 +32,7 @@ class WatchChainTest : public testing::Test {
   void Delete(const std::string& key, int64_t revision) {
     mvccpb::Event* event = response_.add_events();
     event->set_type(mvccpb::Event::DELETE);
-    event->mutable_kv()->set_key(absl::StrCat(kPrefix, key));
+    event->mutable_kv()->set_key(absl::StrCat(kChainPrefix, key));
     event->mutable_kv()->set_mod_revision(revision);
   }
   WatchChain::Told Tell(bool fragment = false) {
@@ -42,7 +42,7 @@ class WatchChainTest : public testing::Test {
     return told;
   }
 
-  WatchChain chain_{kPrefix};
+  WatchChain chain_{kChainPrefix};
   etcdserverpb::WatchResponse response_;
 };
 
