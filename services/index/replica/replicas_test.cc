@@ -90,6 +90,7 @@ TEST_F(ReplicasTest, APeerOfOneReplicaIsAPeerOfAll) {
   b->Settle();
   EXPECT_THAT(b->BooksOf(1), ElementsAre("book"));
   a->sync().Unregister(token);
+  b->Settle();
   EXPECT_EQ(WhyNot(*b, token), Reason::kSessionUnknown);
 }
 
@@ -160,6 +161,7 @@ TEST_F(ReplicasTest, AStreamAtAnotherReplicaReplacesTheFirst) {
   a->sync().Expire();
   EXPECT_EQ(WhyNot(*a, token), Reason::kUnspecified);
   b->sync().Expire();
+  a->Settle();
   EXPECT_EQ(WhyNot(*a, token), Reason::kSessionUnknown);
 }
 
