@@ -32,11 +32,10 @@ Catalog::~Catalog() = default;
 
 ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
   Change change(this);
-  NumberSet gone = graveyard_.Exhume(peer.key);
-  return OpenLocked(std::move(peer), reachable, std::move(gone));
+  return OpenLocked(std::move(peer), reachable, std::nullopt);
 }
 
-ShelfPtr Catalog::OpenLocked(PeerInfo peer, bool reachable, NumberSet gone) {
+ShelfPtr Catalog::OpenLocked(PeerInfo peer, bool reachable, std::optional<NumberSet> gone) {
   uint64_t largest = 0;
   if (const ShelfPtr earlier = shelves_.Find(peer.key); earlier != nullptr) {
     // A session that has not proven its key may have invented its numbers.
@@ -44,7 +43,7 @@ ShelfPtr Catalog::OpenLocked(PeerInfo peer, bool reachable, NumberSet gone) {
     CloseLocked(earlier);
   }
   auto shelf = std::make_shared<Shelf>(std::move(peer), reachable);
-  shelf->gone_earlier = std::move(gone);
+  shelf->gone_earlier = gone.has_value() ? *std::move(gone) : graveyard_.Exhume(shelf->info.key);
   shelf->largest_earlier = std::max(largest, shelf->gone_earlier.Largest());
   tables_.slots.Add(*shelf);
   shelves_.Add(shelf);

@@ -108,8 +108,8 @@ class Catalog {
                                         absl::Span<const OwnerChange> changes);
 
   // --- For the fold of a log that replicas share (Options::shared). The fold refuses nothing, so
-  // that it is the same at all of them: statements are joined. A number that is gone stays gone, and
-  // a number that is stated for two books is gone. Tombstones of absent peers are the caller's.
+  // that it is the same at all of them: statements are joined. A number that is gone stays gone,
+  // and a number that is stated for two books is gone. Tombstones of absent peers are the caller's.
 
   // From now on, changes have this revision, until the next call.
   void BeginStep(uint64_t revision);
@@ -179,7 +179,8 @@ class Catalog {
  private:
   class Change;
 
-  ShelfPtr OpenLocked(PeerInfo peer, bool reachable, NumberSet gone)
+  // `gone`: nullopt for what is in the graveyard, once an earlier shelf is closed.
+  ShelfPtr OpenLocked(PeerInfo peer, bool reachable, std::optional<NumberSet> gone)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   void ChangeVisibility(const ShelfPtr& shelf, bool Shelf::*flag, bool value);
   Applied ApplyLocked(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements)

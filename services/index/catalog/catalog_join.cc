@@ -28,8 +28,8 @@ ShelfPtr Catalog::Open(PeerInfo peer, bool reachable, NumberSet gone) {
 
 bool Catalog::JoinPresentLocked(Shelf& shelf, const StatementRecord& statement) {
   if (tables_.holdings.CheckNumber(shelf, statement).ok()) {
-    const bool added = tables_.holdings.Present(shelf, statement, BookOf(statement),
-                                                Holdings::Limits::kIgnored);
+    const bool added =
+        tables_.holdings.Present(shelf, statement, BookOf(statement), Holdings::Limits::kIgnored);
     if (added) scans_.Added(shelf, statement.number);
     return added;
   }
@@ -68,10 +68,10 @@ void Catalog::JoinMoves(const ShelfPtr& receiver, absl::Span<const Received> mov
     }
     const bool shown = move.receiver != nullptr && receiver->reachable &&
                        JoinPresentLocked(*receiver, *move.receiver) && receiver->visible();
-    publisher_.PublishMove(std::move(old_book),
-                           shown ? std::optional(BookEvent{receiver->info.peer_id,
-                                                           *move.receiver->present})
-                                 : std::nullopt);
+    publisher_.PublishMove(
+        std::move(old_book),
+        shown ? std::optional(BookEvent{receiver->info.peer_id, *move.receiver->present})
+              : std::nullopt);
   }
   tables_.holdings.AddWords();
 }

@@ -72,8 +72,8 @@ void Holdings::Refund(Shelf& shelf, size_t name_bytes) {
 absl::Status Holdings::CheckRoom(const Shelf& shelf, const StatementRecord& statement,
                                  size_t more) const {
   const bool full = IsFullFor(shelf);
-  if ((shelf.by_number.size() + more < max_books_per_peer_ && !full) || statement.present->partial ||
-      shelf.Has(statement.number) || shelf.IsGone(statement.number)) {
+  if ((shelf.by_number.size() + more < max_books_per_peer_ && !full) ||
+      statement.present->partial || shelf.Has(statement.number) || shelf.IsGone(statement.number)) {
     return absl::OkStatus();
   }
   if (full) {

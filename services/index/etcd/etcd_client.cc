@@ -19,6 +19,10 @@ class EtcdClient::Call {
     // A node that knows no leader then answers at once, and ends its watches.
     context_.AddMetadata("hasleader", "true");
     MutexLock lock(&client_->mutex_);
+    // At first a call fails at once where there is no connection, and the next endpoint is asked.
+    // When all have failed, calls wait for the connection: gRPC makes no progress with one while no
+    // call waits.
+    context_.set_wait_for_ready(client_->rotation_.Pause() > absl::ZeroDuration());
     client_->calls_.insert(&context_);
     if (client_->shut_down_) context_.TryCancel();
   }

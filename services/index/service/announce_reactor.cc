@@ -18,9 +18,9 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
-#include "services/index/sessions/announce_reader.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
+#include "services/index/sessions/announce_reader.h"
 
 namespace arkshare {
 namespace {
@@ -183,7 +183,7 @@ class IndexService::AnnounceReactor
     // A session of the index's former process is known only now.
     service_->CheckOwner(token_, key_, [this, start](const absl::Status& owns) {
       if (owns.ok()) {
-        Acknowledge(start.acknowledged);
+        Acknowledge(start.acknowledged, start.revision);
         ReadFirst();
       } else {
         Close([] {});
@@ -284,7 +284,7 @@ class IndexService::AnnounceReactor
   void Applied(const CallTimer& timer, const absl::StatusOr<Sessions::Applied>& applied) {
     if (applied.ok()) {
       timer.End(absl::OkStatus());
-      Acknowledge(applied->acknowledged);
+      Acknowledge(applied->acknowledged, applied->revision);
     } else {
       Refuse(applied.status());
     }
@@ -326,9 +326,11 @@ class IndexService::AnnounceReactor
   }
 
   // While a write is running, only the latest number is kept: it covers the earlier ones.
-  void Acknowledge(uint64_t number) {
+  void Acknowledge(uint64_t number, uint64_t revision) {
     MutexLock lock(&mutex_);
-    acknowledged_ = std::max(acknowledged_, number);  // answers can overtake each other
+    // Answers can overtake each other.
+    acknowledged_ = std::max(acknowledged_, number);
+    revision_ = std::max(revision_, revision);
     unanswered_ = true;
     TellLocked();
   }
@@ -351,6 +353,7 @@ class IndexService::AnnounceReactor
     v1::AnnounceResponse response;
     response.set_acknowledged_sequence(acknowledged_);
     response.set_unreachable(unreachable_);
+    response.set_revision(revision_);
     std::string bytes = response.SerializeAsString();
     if (members.has_value()) {
       members_version_ = members->version;
@@ -382,6 +385,7 @@ class IndexService::AnnounceReactor
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool unanswered_ ABSL_GUARDED_BY(mutex_) = false;  // messages of the peer
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;  // of the shared log, that has them
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   bool told_unreachable_ ABSL_GUARDED_BY(mutex_) = false;  // in the last message to the peer
   // The version of the list that the peer has; nothing until its first message.

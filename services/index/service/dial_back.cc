@@ -10,6 +10,7 @@
 #include "lib/rpc/channel.h"
 #include "lib/rpc/connect_once.h"
 #include "lib/rpc/status.h"
+#include "services/index/sessions/session_rules.h"
 
 namespace arkshare {
 namespace {

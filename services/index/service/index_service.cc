@@ -101,13 +101,6 @@ absl::StatusOr<v1::ListBooksResponse> RunListBooks(const Catalog& catalog,
   return response;
 }
 
-template <typename Response>
-grpc::ServerUnaryReactor* AnswerWith(grpc::CallbackServerContext* context, const CallTimer& timer,
-                                     absl::StatusOr<Response> result, Response* response) {
-  if (result.ok()) *response = *std::move(result);
-  return Answer(context, timer.End(result.status()));
-}
-
 bool IsLoopback(const grpc::CallbackServerContext& context) {
   return ParseCaller(context.peer()).loopback;
 }
@@ -138,7 +131,6 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
     : options_(std::move(options)),
       catalog_(catalog),
       sessions_(sessions),
-      boot_id_(RandomBytes(kBootIdBytes)),
       register_line_(options_.clock),
       watch_shares_(
           {"watches", options_.max_watches,
@@ -186,6 +178,30 @@ void IndexService::EndSession(const std::string& token,
   });
 }
 
+template <typename Response, typename Run>
+grpc::ServerUnaryReactor* IndexService::AnswerAt(grpc::CallbackServerContext* context,
+                                                 uint64_t revision, const CallTimer& timer,
+                                                 Response* response, Run run) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto answer = [timer, response, run, reactor] {
+    absl::StatusOr<Response> result = run();
+    if (result.ok()) *response = *std::move(result);
+    reactor->Finish(ToGrpcStatus(timer.End(result.status())));
+  };
+  if (!sessions_->replicated() || revision <= sessions_->revision()) {
+    answer();
+    return reactor;
+  }
+  const auto reached = [this, timer, reactor, answer,
+                        network = NetworkOfCaller(context->peer())](const absl::Status& status) {
+    // Not on the thread that makes the changes.
+    if (status.ok()) return searching_.Add(network, answer);
+    reactor->Finish(ToGrpcStatus(timer.End(status)));
+  };
+  sessions_->AwaitRevision(revision, reached);
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* context,
                                                   const v1::ListPeersRequest* request,
                                                   v1::ListPeersResponse* response) {
@@ -193,8 +209,10 @@ grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* c
   if (absl::Status s = CheckCaller(*context, IndexMethod::kListPeers); !s.ok()) {
     return Answer(context, timer.End(s));
   }
-  return AnswerWith(context, timer, RunListPeers(*catalog_, *request, IsLoopback(*context)),
-                    response);
+  return AnswerAt(context, request->at_least_revision(), timer, response,
+                  [this, request, loopback = IsLoopback(*context)] {
+                    return RunListPeers(*catalog_, *request, loopback);
+                  });
 }
 
 grpc::ServerUnaryReactor* IndexService::ListBooks(grpc::CallbackServerContext* context,
@@ -204,7 +222,8 @@ grpc::ServerUnaryReactor* IndexService::ListBooks(grpc::CallbackServerContext* c
   if (absl::Status s = CheckCaller(*context, IndexMethod::kListBooks); !s.ok()) {
     return Answer(context, timer.End(s));
   }
-  return AnswerWith(context, timer, RunListBooks(*catalog_, *request), response);
+  return AnswerAt(context, request->at_least_revision(), timer, response,
+                  [this, request] { return RunListBooks(*catalog_, *request); });
 }
 
 }  // namespace arkshare

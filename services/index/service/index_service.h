@@ -135,10 +135,14 @@ class IndexService : public IndexCallbacks {
                   std::function<void(const absl::Status&)> done) const;
   void EndSession(const std::string& token, std::function<void(const absl::Status&)> done);
 
+  // Answers with run(), once the catalog has the revision.
+  template <typename Response, typename Run>
+  grpc::ServerUnaryReactor* AnswerAt(grpc::CallbackServerContext* context, uint64_t revision,
+                                     const CallTimer& timer, Response* response, Run run);
+
   const Options options_;
   Catalog* const catalog_;
   Sessions* const sessions_;
-  const std::string boot_id_;
   CallStats stats_;
   RegisterLine register_line_;
   FailedDials failed_dials_;

@@ -230,7 +230,8 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     response_->mutable_reachability()->set_message(here_only_ ? kLoopbackOnly : answer_.message);
     response_->set_max_books(
         std::min(service_->options_.max_books, service_->catalog_->RoomInBooks()));
-    response_->set_boot_id(service_->boot_id_);
+    response_->set_boot_id(service_->sessions_->boot_id());
+    response_->set_replicated(service_->sessions_->replicated());
     response_->set_largest_listing_number(registered.largest_listing);
     EndTurn(absl::OkStatus());
   }

@@ -102,7 +102,9 @@ class IndexService::UpdateOwnerReactor : public grpc::ServerUnaryReactor {
   void Recorded(const absl::StatusOr<Sessions::Recorded>& recorded) {
     ARKSHARE_FAILPOINT("index.update_applied");
     if (recorded.ok()) {
-      const grpc::Slice slice(check_->Answer(recorded->statuses).SerializeAsString());
+      v1::UpdateOwnerResponse answer = check_->Answer(recorded->statuses);
+      answer.set_revision(recorded->revision);
+      const grpc::Slice slice(answer.SerializeAsString());
       *response_ = grpc::ByteBuffer(&slice, 1);
     }
     End(recorded.status());

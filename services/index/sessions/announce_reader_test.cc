@@ -100,7 +100,7 @@ absl::StatusOr<AnnounceMessage> ReadByProtobuf(const std::string& bytes) {
   return read;
 }
 
-v1::Statement Present(uint64_t number, const std::string& name) {
+v1::Statement StatedProto(uint64_t number, const std::string& name) {
   v1::Statement statement;
   *statement.mutable_present() = ToProto(TestListing(number, name, number));
   return statement;
@@ -109,9 +109,9 @@ v1::Statement Present(uint64_t number, const std::string& name) {
 v1::AnnounceRequest SomeRequest() {
   v1::AnnounceRequest request;
   request.set_first_sequence(70'000);
-  *request.add_statements() = Present(1, "Music/Bach - Fugue.mp3");
+  *request.add_statements() = StatedProto(1, "Music/Bach - Fugue.mp3");
   request.add_statements()->set_gone_listing_number(300);
-  *request.add_statements() = Present(uint64_t{1} << 60, "Grüße.txt");
+  *request.add_statements() = StatedProto(uint64_t{1} << 60, "Grüße.txt");
   request.mutable_statements(2)->mutable_present()->set_partial(true);
   request.set_snapshot_complete(true);
   request.set_free_slots(5);
@@ -167,12 +167,12 @@ TEST(AnnounceReaderTest, RefusesInvalidStatements) {
   };
   v1::AnnounceRequest request;
   request.set_first_sequence(10);
-  *request.add_statements() = Present(1, "a");
+  *request.add_statements() = StatedProto(1, "a");
   v1::Statement* second = request.add_statements();
   EXPECT_EQ(refused(request), "statement 11: a statement must be present or gone");
   second->set_gone_listing_number(0);
   EXPECT_EQ(refused(request), "statement 11: gone_listing_number must be 1 or more");
-  *second = Present(2, "b");
+  *second = StatedProto(2, "b");
   second->mutable_present()->set_name("a//b");
   EXPECT_NE(refused(request).find("statement 11: \"a//b\" cannot name a book"), std::string::npos);
   second->mutable_present()->set_name("b");
@@ -184,9 +184,9 @@ TEST(AnnounceReaderTest, RefusesInvalidStatements) {
   second->mutable_present()->clear_content();
   EXPECT_EQ(refused(request), "statement 11: content.root must be 32 bytes, not 0");
   // The limit is checked first, whatever else is wrong.
-  for (int i = 2; i <= 1'000; ++i) *request.add_statements() = Present(3, "c");
+  for (int i = 2; i <= 1'000; ++i) *request.add_statements() = StatedProto(3, "c");
   EXPECT_EQ(refused(request), "at most 1000 statements fit in a message, not 1001");
-  *second = Present(2, "b");
+  *second = StatedProto(2, "b");
   request.mutable_statements()->RemoveLast();
   EXPECT_EQ(refused(request), "");
 }
@@ -195,7 +195,7 @@ TEST(AnnounceReaderTest, RepeatedFieldsAreMergedAsInProtobuf) {
   v1::AnnounceRequest first = SomeRequest();
   v1::AnnounceRequest second;
   second.set_free_slots(9);
-  *second.add_statements() = Present(8, "again");
+  *second.add_statements() = StatedProto(8, "again");
   ExpectSame(first.SerializeAsString() + second.SerializeAsString());
 
   // Within a statement: a listing in two parts; gone between two parts, or at the end.
@@ -205,7 +205,7 @@ TEST(AnnounceReaderTest, RepeatedFieldsAreMergedAsInProtobuf) {
   root.mutable_present()->mutable_content()->set_size_bytes(77);
   v1::Statement gone;
   gone.set_gone_listing_number(4);
-  const std::string whole = Present(1, "a").SerializeAsString();
+  const std::string whole = StatedProto(1, "a").SerializeAsString();
   for (const std::string& statement :
        {whole + name.SerializeAsString() + root.SerializeAsString(),
         whole + gone.SerializeAsString() + name.SerializeAsString(),

@@ -30,6 +30,7 @@ Sessions::Registration FormerRegistration(const PeerIds::Owned& former, const st
 
 LocalSessions::LocalSessions(Options options, const Clock* clock, Catalog* catalog)
     : lease_(options.lease),
+      boot_id_(RandomBytes(kBootIdBytes)),
       clock_(clock),
       catalog_(catalog),
       table_(lease_),

@@ -45,6 +45,14 @@ class LocalSessions : public Sessions {
   LocalSessions(Options options, const Clock* clock, Catalog* catalog);
 
   absl::Duration lease() const override { return lease_; }
+  bool replicated() const override { return false; }
+  std::string boot_id() const override { return boot_id_; }
+  uint64_t revision() const override { return 0; }
+  absl::Duration behind() const override { return absl::ZeroDuration(); }
+  void AwaitRevision(uint64_t /*revision*/, std::function<void(absl::Status)> done) override {
+    done(absl::OkStatus());
+  }
+  void AwaitLatest(std::function<void(absl::Status)> done) override { done(absl::OkStatus()); }
   uint64_t lapsed_count() const override { return lapsed_count_; }
 
   void BeginRegistration(Done<uint64_t> done) override { done(NextOrder()); }
@@ -110,6 +118,7 @@ class LocalSessions : public Sessions {
   void ExpireLocked(AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const absl::Duration lease_;
+  const std::string boot_id_;
   const Clock* const clock_;
   Catalog* const catalog_;
   // Held while peers come and go in the catalog, so that the order is the same there.

@@ -60,6 +60,17 @@ class LocalSessionsTest : public SessionsFixture {
   LocalHost* local_ = nullptr;
 };
 
+TEST_F(LocalSessionsTest, WithoutStateTheNumberOfAnEndedSessionIsFree) {
+  Register(1);
+  const auto two = Register(2);
+  Register(3);
+  sessions_->Unregister(two.token);
+  EXPECT_EQ(Register(4).peer_id, 2u);
+  EXPECT_EQ(Register(5).peer_id, 4u);
+  clock().Advance(kTestLease);
+  EXPECT_EQ(Register(6).peer_id, 1u);
+}
+
 TEST_F(LocalSessionsTest, WithStateNumbersOutliveTheIndex) {
   Restart(PeerIds());
   EXPECT_EQ(TakeChangedIds(), std::nullopt);

@@ -13,7 +13,8 @@
 
 namespace arkshare {
 
-inline constexpr size_t kTokenBytes = 32;  // random ones, in a session's token
+inline constexpr size_t kTokenBytes = 32;   // random ones, in a session's token
+inline constexpr size_t kBootIdBytes = 16;  // of Sessions::boot_id and PingResponse.boot_id
 
 absl::Status SessionUnknown();
 absl::Status SessionSuperseded();

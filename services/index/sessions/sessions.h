@@ -40,6 +40,18 @@ class Sessions {
   virtual ~Sessions() = default;
 
   virtual absl::Duration lease() const = 0;
+  // Whether other replicas of the index know the sessions, too.
+  virtual bool replicated() const = 0;
+  // Names what the revisions and sessions are of: 16 bytes.
+  virtual std::string boot_id() const = 0;
+  // The last revision of the shared log that the catalog has; 0 without one.
+  virtual uint64_t revision() const = 0;
+  // How long this replica has had no connection to the others; zero while it has one.
+  virtual absl::Duration behind() const = 0;
+  // Calls `done` when the catalog has this revision, or everything that any replica has answered
+  // before the call. INDEX_BEHIND, STORE_UNREACHABLE.
+  virtual void AwaitRevision(uint64_t revision, std::function<void(absl::Status)> done) = 0;
+  virtual void AwaitLatest(std::function<void(absl::Status)> done) = 0;
   // Returns how many sessions have ended because their peers were silent.
   virtual uint64_t lapsed_count() const = 0;
 
