@@ -1,0 +1,96 @@
+/**
+ * Rows by key, and who wants to know of changes. No DOM.
+ *
+ * @typedef {{key: string}} Row
+ * @typedef {{put: Row[], gone: Row[]}} Change
+ */
+
+export class KeyedStore {
+  constructor() {
+    /** @type {Map<string, any>} */
+    this.rows = new Map();
+    /** @type {Set<(change: Change) => void>} */
+    this.listeners = new Set();
+    /** While a snapshot arrives: the keys that it has repeated. @type {Set<string>|null} */
+    this.fresh = null;
+    /** Everything that was there when the store began is here now. */
+    this.complete = false;
+  }
+
+  get size() {
+    return this.rows.size;
+  }
+
+  /** @param {string} key */
+  get(key) {
+    return this.rows.get(key);
+  }
+
+  /** Rows take the place of those with the same key. @param {any[]} put @param {string[]} gone */
+  apply(put, gone) {
+    const left = [];
+    for (const key of gone) {
+      const row = this.rows.get(key);
+      if (row === undefined) continue;
+      this.rows.delete(key);
+      left.push(row);
+    }
+    for (const row of put) {
+      this.rows.set(row.key, row);
+      this.fresh?.add(row.key);
+    }
+    if (put.length > 0 || left.length > 0) this.tell({put, gone: left});
+  }
+
+  /** A snapshot begins: what it does not repeat is gone when it ends. */
+  beginSnapshot() {
+    this.fresh = new Set();
+  }
+
+  endSnapshot() {
+    if (this.fresh === null) return;
+    const fresh = this.fresh;
+    this.fresh = null;
+    this.complete = true;
+    this.apply([], Array.from(this.rows.keys()).filter((key) => !fresh.has(key)));
+    this.tell({put: [], gone: []});
+  }
+
+  /** @param {(change: Change) => void} listener @returns {() => void} ends it */
+  listen(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** @private */
+  tell(change) {
+    for (const listener of this.listeners) listener(change);
+  }
+}
+
+/**
+ * Returns what has changed between two lists: for sources that only know whole lists.
+ * @param {Map<string, any>} before by key
+ * @param {any[]} rows
+ * @returns {{put: any[], gone: string[]}}
+ */
+export function difference(before, rows) {
+  const put = [], keys = new Set();
+  for (const row of rows) {
+    keys.add(row.key);
+    const old = before.get(row.key);
+    if (old === undefined || !sameRow(old, row)) put.push(row);
+  }
+  return {put, gone: Array.from(before.keys()).filter((key) => !keys.has(key))};
+}
+
+/** @param {any} a @param {any} b rows of one kind */
+export function sameRow(a, b) {
+  for (const name in b) {
+    const x = a[name], y = b[name];
+    if (x === y || Number.isNaN(x) && Number.isNaN(y)) continue;
+    if (typeof x !== 'object' || typeof y !== 'object' || x === null || y === null) return false;
+    if (JSON.stringify(x) !== JSON.stringify(y)) return false;
+  }
+  return true;
+}

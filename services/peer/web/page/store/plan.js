@@ -1,0 +1,77 @@
+/** What a download does to its source, before it is asked for. Pure. */
+
+/**
+ * Returns what happens when a person gets a row of a search. A lender is preferred, because then no
+ * peer loses the book.
+ * @param {{name: string, content: any, holders: {peer: number, lends: boolean, slots: number}[]}} row
+ * @param {boolean} copyOnly
+ * @returns {{effect: 'move'|'copy', wish: any}} the wish is a FetchRequest
+ */
+export function planOne(row, copyOnly) {
+  const wish = {name: row.name, content: row.content};
+  const lenders = row.holders.filter((holder) => holder.lends);
+  if (copyOnly) return {effect: 'copy', wish: {...wish, copyOnly: true}};
+  if (lenders.length === 0) return {effect: 'move', wish};
+  // When all lend, the peer chooses: it knows which of them is the fastest.
+  if (lenders.length === row.holders.length) return {effect: 'copy', wish};
+  const free = lenders.find((holder) => holder.slots > 0) ?? lenders[0];
+  return {effect: 'copy', wish: {...wish, fromPeerId: free.peer}};
+}
+
+/**
+ * Returns the same for many rows. Rows that are here already, or gone, are left out.
+ * @param {any[]} rows
+ * @param {boolean} copyOnly
+ * @param {(contentKey: string) => boolean} isHere
+ * @returns {{moves: number, copies: number, here: number, bytes: number, wishes: any[],
+ *   keys: string[]}} the keys of the rows, in the order of the wishes
+ */
+export function planMany(rows, copyOnly, isHere) {
+  const plan = {moves: 0, copies: 0, here: 0, bytes: 0, wishes: [], keys: []};
+  for (const row of rows) {
+    if (row.gone) continue;
+    if (isHere(row.contentKey)) {
+      ++plan.here;
+      continue;
+    }
+    const {effect, wish} = planOne(row, copyOnly);
+    if (effect === 'move') ++plan.moves; else ++plan.copies;
+    plan.bytes += Number(row.size);
+    plan.wishes.push(wish);
+    plan.keys.push(row.key);
+  }
+  return plan;
+}
+
+/**
+ * Returns what can be done with transfers: the ids for each action.
+ * @param {any[]} rows rows of the transfers
+ * @returns {Object<string, any[]>}
+ */
+export function transferActions(rows) {
+  const actions = {cancel: [], retry: [], keep: [], place: [], forget: []};
+  for (const row of rows) {
+    const over = row.state === 'DONE' || row.state === 'FAILED';
+    if (row.id !== '' && (row.state === 'QUEUED' || row.state === 'FETCHING')) actions.cancel.push(row);
+    if (row.id !== '' && row.state === 'FAILED' && canRetry(row.error?.reason)) actions.retry.push(row);
+    if (row.state === 'HANDING_OVER' && row.moving && !row.placeless) actions.keep.push(row);
+    if (row.placeless) actions.place.push(row);
+    if (row.id !== '' && over) actions.forget.push(row);
+  }
+  return actions;
+}
+
+/** Reasons for which the same download cannot succeed by being repeated. */
+const FINAL = new Set(['ALREADY_IN_LIBRARY', 'INVALID_NAME', 'INVALID_FIELD', 'ROLE_FORBIDS',
+  'NOT_A_MEMBER', 'AMBIGUOUS_NAME']);
+
+function canRetry(reason) {
+  return !FINAL.has(reason ?? '');
+}
+
+/** Where a row belongs: "coming", "waiting", "failed" or "done". @param {any} row of the transfers */
+export function transferGroup(row) {
+  if (row.state === 'FAILED') return 'failed';
+  if (row.state === 'DONE') return 'done';
+  return row.state === 'HANDING_OVER' || row.placeless ? 'waiting' : 'coming';
+}
