@@ -74,7 +74,8 @@ export const REASONS = {
  */
 export function explain(error) {
   if (error.code === 'offline') return {text: t.offlineReason, detail: '', action: 'retry'};
-  const known = REASONS[error.reason ?? ''];
+  const reason = error.reason ?? '';
+  const known = Object.hasOwn(REASONS, reason) ? REASONS[reason] : undefined;
   const message = error.message ?? '';
   if (!known) return {text: message || error.code || '', detail: '', action: ''};
   return {text: known[0], detail: message, action: known[1]};

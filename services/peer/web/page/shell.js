@@ -4,20 +4,22 @@ import {formatClock, formatRate} from './format.js';
 import {t} from './lang.js';
 import {formatRoute} from './route.js';
 
-const NAV = ['search', 'library', 'transfers', 'group', 'wishes', 'limbo', 'history', 'settings'];
 const TOAST_MS = 6000;
 /** What readers are told of numbers, at most this often. */
 const ANNOUNCE_MS = 2000;
 
 export class Shell {
-  /** @param {{type: (words: string) => void, retry: () => void}} handlers */
-  constructor(handlers) {
+  /**
+   * @param {string[]} views those in the navigation
+   * @param {{type: (words: string) => void, retry: () => void}} handlers
+   */
+  constructor(views, handlers) {
     this.search = el('input', {type: 'search', id: 'search', autocomplete: 'off', spellcheck: 'false',
       'aria-label': t.searchBooks, placeholder: t.searchBooks, 'aria-keyshortcuts': '/',
       input: () => handlers.type(this.search.value)});
     this.peer = el('span.peer');
     this.rates = el('span.rates');
-    this.links = Object.fromEntries(NAV.map((view) => [view,
+    this.links = Object.fromEntries(views.map((view) => [view,
       el('a', {href: formatRoute(view)}, el('span', {}, t[view]), el('span.count'))]));
     this.banner = el('div.banner', {role: 'status', hidden: true});
     this.bannerText = el('span');
@@ -55,6 +57,7 @@ export class Shell {
       setText(this.peer, `${t.ownPeer(status.peerId)} · ${status.online ? t.online : t.notOnline}`);
       setAttribute(this.peer, 'data-online', String(status.online));
     }
+    show(this.rates, status !== null);
     let down = Number(status?.downloadBytesPerSecond ?? 0), up = Number(status?.uploadBytesPerSecond ?? 0);
     if (down === 0) for (const row of world.transfers.rows.values()) if (row.state === 'FETCHING') down += row.rate;
     if (up === 0) for (const row of world.uploads.rows.values()) up += row.rate;
@@ -65,7 +68,7 @@ export class Shell {
     const counts = {library: world.library.size, transfers: active, wishes: world.wishes.size,
       limbo: world.limbo.size};
     for (const [view, n] of Object.entries(counts)) {
-      setText(this.links[view].lastChild, n > 0 ? t.number(n) : '');
+      if (this.links[view]) setText(this.links[view].lastChild, n > 0 ? t.number(n) : '');
     }
     this.drawBanner(status, link);
     document.body.classList.toggle('offline', link.state === 'offline');
@@ -111,12 +114,4 @@ export class Shell {
   focusList() {
     (this.main.querySelector('.grid') ?? this.main).focus();
   }
-}
-
-/** The page of a browser that is not signed in. @param {string} why @param {string} [error] */
-export function signInPage(why, error = '') {
-  return el('main.signin', {}, el('h1', {}, 'arkshare'), el('h2', {}, t.signIn),
-    error ? el('p.error', {role: 'alert'}, error) : null,
-    why ? el('p', {}, `${t.signedOut} ${t.signedOutWhy[why] ?? ''}`) : null,
-    el('p', {}, t.signInHow), el('pre', {}, 'arkshare-cli web'));
 }

@@ -10,10 +10,8 @@ function count(n, one, many) {
 
 export default {
   number: (n) => number.format(n),
-  list: (items) => new Intl.ListFormat('en').format(items),
   books: (n) => count(n, 'book', 'books'),
   peer: (id) => `peer ${id}`,
-  peers: (n) => count(n, 'peer', 'peers'),
 
   // The frame of the page.
   search: 'Search', library: 'Library', transfers: 'Transfers', group: 'Peers', wishes: 'Wishes',
@@ -22,22 +20,20 @@ export default {
   ownPeer: (id) => id ? `Peer ${id}` : 'Your peer',
   online: 'online', notOnline: 'not online',
   down: 'Receiving', up: 'Sending',
+  notDone: (n) => `${count(n, 'thing', 'things')} could not be done`,
   cancel: 'Cancel', close: 'Close', ok: 'OK', selected: 'Selected', more: 'Show more',
   selectAll: 'Select all', selectNone: 'Select none', sortBy: 'Sort by', details: 'Details',
   selection: (n, size) => `${number.format(n)} selected, ${size}`,
   nothingSelected: 'Nothing is selected',
   newRows: (n) => `Show ${count(n, 'new row', 'new rows')}`,
   orderIsOld: 'Order is old: sort again',
-  copied: 'Copied', copyText: 'Copy',
 
   // How the peer is reached.
-  starting: 'Asking your peer …',
   offline: (clock) => `Your peer does not answer (since ${clock}).`,
   retryIn: (s) => s > 0 ? `Trying again in ${s} s.` : 'Trying again now.',
   retryNow: 'Try now',
   indexAway: 'Your own books are here. Searching works again when the index is back.',
   offlineReason: 'Your peer does not answer.',
-  back: 'Your peer answers again.',
 
   // Sign-in.
   signIn: 'Open this page from your peer',
@@ -49,8 +45,7 @@ export default {
     code_used_twice: 'The code of this page was used twice, so both sessions were ended. ' +
       'If you did not do that, another program has read the address.',
   },
-  signingIn: 'Signing in …',
-  oldBrowser: 'This browser is too old for this page.',
+
 
   // Tables.
   name: 'Name', size: 'Size', holders: 'Who has it', effect: 'What happens', rank: 'Fits best',
@@ -74,7 +69,7 @@ export default {
   goneToYou: 'came to you',
   gonePeer: (peer) => `gone: peer ${peer} has no such book any more`,
   peerLeft: (peer) => `gone: peer ${peer} left`,
-  get: 'Get', getCopies: 'Get copies only', makeWish: 'Wish for this',
+  getCopies: 'Get copies only', makeWish: 'Wish for this',
   getPlan: (moves, copies) => moves > 0 && copies > 0 ? `Get: moves ${moves}, copies ${copies}` :
     moves > 0 ? `Get: moves ${moves}` : copies > 0 ? `Get: copies ${copies}` : 'Get',
   nothingToGet: 'You have all of these already.',
@@ -86,16 +81,16 @@ export default {
   refused: (n) => `${count(n, 'book was', 'books were')} refused; the rows say why.`,
   holderLine: (holder, limit) => `peer ${holder.peer} · ${holder.lends ? 'lends copies' : 'gives away'}` +
     ` · ${count(holder.slots, 'free slot', 'free slots')}${limit ? ` · at most ${limit}` : ''}`,
-  contentId: 'Content', saveAs: 'Save it under the name',
+  contentId: 'Content',
 
   // Library.
   libraryEmpty: 'No books yet. Drop files here, or search for some.',
   librarySummary: (n, size, free) => `${count(n, 'book', 'books')} · ${size}${free ? ` · ${free} free` : ''}`,
-  filter: 'Filter', addFiles: 'Add files', addFolder: 'Add a folder', orDrop: 'or drop them anywhere',
+  filter: 'Filter', addFiles: 'Add files', addFolder: 'Add a folder',
   sharedMoves: 'moves when taken', sharedLends: 'lent as copies',
   lentOnly: (why) => `lent only${why.trim() ? `: ${why}` : ''}`,
   notShared: (why) => `not shared: ${why}`, hashing: 'being hashed',
-  stopSharing: 'Stop sharing', save: 'Save to this computer', openBook: 'Open',
+  stopSharing: 'Stop sharing', openBook: 'Open',
   unshareTitle: (n) => `Stop sharing ${count(n, 'book', 'books')}?`,
   unshareBody: 'Other peers do not find them any more. The files stay in your folder.',
   unshared: (n) => `${count(n, 'book is', 'books are')} not shared any more.`,
@@ -110,7 +105,6 @@ export default {
   addFree: (size) => `Not enough room: ${size} are missing.`,
   add: 'Add', adding: (done, all, name) => `Adding ${number.format(done)} of ${number.format(all)}: ${name}`,
   addDone: (n) => `${count(n, 'file is', 'files are')} shared now.`,
-  addFailed: (n) => `${count(n, 'file was', 'files were')} refused.`,
   noUploads: 'This peer takes no files from a browser. Use: arkshare-cli share PATH',
 
   // Transfers.

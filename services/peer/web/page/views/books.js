@@ -1,8 +1,6 @@
 /** Columns and actions of books at other peers: for the search, and for the books of a peer. */
-import {details} from '../dialog.js';
 import {toHex} from '../convert.js';
 import {formatBytes, formatRate} from '../format.js';
-import {getBooks} from '../get.js';
 import {t} from '../lang.js';
 import {fold} from '../store/order.js';
 import {planMany, planOne} from '../store/plan.js';
@@ -49,21 +47,28 @@ export function bookClass(app, row) {
 
 /** @param {any} app @param {() => boolean} copyOnly @param {(key: string, note: string) => void} note */
 export function bookActions(app, copyOnly, note) {
+  const show = {text: () => t.details, offline: true, when: (rows) => rows.length === 1,
+    run: ([row]) => showBook(row)};
+  if (app.readOnly) return [show];
+  const get = async (rows, only, sure) => {
+    const {getBooks} = await import('../get.js');
+    return getBooks(app, rows, only, note, sure);
+  };
   const plan = (rows) => planMany(rows, copyOnly(), (key) => app.world.has(key));
   return [
     {primary: true, key: 'Enter', text: (rows) => t.getPlan(plan(rows).moves, plan(rows).copies),
       when: (rows) => plan(rows).wishes.length > 0,
-      run: (rows) => getBooks(app, rows, copyOnly(), note, true),
-      byKey: (rows) => getBooks(app, rows, copyOnly(), note, false)},
+      run: (rows) => get(rows, copyOnly(), true),
+      byKey: (rows) => get(rows, copyOnly(), false)},
     {key: 'c', text: () => t.getCopies, when: (rows) => !copyOnly() && plan(rows).moves > 0,
-      run: (rows) => getBooks(app, rows, true, note, true)},
-    {text: () => t.details, offline: true, when: (rows) => rows.length === 1,
-      run: ([row]) => showBook(row)},
+      run: (rows) => get(rows, true, true)},
+    show,
   ];
 }
 
 /** @param {any} row */
-export function showBook(row) {
+async function showBook(row) {
+  const {details} = await import('../dialog.js');
   const rows = [[t.name, row.name], [t.size, formatBytes(row.size)],
     [t.contentId, toHex(row.content?.root ?? '')]];
   for (const holder of row.holders ?? []) {

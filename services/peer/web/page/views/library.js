@@ -1,11 +1,9 @@
 /** Library: the books of this peer, and why a file is not shared. */
-import {confirm} from '../dialog.js';
 import {el} from '../dom.js';
 import {formatBytes} from '../format.js';
 import {t} from '../lang.js';
 import {formatRoute} from '../route.js';
 import {fold, matcher} from '../store/order.js';
-import {pickFiles} from '../upload.js';
 import {List} from './list.js';
 
 const SORTS = {
@@ -49,8 +47,8 @@ export class LibraryView {
           when: (rows) => rows.some((row) => !row.unshared)},
       ],
       empty: () => this.filterInput.value ? t.noResults(this.filterInput.value) : t.libraryEmpty,
-      tools: [this.filterInput, el('button', {click: () => pickFiles(app, false)}, t.addFiles),
-        el('button.wide', {click: () => pickFiles(app, true)}, t.addFolder)],
+      tools: [this.filterInput, el('button', {click: () => this.pick(false)}, t.addFiles),
+        el('button.wide', {click: () => this.pick(true)}, t.addFolder)],
       onSort: () => this.remember()});
     this.element = this.list.element;
   }
@@ -78,6 +76,12 @@ export class LibraryView {
   }
 
   /** @private */
+  async pick(folder) {
+    const {pickFiles} = await import('../upload.js');
+    pickFiles(this.app, folder);
+  }
+
+  /** @private */
   filter() {
     const matches = matcher(this.filterInput.value);
     this.list.setFilter(matches ? (row) => matches(SORTS.name(row)) : () => true);
@@ -93,6 +97,7 @@ export class LibraryView {
 
   /** @private */
   async unshare(rows) {
+    const {confirm} = await import('../dialog.js');
     const names = rows.filter((row) => !row.unshared).map((row) => row.name);
     if (!await confirm(t.unshareTitle(names.length), t.unshareBody, t.stopSharing, t.cancel, true)) return;
     const errors = [];

@@ -31,7 +31,8 @@ export class PeerView {
       columns: bookColumns(app, () => false, false), classOf: (row) => bookClass(app, row),
       actions: bookActions(app, () => false, note),
       empty: () => this.error || (this.store.complete ? t.peerEmpty : t.loading(0)),
-      tools: [this.filterInput, this.folder, el('label', {}, this.lacking, t.onlyLacking)]});
+      tools: [this.filterInput, this.folder, ...app.readOnly ? [] :
+        [el('label', {}, this.lacking, t.onlyLacking)]]});
     this.element = el('div.list', {}, el('div.toolbar', {},
       el('a', {href: formatRoute('group')}, `← ${t.allPeers}`), this.title), this.list.element);
     this.unlisten = app.world.library.listen(() => this.list.refresh());

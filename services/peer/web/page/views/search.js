@@ -29,15 +29,15 @@ export class SearchView {
     const note = (key, text) => this.results.note(key, text);
     const copyOnly = () => this.copies.checked;
     const actions = bookActions(app, copyOnly, note);
-    actions.push({text: () => t.makeWish, when: () => this.query !== '' &&
+    if (!app.readOnly) actions.push({text: () => t.makeWish, when: () => this.query !== '' &&
       app.rpc.has('PeerService/AddWish'), run: () => app.addWish({keywords: this.query}, 'TELL')});
     this.list = new List(app, {label: t.search, store: this.results.store, sorts: BOOK_SORTS,
       sort: 'rank', sortNames: {rank: t.rank, name: t.name, size: t.size, '-size': `${t.size} ↓`,
         '-holders': t.holders},
       columns: bookColumns(app, copyOnly, true), actions, empty: () => this.emptyText(),
-      classOf: (row) => bookClass(app, row), tools: [this.live,
-        el('label', {}, this.lacking, t.onlyLacking), el('label', {}, this.copies, t.copiesOnly),
-        this.moreButton]});
+      classOf: (row) => bookClass(app, row), tools: [this.live, ...app.readOnly ? [] :
+        [el('label', {}, this.lacking, t.onlyLacking), el('label', {}, this.copies, t.copiesOnly)],
+      this.moreButton]});
     this.element = this.list.element;
     this.unlisten = app.world.library.listen(() => this.list.refresh());
   }

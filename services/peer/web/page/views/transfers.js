@@ -118,7 +118,7 @@ export class TransfersView {
         {id: 'to', title: t.to, width: 'minmax(6rem, 1.5fr)', text: (row) => row.address},
       ],
       empty: () => t.uploadsEmpty});
-    list.bar.hidden = true;
+    list.bar.hidden = list.toolbar.hidden = true;
     return list;
   }
 
