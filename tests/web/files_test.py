@@ -10,8 +10,8 @@ import sys
 from fixture import PAGE
 
 ROOT = PAGE.parents[3]
-# Every view together, and what a browser loads to show the first one (see docs/web.md).
-LIMIT_ALL, LIMIT_FILE_LINES = 70_000, 400
+# All views together; views_test.py has the limit of the first one.
+LIMIT_ALL, LIMIT_FILE_LINES = 75_000, 400
 FORBIDDEN = {
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment":
         "text must not become HTML",
@@ -68,7 +68,7 @@ def check_reasons():
     section = re.search(r"^## Errors\n(.*?)^## ", protocol, re.MULTILINE | re.DOTALL)[1]
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     reasons = {reason for row in rows for reason in re.findall(r"`([A-Z][A-Z_]+)`", row)}
-    known = set(re.findall(r"^  ([A-Z_]+): \[", (PAGE / "errors.js").read_text(), re.MULTILINE))
+    known = set(re.findall(r"^  ([A-Z_]+):", (PAGE / "errors.js").read_text(), re.MULTILINE))
     return [f"errors.js has no sentence for {reason}" for reason in sorted(reasons - known)] or (
         [] if len(reasons) > 40 else ["docs/protocol.md has no table of errors that can be read"])
 
@@ -80,7 +80,7 @@ def check_words():
     english = (PAGE / "lang/en.js").read_text()
     english = english[english.index("export default"):]
     top = re.sub(r"\{[^{}$]*\}", "{}", re.sub(r"`[^`]*`|'[^']*'", "''", english))
-    defined = set(re.findall(r"\b([a-zA-Z]+): ", top))
+    defined = set(re.findall(r"\b([a-zA-Z]+):\s", top))
     used = set(re.findall(r"\bt\.(\w+)", source))
     # t[view], t[group]: by the names of views and of groups of transfers.
     named = {"search", "library", "transfers", "group", "wishes", "limbo", "history", "settings",
@@ -106,7 +106,7 @@ def check_html():
 
 
 def check_mistakes():
-    """What is looked for is found."""
+    """Each planted mistake has to be found."""
     samples = ["node.innerHTML = x", "<p style=\"color:red\">", "fetch('https://example.org')",
                "setTimeout('f()', 1)", "<a onclick='f()'>", "document.cookie"]
     return [f"not found: {sample}" for sample in samples if not check_forbidden("sample", sample)]

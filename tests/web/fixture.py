@@ -62,7 +62,7 @@ class CallError(Exception):
 
 
 class FakePeer:
-    """What the page sees of a peer and of its index. Thread-safe."""
+    """A peer and its index, as far as the page sees them. Thread-safe."""
 
     KINDS = {"library": "libraryGone", "transfers": "transfersForgotten", "uploads": "uploadsEnded",
              "limbo": "limboGone", "wishes": "wishesGone"}
@@ -201,7 +201,7 @@ class FakePeer:
         return {"listings": self.books.get(body["peerId"], [])}
 
     def stream(self, call, body):
-        """Yields the messages of a stream; raises CallError."""
+        """Generates the messages of a stream; raises CallError."""
         with self.lock:
             self.calls.append((call, body))
         if call == "PeerService/WatchOwn" and self.watch:

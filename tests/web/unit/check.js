@@ -21,8 +21,12 @@ export function same(actual, expected, what = '') {
 }
 
 function show(value) {
-  return JSON.stringify(value, (_, part) => part instanceof Map || part instanceof Set ?
-    [...part] : Number.isNaN(part) ? 'NaN' : part === undefined ? 'undefined' : part);
+  return JSON.stringify(
+      value,
+      (_, part) => part instanceof Map || part instanceof Set ? [...part] :
+          Number.isNaN(part)                                  ? 'NaN' :
+          part === undefined                                  ? 'undefined' :
+                                                                part);
 }
 
 /** Shows the results to the program that opened the page. */

@@ -1,5 +1,6 @@
-import {HIGHEST, RowWindow} from '/window.js';
 import {Selection} from '/store/selection.js';
+import {HIGHEST, RowWindow} from '/window.js';
+
 import {same, test} from './check.js';
 
 const order = (...keys) => ({keys, length: keys.length, indexOf: (key) => keys.indexOf(key)});

@@ -1,8 +1,13 @@
+import {difference} from '/store/difference.js';
+import {KeyedStore} from '/store/keyed.js';
 import {fold, matcher, RowOrder} from '/store/order.js';
-import {difference, KeyedStore} from '/store/keyed.js';
+
 import {same, test} from './check.js';
 
-const SORTS = {name: (row) => row.name, size: (row) => row.size};
+const SORTS = {
+  name: (row) => row.name,
+  size: (row) => row.size
+};
 const row = (name, size = 0) => ({key: name, name, size});
 
 function filled(...names) {
@@ -64,7 +69,7 @@ export async function run() {
     same(matches(fold('Dune a l’ecole.epub')), true);
     same(matches(fold('Dune.epub')), false);
     same(matcher('   '), null);
-    same(fold('plain name.epub') , 'plain name.epub');
+    same(fold('plain name.epub'), 'plain name.epub');
     same(fold('Ünï'), 'uni');
     const {order, store} = filled('apple', 'pear');
     order.setFilter((one) => matcher('pea')(fold(one.name)));
@@ -92,7 +97,8 @@ export async function run() {
   await test('the difference of two lists', () => {
     const before = new Map([['a', {key: 'a', list: [1]}], ['b', {key: 'b', n: NaN}]]);
     same(difference(before, [{key: 'a', list: [1]}, {key: 'b', n: NaN}]), {put: [], gone: []});
-    same(difference(before, [{key: 'a', list: [2]}, {key: 'c'}]),
-      {put: [{key: 'a', list: [2]}, {key: 'c'}], gone: ['b']});
+    same(
+        difference(before, [{key: 'a', list: [2]}, {key: 'c'}]),
+        {put: [{key: 'a', list: [2]}, {key: 'c'}], gone: ['b']});
   });
 }

@@ -1,4 +1,5 @@
 import {EnvelopeReader, readError, Rpc} from '/rpc.js';
+
 import {same, test} from './check.js';
 
 function envelope(flags, text) {
@@ -12,24 +13,36 @@ function envelope(flags, text) {
 
 export async function run() {
   await test('a stream is cut into messages wherever its bytes are cut', () => {
-    const parts = [envelope(0, '{"a":"é"}'), envelope(0, '{}'), envelope(2, '{"error":{"code":"x"}}')];
+    const parts =
+        [envelope(0, '{"a":"é"}'), envelope(0, '{}'), envelope(2, '{"error":{"code":"x"}}')];
     const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    parts.reduce((at, part) => { all.set(part, at); return at + part.length; }, 0);
+    parts.reduce((at, part) => {
+      all.set(part, at);
+      return at + part.length;
+    }, 0);
     for (let cut = 0; cut <= all.length; ++cut) {
       const reader = new EnvelopeReader();
-      same([...reader.push(all.subarray(0, cut)), ...reader.push(all.subarray(cut))],
-        [{end: false, body: {a: 'é'}}, {end: false, body: {}}, {end: true, body: {error: {code: 'x'}}}]);
+      same([...reader.push(all.subarray(0, cut)), ...reader.push(all.subarray(cut))], [
+        {end: false, body: {a: 'é'}}, {end: false, body: {}},
+        {end: true, body: {error: {code: 'x'}}}
+      ]);
     }
     const reader = new EnvelopeReader(), found = [];
     for (const byte of all) found.push(...reader.push(new Uint8Array([byte])));
     same(found.length, 3);
   });
   await test('an error has the reason of its ErrorInfo', () => {
-    const error = readError({code: 'failed_precondition', message: 'moved', details: [
-      {type: 'google.rpc.RetryInfo', debug: {retryDelay: '3s'}},
-      {type: 'google.rpc.ErrorInfo', debug: {reason: 'BOOK_MOVED', metadata: {peer_id: '4'}}}]});
-    same([error.code, error.reason, error.metadata, error.message],
-      ['failed_precondition', 'BOOK_MOVED', {peer_id: '4'}, 'moved']);
+    const error = readError({
+      code: 'failed_precondition',
+      message: 'moved',
+      details: [
+        {type: 'google.rpc.RetryInfo', debug: {retryDelay: '3s'}},
+        {type: 'google.rpc.ErrorInfo', debug: {reason: 'BOOK_MOVED', metadata: {peer_id: '4'}}}
+      ]
+    });
+    same(
+        [error.code, error.reason, error.metadata, error.message],
+        ['failed_precondition', 'BOOK_MOVED', {peer_id: '4'}, 'moved']);
     same(readError({}).code, 'unknown');
     same(readError(null).reason, '');
   });

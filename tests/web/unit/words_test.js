@@ -1,5 +1,6 @@
 import {explain, REASONS} from '/errors.js';
 import {t} from '/lang.js';
+
 import {same, test} from './check.js';
 
 export async function run() {
@@ -12,8 +13,9 @@ export async function run() {
     same(explain({reason: 'NEW_REASON', message: 'do this'}).text, 'do this');
     same(explain({reason: 'constructor', message: 'do this'}).text, 'do this');
     same(explain({code: 'offline', message: 'TypeError'}).text, t.offlineReason);
-    same(explain({reason: 'DISK_FULL', message: '1.2 GiB missing'}),
-      {text: REASONS.DISK_FULL[0], detail: '1.2 GiB missing', action: 'retry'});
+    same(
+        explain({reason: 'DISK_FULL', message: '1.2 GiB missing'}),
+        {text: REASONS.DISK_FULL[0], detail: '1.2 GiB missing', action: 'retry'});
   });
   await test('the button says what happens', () => {
     same(t.getPlan(1, 2), 'Get: moves 1, copies 2');

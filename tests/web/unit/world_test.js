@@ -1,4 +1,5 @@
 import {World} from '/store/world.js';
+
 import {same, test} from './check.js';
 
 const book = (key, content) => ({key, name: key, content});
@@ -7,8 +8,12 @@ export async function run() {
   await test('another tab gets the same world', () => {
     const world = new World();
     world.apply({type: 'begin', bootId: 'b'});
-    world.apply({type: 'rows', table: 'library', put: Array.from({length: 12000}, (_, i) =>
-      book(`n${i}`, `c${i}`)), gone: []});
+    world.apply({
+      type: 'rows',
+      table: 'library',
+      put: Array.from({length: 12000}, (_, i) => book(`n${i}`, `c${i}`)),
+      gone: []
+    });
     world.apply({type: 'complete', tables: ['library']});
     world.apply({type: 'status', status: {peerId: 5}});
     const other = new World();

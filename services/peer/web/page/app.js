@@ -1,15 +1,22 @@
 /** What the pages of a peer and of an index have in common: views, routes, keys, notes. */
 import {Frame} from './dom.js';
-import {explain} from './errors.js';
 import {t} from './lang.js';
-import {parseRoute, formatRoute} from './route.js';
+import {formatRoute, parseRoute} from './route.js';
 import {applyTheme, singleKeys} from './settings.js';
 import {Shell} from './shell.js';
 import {World} from './store/world.js';
 
-const CLASSES = {search: 'SearchView', library: 'LibraryView', transfers: 'TransfersView',
-  group: 'GroupView', peer: 'PeerView', wishes: 'WishesView', limbo: 'LimboView',
-  history: 'HistoryView', settings: 'SettingsView'};
+const CLASSES = {
+  search: 'SearchView',
+  library: 'LibraryView',
+  transfers: 'TransfersView',
+  group: 'GroupView',
+  peer: 'PeerView',
+  wishes: 'WishesView',
+  limbo: 'LimboView',
+  history: 'HistoryView',
+  settings: 'SettingsView'
+};
 const TICK_MS = 1000;
 
 export class App {
@@ -32,7 +39,8 @@ export class App {
 
   /** Shows the frame and the view of the address. */
   async show() {
-    this.shell = new Shell(this.views, {type: (words) => this.typed(words), retry: () => this.retry()});
+    this.shell =
+        new Shell(this.views, {type: (words) => this.typed(words), retry: () => this.retry()});
     this.root.replaceChildren(this.shell.element);
     this.root.className = '';
     this.world.listen(() => this.redraw());
@@ -81,8 +89,9 @@ export class App {
   async fail(error) {
     if (error.name === 'AbortError' || error.code === 'unauthenticated') return;
     if (error.code === undefined) throw error;
+    const [{explain}, {details}] =
+        await Promise.all([import('./errors.js'), import('./dialog.js')]);
     const {text, detail} = explain(error);
-    const {details} = await import('./dialog.js');
     details(text, detail && detail !== text ? [[error.reason || error.code, detail]] : []);
   }
 
@@ -95,7 +104,8 @@ export class App {
     this.toast(done);
     const shown = errors.filter((error) => error.message || error.reason);
     if (shown.length === 0) return;
-    const {details} = await import('./dialog.js');
+    const [{explain}, {details}] =
+        await Promise.all([import('./errors.js'), import('./dialog.js')]);
     details(t.notDone(shown.length), shown.slice(0, 100).map((error) => {
       const {text, detail} = explain(error);
       return [error.name ?? error.reason ?? '', detail || text];
@@ -139,8 +149,10 @@ export class App {
 
   /** A person types in the search field, which is there in every view. @private */
   typed(words) {
-    if (this.viewName === 'search' && this.view) this.view.type(words);
-    else this.go(formatRoute('search', {q: words}));
+    if (this.viewName === 'search' && this.view)
+      this.view.type(words);
+    else
+      this.go(formatRoute('search', {q: words}));
   }
 
   /** @private */

@@ -67,15 +67,15 @@ export class Connection {
     this.queued = queued;
     const signal = options.steal ? {} : {signal: queued.signal};
     navigator.locks.request(LOCK, {...signal, ...options}, () => this.lead(this.stopped.signal))
-      .catch(() => {
-        if (this.stopped.signal.aborted || this.queued !== queued) return;
-        // Another tab took the lock, because this one was frozen: it follows from now on.
-        this.reading?.abort();
-        this.leading = false;
-        this.lastBeat = performance.now();
-        this.contend({});
-        this.channel.postMessage({ask: this.tab});
-      });
+        .catch(() => {
+          if (this.stopped.signal.aborted || this.queued !== queued) return;
+          // Another tab took the lock, because this one was frozen: it follows from now on.
+          this.reading?.abort();
+          this.leading = false;
+          this.lastBeat = performance.now();
+          this.contend({});
+          this.channel.postMessage({ask: this.tab});
+        });
   }
 
   /** Reads the peer until this tab ends or loses the lock. @private */
@@ -108,8 +108,8 @@ export class Connection {
     const {link} = this.world;
     const since = link.state === 'offline' ? link.since : Date.now();
     const shown = error.code === 'offline' ? '' : error.message ?? String(error);
-    this.tell({type: 'link',
-      link: {state: 'offline', since, retryAt: Date.now() + wait, error: shown}});
+    this.tell(
+        {type: 'link', link: {state: 'offline', since, retryAt: Date.now() + wait, error: shown}});
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.wake(), wait);
       this.wake = () => {
@@ -132,8 +132,8 @@ export class Connection {
     if (this.stopped.signal.aborted) return;
     if (this.leading) {
       this.channel.postMessage({epoch: this.epoch, beat: true});
-    } else if (document.visibilityState === 'visible' &&
-               performance.now() - this.lastBeat > DEAF_MS) {
+    } else if (
+        document.visibilityState === 'visible' && performance.now() - this.lastBeat > DEAF_MS) {
       this.lastBeat = performance.now();
       this.contend({steal: true});
     }

@@ -28,7 +28,8 @@ export function toSeconds(text) {
 
 /** @param {string} base64 @returns {string} hex */
 export function toHex(base64) {
-  return Array.from(atob(base64 || ''), (c) => c.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+  return Array.from(atob(base64 || ''), (c) => c.charCodeAt(0).toString(16).padStart(2, '0'))
+      .join('');
 }
 
 /** @param {any} content a ContentId @returns {string} a key of it; "" for none */
@@ -36,7 +37,9 @@ export function contentKey(content) {
   return content?.root ? `${content.root}${content.sizeBytes ?? 0}` : '';
 }
 
-/** @param {any} error an ItemError @returns {{reason:string, message:string, metadata:Object}|null} */
+/**
+ * @param {any} error an ItemError @returns {{reason:string, message:string, metadata:Object}|null}
+ */
 export function itemError(error) {
   if (!error) return null;
   return {reason: error.reason ?? '', message: error.message ?? '', metadata: error.metadata ?? {}};
@@ -45,17 +48,32 @@ export function itemError(error) {
 /** @param {any} status GetStatusResponse */
 export function statusOf(status) {
   const numbers = {};
-  for (const name of ['bookCount', 'bookBytes', 'pendingFiles', 'uploadLimit', 'downloadLimit',
-    'limboCount', 'notIndexedCount', 'uploadBytesPerSecond', 'downloadBytesPerSecond']) {
+  for (const name
+           of ['bookCount', 'bookBytes', 'pendingFiles', 'uploadLimit', 'downloadLimit',
+               'limboCount', 'notIndexedCount', 'uploadBytesPerSecond', 'downloadBytesPerSecond']) {
     numbers[name] = toNumber(status[name]);
   }
   return {
-    peerId: 0, address: '', indexAddress: '', listenAddress: '', online: false, trouble: '',
-    policy: '', shareFolder: '', uploadsRunning: 0, uploadsWaiting: 0, uploadSlots: 0, version: '',
-    ...status, ...numbers,
+    peerId: 0,
+    address: '',
+    indexAddress: '',
+    listenAddress: '',
+    online: false,
+    trouble: '',
+    policy: '',
+    shareFolder: '',
+    uploadsRunning: 0,
+    uploadsWaiting: 0,
+    uploadSlots: 0,
+    version: '',
+    ...status,
+    ...numbers,
     freeDiskBytes: status.freeDiskBytes === undefined ? -1 : toNumber(status.freeDiskBytes),
-    shares: (status.shares ?? []).map((share) => ({path: share.path ?? '',
-      done: toNumber(share.bytesDone), total: toNumber(share.bytesTotal)})),
+    shares: (status.shares ?? []).map((share) => ({
+                                        path: share.path ?? '',
+                                        done: toNumber(share.bytesDone),
+                                        total: toNumber(share.bytesTotal)
+                                      })),
   };
 }
 
@@ -90,8 +108,8 @@ export function transferRow(transfer, order = 0) {
     position: transfer.queuePosition ?? 0,
     wait: toSeconds(transfer.estimatedWait),
     from: transfer.fromPeerId ?? 0,
-    sources: (transfer.contributions ?? []).map((part) => ({peer: part.peerId ?? 0,
-      bytes: toNumber(part.bytes)})),
+    sources: (transfer.contributions ??
+              []).map((part) => ({peer: part.peerId ?? 0, bytes: toNumber(part.bytes)})),
     moving: transfer.moving ?? false,
     message: transfer.message ?? '',
     error: itemError(transfer.error),
@@ -126,7 +144,8 @@ export function uploadRow(upload) {
     rate: toNumber(upload.bytesPerSecond),
     position: upload.queuePosition ?? 0,
     receiver: upload.receiverPublicKey ?? '',
-    address: upload.receiverAddress ?? '',
+    // Its port is not the one at which the peer can be reached.
+    address: (upload.receiverAddress ?? '').replace(/:\d+$/, ''),
     started: toTime(upload.startTime),
   };
 }
@@ -135,32 +154,23 @@ export function uploadRow(upload) {
 export function wishRow(wish) {
   const kind = wish.keywords !== undefined ? 'keywords' : wish.content ? 'content' : 'name';
   return {
-    key: wish.wishId ?? '',
+    key: String(wish.wishId ?? ''),
     id: wish.wishId ?? '',
     kind,
     text: kind === 'content' ? toHex(wish.content.root).slice(0, 12) : wish[kind] ?? '',
-    action: (wish.action ?? 'WISH_ACTION_TELL').replace('WISH_ACTION_', ''),
+    action: /COPY|ANY/.exec(wish.action ?? '')?.[0] ?? 'TELL',
     limit: wish.fetchLimit ?? 1,
     added: toTime(wish.addTime),
     found: toNumber(wish.foundCount),
     fetched: toNumber(wish.fetchedCount),
-    last: (wish.found ?? []).map((one) => ({name: one.name ?? '', peer: one.peerId ?? 0,
-      time: toTime(one.time), fetched: one.fetched ?? false})),
+    last: (wish.found ?? []).map((one) => ({
+                                   name: one.name ?? '',
+                                   peer: one.peerId ?? 0,
+                                   time: toTime(one.time),
+                                   fetched: one.fetched ?? false
+                                 })),
     error: itemError(wish.lastError),
     watched: wish.watched ?? false,
-  };
-}
-
-/** @param {any} entry HistoryEntry @param {number} order */
-export function historyRow(entry, order) {
-  return {
-    key: `${entry.transferId ?? ''}${entry.kind ?? ''}`,
-    order,
-    kind: (entry.kind ?? '').replace('HISTORY_KIND_', ''),
-    name: entry.name ?? '',
-    size: toNumber(entry.content?.sizeBytes),
-    peer: entry.publicKey ?? '',
-    time: toTime(entry.time),
   };
 }
 
@@ -190,31 +200,5 @@ export function resultRow(result) {
     isNew: false,
     gone: '',
     note: '',
-  };
-}
-
-/** @param {any} peer Peer */
-export function peerRow(peer) {
-  return {
-    key: String(peer.peerId ?? 0),
-    peer: peer.peerId ?? 0,
-    address: peer.address ?? '',
-    lends: peer.policy === 'SHARE_POLICY_COPY',
-    books: toNumber(peer.bookCount),
-    slots: peer.freeSlots ?? 0,
-    limit: toNumber(peer.uploadLimit),
-    listed: peer.listed ?? false,
-  };
-}
-
-/** @param {any} listing Listing of the peer whose books are listed */
-export function bookRow(listing) {
-  return {
-    key: String(listing.listingNumber ?? listing.name),
-    listing: listing.listingNumber ?? '',
-    name: listing.name ?? '',
-    content: listing.content,
-    contentKey: contentKey(listing.content),
-    size: toNumber(listing.content?.sizeBytes),
   };
 }

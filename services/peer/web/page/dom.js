@@ -14,7 +14,8 @@ export function el(tag, attributes = {}, ...children) {
   if (classes.length > 0) node.className = classes.join(' ');
   if (name === 'button') node.type = 'button';
   for (const [key, value] of Object.entries(attributes)) {
-    if (typeof value === 'function') node.addEventListener(key, value);
+    if (typeof value === 'function')
+      node.addEventListener(key, value);
     else if (value !== false && value !== null && value !== undefined) {
       node.setAttribute(key, value === true ? '' : String(value));
     }
@@ -48,11 +49,6 @@ export function disable(button, reason) {
   const off = reason !== null && reason !== undefined && reason !== false;
   if (button.disabled !== off) button.disabled = off;
   setAttribute(button, 'title', off && reason !== true ? reason : null);
-}
-
-/** A name of a book: its direction does not change the text around it. */
-export function bdi(text) {
-  return el('bdi', {}, text);
 }
 
 /** Draws at most once a frame; not at all while the tab is hidden. */

@@ -1,6 +1,7 @@
 /**
- * What a person can do about an error: a sentence for each reason of docs/protocol.md, and an action
- * of the page where there is one. A reason that is not here is shown in the words of the server.
+ * What a person can do about an error: a sentence for each reason of docs/protocol.md, and an
+ * action of the page where there is one. A reason that is not here is shown in the words of the
+ * server.
  */
 import {t} from './lang.js';
 
@@ -12,7 +13,9 @@ export const REASONS = {
   INVALID_NAME: ['The name cannot be used.', 'save_as'],
   QUERY_EMPTY: ['Give a word with letters or digits.', ''],
   PAGE_TOKEN_INVALID: ['The list has changed.', 'search'],
-  ADDRESS_NOT_ALLOWED: ['The index cannot give this address to others. Start the peer with another --advertise.', ''],
+  ADDRESS_NOT_ALLOWED: [
+    'The index cannot give this address to others. Start the peer with another --advertise.', ''
+  ],
   SESSION_UNKNOWN: ['The peer registers again by itself.', 'retry'],
   SIGNATURE_INVALID: ['A signature is wrong: another program answers for this peer.', ''],
   TICKET_INVALID: ['The proof of the move does not hold. See the logs of both peers.', ''],
@@ -44,7 +47,8 @@ export const REASONS = {
   TRANSFER_NOT_ENDABLE: ['This transfer cannot be ended now.', ''],
   PLACE_UNUSABLE: ['The book cannot enter your folder at this place.', 'save_as'],
   GROUP_UNKNOWN: ['This peer runs without keys, so it has no group.', ''],
-  MEMBERS_OUTDATED: ['The index has an old list of members. Its owner has to import the newer one.', ''],
+  MEMBERS_OUTDATED:
+      ['The index has an old list of members. Its owner has to import the newer one.', ''],
   SESSION_SUPERSEDED: ['A newer peer with the same key took over.', ''],
   STREAM_REPLACED: ['A newer connection took over. Nothing to do.', ''],
   TRANSFER_CANCELLED: ['The download was cancelled.', 'retry'],
@@ -54,7 +58,8 @@ export const REASONS = {
   LIMIT_EXCEEDED: ['A limit is reached. Try again in a moment.', 'retry'],
   DISK_FULL: ['There is no room on the disk. Make room, then try again.', 'retry'],
   STREAM_STALLED: ['Nothing came for too long.', 'retry'],
-  BOOK_UNSETTLED: ['The source is still busy with this book. Your peer asks again by itself.', 'retry'],
+  BOOK_UNSETTLED:
+      ['The source is still busy with this book. Your peer asks again by itself.', 'retry'],
   NO_HOLDER_REACHABLE: ['No peer with this book answers. Try again later.', 'retry'],
   INDEX_UNREACHABLE: ['The index does not answer. Your peer tries again by itself.', 'index'],
   PEER_UNREACHABLE: ['That peer does not answer.', 'retry'],
@@ -64,12 +69,14 @@ export const REASONS = {
   ANSWER_INVALID: ['The other program breaks the contract. Tell its operator.', ''],
   INTERNAL: ['The machine failed. The log of the program says more.', ''],
   SIGN_IN_NEEDED: ['Open this page with arkshare-cli web.', ''],
-  PAGE_CODE_INVALID: ['The address of this page works once, for a minute. Run arkshare-cli web again.', ''],
+  PAGE_CODE_INVALID:
+      ['The address of this page works once, for a minute. Run arkshare-cli web again.', ''],
 };
 
 /**
  * Returns an error as a sentence.
- * @param {{reason?: string, code?: string, message?: string, metadata?: Object<string, string>}} error
+ * @param {{reason?: string, code?: string, message?: string, metadata?: Object<string, string>}}
+ *     error
  * @returns {{text: string, detail: string, action: Action}} the detail is in the server's words
  */
 export function explain(error) {

@@ -1,7 +1,10 @@
-/** Gets books: says what happens, asks where something moves, and notes at the rows what was refused. */
+/**
+ * Gets books: says what happens, asks where something moves, and notes at the rows what was
+ * refused.
+ */
+import {itemError} from './convert.js';
 import {ask} from './dialog.js';
 import {explain} from './errors.js';
-import {itemError} from './convert.js';
 import {t} from './lang.js';
 import {planMany} from './store/plan.js';
 
@@ -21,9 +24,14 @@ export async function getBooks(app, rows, copyOnly, note, sure) {
     return;
   }
   if (plan.moves > 0 && !sure) {
-    const answer = await ask({title: t.moveTitle(plan.moves), body: [t.moveBody(plan.moves, plan.copies)],
-      buttons: [{value: 'get', text: t.getPlan(plan.moves, plan.copies)},
-        {value: 'copy', text: t.getCopies}, {value: '', text: t.cancel}]});
+    const answer = await ask({
+      title: t.moveTitle(plan.moves),
+      body: [t.moveBody(plan.moves, plan.copies)],
+      buttons: [
+        {value: 'get', text: t.getPlan(plan.moves, plan.copies)},
+        {value: 'copy', text: t.getCopies}, {value: '', text: t.cancel}
+      ]
+    });
     if (answer === '') return;
     if (answer === 'copy') {
       await getBooks(app, rows, true, note, true);
@@ -46,7 +54,8 @@ export async function getBooks(app, rows, copyOnly, note, sure) {
   }
   const asked = plan.wishes.length - refused;
   app.toast([asked > 0 ? t.askedFor(asked) : '', refused > 0 ? t.refused(refused) : '']
-    .filter((text) => text !== '').join(' '));
+                .filter((text) => text !== '')
+                .join(' '));
 }
 
 /**

@@ -2,11 +2,9 @@
 import {App} from './app.js';
 import {Connection} from './connection.js';
 import {el} from './dom.js';
-import {explain} from './errors.js';
 import {t} from './lang.js';
 import {Rpc} from './rpc.js';
 import {Session} from './session.js';
-import {signInPage} from './signin.js';
 
 const VIEWS = ['search', 'library', 'transfers', 'group', 'wishes', 'limbo', 'history', 'settings'];
 
@@ -24,15 +22,15 @@ class PeerApp extends App {
     });
     const error = await this.session.open().catch((e) => ({message: String(e)}));
     if (error || this.session.token() === '') {
-      this.root.replaceChildren(signInPage('', error ? explain(error).text : ''));
-      this.root.className = '';
+      await this.showSignIn('', error);
       return;
     }
     this.connection = new Connection(this.rpc, this.world);
     this.connection.start();
     await this.show();
     // What the first view does not need.
-    const [{Arrivals}, {listenForFiles}] = await Promise.all([import('./notify.js'), import('./upload.js')]);
+    const [{Arrivals}, {listenForFiles}] =
+        await Promise.all([import('./notify.js'), import('./upload.js')]);
     this.arrivals = new Arrivals(this);
     listenForFiles(this);
   }
@@ -62,7 +60,14 @@ class PeerApp extends App {
     if (!this.shell) return;
     this.connection.stop();
     this.close();
-    this.root.replaceChildren(signInPage(why || 'unknown'));
+    this.showSignIn(why || 'unknown', null);
+  }
+
+  /** @private */
+  async showSignIn(why, error) {
+    const {signInPage} = await import('./signin.js');
+    this.root.replaceChildren(signInPage(why, error));
+    this.root.className = '';
   }
 }
 

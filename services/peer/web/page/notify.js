@@ -1,9 +1,21 @@
 /** Tells when books have arrived and when wishes are found. */
 import {t} from './lang.js';
-import {notifies} from './settings.js';
 
 /** What arrives within this time is told together. */
 const TOGETHER_MS = 1500;
+const NOTIFY = 'arkshare-notify';
+
+/** Whether the browser shows notifications of this page. */
+export function notifies() {
+  return localStorage.getItem(NOTIFY) === 'on' && globalThis.Notification?.permission === 'granted';
+}
+
+/** Asks the browser where that is needed. @param {boolean} on @returns {Promise<boolean>} */
+export async function setNotifies(on) {
+  if (on && await globalThis.Notification?.requestPermission() !== 'granted') return false;
+  localStorage.setItem(NOTIFY, on ? 'on' : 'off');
+  return true;
+}
 
 export class Arrivals {
   /** @param {any} app */
@@ -32,7 +44,7 @@ export class Arrivals {
     for (const row of put) {
       const before = this.found.get(row.key);
       this.found.set(row.key, row.found);
-      const last = row.last[row.last.length - 1];
+      const [last] = row.last;  // the newest
       if (before === undefined || row.found <= before || !last) continue;
       this.show(t.wishFoundNow(row.text, last.name));
     }
@@ -43,7 +55,8 @@ export class Arrivals {
     this.names.push(name);
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      this.show(this.names.length === 1 ? t.arrived(this.names[0]) : t.arrivedMany(this.names.length));
+      this.show(
+          this.names.length === 1 ? t.arrived(this.names[0]) : t.arrivedMany(this.names.length));
       this.names = [];
     }, TOGETHER_MS);
   }

@@ -1,7 +1,7 @@
 /** The address says where a person is: "#/search?q=dune", "#/peer/3". Pure. */
 
-export const VIEWS = ['search', 'library', 'transfers', 'group', 'wishes', 'limbo', 'history',
-  'settings', 'peer'];
+export const VIEWS =
+    ['search', 'library', 'transfers', 'group', 'wishes', 'limbo', 'history', 'settings', 'peer'];
 
 /**
  * @typedef {{view: string, id: string, query: Object<string, string>}} Route

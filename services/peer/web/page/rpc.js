@@ -102,7 +102,7 @@ export class Rpc {
    * @param {AbortSignal} signal ends it
    * @returns {AsyncGenerator<any>}
    */
-  async* stream(call, body, signal) {
+  async * stream(call, body, signal) {
     const response = await this.post(call, 'application/connect+json', envelope(body), signal);
     const input = response.body.getReader();
     const reader = new EnvelopeReader();
@@ -139,8 +139,8 @@ export class Rpc {
     if (token) headers.Authorization = `Bearer ${token}`;
     let response;
     try {
-      response = await fetch(`/arkshare.v1.${call}`,
-        {method: 'POST', headers, body, signal, cache: 'no-store'});
+      response = await fetch(
+          `/arkshare.v1.${call}`, {method: 'POST', headers, body, signal, cache: 'no-store'});
     } catch (error) {
       if (error.name === 'AbortError') throw error;
       throw new RpcError('offline', String(error));
@@ -151,8 +151,9 @@ export class Rpc {
     try {
       error = readError(JSON.parse(text));
     } catch {
-      error = new RpcError(response.status === 401 ? 'unauthenticated' : 'unknown',
-        text || `${response.status} ${response.statusText}`);
+      error = new RpcError(
+          response.status === 401 ? 'unauthenticated' : 'unknown',
+          text || `${response.status} ${response.statusText}`);
     }
     if (response.status === 401) this.session.signedOut(token, error.metadata.why ?? '');
     throw this.noted(call, error);

@@ -1,6 +1,6 @@
 /**
- * The sign-in: a code that works once becomes a token, which dies with the peer's process. The token
- * is in the storage of this page and in no cookie.
+ * The sign-in: a code that works once becomes a token, which dies with the peer's process. The
+ * token is in the storage of this page and in no cookie.
  */
 import {openCode} from './route.js';
 import {readError} from './rpc.js';
@@ -8,7 +8,9 @@ import {readError} from './rpc.js';
 const TOKEN = 'arkshare-token', SESSION = 'arkshare-session';
 
 export class Session {
-  /** @param {(why: string) => void} onSignedOut is called when the token is worth nothing any more */
+  /**
+   * @param {(why: string) => void} onSignedOut is called when the token is worth nothing any more
+   */
   constructor(onSignedOut) {
     this.onSignedOut = onSignedOut;
     // Another tab has signed in or out.
@@ -35,8 +37,12 @@ export class Session {
     const code = openCode(location.hash);
     if (code === '') return null;
     history.replaceState(null, '', '#/search');
-    const response = await fetch('/session', {method: 'POST', cache: 'no-store',
-      headers: {'Content-Type': 'application/json'}, body: JSON.stringify({code})});
+    const response = await fetch('/session', {
+      method: 'POST',
+      cache: 'no-store',
+      headers: {'Content-Type': 'application/json'},
+      body: JSON.stringify({code})
+    });
     const body = await response.json().catch(() => ({}));
     if (!response.ok) return readError(body);
     localStorage.setItem(SESSION, body.sessionId ?? '');
@@ -55,7 +61,7 @@ export class Session {
   async signOut() {
     const token = this.token();
     await fetch('/session', {method: 'DELETE', headers: {Authorization: `Bearer ${token}`}})
-      .catch(() => {});
+        .catch(() => {});
     this.signedOut(token);
   }
 }

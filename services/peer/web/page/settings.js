@@ -1,6 +1,6 @@
-/** What a person has chosen for this browser: theme, keys, notifications. */
+/** What a person has chosen for this browser: theme and keys. */
 
-const THEME = 'arkshare-theme', KEYS = 'arkshare-keys', NOTIFY = 'arkshare-notify';
+const THEME = 'arkshare-theme', KEYS = 'arkshare-keys';
 export const THEMES = ['system', 'light', 'dark'];
 
 export function theme() {
@@ -26,15 +26,4 @@ export function singleKeys() {
 /** @param {boolean} on */
 export function setSingleKeys(on) {
   localStorage.setItem(KEYS, on ? 'on' : 'off');
-}
-
-export function notifies() {
-  return localStorage.getItem(NOTIFY) === 'on' && globalThis.Notification?.permission === 'granted';
-}
-
-/** Asks the browser where that is needed. @param {boolean} on @returns {Promise<boolean>} */
-export async function setNotifies(on) {
-  if (on && await globalThis.Notification?.requestPermission() !== 'granted') return false;
-  localStorage.setItem(NOTIFY, on ? 'on' : 'off');
-  return true;
 }

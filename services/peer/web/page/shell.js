@@ -14,13 +14,21 @@ export class Shell {
    * @param {{type: (words: string) => void, retry: () => void}} handlers
    */
   constructor(views, handlers) {
-    this.search = el('input', {type: 'search', id: 'search', autocomplete: 'off', spellcheck: 'false',
-      'aria-label': t.searchBooks, placeholder: t.searchBooks, 'aria-keyshortcuts': '/',
-      input: () => handlers.type(this.search.value)});
+    this.search = el('input', {
+      type: 'search',
+      id: 'search',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      'aria-label': t.searchBooks,
+      placeholder: t.searchBooks,
+      'aria-keyshortcuts': '/',
+      input: () => handlers.type(this.search.value)
+    });
     this.peer = el('span.peer');
     this.rates = el('span.rates');
-    this.links = Object.fromEntries(views.map((view) => [view,
-      el('a', {href: formatRoute(view)}, el('span', {}, t[view]), el('span.count'))]));
+    this.links = Object.fromEntries(views.map(
+        (view) =>
+            [view, el('a', {href: formatRoute(view)}, el('span', {}, t[view]), el('span.count'))]));
     this.banner = el('div.banner', {role: 'status', hidden: true});
     this.bannerText = el('span');
     this.bannerButton = el('button', {click: () => handlers.retry()}, t.retryNow);
@@ -29,15 +37,28 @@ export class Shell {
     this.toasts = el('div.toasts', {role: 'status'});
     this.heading = el('h1.hidden');
     this.main = el('main', {id: 'main', tabindex: '-1'}, this.heading);
-    const submit = el('form.search', {role: 'search', submit: (event) => {
-      event.preventDefault();
-      this.focusList();
-    }}, this.search);
-    this.element = el('div.shell', {},
-      el('a.skip', {href: '#main', click: (event) => { event.preventDefault(); this.focusList(); }}, t.skip),
-      el('header', {}, el('span.brand', {}, 'arkshare'), this.peer, submit, this.rates),
-      el('nav', {'aria-label': t.views}, ...Object.values(this.links)),
-      this.banner, this.main, this.toasts, this.live);
+    const submit =
+        el('form.search', {
+          role: 'search',
+          submit: (event) => {
+            event.preventDefault();
+            this.focusList();
+          }
+        },
+           this.search);
+    this.element =
+        el('div.shell', {},
+           el('a.skip', {
+             href: '#main',
+             click: (event) => {
+               event.preventDefault();
+               this.focusList();
+             }
+           },
+              t.skip),
+           el('header', {}, el('span.brand', {}, 'arkshare'), this.peer, submit, this.rates),
+           el('nav', {'aria-label': t.views}, ...Object.values(this.links)), this.banner, this.main,
+           this.toasts, this.live);
   }
 
   /** Shows a view. @param {string} view @param {Node} element */
@@ -46,7 +67,8 @@ export class Shell {
     document.title = `${this.heading.textContent} · arkshare`;
     this.main.replaceChildren(this.heading, element);
     for (const [name, link] of Object.entries(this.links)) {
-      setAttribute(link, 'aria-current', name === (view === 'peer' ? 'group' : view) ? 'page' : null);
+      setAttribute(
+          link, 'aria-current', name === (view === 'peer' ? 'group' : view) ? 'page' : null);
     }
   }
 
@@ -58,15 +80,26 @@ export class Shell {
       setAttribute(this.peer, 'data-online', String(status.online));
     }
     show(this.rates, status !== null);
-    let down = Number(status?.downloadBytesPerSecond ?? 0), up = Number(status?.uploadBytesPerSecond ?? 0);
-    if (down === 0) for (const row of world.transfers.rows.values()) if (row.state === 'FETCHING') down += row.rate;
-    if (up === 0) for (const row of world.uploads.rows.values()) up += row.rate;
+    let down = Number(status?.downloadBytesPerSecond ?? 0),
+        up = Number(status?.uploadBytesPerSecond ?? 0);
+    if (down === 0)
+      for (const row of world.transfers.rows.values())
+        if (row.state === 'FETCHING') down += row.rate;
+    if (up === 0)
+      for (const row of world.uploads.rows.values()) up += row.rate;
     setText(this.rates, `↓ ${formatRate(down) || '0'}  ↑ ${formatRate(up) || '0'}`);
-    setAttribute(this.rates, 'title', `${t.down}: ${formatRate(down) || '0'}, ${t.up}: ${formatRate(up) || '0'}`);
+    setAttribute(
+        this.rates, 'title',
+        `${t.down}: ${formatRate(down) || '0'}, ${t.up}: ${formatRate(up) || '0'}`);
     let active = world.uploads.size;
-    for (const row of world.transfers.rows.values()) if (row.state !== 'DONE' && row.state !== 'FAILED') ++active;
-    const counts = {library: world.library.size, transfers: active, wishes: world.wishes.size,
-      limbo: world.limbo.size};
+    for (const row of world.transfers.rows.values())
+      if (row.state !== 'DONE' && row.state !== 'FAILED') ++active;
+    const counts = {
+      library: world.library.size,
+      transfers: active,
+      wishes: world.wishes.size,
+      limbo: world.limbo.size
+    };
     for (const [view, n] of Object.entries(counts)) {
       if (this.links[view]) setText(this.links[view].lastChild, n > 0 ? t.number(n) : '');
     }

@@ -1,14 +1,15 @@
 /**
- * <ark-table>: a list of any length, of which only the rows in sight are elements. One tab stop; the
- * active row is told to readers by aria-activedescendant, and is always drawn.
+ * <ark-table>: a list of any length, of which only the rows in sight are elements. One tab stop;
+ * the active row is told to readers by aria-activedescendant, and is always drawn.
  *
  * Events: "choose" (the selection or the active row changed), "open" (Enter or a double click),
  * "sort" (detail: the new sort), "command" (detail: a key such as "Delete").
  */
 import {el, Frame, setAttribute, setText} from './dom.js';
-import {Selection} from './store/selection.js';
-import {RowWindow} from './window.js';
 import {t} from './lang.js';
+import {Selection} from './store/selection.js';
+import {TableKeys} from './table_keys.js';
+import {RowWindow} from './window.js';
 
 /**
  * @typedef {Object} Column
@@ -37,8 +38,7 @@ export class ArkTable extends HTMLElement {
     this.spare = [];
     this.idle = 0;
     this.orderAfter = 0;
-    this.typed = '';
-    this.typedTime = 0;
+    this.keys = new TableKeys(this);
   }
 
   /**
@@ -50,11 +50,19 @@ export class ArkTable extends HTMLElement {
     this.order = order;
     this.classOf = classOf;
     this.empty = empty;
-    this.style.setProperty('--columns', ['2.25rem', ...columns.map((column) => column.width)].join(' '));
+    this.style.setProperty(
+        '--columns', ['2.25rem', ...columns.map((column) => column.width)].join(' '));
     this.header = this.makeHeader();
     this.body = el('div.rows', {role: 'rowgroup'});
-    this.grid = el('div.grid', {role: 'grid', tabindex: '0', 'aria-label': label,
-      'aria-multiselectable': 'true', 'aria-colcount': columns.length + 1}, this.header, this.body);
+    this.grid =
+        el('div.grid', {
+          role: 'grid',
+          tabindex: '0',
+          'aria-label': label,
+          'aria-multiselectable': 'true',
+          'aria-colcount': columns.length + 1
+        },
+           this.header, this.body);
     this.note = el('p.empty');
     this.pending = el('button.pending', {hidden: true, click: () => this.applyOrder()});
     this.append(this.grid, this.note, this.pending);
@@ -85,7 +93,8 @@ export class ArkTable extends HTMLElement {
   /** The rows that an action is for: the selected ones, or else the active one. @returns {any[]} */
   chosen() {
     const keys = this.selection.keys.size > 0 ? [...this.selection.keys] :
-      this.selection.active !== null ? [this.selection.active] : [];
+        this.selection.active !== null        ? [this.selection.active] :
+                                                [];
     return keys.map((key) => this.order.store.get(key)).filter((row) => row !== undefined);
   }
 
@@ -102,7 +111,7 @@ export class ArkTable extends HTMLElement {
     clearTimeout(this.idle);
   }
 
-  /** @private */
+  /** Fires an event. @param {string} type @param {any} [detail] */
   tell(type, detail = undefined) {
     this.dispatchEvent(new CustomEvent(type, {detail}));
   }
@@ -118,8 +127,8 @@ export class ArkTable extends HTMLElement {
   /** @private */
   makeHeader() {
     const cells = this.columns.map((column) => {
-      const cell = el('div.cell', {role: 'columnheader', class: `cell ${column.align ?? ''}`},
-        column.title);
+      const cell =
+          el('div.cell', {role: 'columnheader', class: `cell ${column.align ?? ''}`}, column.title);
       if (column.sort) {
         cell.classList.add('sortable');
         cell.addEventListener('click', () => {
@@ -130,15 +139,16 @@ export class ArkTable extends HTMLElement {
       return cell;
     });
     const check = el('div.cell', {role: 'columnheader'}, el('span.hidden', {}, t.selected));
-    return el('div.header', {role: 'rowgroup'}, el('div.row', {role: 'row', 'aria-rowindex': '1'},
-      check, ...cells));
+    return el(
+        'div.header', {role: 'rowgroup'},
+        el('div.row', {role: 'row', 'aria-rowindex': '1'}, check, ...cells));
   }
 
   /** @private */
   listen() {
     const {grid} = this;
     grid.addEventListener('scroll', () => this.frame.ask(), {passive: true});
-    grid.addEventListener('keydown', (event) => this.key(event));
+    grid.addEventListener('keydown', (event) => this.keys.press(event));
     this.body.addEventListener('click', (event) => this.click(event));
     this.body.addEventListener('dblclick', (event) => {
       if (this.rowOf(event) !== null) this.tell('open');
@@ -146,7 +156,9 @@ export class ArkTable extends HTMLElement {
     for (const type of ['pointermove', 'pointerdown', 'keydown', 'focusin', 'wheel', 'touchmove']) {
       this.addEventListener(type, () => this.hold(), {passive: true});
     }
-    this.addEventListener('pointerleave', () => { if (!this.contains(document.activeElement)) this.release(); });
+    this.addEventListener('pointerleave', () => {
+      if (!this.contains(document.activeElement)) this.release();
+    });
     this.addEventListener('focusout', () => this.release());
   }
 
@@ -164,7 +176,10 @@ export class ArkTable extends HTMLElement {
     this.frame.ask();
   }
 
-  /** Changes the order, and scrolls so that the row that a person looks at stays where it is. @private */
+  /**
+   * Changes the order, and scrolls so that the row that a person looks at stays where it
+   * is. @private
+   */
   keepPlace(change) {
     const {order, grid} = this;
     const top = grid.scrollTop;
@@ -182,11 +197,11 @@ export class ArkTable extends HTMLElement {
     grid.scrollTop = wanted;
   }
 
-  /** @private */
+  /** Where the rows are. */
   window() {
     const head = NARROW.matches ? 0 : 32;
-    return new RowWindow(this.order.length, NARROW.matches ? 56 : 32,
-      Math.max(0, this.grid.clientHeight - head));
+    return new RowWindow(
+        this.order.length, NARROW.matches ? 56 : 32, Math.max(0, this.grid.clientHeight - head));
   }
 
   /** @private */
@@ -215,7 +230,9 @@ export class ArkTable extends HTMLElement {
     for (const [key, index] of wanted) this.drawRow(key, index, shape.offset(index, scrollTop));
     for (const node of this.spare) node.hidden = true;
     setAttribute(grid, 'aria-rowcount', order.length + 1);
-    setAttribute(grid, 'aria-activedescendant', activeAt >= 0 ? this.drawn.get(this.selection.active).id : null);
+    setAttribute(
+        grid, 'aria-activedescendant',
+        activeAt >= 0 ? this.drawn.get(this.selection.active).id : null);
     this.drawHeader();
     const note = order.length === 0 ? this.empty() : '';
     setText(this.note, note);
@@ -223,7 +240,10 @@ export class ArkTable extends HTMLElement {
     this.drawPending();
   }
 
-  /** Brings the order up to date, in at most a tenth of the time: sorting much is expensive. @private */
+  /**
+   * Brings the order up to date, in at most a tenth of the time: sorting much is
+   * expensive. @private
+   */
   reorder() {
     const now = performance.now();
     if (now < this.orderAfter) {
@@ -241,8 +261,11 @@ export class ArkTable extends HTMLElement {
     this.columns.forEach((column, i) => {
       if (!column.sort) return;
       const {sort} = this.order;
-      setAttribute(cells[i + 1], 'aria-sort', sort === column.sort ? 'ascending' :
-        sort === `-${column.sort}` ? 'descending' : 'none');
+      setAttribute(
+          cells[i + 1], 'aria-sort',
+          sort === column.sort ? 'ascending' :
+              sort === `-${column.sort}` ? 'descending' :
+                                           'none');
     });
   }
 
@@ -250,7 +273,8 @@ export class ArkTable extends HTMLElement {
   drawPending() {
     const {order} = this;
     const text = order.waiting.size > 0 ? t.newRows(order.waiting.size) :
-      order.stale ? t.orderIsOld : '';
+        order.stale                     ? t.orderIsOld :
+                                          '';
     setText(this.pending, text);
     this.pending.hidden = text === '';
   }
@@ -269,8 +293,9 @@ export class ArkTable extends HTMLElement {
     const transform = `translateY(${top}px)`;
     if (node.style.transform !== transform) node.style.transform = transform;
     const selected = this.selection.keys.has(key);
-    const names = `row ${key === this.selection.active ? 'active ' : ''}${row.gone ? 'gone ' : ''}` +
-      this.classOf(row);
+    const names =
+        `row ${key === this.selection.active ? 'active ' : ''}${row.gone ? 'gone ' : ''}` +
+        this.classOf(row);
     if (node.className !== names) node.className = names;
     setAttribute(node, 'aria-rowindex', index + 2);
     setAttribute(node, 'aria-selected', selected ? 'true' : 'false');
@@ -284,7 +309,8 @@ export class ArkTable extends HTMLElement {
     const check = el('div.cell.check', {role: 'gridcell'}, el('span', {'aria-hidden': 'true'}));
     const row = el('div.row', {role: 'row'}, check);
     for (const column of this.columns) {
-      const cell = el('div', {role: 'gridcell', class: `cell c-${column.id} ${column.align ?? ''}`});
+      const cell =
+          el('div', {role: 'gridcell', class: `cell c-${column.id} ${column.align ?? ''}`});
       if (column.progress) {
         cell.append(el('progress', {max: '100', 'aria-label': column.title}));
       }
@@ -306,77 +332,17 @@ export class ArkTable extends HTMLElement {
     const key = this.rowOf(event);
     if (key === null) return;
     const toggles = event.ctrlKey || event.metaKey || event.target.closest('.check') ||
-      event.pointerType === 'touch';
-    if (event.shiftKey) this.selection.extend(key, this.order);
-    else if (toggles) this.selection.toggle(key);
-    else this.selection.only(key);
+        event.pointerType === 'touch';
+    if (event.shiftKey)
+      this.selection.extend(key, this.order);
+    else if (toggles)
+      this.selection.toggle(key);
+    else
+      this.selection.only(key);
     this.moved();
   }
 
-  /** @private */
-  key(event) {
-    const {order, selection} = this;
-    if (event.target !== this.grid || event.altKey) return;
-    const page = Math.max(1, Math.floor(this.grid.clientHeight / 32) - 2);
-    const at = selection.active === null ? -1 : order.indexOf(selection.active);
-    const moves = {ArrowDown: at + 1, ArrowUp: at < 0 ? 0 : at - 1, Home: 0, End: order.length - 1,
-      PageDown: at + page, PageUp: at - page};
-    const control = event.ctrlKey || event.metaKey;
-    if (event.key in moves) {
-      this.goTo(moves[event.key], event.shiftKey, control);
-    } else if (event.key === ' ') {
-      if (selection.active !== null) selection.toggle(selection.active);
-    } else if (event.key === 'a' && control) {
-      selection.all(order);
-    } else if (event.key === 'Enter') {
-      this.tell('open');
-    } else if (event.key === 'Escape') {
-      if (selection.keys.size === 0) return;
-      selection.clear();
-    } else if (event.key === 'Delete' || event.key === 'c' && !control) {
-      this.tell('command', event.key);
-    } else if (event.key.length === 1 && !control && event.key !== '/' && event.key !== '?' &&
-               !/\d/.test(event.key)) {
-      this.jump(event.key);
-    } else {
-      return;
-    }
-    event.preventDefault();
-    this.moved();
-  }
-
-  /** @private */
-  goTo(index, extend, keep) {
-    const {order, selection} = this;
-    if (order.length === 0) return;
-    const to = Math.min(order.length - 1, Math.max(0, index));
-    const key = order.keys[to];
-    if (extend) selection.extend(key, order);
-    else if (keep) selection.active = key;
-    else selection.only(key);
-    const top = this.window().reveal(to, this.grid.scrollTop);
-    if (top !== this.grid.scrollTop) this.grid.scrollTop = top;
-  }
-
-  /** Goes to the next row that begins with what was typed within a second. @private */
-  jump(letter) {
-    const now = performance.now();
-    this.typed = now - this.typedTime < 1000 ? this.typed + letter : letter;
-    this.typedTime = now;
-    const {order, selection} = this;
-    const start = Math.max(0, selection.active === null ? 0 : order.indexOf(selection.active)) +
-      (this.typed.length === 1 ? 1 : 0);
-    const wanted = this.typed.toLowerCase();
-    for (let i = 0; i < order.length; ++i) {
-      const index = (start + i) % order.length;
-      const name = order.rowAt(index).name ?? '';
-      if (name.slice(0, wanted.length).toLowerCase() !== wanted) continue;
-      this.goTo(index, false, false);
-      return;
-    }
-  }
-
-  /** @private */
+  /** The selection or the active row has changed. */
   moved() {
     this.tell('choose');
     this.frame.ask();

@@ -14,9 +14,15 @@ const PROGRESS_MS = 200;
 
 /** Lets a person choose files, or a folder. @param {any} app @param {boolean} folder */
 export function pickFiles(app, folder) {
-  const input = el('input', {type: 'file', multiple: true, webkitdirectory: folder, change: () =>
-    addFiles(app, [...input.files].map((file) => ({name: file.webkitRelativePath || file.name,
-      size: file.size, file})))});
+  const input = el('input', {
+    type: 'file',
+    multiple: true,
+    webkitdirectory: folder,
+    change: () => addFiles(
+        app,
+        [...input.files].map(
+            (file) => ({name: file.webkitRelativePath || file.name, size: file.size, file})))
+  });
   input.click();
 }
 
@@ -30,16 +36,23 @@ export function listenForFiles(app) {
     depth = by === 0 ? 0 : Math.max(0, depth + by);
     shade.hidden = depth === 0;
   };
-  addEventListener('dragenter', (event) => { if (hasFiles(event)) over(1); });
-  addEventListener('dragleave', (event) => { if (hasFiles(event)) over(-1); });
-  addEventListener('dragover', (event) => { if (hasFiles(event)) event.preventDefault(); });
+  addEventListener('dragenter', (event) => {
+    if (hasFiles(event)) over(1);
+  });
+  addEventListener('dragleave', (event) => {
+    if (hasFiles(event)) over(-1);
+  });
+  addEventListener('dragover', (event) => {
+    if (hasFiles(event)) event.preventDefault();
+  });
   addEventListener('drop', async (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
     over(0);
     // The entries are only there while the event is.
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry())
-      .filter((entry) => entry !== null);
+    const entries = [...event.dataTransfer.items]
+                        .map((item) => item.webkitGetAsEntry())
+                        .filter((entry) => entry !== null);
     addFiles(app, await readEntries(entries));
   });
   addEventListener('paste', (event) => {
@@ -57,7 +70,8 @@ async function readEntries(entries) {
     const entry = waiting.pop();
     const name = entry.fullPath.replace(/^\//, '');
     if (entry.isFile) {
-      const file = await new Promise((resolve, reject) => entry.file(resolve, reject)).catch(() => null);
+      const file =
+          await new Promise((resolve, reject) => entry.file(resolve, reject)).catch(() => null);
       if (file) chosen.push({name, size: file.size, file});
       continue;
     }
@@ -81,12 +95,17 @@ async function addFiles(app, chosen) {
   }
   const names = new Set([...app.world.library.rows.values()].map((row) => row.name));
   const plan = planFiles(chosen, names, Number(app.world.status?.freeDiskBytes ?? -1));
-  const body = [plan.taken > 0 ? t.addTaken(plan.taken) : '', plan.invalid > 0 ?
-    t.addInvalid(plan.invalid) : '', plan.missing > 0 ? t.addFree(formatBytes(plan.missing)) : '']
-    .filter((text) => text !== '');
+  const body = [
+    plan.taken > 0 ? t.addTaken(plan.taken) : '',
+    plan.invalid > 0 ? t.addInvalid(plan.invalid) : '',
+    plan.missing > 0 ? t.addFree(formatBytes(plan.missing)) : ''
+  ].filter((text) => text !== '');
   const possible = plan.files.length > 0 && plan.missing === 0;
-  const answer = await ask({title: t.addTitle(plan.files.length, formatBytes(plan.bytes)), body,
-    buttons: [...possible ? [{value: 'add', text: t.add}] : [], {value: '', text: t.cancel}]});
+  const answer = await ask({
+    title: t.addTitle(plan.files.length, formatBytes(plan.bytes)),
+    body,
+    buttons: [...possible ? [{value: 'add', text: t.add}] : [], {value: '', text: t.cancel}]
+  });
   if (answer === 'add') await new Upload(app, plan).run();
 }
 
@@ -102,8 +121,9 @@ class Upload {
     this.running = new Set();
     this.text = el('span');
     this.bar = el('progress', {max: '100', 'aria-label': t.addFiles});
-    this.box = el('div.upload', {role: 'group', 'aria-label': t.addFiles}, this.text, this.bar,
-      el('button', {click: () => this.cancel()}, t.cancel));
+    this.box =
+        el('div.upload', {role: 'group', 'aria-label': t.addFiles}, this.text, this.bar,
+           el('button', {click: () => this.cancel()}, t.cancel));
   }
 
   async run() {
@@ -123,7 +143,10 @@ class Upload {
     for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
       this.name = next.name;
       const error = await this.send(next);
-      if (error === null) ++this.done; else this.errors.push({...error, name: next.name});
+      if (error === null)
+        ++this.done;
+      else
+        this.errors.push({...error, name: next.name});
       if (error?.code === 'missing') this.cancel();
     }
   }
@@ -169,4 +192,3 @@ class Upload {
     this.bar.value = percent(sent, this.bytes);
   }
 }
-

@@ -4,8 +4,8 @@
 export const HIGHEST = 12000000;
 
 /**
- * Where the rows of a list are. Beyond HIGHEST the scroll bar is scaled: a pixel of it is more than a
- * pixel of the list.
+ * Where the rows of a list are. Beyond HIGHEST the scroll bar is scaled: a pixel of it is more than
+ * a pixel of the list.
  */
 export class RowWindow {
   /** @param {number} count @param {number} rowHeight px @param {number} viewport px */
@@ -20,7 +20,9 @@ export class RowWindow {
     this.scale = reach > 0 && this.whole > this.height ? (this.whole - viewport) / reach : 1;
   }
 
-  /** Returns the rows to draw. @param {number} scrollTop @returns {{first: number, last: number}} */
+  /**
+   * Returns the rows to draw. @param {number} scrollTop @returns {{first: number, last: number}}
+   */
   range(scrollTop, margin = 6) {
     const top = scrollTop * this.scale;
     const first = Math.floor(top / this.rowHeight) - margin;

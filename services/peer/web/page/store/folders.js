@@ -13,8 +13,9 @@ export function foldersOf(names) {
       counts.set(folder, (counts.get(folder) ?? 0) + 1);
     }
   }
-  return [...counts].map(([name, count]) => ({name, count}))
-    .sort((a, b) => a.name < b.name ? -1 : 1);
+  return [...counts]
+      .map(([name, count]) => ({name, count}))
+      .sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
 /** @param {string} name of a book @param {string} folder "" is the top */

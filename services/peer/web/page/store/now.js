@@ -4,7 +4,10 @@ const LONGEST = 50;
 /** Books that one peer adds within this time are one line. */
 const TOGETHER_MS = 5000;
 
-/** @typedef {{kind: string, peer: number, from: number, count: number, name: string, time: number}} Item */
+/**
+ * @typedef {{kind: string, peer: number, from: number, count: number, name: string, time: number}}
+ * Item
+ */
 
 export class NowList {
   constructor() {
@@ -18,7 +21,14 @@ export class NowList {
   add(event, time) {
     if (event.bookMoved) {
       const {fromPeerId = 0, toPeerId = 0, newListing = {}} = event.bookMoved;
-      this.push({kind: 'moved', peer: toPeerId, from: fromPeerId, count: 1, name: newListing.name ?? '', time});
+      this.push({
+        kind: 'moved',
+        peer: toPeerId,
+        from: fromPeerId,
+        count: 1,
+        name: newListing.name ?? '',
+        time
+      });
     } else if (event.bookListed) {
       this.join('added', event.bookListed, time);
     } else if (event.bookGone) {

@@ -1,6 +1,6 @@
 /**
- * The order in which a table shows the rows of a store: filtered and sorted, and held while a person
- * reads it. No DOM.
+ * The order in which a table shows the rows of a store: filtered and sorted, and held while a
+ * person reads it. No DOM.
  *
  * While the order is held, rows keep their places: new rows wait, and a row that is gone stays as
  * the last thing known of it, with `gone` set. Values of rows change at once in any case.
@@ -129,7 +129,8 @@ export class RowOrder {
         continue;
       }
       this.ghosts.delete(row.key);
-      if (!this.stale && (!this.filter(row) || this.misplaced(row, index, value))) this.stale = true;
+      if (!this.stale && (!this.filter(row) || this.misplaced(row, index, value)))
+        this.stale = true;
     }
   }
 
@@ -140,7 +141,7 @@ export class RowOrder {
     const after = index + 1 < this.keys.length ? this.rowAt(index + 1) : undefined;
     const own = value(row);
     return before !== undefined && compare(value(before), own) * sign > 0 ||
-      after !== undefined && compare(own, value(after)) * sign > 0;
+        after !== undefined && compare(own, value(after)) * sign > 0;
   }
 }
 

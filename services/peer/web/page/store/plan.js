@@ -3,7 +3,8 @@
 /**
  * Returns what happens when a person gets a row of a search. A lender is preferred, because then no
  * peer loses the book.
- * @param {{name: string, content: any, holders: {peer: number, lends: boolean, slots: number}[]}} row
+ * @param {{name: string, content: any, holders: {peer: number, lends: boolean, slots: number}[]}}
+ *     row
  * @param {boolean} copyOnly
  * @returns {{effect: 'move'|'copy', wish: any}} the wish is a FetchRequest
  */
@@ -35,7 +36,10 @@ export function planMany(rows, copyOnly, isHere) {
       continue;
     }
     const {effect, wish} = planOne(row, copyOnly);
-    if (effect === 'move') ++plan.moves; else ++plan.copies;
+    if (effect === 'move')
+      ++plan.moves;
+    else
+      ++plan.copies;
     plan.bytes += Number(row.size);
     plan.wishes.push(wish);
     plan.keys.push(row.key);
@@ -52,8 +56,10 @@ export function transferActions(rows) {
   const actions = {cancel: [], retry: [], keep: [], place: [], forget: []};
   for (const row of rows) {
     const over = row.state === 'DONE' || row.state === 'FAILED';
-    if (row.id !== '' && (row.state === 'QUEUED' || row.state === 'FETCHING')) actions.cancel.push(row);
-    if (row.id !== '' && row.state === 'FAILED' && canRetry(row.error?.reason)) actions.retry.push(row);
+    if (row.id !== '' && (row.state === 'QUEUED' || row.state === 'FETCHING'))
+      actions.cancel.push(row);
+    if (row.id !== '' && row.state === 'FAILED' && canRetry(row.error?.reason))
+      actions.retry.push(row);
     if (row.state === 'HANDING_OVER' && row.moving && !row.placeless) actions.keep.push(row);
     if (row.placeless) actions.place.push(row);
     if (row.id !== '' && over) actions.forget.push(row);
@@ -62,14 +68,18 @@ export function transferActions(rows) {
 }
 
 /** Reasons for which the same download cannot succeed by being repeated. */
-const FINAL = new Set(['ALREADY_IN_LIBRARY', 'INVALID_NAME', 'INVALID_FIELD', 'ROLE_FORBIDS',
-  'NOT_A_MEMBER', 'AMBIGUOUS_NAME']);
+const FINAL = new Set([
+  'ALREADY_IN_LIBRARY', 'INVALID_NAME', 'INVALID_FIELD', 'ROLE_FORBIDS', 'NOT_A_MEMBER',
+  'AMBIGUOUS_NAME'
+]);
 
 function canRetry(reason) {
   return !FINAL.has(reason ?? '');
 }
 
-/** Where a row belongs: "coming", "waiting", "failed" or "done". @param {any} row of the transfers */
+/**
+ * Where a row belongs: "coming", "waiting", "failed" or "done". @param {any} row of the transfers
+ */
 export function transferGroup(row) {
   if (row.state === 'FAILED') return 'failed';
   if (row.state === 'DONE') return 'done';

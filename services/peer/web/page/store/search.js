@@ -2,8 +2,9 @@
  * The results of a search, and what becomes of them. A result that is gone stays, with the reason,
  * until the next search. No DOM.
  */
-import {KeyedStore} from './keyed.js';
 import {t} from '../lang.js';
+
+import {KeyedStore} from './keyed.js';
 
 export class SearchResults {
   constructor() {
@@ -15,8 +16,9 @@ export class SearchResults {
   replace(rows) {
     this.ranks = 0;
     const keys = new Set(rows.map((row) => row.key));
-    this.store.apply(rows.map((row) => this.ranked(row)),
-      [...this.store.rows.keys()].filter((key) => !keys.has(key)));
+    this.store.apply(
+        rows.map((row) => this.ranked(row)),
+        [...this.store.rows.keys()].filter((key) => !keys.has(key)));
   }
 
   /** Adds a page of the same search. @param {any[]} rows */
@@ -70,7 +72,8 @@ export class SearchResults {
 
   /** A peer has lost a listing. @private */
   lose(listing, peer, gone) {
-    const key = `${listing.content?.root ?? ''}${listing.content?.sizeBytes ?? 0}/${listing.name ?? ''}`;
+    const key =
+        `${listing.content?.root ?? ''}${listing.content?.sizeBytes ?? 0}/${listing.name ?? ''}`;
     const row = this.store.get(key);
     if (!row) return false;
     this.store.apply([without(row, peer, gone)], []);
@@ -81,7 +84,8 @@ export class SearchResults {
   losePeer(peer) {
     const put = [];
     for (const row of this.store.rows.values()) {
-      if (row.holders.some((holder) => holder.peer === peer)) put.push(without(row, peer, t.peerLeft(peer)));
+      if (row.holders.some((holder) => holder.peer === peer))
+        put.push(without(row, peer, t.peerLeft(peer)));
     }
     this.store.apply(put, []);
     return false;
@@ -102,7 +106,7 @@ export class SearchResults {
 
 function without(row, peer, gone) {
   const holders = row.holders.filter((holder) => holder.peer !== peer);
-  if (holders.length === row.holders.length) return row;
+  if (holders.length === row.holders.length) return row.gone ? {...row, gone} : row;
   const holderCount = row.holderCount - 1;
   return {...row, holders, holderCount, gone: holderCount <= 0 ? gone : ''};
 }

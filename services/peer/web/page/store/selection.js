@@ -1,4 +1,7 @@
-/** Which rows are selected, and which one is active. By key, so that nothing is lost when rows move. */
+/**
+ * Which rows are selected, and which one is active. By key, so that nothing is lost when rows
+ * move.
+ */
 
 export class Selection {
   constructor() {

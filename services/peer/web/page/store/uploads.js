@@ -1,8 +1,8 @@
 /** Which of the files that a person drops can be shared. Pure. */
 
 /**
- * Returns why a name cannot be shared; "" when it can. The rules are those of Listing.name, as far as
- * a person meets them; the peer checks all of them.
+ * Returns why a name cannot be shared; "" when it can. The rules are those of Listing.name, as far
+ * as a person meets them; the peer checks all of them.
  * @param {string} name
  */
 export function nameTrouble(name) {
@@ -12,7 +12,9 @@ export function nameTrouble(name) {
     if (part === '' || bytes(part) > 255) return 'length';
     if (part.startsWith('.')) return 'dot';
   }
-  return /[\\\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/u.test(name) ? 'character' : '';
+  return /[\\\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/u.test(name) ?
+      'character' :
+      '';
 }
 
 /**
@@ -25,8 +27,10 @@ export function planFiles(files, names, free) {
   const plan = {files: [], bytes: 0, taken: 0, invalid: 0, missing: 0};
   for (const file of files) {
     const name = file.name.normalize('NFC');
-    if (nameTrouble(name) !== '') ++plan.invalid;
-    else if (names.has(name)) ++plan.taken;
+    if (nameTrouble(name) !== '')
+      ++plan.invalid;
+    else if (names.has(name))
+      ++plan.taken;
     else {
       plan.files.push({...file, name});
       plan.bytes += file.size;

@@ -32,11 +32,21 @@ export class World {
     this.trackContents();
   }
 
-  get library() { return this.stores.library; }
-  get transfers() { return this.stores.transfers; }
-  get uploads() { return this.stores.uploads; }
-  get limbo() { return this.stores.limbo; }
-  get wishes() { return this.stores.wishes; }
+  get library() {
+    return this.stores.library;
+  }
+  get transfers() {
+    return this.stores.transfers;
+  }
+  get uploads() {
+    return this.stores.uploads;
+  }
+  get limbo() {
+    return this.stores.limbo;
+  }
+  get wishes() {
+    return this.stores.wishes;
+  }
 
   /** Whether the library has the content. @param {string} contentKey */
   has(contentKey) {
@@ -97,7 +107,10 @@ export class World {
     const count = (content, by) => {
       if (content === '') return;
       const now = (this.contents.get(content) ?? 0) + by;
-      if (now > 0) this.contents.set(content, now); else this.contents.delete(content);
+      if (now > 0)
+        this.contents.set(content, now);
+      else
+        this.contents.delete(content);
     };
     this.library.listen(({put, gone}) => {
       for (const row of gone) {

@@ -17,10 +17,14 @@ export function holdersText(row) {
   if (row.gone || row.holderCount === 0) return t.holderNone;
   const slots = row.holders.reduce((sum, holder) => sum + holder.slots, 0);
   return row.holderCount === 1 && row.holders.length === 1 ?
-    t.holderOne(row.holders[0].peer, slots) : t.holderMany(row.holderCount, slots);
+      t.holderOne(row.holders[0].peer, slots) :
+      t.holderMany(row.holderCount, slots);
 }
 
-/** What happens when a person gets a book. @param {any} app @param {any} row @param {boolean} copyOnly */
+/**
+ * What happens when a person gets a book. @param {any} app @param {any} row @param {boolean}
+ * copyOnly
+ */
 export function effectText(app, row, copyOnly) {
   if (app.world.has(row.contentKey)) return t.isHere;
   if (row.note) return row.note;
@@ -32,11 +36,27 @@ export function bookColumns(app, copyOnly, withHolders) {
   const columns = [
     {id: 'name', title: t.name, width: 'minmax(10rem, 4fr)', sort: 'name', text: (row) => row.name},
     {id: 'new', title: '', width: '3rem', text: (row) => row.isNew && !row.gone ? t.isNew : ''},
-    {id: 'size', title: t.size, width: '6rem', align: 'end', sort: 'size',
-      text: (row) => formatBytes(row.size)},
-    {id: 'holders', title: t.holders, width: 'minmax(8rem, 1.2fr)', sort: 'holders', text: holdersText},
-    {id: 'effect', title: t.effect, width: 'minmax(8rem, 2fr)',
-      text: (row) => effectText(app, row, copyOnly())},
+    {
+      id: 'size',
+      title: t.size,
+      width: '6rem',
+      align: 'end',
+      sort: 'size',
+      text: (row) => formatBytes(row.size)
+    },
+    {
+      id: 'holders',
+      title: t.holders,
+      width: 'minmax(8rem, 1.2fr)',
+      sort: 'holders',
+      text: holdersText
+    },
+    {
+      id: 'effect',
+      title: t.effect,
+      width: 'minmax(8rem, 2fr)',
+      text: (row) => effectText(app, row, copyOnly())
+    },
   ];
   return withHolders ? columns : columns.filter(({id}) => id !== 'holders' && id !== 'new');
 }
@@ -45,10 +65,17 @@ export function bookClass(app, row) {
   return app.world.has(row.contentKey) ? 'here' : row.note ? 'noted' : '';
 }
 
-/** @param {any} app @param {() => boolean} copyOnly @param {(key: string, note: string) => void} note */
+/**
+ * @param {any} app @param {() => boolean} copyOnly @param {(key: string, note: string) => void}
+ *     note
+ */
 export function bookActions(app, copyOnly, note) {
-  const show = {text: () => t.details, offline: true, when: (rows) => rows.length === 1,
-    run: ([row]) => showBook(row)};
+  const show = {
+    text: () => t.details,
+    offline: true,
+    when: (rows) => rows.length === 1,
+    run: ([row]) => showBook(row)
+  };
   if (app.readOnly) return [show];
   const get = async (rows, only, sure) => {
     const {getBooks} = await import('../get.js');
@@ -56,12 +83,20 @@ export function bookActions(app, copyOnly, note) {
   };
   const plan = (rows) => planMany(rows, copyOnly(), (key) => app.world.has(key));
   return [
-    {primary: true, key: 'Enter', text: (rows) => t.getPlan(plan(rows).moves, plan(rows).copies),
+    {
+      primary: true,
+      key: 'Enter',
+      text: (rows) => t.getPlan(plan(rows).moves, plan(rows).copies),
       when: (rows) => plan(rows).wishes.length > 0,
       run: (rows) => get(rows, copyOnly(), true),
-      byKey: (rows) => get(rows, copyOnly(), false)},
-    {key: 'c', text: () => t.getCopies, when: (rows) => !copyOnly() && plan(rows).moves > 0,
-      run: (rows) => get(rows, true, true)},
+      byKey: (rows) => get(rows, copyOnly(), false)
+    },
+    {
+      key: 'c',
+      text: () => t.getCopies,
+      when: (rows) => !copyOnly() && plan(rows).moves > 0,
+      run: (rows) => get(rows, true, true)
+    },
     show,
   ];
 }
@@ -69,8 +104,10 @@ export function bookActions(app, copyOnly, note) {
 /** @param {any} row */
 async function showBook(row) {
   const {details} = await import('../dialog.js');
-  const rows = [[t.name, row.name], [t.size, formatBytes(row.size)],
-    [t.contentId, toHex(row.content?.root ?? '')]];
+  const rows = [
+    [t.name, row.name], [t.size, formatBytes(row.size)],
+    [t.contentId, toHex(row.content?.root ?? '')]
+  ];
   for (const holder of row.holders ?? []) {
     rows.push([t.holders, `${t.holderLine(holder, formatRate(holder.limit))} · ${holder.address}`]);
   }

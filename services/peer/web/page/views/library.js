@@ -4,12 +4,17 @@ import {formatBytes} from '../format.js';
 import {t} from '../lang.js';
 import {formatRoute} from '../route.js';
 import {fold, matcher} from '../store/order.js';
+
 import {List} from './list.js';
 
 const SORTS = {
   name: (row) => row.folded ??= fold(row.name),
   size: (row) => Number(row.size),
-  shared: (row) => row.unshared ? 0 : row.trouble ? 1 : row.hashing ? 2 : row.lendOnly ? 3 : 4,
+  shared: (row) => row.unshared ? 0 :
+      row.trouble               ? 1 :
+      row.hashing               ? 2 :
+      row.lendOnly              ? 3 :
+                                  4,
   added: (row) => row.listed,
 };
 const UNSHARE_AT_ONCE = 1000;
@@ -25,31 +30,71 @@ function sharedText(row, lends) {
 export class LibraryView {
   constructor(app) {
     this.app = app;
-    this.filterInput = el('input', {type: 'search', placeholder: t.filter, 'aria-label': t.filter,
-      autocomplete: 'off', input: () => this.filter()});
+    this.filterInput = el('input', {
+      type: 'search',
+      placeholder: t.filter,
+      'aria-label': t.filter,
+      autocomplete: 'off',
+      input: () => this.filter()
+    });
     const lends = () => app.world.status?.policy === 'SHARE_POLICY_COPY';
-    this.list = new List(app, {label: t.library, store: app.world.library, sorts: SORTS, sort: 'name',
-      sortNames: {name: t.name, size: t.size, '-size': `${t.size} ↓`, shared: t.shared,
-        '-added': t.added},
+    this.list = new List(app, {
+      label: t.library,
+      store: app.world.library,
+      sorts: SORTS,
+      sort: 'name',
+      sortNames:
+          {name: t.name, size: t.size, '-size': `${t.size} ↓`, shared: t.shared, '-added': t.added},
       columns: [
-        {id: 'name', title: t.name, width: 'minmax(10rem, 4fr)', sort: 'name', text: (row) => row.name},
-        {id: 'size', title: t.size, width: '6rem', align: 'end', sort: 'size',
-          text: (row) => formatBytes(row.size)},
-        {id: 'effect', title: t.shared, width: 'minmax(9rem, 2fr)', sort: 'shared',
-          text: (row) => sharedText(row, lends())},
+        {
+          id: 'name',
+          title: t.name,
+          width: 'minmax(10rem, 4fr)',
+          sort: 'name',
+          text: (row) => row.name
+        },
+        {
+          id: 'size',
+          title: t.size,
+          width: '6rem',
+          align: 'end',
+          sort: 'size',
+          text: (row) => formatBytes(row.size)
+        },
+        {
+          id: 'effect',
+          title: t.shared,
+          width: 'minmax(9rem, 2fr)',
+          sort: 'shared',
+          text: (row) => sharedText(row, lends())
+        },
       ],
-      classOf: (row) => row.unshared ? 'bad' : row.trouble ? 'noted' : '',
+      classOf: (row) => row.unshared ? 'bad' :
+          row.trouble                ? 'noted' :
+                                       '',
       actions: [
-        {primary: true, text: () => t.openBook, key: 'Enter', run: ([row]) => this.show(row),
-          when: (rows) => rows.length === 1 && rows[0].content !== '' &&
-            app.rpc.has('PeerService/OpenBook')},
-        {text: () => t.stopSharing, key: 'Delete', run: (rows) => this.unshare(rows),
-          when: (rows) => rows.some((row) => !row.unshared)},
+        {
+          primary: true,
+          text: () => t.openBook,
+          key: 'Enter',
+          run: ([row]) => this.show(row),
+          when: (rows) =>
+              rows.length === 1 && rows[0].content !== '' && app.rpc.has('PeerService/OpenBook')
+        },
+        {
+          text: () => t.stopSharing,
+          key: 'Delete',
+          run: (rows) => this.unshare(rows),
+          when: (rows) => rows.some((row) => !row.unshared)
+        },
       ],
       empty: () => this.filterInput.value ? t.noResults(this.filterInput.value) : t.libraryEmpty,
-      tools: [this.filterInput, el('button', {click: () => this.pick(false)}, t.addFiles),
-        el('button.wide', {click: () => this.pick(true)}, t.addFolder)],
-      onSort: () => this.remember()});
+      tools: [
+        this.filterInput, el('button', {click: () => this.pick(false)}, t.addFiles),
+        el('button.wide', {click: () => this.pick(true)}, t.addFolder)
+      ],
+      onSort: () => this.remember()
+    });
     this.element = this.list.element;
   }
 
@@ -64,10 +109,12 @@ export class LibraryView {
     const {status, library} = this.app.world;
     if (!status) return;
     const free = status.freeDiskBytes >= 0 ? formatBytes(status.freeDiskBytes) : '';
-    this.list.setSummary([t.librarySummary(library.size, formatBytes(status.bookBytes), free),
+    this.list.setSummary([
+      t.librarySummary(library.size, formatBytes(status.bookBytes), free),
       status.pendingFiles > 0 ? t.pendingFiles(status.pendingFiles) : '',
-      status.notIndexedCount > 0 ? t.notIndexed(status.notIndexedCount) : '']
-      .filter((text) => text !== '').join(' · '));
+      status.notIndexedCount > 0 ? t.notIndexed(status.notIndexedCount) : ''
+    ].filter((text) => text !== '')
+                             .join(' · '));
     this.list.refresh();
   }
 
@@ -91,20 +138,22 @@ export class LibraryView {
   /** @private */
   remember() {
     const {sort} = this.list.order;
-    history.replaceState(null, '', formatRoute('library',
-      {q: this.filterInput.value, sort: sort === 'name' ? '' : sort}));
+    history.replaceState(
+        null, '',
+        formatRoute('library', {q: this.filterInput.value, sort: sort === 'name' ? '' : sort}));
   }
 
   /** @private */
   async unshare(rows) {
     const {confirm} = await import('../dialog.js');
     const names = rows.filter((row) => !row.unshared).map((row) => row.name);
-    if (!await confirm(t.unshareTitle(names.length), t.unshareBody, t.stopSharing, t.cancel, true)) return;
+    if (!await confirm(t.unshareTitle(names.length), t.unshareBody, t.stopSharing, t.cancel, true))
+      return;
     const errors = [];
     try {
       for (let from = 0; from < names.length; from += UNSHARE_AT_ONCE) {
-        const {results = []} = await this.app.rpc.call('PeerService/Unshare',
-          {names: names.slice(from, from + UNSHARE_AT_ONCE)});
+        const {results = []} = await this.app.rpc.call(
+            'PeerService/Unshare', {names: names.slice(from, from + UNSHARE_AT_ONCE)});
         errors.push(...results.filter((result) => result.error).map((result) => result.error));
       }
       this.app.report(t.unshared(names.length - errors.length), errors);

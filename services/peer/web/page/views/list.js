@@ -1,4 +1,6 @@
-/** What the views have in common: a toolbar, a table, and a bar with what can be done to its rows. */
+/**
+ * What the views have in common: a toolbar, a table, and a bar with what can be done to its rows.
+ */
 import {disable, el, Frame, setText, show} from '../dom.js';
 import {formatBytes} from '../format.js';
 import {t} from '../lang.js';
@@ -29,8 +31,13 @@ export class List {
     this.options = options;
     this.order = new RowOrder(options.store, options.sorts, options.sort);
     this.table = /** @type {ArkTable} */ (document.createElement('ark-table'));
-    this.table.setup({label: options.label, columns: options.columns, order: this.order,
-      empty: options.empty, classOf: options.classOf});
+    this.table.setup({
+      label: options.label,
+      columns: options.columns,
+      order: this.order,
+      empty: options.empty,
+      classOf: options.classOf
+    });
     this.summary = el('span.summary', {role: 'status'});
     this.sorter = this.makeSorter();
     this.toolbar = el('div.toolbar', {}, this.summary, ...(options.tools ?? []), this.sorter);
@@ -77,7 +84,7 @@ export class List {
 
   /** @private */
   makeSorter() {
-    const select = el('select', {change: () => this.setSort(select.value)});
+    const select = el('select', {'aria-label': t.sortBy, change: () => this.setSort(select.value)});
     for (const [sort, name] of Object.entries(this.options.sortNames)) {
       select.append(el('option', {value: sort}, name));
     }
@@ -90,15 +97,25 @@ export class List {
   /** @private */
   makeBar() {
     this.chosenText = el('span.chosen', {role: 'status'});
-    this.all = el('button', {click: () => {
-      this.table.selection.all(this.order);
-      this.refresh();
-    }}, t.selectAll);
+    this.all =
+        el('button', {
+          click: () => {
+            this.table.selection.all(this.order);
+            this.refresh();
+          }
+        },
+           t.selectAll);
     this.none = el('button', {click: () => this.table.clear()}, t.selectNone);
-    this.buttons = (this.options.actions ?? []).map((action) => ({action,
-      button: el(action.primary ? 'button.primary' : 'button', {click: () => this.run(action)})}));
-    return el('div.bar', {role: 'toolbar', 'aria-label': t.action}, this.chosenText, this.all,
-      this.none, ...this.buttons.map(({button}) => button));
+    this.buttons =
+        (this.options.actions ?? []).map((action) => ({
+                                           action,
+                                           button:
+                                               el(action.primary ? 'button.primary' : 'button',
+                                                  {click: () => this.run(action)})
+                                         }));
+    return el(
+        'div.bar', {role: 'toolbar', 'aria-label': t.action}, this.chosenText, this.all, this.none,
+        ...this.buttons.map(({button}) => button));
   }
 
   /** @private */
@@ -124,13 +141,17 @@ export class List {
   run(action, byKey = false) {
     const rows = this.table.chosen();
     if (rows.length === 0 || !(action.when?.(rows) ?? true)) return;
-    if (byKey && action.byKey) action.byKey(rows); else action.run(rows);
+    if (byKey && action.byKey)
+      action.byKey(rows);
+    else
+      action.run(rows);
   }
 
   /** @private */
   runKey(key) {
-    const found = (this.options.actions ?? []).find((action) => action.key === key &&
-      (action.when?.(this.table.chosen()) ?? true));
+    const found =
+        (this.options.actions ??
+         []).find((action) => action.key === key && (action.when?.(this.table.chosen()) ?? true));
     if (found && (found.offline || !this.app.offlineReason())) this.run(found, true);
   }
 }

@@ -1,5 +1,5 @@
 /** The books of one peer, which can be taken one by one, by folder, or all together. */
-import {bookRow} from '../convert.js';
+import {contentKey, toNumber} from '../convert.js';
 import {el} from '../dom.js';
 import {explain} from '../errors.js';
 import {t} from '../lang.js';
@@ -7,6 +7,7 @@ import {formatRoute} from '../route.js';
 import {foldersOf, inFolder} from '../store/folders.js';
 import {KeyedStore} from '../store/keyed.js';
 import {matcher} from '../store/order.js';
+
 import {BOOK_SORTS, bookActions, bookClass, bookColumns} from './books.js';
 import {List} from './list.js';
 
@@ -18,23 +19,38 @@ export class PeerView {
     this.holder = null;
     this.error = '';
     this.title = el('h2');
-    this.filterInput = el('input', {type: 'search', placeholder: t.filter, 'aria-label': t.filter,
-      autocomplete: 'off', input: () => this.filter()});
+    this.filterInput = el('input', {
+      type: 'search',
+      placeholder: t.filter,
+      'aria-label': t.filter,
+      autocomplete: 'off',
+      input: () => this.filter()
+    });
     this.folder = el('select', {'aria-label': t.folder, change: () => this.filter()});
     this.lacking = el('input', {type: 'checkbox', change: () => this.filter()});
     const note = (key, text) => {
       const row = this.store.get(key);
       if (row) this.store.apply([{...row, note: text}], []);
     };
-    this.list = new List(app, {label: t.library, store: this.store, sorts: BOOK_SORTS, sort: 'name',
+    this.list = new List(app, {
+      label: t.library,
+      store: this.store,
+      sorts: BOOK_SORTS,
+      sort: 'name',
       sortNames: {name: t.name, size: t.size, '-size': `${t.size} ↓`},
-      columns: bookColumns(app, () => false, false), classOf: (row) => bookClass(app, row),
+      columns: bookColumns(app, () => false, false),
+      classOf: (row) => bookClass(app, row),
       actions: bookActions(app, () => false, note),
       empty: () => this.error || (this.store.complete ? t.peerEmpty : t.loading(0)),
-      tools: [this.filterInput, this.folder, ...app.readOnly ? [] :
-        [el('label', {}, this.lacking, t.onlyLacking)]]});
-    this.element = el('div.list', {}, el('div.toolbar', {},
-      el('a', {href: formatRoute('group')}, `← ${t.allPeers}`), this.title), this.list.element);
+      tools: [
+        this.filterInput, this.folder,
+        ...app.readOnly ? [] : [el('label', {}, this.lacking, t.onlyLacking)]
+      ]
+    });
+    this.element = el(
+        'div.list', {},
+        el('div.toolbar', {}, el('a', {href: formatRoute('group')}, `← ${t.allPeers}`), this.title),
+        this.list.element);
     this.unlisten = app.world.library.listen(() => this.list.refresh());
   }
 
@@ -59,14 +75,20 @@ export class PeerView {
     this.reading = new AbortController();
     const {signal} = this.reading;
     try {
-      const {peers = []} = await this.app.rpc.call('IndexService/ListPeers', {peerId: this.peer}, signal);
-      this.holder = {peer: this.peer, lends: peers[0]?.policy === 'SHARE_POLICY_COPY',
-        slots: peers[0]?.freeSlots ?? 0, limit: 0, address: peers[0]?.address ?? ''};
+      const {peers = []} =
+          await this.app.rpc.call('IndexService/ListPeers', {peerId: this.peer}, signal);
+      this.holder = {
+        peer: this.peer,
+        lends: peers[0]?.policy === 'SHARE_POLICY_COPY',
+        slots: peers[0]?.freeSlots ?? 0,
+        limit: 0,
+        address: peers[0]?.address ?? ''
+      };
       let pageToken = '';
       this.store.beginSnapshot();
       do {
-        const answer = await this.app.rpc.call('IndexService/ListBooks',
-          {peerId: this.peer, pageSize: 1000, pageToken}, signal);
+        const answer = await this.app.rpc.call(
+            'IndexService/ListBooks', {peerId: this.peer, pageSize: 1000, pageToken}, signal);
         this.store.apply((answer.listings ?? []).map((listing) => this.rowOf(listing)), []);
         pageToken = answer.nextPageToken ?? '';
         this.list.setSummary(pageToken ? t.loading(this.store.size) : t.books(this.store.size));
@@ -89,9 +111,10 @@ export class PeerView {
 
   /** @private */
   drawFolders() {
-    this.folder.replaceChildren(el('option', {value: ''}, t.allFolders), ...foldersOf(
-      [...this.store.rows.values()].map((row) => row.name)).map(({name, count}) =>
-      el('option', {value: name}, `${name} (${t.number(count)})`)));
+    this.folder.replaceChildren(
+        el('option', {value: ''}, t.allFolders),
+        ...foldersOf([...this.store.rows.values()].map((row) => row.name))
+            .map(({name, count}) => el('option', {value: name}, `${name} (${t.number(count)})`)));
     this.folder.hidden = this.folder.children.length < 2;
   }
 
@@ -100,7 +123,20 @@ export class PeerView {
     const matches = matcher(this.filterInput.value);
     const folder = this.folder.value;
     history.replaceState(null, '', formatRoute('peer', {q: this.filterInput.value}, this.peer));
-    this.list.setFilter((row) => (!matches || matches(BOOK_SORTS.name(row))) &&
-      inFolder(row.name, folder) && !(this.lacking.checked && this.app.world.has(row.contentKey)));
+    this.list.setFilter(
+        (row) => (!matches || matches(BOOK_SORTS.name(row))) && inFolder(row.name, folder) &&
+            !(this.lacking.checked && this.app.world.has(row.contentKey)));
   }
+}
+
+/** @param {any} listing Listing of the peer whose books are listed */
+function bookRow(listing) {
+  return {
+    key: String(listing.listingNumber ?? listing.name),
+    listing: listing.listingNumber ?? '',
+    name: listing.name ?? '',
+    content: listing.content,
+    contentKey: contentKey(listing.content),
+    size: toNumber(listing.content?.sizeBytes),
+  };
 }

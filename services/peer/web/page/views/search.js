@@ -1,11 +1,11 @@
 /** Search: results while a person types, and what becomes of them. */
 import {resultRow} from '../convert.js';
 import {el, setText, show} from '../dom.js';
-import {explain} from '../errors.js';
 import {Follow} from '../follow.js';
 import {t} from '../lang.js';
 import {formatRoute} from '../route.js';
 import {SearchResults} from '../store/search.js';
+
 import {BOOK_SORTS, bookActions, bookClass, bookColumns} from './books.js';
 import {List} from './list.js';
 
@@ -29,15 +29,33 @@ export class SearchView {
     const note = (key, text) => this.results.note(key, text);
     const copyOnly = () => this.copies.checked;
     const actions = bookActions(app, copyOnly, note);
-    if (!app.readOnly) actions.push({text: () => t.makeWish, when: () => this.query !== '' &&
-      app.rpc.has('PeerService/AddWish'), run: () => app.addWish({keywords: this.query}, 'TELL')});
-    this.list = new List(app, {label: t.search, store: this.results.store, sorts: BOOK_SORTS,
-      sort: 'rank', sortNames: {rank: t.rank, name: t.name, size: t.size, '-size': `${t.size} ↓`,
-        '-holders': t.holders},
-      columns: bookColumns(app, copyOnly, true), actions, empty: () => this.emptyText(),
-      classOf: (row) => bookClass(app, row), tools: [this.live, ...app.readOnly ? [] :
-        [el('label', {}, this.lacking, t.onlyLacking), el('label', {}, this.copies, t.copiesOnly)],
-      this.moreButton]});
+    if (!app.readOnly)
+      actions.push({
+        text: () => t.makeWish,
+        when: () => this.query !== '' && app.rpc.has('PeerService/AddWish'),
+        run: () => app.addWish({keywords: this.query}, 'TELL')
+      });
+    this.list = new List(app, {
+      label: t.search,
+      store: this.results.store,
+      sorts: BOOK_SORTS,
+      sort: 'rank',
+      sortNames:
+          {rank: t.rank, name: t.name, size: t.size, '-size': `${t.size} ↓`, '-holders': t.holders},
+      columns: bookColumns(app, copyOnly, true),
+      actions,
+      empty: () => this.emptyText(),
+      classOf: (row) => bookClass(app, row),
+      tools: [
+        this.live,
+        ...app.readOnly ? [] :
+                          [
+                            el('label', {}, this.lacking, t.onlyLacking),
+                            el('label', {}, this.copies, t.copiesOnly)
+                          ],
+        this.moreButton
+      ]
+    });
     this.element = this.list.element;
     this.unlisten = app.world.library.listen(() => this.list.refresh());
   }
@@ -99,6 +117,7 @@ export class SearchView {
       this.watch(query);
     } catch (error) {
       if (error.name === 'AbortError') return;
+      const {explain} = await import('../errors.js');
       const {text, detail, action} = explain(error);
       this.failed = action === 'index' || error.code === 'offline';
       this.error = detail || text;
@@ -111,8 +130,8 @@ export class SearchView {
 
   /** @private */
   search(pageToken, signal) {
-    return this.app.rpc.call('IndexService/Search',
-      {keywords: this.query.trim(), pageSize: PAGE, pageToken}, signal);
+    return this.app.rpc.call(
+        'IndexService/Search', {keywords: this.query.trim(), pageSize: PAGE, pageToken}, signal);
   }
 
   /** @private */
@@ -179,8 +198,8 @@ export class SearchView {
 
   /** @private */
   filter() {
-    this.list.setFilter(this.lacking.checked ? (row) => !this.app.world.has(row.contentKey) :
-      () => true);
+    this.list.setFilter(
+        this.lacking.checked ? (row) => !this.app.world.has(row.contentKey) : () => true);
   }
 
   /** @private */

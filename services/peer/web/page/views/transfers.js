@@ -7,6 +7,7 @@ import {t} from '../lang.js';
 import {formatRoute} from '../route.js';
 import {fold} from '../store/order.js';
 import {transferActions, transferGroup} from '../store/plan.js';
+
 import {List} from './list.js';
 
 const GROUPS = ['coming', 'waiting', 'failed', 'done'];
@@ -23,7 +24,8 @@ export function stateText(row) {
     case 'QUEUED':
       return row.position > 0 ? t.queued(row.position, formatTimeLeft(row.wait)) : t.queuedPlain;
     case 'FETCHING':
-      return `${percent(Number(row.done), Number(row.size))} %${row.message ? ` · ${row.message}` : ''}`;
+      return `${percent(Number(row.done), Number(row.size))} %${
+          row.message ? ` · ${row.message}` : ''}`;
     case 'HANDING_OVER':
       return row.placeless ? `${t.placeless}: ${row.message}` : row.message || t.handing(row.from);
     case 'DONE':
@@ -40,8 +42,8 @@ export function stateText(row) {
 export function fromText(row) {
   const all = row.sources.reduce((sum, part) => sum + Number(part.bytes), 0);
   if (all === 0) return row.from ? t.peer(row.from) : '';
-  return t.fromMany(row.sources.slice(0, 3).map((part) => ({peer: part.peer,
-    percent: Math.round(Number(part.bytes) / all * 100)})));
+  return t.fromMany(row.sources.slice(0, 3).map(
+      (part) => ({peer: part.peer, percent: Math.round(Number(part.bytes) / all * 100)})));
 }
 
 function timeLeft(row) {
@@ -55,28 +57,65 @@ export class TransfersView {
     this.group = '';
     const {world} = app;
     this.chips = this.makeChips();
-    this.clearButton = el('button', {click: () => this.forget(
-      [...world.transfers.rows.values()].filter((row) => row.id && row.state === 'DONE'))}, t.clearDone);
-    this.incoming = new List(app, {label: t.transfers, store: world.transfers, sorts: SORTS,
-      sort: 'state', sortNames: {state: t.state, name: t.name, size: t.size},
+    this.clearButton =
+        el('button', {
+          click: () => this.forget(
+              [...world.transfers.rows.values()].filter((row) => row.id && row.state === 'DONE'))
+        },
+           t.clearDone);
+    this.incoming = new List(app, {
+      label: t.transfers,
+      store: world.transfers,
+      sorts: SORTS,
+      sort: 'state',
+      sortNames: {state: t.state, name: t.name, size: t.size},
       columns: [
-        {id: 'name', title: t.name, width: 'minmax(9rem, 3fr)', sort: 'name', text: (row) => row.name},
-        {id: 'progress', title: t.progress, width: 'minmax(12rem, 3fr)', sort: 'state',
-          text: stateText, progress: (row) => row.state === 'FETCHING' ?
-            percent(Number(row.done), Number(row.size)) : null},
-        {id: 'size', title: t.size, width: '6rem', align: 'end', sort: 'size',
-          text: (row) => formatBytes(row.size)},
-        {id: 'rate', title: t.rate, width: '6.5rem', align: 'end',
-          text: (row) => row.state === 'FETCHING' ? formatRate(row.rate) : ''},
+        {
+          id: 'name',
+          title: t.name,
+          width: 'minmax(9rem, 3fr)',
+          sort: 'name',
+          text: (row) => row.name
+        },
+        {
+          id: 'progress',
+          title: t.progress,
+          width: 'minmax(12rem, 3fr)',
+          sort: 'state',
+          text: stateText,
+          progress: (row) =>
+              row.state === 'FETCHING' ? percent(Number(row.done), Number(row.size)) : null
+        },
+        {
+          id: 'size',
+          title: t.size,
+          width: '6rem',
+          align: 'end',
+          sort: 'size',
+          text: (row) => formatBytes(row.size)
+        },
+        {
+          id: 'rate',
+          title: t.rate,
+          width: '6.5rem',
+          align: 'end',
+          text: (row) => row.state === 'FETCHING' ? formatRate(row.rate) : ''
+        },
         {id: 'left', title: t.left, width: '4.5rem', align: 'end', text: timeLeft},
         {id: 'from', title: t.from, width: 'minmax(6rem, 1.5fr)', text: fromText},
       ],
-      classOf: (row) => row.state === 'FAILED' ? 'bad' : transferGroup(row) === 'waiting' ? 'noted' : '',
-      actions: this.actions(), empty: () => t.transfersEmpty, tools: [this.chips, this.clearButton]});
+      classOf: (row) => row.state === 'FAILED' ? 'bad' :
+          transferGroup(row) === 'waiting'     ? 'noted' :
+                                                 '',
+      actions: this.actions(),
+      empty: () => t.transfersEmpty,
+      tools: [this.chips, this.clearButton]
+    });
     this.outgoing = this.makeUploads(world);
     this.outTitle = el('h2', {}, t.goingOut);
-    this.element = el('div.split', {}, this.incoming.element,
-      el('section.second', {'aria-label': t.goingOut}, this.outTitle, this.outgoing.element));
+    this.element =
+        el('div.split', {}, this.incoming.element,
+           el('section.second', {'aria-label': t.goingOut}, this.outTitle, this.outgoing.element));
   }
 
   open({query}) {
@@ -103,21 +142,43 @@ export class TransfersView {
 
   /** @private */
   makeUploads(world) {
-    const list = new List(this.app, {label: t.goingOut, store: world.uploads, sort: 'started',
+    const list = new List(this.app, {
+      label: t.goingOut,
+      store: world.uploads,
+      sort: 'started',
       sorts: {started: (row) => row.started, name: (row) => row.name, rate: (row) => row.rate},
       sortNames: {started: t.time, name: t.name, '-rate': t.rate},
       columns: [
-        {id: 'name', title: t.name, width: 'minmax(9rem, 3fr)', sort: 'name',
-          text: (row) => row.name || t.someBooks(row.books)},
-        {id: 'progress', title: t.progress, width: 'minmax(12rem, 3fr)',
-          text: (row) => row.state === 'RUNNING' ? `${percent(Number(row.done), Number(row.size))} %` :
-            row.state === 'PARKED' ? t.uploadParked : t.uploadWaits(row.position),
-          progress: (row) => row.state === 'RUNNING' ? percent(Number(row.done), Number(row.size)) : null},
-        {id: 'rate', title: t.rate, width: '6.5rem', align: 'end', sort: 'rate',
-          text: (row) => formatRate(row.rate)},
+        {
+          id: 'name',
+          title: t.name,
+          width: 'minmax(9rem, 3fr)',
+          sort: 'name',
+          text: (row) => row.name || t.someBooks(row.books)
+        },
+        {
+          id: 'progress',
+          title: t.progress,
+          width: 'minmax(12rem, 3fr)',
+          text: (row) => row.state === 'RUNNING' ?
+              `${percent(Number(row.done), Number(row.size))} %` :
+              row.state === 'PARKED' ? t.uploadParked :
+                                       t.uploadWaits(row.position),
+          progress: (row) =>
+              row.state === 'RUNNING' ? percent(Number(row.done), Number(row.size)) : null
+        },
+        {
+          id: 'rate',
+          title: t.rate,
+          width: '6.5rem',
+          align: 'end',
+          sort: 'rate',
+          text: (row) => formatRate(row.rate)
+        },
         {id: 'to', title: t.to, width: 'minmax(6rem, 1.5fr)', text: (row) => row.address},
       ],
-      empty: () => t.uploadsEmpty});
+      empty: () => t.uploadsEmpty
+    });
     list.bar.hidden = list.toolbar.hidden = true;
     return list;
   }
@@ -155,11 +216,19 @@ export class TransfersView {
     const has = (name) => (rows) => of(name)(rows).length > 0;
     const one = (name) => (rows) => rows.length === 1 && has(name)(rows);
     return [
-      {text: () => t.retry, primary: true, key: 'Enter',
+      {
+        text: () => t.retry,
+        primary: true,
+        key: 'Enter',
         when: (rows) => has('retry')(rows) && this.app.rpc.has('PeerService/RetryTransfers'),
-        run: (rows) => this.batch('RetryTransfers', of('retry')(rows), (n) => t.askedFor(n))},
-      {text: () => t.cancelTransfers, key: 'Delete', when: has('cancel'),
-        run: (rows) => this.cancel(of('cancel')(rows))},
+        run: (rows) => this.batch('RetryTransfers', of('retry')(rows), (n) => t.askedFor(n))
+      },
+      {
+        text: () => t.cancelTransfers,
+        key: 'Delete',
+        when: has('cancel'),
+        run: (rows) => this.cancel(of('cancel')(rows))
+      },
       {text: () => t.keep, when: one('keep'), run: ([row]) => this.keep(row)},
       {text: () => t.place, when: one('place'), run: ([row]) => this.place(row)},
       {text: () => t.forget, when: has('forget'), run: (rows) => this.forget(of('forget')(rows))},
@@ -168,7 +237,8 @@ export class TransfersView {
 
   /** @private */
   async cancel(rows) {
-    if (!await confirm(t.cancelTitle(rows.length), t.cancelBody, t.cancelYes, t.cancelNo, true)) return;
+    if (!await confirm(t.cancelTitle(rows.length), t.cancelBody, t.cancelYes, t.cancelNo, true))
+      return;
     await this.batch('CancelTransfers', rows, () => '');
   }
 
