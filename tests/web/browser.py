@@ -80,7 +80,7 @@ def text_of(driver, selector):
 
 
 def violations(driver):
-    return driver.execute_script("return window.violations")
+    return driver.execute_script("return window.violations ?? []")
 
 
 def screenshots():

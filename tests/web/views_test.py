@@ -3,8 +3,10 @@
 that nothing jumps, accessibility, sizes of screens, and figures."""
 
 import json
+import pathlib
 import random
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -249,6 +251,60 @@ class ViewsTest(PageTest):
         until(lambda: "audio/Dune.m4b" not in text_of(self.driver, ".rows"), "the old one is gone")
         self.go("transfers")
         until_text(self.driver, "61 %", ".rows")
+
+
+class DropTest(PageTest):
+    """Files and folders that are dropped on the page."""
+
+    def drop(self, *paths):
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.driver.execute_cdp_cmd("Input.dispatchDragEvent", {
+                "type": kind, "x": 300, "y": 300, "data": data})
+
+    def ready(self):
+        self.open(furnish(FakePeer()), "library")
+        until(lambda: self.server.bytes_sent.get("/upload.js"), "the page takes drops")
+        until(lambda: self.js("return document.querySelector('.shade') !== null"), "it listens")
+
+    def test_a_folder_is_planned_and_then_sent(self):
+        self.ready()
+        with tempfile.TemporaryDirectory() as folder:
+            top = pathlib.Path(folder) / "fantasy"
+            (top / "deep").mkdir(parents=True)
+            for i in range(150):
+                (top / "deep" / f"new {i:03}.txt").write_text("x" * i)
+            (top / "00 of the saga.epub").write_text("a name that is taken")
+            (top / ".hidden").write_text("")
+            self.drop(top)
+            until_text(self.driver, "Add 150 files", "dialog")
+            self.assertIn("1 name is taken", text_of(self.driver, "dialog"))
+            self.assertIn("1 name cannot be shared", text_of(self.driver, "dialog"))
+            self.button("Add")
+            until_text(self.driver, "150 files are shared now.", ".toasts", 60)
+        names = {row["name"] for row in self.server.peer.tables["library"].values()}
+        self.assertIn("fantasy/deep/new 149.txt", names)
+        self.assertNotIn("fantasy/.hidden", names)
+
+    def test_a_disk_that_is_too_small_is_said_before(self):
+        self.ready()
+        self.server.peer.tell_status(freeDiskBytes="10")
+        until_text(self.driver, "10 B free", ".summary")
+        with tempfile.TemporaryDirectory() as folder:
+            book = pathlib.Path(folder) / "book.txt"
+            book.write_text("x" * 1034)
+            self.drop(book)
+            until_text(self.driver, "Not enough room: 1.0 KiB are missing.", "dialog")
+            self.assertFalse(self.js("return Array.from(document.querySelectorAll('dialog button'))"
+                                     ".some((b) => b.textContent === 'Add')"))
+            self.button("Cancel")
+
+    def test_a_text_that_is_dragged_is_no_file(self):
+        self.ready()
+        self.driver.execute_cdp_cmd("Input.dispatchDragEvent", {
+            "type": "dragEnter", "x": 300, "y": 300, "data": {
+                "items": [{"mimeType": "text/plain", "data": "words"}], "dragOperationsMask": 1}})
+        self.assertTrue(self.js("return document.querySelector('.shade').hidden"))
 
 
 class NothingJumpsTest(PageTest):
