@@ -310,7 +310,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         try:
-            if self.headers.get("Authorization") != f"Bearer {self.server.token}":
+            wanted = self.server.token and f"Bearer {self.server.token}"  # None: an index
+            if self.headers.get("Authorization") != wanted:
                 raise CallError("unauthenticated", "sign in", "SIGN_IN_NEEDED", {"why": "unknown"})
             call = self.path.removeprefix("/arkshare.v1.")
             if self.headers["Content-Type"] == "application/json":

@@ -113,8 +113,42 @@ class ViewsTest(PageTest):
         self.go("transfers")
         until_text(self.driver, "Tolkien - Silmarillion.epub", ".rows")
         wishes = next(body for call, body in self.server.peer.calls if call.endswith("FetchMany"))
-        self.assertEqual([wish.get("copyOnly", False) for wish in wishes["wishes"]], [False] * 3)
+        # A copy that the button has promised stays one.
+        self.assertEqual({wish["name"]: wish.get("copyOnly", False) for wish in wishes["wishes"]}, {
+            "Tolkien - Letters.pdf": True, "taken Tolkien.epub": False,
+            "Tolkien - Silmarillion.epub": False})
         self.assertTrue(wishes["detach"])
+
+    def test_a_name_that_is_taken_can_be_given_another_one(self):
+        self.open(furnish(FakePeer()), "search?q=taken")
+        self.row("taken Tolkien.epub").click()
+        self.button("Get: moves 1")
+        until_text(self.driver, "Another file here has this name.", ".rows")
+        self.button("Save as")
+        field = until(lambda: self.js("return document.querySelector('dialog[open] input')"), "a field")
+        field.clear()
+        field.send_keys("free.epub\n")
+        self.button("Get: moves 1")
+        until(lambda: [body for call, body in self.server.peer.calls if call.endswith("FetchMany") and
+                       body["wishes"][0].get("saveAs") == "free.epub"], "the call")
+
+    def test_the_page_of_an_index_only_looks(self):
+        peer = furnish(FakePeer())
+        self.server = Fixture(peer)
+        self.server.token = None
+        self.driver.get(f"{self.server.url}overview.html")
+        until_text(self.driver, "23 peers", ".summary")
+        self.row("peer 3").click()
+        self.button("Show its books")
+        until_text(self.driver, "119 books", ".summary")
+        self.find("#search").send_keys("tolkien")
+        until_text(self.driver, "Tolkien - Letters.pdf", ".rows")
+        self.row("Tolkien - Letters.pdf").click()
+        self.button("Details")
+        until_text(self.driver, "peer 9 · lends copies", "dialog")
+        self.button("Close")
+        self.assertNotIn("Get", text_of(self.driver, ".bar"))
+        self.assertEqual({call.split("/")[0] for call, _ in peer.calls}, {"IndexService"})
 
     def test_enter_asks_before_a_book_moves(self):
         from selenium.webdriver.common.keys import Keys

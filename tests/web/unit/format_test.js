@@ -1,7 +1,7 @@
 import {formatBytes, formatRate, formatTimeLeft, percent} from '/format.js';
 import {formatRoute, openCode, parseRoute} from '/route.js';
-
 import {parseBytes} from '/store/limits.js';
+
 import {same, test} from './check.js';
 
 export async function run() {

@@ -24,8 +24,9 @@ export async function run() {
       const plan = planOne(book('a', ...holders), copyOnly);
       same(
           [plan.effect, plan.wish.fromPeerId, plan.wish.copyOnly ?? false],
-          [effect, from, copyOnly]);
+          [effect, from, effect === 'copy']);
     }
+    same(planOne({...book('a', holder(1, false)), saveAs: 'b'}, false).wish.saveAs, 'b');
   });
   await test('the button counts moves and copies, and leaves out what is here or gone', () => {
     const plan = planMany(

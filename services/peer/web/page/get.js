@@ -3,7 +3,7 @@
  * refused.
  */
 import {itemError} from './convert.js';
-import {ask} from './dialog.js';
+import {ask, askText} from './dialog.js';
 import {explain} from './errors.js';
 import {t} from './lang.js';
 import {planMany} from './store/plan.js';
@@ -14,7 +14,7 @@ const WISHES_AT_ONCE = 1000;
  * @param {any} app
  * @param {any[]} rows
  * @param {boolean} copyOnly
- * @param {(key: string, note: string) => void} note is told what became of a row
+ * @param {(key: string, note: string, action?: string) => void} note is told what became of a row
  * @param {boolean} sure do not ask: the button has said what happens
  */
 export async function getBooks(app, rows, copyOnly, note, sure) {
@@ -58,6 +58,12 @@ export async function getBooks(app, rows, copyOnly, note, sure) {
                 .join(' '));
 }
 
+/** Asks for a name first, because that of the book cannot be used. */
+export async function getAs(app, row, copyOnly, note) {
+  const saveAs = await askText(t.placeTitle, t.newName, row.name, t.ok);
+  if (saveAs !== '') await getBooks(app, [{...row, saveAs}], copyOnly, note, false);
+}
+
 /**
  * Asks for up to 1,000 books, and waits until the peer has said something about each. The transfers
  * belong to the peer, so the stream is not read any further.
@@ -75,7 +81,8 @@ async function askFor(app, wishes, keys, note) {
         answered.add(index);
         if (transfer.state !== 'TRANSFER_STATE_FAILED') continue;
         ++refused;
-        note(keys[index], explain(itemError(transfer.error) ?? {message: transfer.message}).text);
+        const {text, action} = explain(itemError(transfer.error) ?? {message: transfer.message});
+        note(keys[index], text, action);
       }
       if (answered.size === wishes.length) break;
     }

@@ -10,11 +10,13 @@
  */
 export function planOne(row, copyOnly) {
   const wish = {name: row.name, content: row.content};
+  if (row.saveAs) wish.saveAs = row.saveAs;
   const lenders = row.holders.filter((holder) => holder.lends);
-  if (copyOnly) return {effect: 'copy', wish: {...wish, copyOnly: true}};
-  if (lenders.length === 0) return {effect: 'move', wish};
-  // When all lend, the peer chooses: it knows which of them is the fastest.
-  if (lenders.length === row.holders.length) return {effect: 'copy', wish};
+  if (!copyOnly && lenders.length === 0) return {effect: 'move', wish};
+  // A copy that was promised stays one, also when the source changes its policy meanwhile.
+  wish.copyOnly = true;
+  // When all lend or none does, the peer chooses: it knows which of them is the fastest.
+  if (lenders.length === 0 || lenders.length === row.holders.length) return {effect: 'copy', wish};
   const free = lenders.find((holder) => holder.slots > 0) ?? lenders[0];
   return {effect: 'copy', wish: {...wish, fromPeerId: free.peer}};
 }

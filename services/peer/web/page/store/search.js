@@ -43,10 +43,10 @@ export class SearchResults {
     this.store.apply(put, []);
   }
 
-  /** Notes something at a row. @param {string} key @param {string} note */
-  note(key, note) {
+  /** Notes something at a row. @param {string} key @param {string} note @param {string} action */
+  note(key, note, action = '') {
     const row = this.store.get(key);
-    if (row) this.store.apply([{...row, note}], []);
+    if (row) this.store.apply([{...row, note, action}], []);
   }
 
   /**
@@ -100,7 +100,7 @@ export class SearchResults {
   merged(row, markNew) {
     const old = this.store.get(row.key);
     if (!old) return {...this.ranked(row), isNew: markNew};
-    return {...row, rank: old.rank, isNew: old.isNew, note: old.note};
+    return {...row, rank: old.rank, isNew: old.isNew, note: old.note, action: old.action};
   }
 }
 

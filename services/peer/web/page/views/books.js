@@ -1,6 +1,5 @@
 /** Columns and actions of books at other peers: for the search, and for the books of a peer. */
-import {toHex} from '../convert.js';
-import {formatBytes, formatRate} from '../format.js';
+import {formatBytes} from '../format.js';
 import {t} from '../lang.js';
 import {fold} from '../store/order.js';
 import {planMany, planOne} from '../store/plan.js';
@@ -66,15 +65,16 @@ export function bookClass(app, row) {
 }
 
 /**
- * @param {any} app @param {() => boolean} copyOnly @param {(key: string, note: string) => void}
- *     note
+ * @param {any} app
+ * @param {() => boolean} copyOnly
+ * @param {(key: string, note: string, action?: string) => void} note shows something at a row
  */
 export function bookActions(app, copyOnly, note) {
   const show = {
     text: () => t.details,
     offline: true,
     when: (rows) => rows.length === 1,
-    run: ([row]) => showBook(row)
+    run: async ([row]) => (await import('./book.js')).showBook(row)
   };
   if (app.readOnly) return [show];
   const get = async (rows, only, sure) => {
@@ -97,19 +97,11 @@ export function bookActions(app, copyOnly, note) {
       when: (rows) => !copyOnly() && plan(rows).moves > 0,
       run: (rows) => get(rows, true, true)
     },
+    {
+      text: () => t.place,
+      when: (rows) => rows.length === 1 && rows[0].action === 'save_as',
+      run: async ([row]) => (await import('../get.js')).getAs(app, row, copyOnly(), note)
+    },
     show,
   ];
-}
-
-/** @param {any} row */
-async function showBook(row) {
-  const {details} = await import('../dialog.js');
-  const rows = [
-    [t.name, row.name], [t.size, formatBytes(row.size)],
-    [t.contentId, toHex(row.content?.root ?? '')]
-  ];
-  for (const holder of row.holders ?? []) {
-    rows.push([t.holders, `${t.holderLine(holder, formatRate(holder.limit))} · ${holder.address}`]);
-  }
-  return details(row.name, rows);
 }

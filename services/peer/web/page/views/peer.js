@@ -28,9 +28,9 @@ export class PeerView {
     });
     this.folder = el('select', {'aria-label': t.folder, change: () => this.filter()});
     this.lacking = el('input', {type: 'checkbox', change: () => this.filter()});
-    const note = (key, text) => {
+    const note = (key, text, action = '') => {
       const row = this.store.get(key);
-      if (row) this.store.apply([{...row, note: text}], []);
+      if (row) this.store.apply([{...row, note: text, action}], []);
     };
     this.list = new List(app, {
       label: t.library,

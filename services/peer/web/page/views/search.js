@@ -26,7 +26,7 @@ export class SearchView {
     this.copies = el('input', {type: 'checkbox', change: () => this.list.refresh()});
     this.live = el('span.live');
     this.moreButton = el('button', {hidden: true, click: () => this.more()}, t.more);
-    const note = (key, text) => this.results.note(key, text);
+    const note = (key, text, action) => this.results.note(key, text, action);
     const copyOnly = () => this.copies.checked;
     const actions = bookActions(app, copyOnly, note);
     if (!app.readOnly)

@@ -46,6 +46,10 @@ export function fromText(row) {
       (part) => ({peer: part.peer, percent: Math.round(Number(part.bytes) / all * 100)})));
 }
 
+function needsName(row) {
+  return row.state === 'FAILED' && explain(row.error ?? {}).action === 'save_as';
+}
+
 function timeLeft(row) {
   if (row.state !== 'FETCHING' || row.rate <= 0) return '';
   return formatTimeLeft((Number(row.size) - Number(row.done)) / row.rate);
@@ -231,6 +235,11 @@ export class TransfersView {
       },
       {text: () => t.keep, when: one('keep'), run: ([row]) => this.keep(row)},
       {text: () => t.place, when: one('place'), run: ([row]) => this.place(row)},
+      {
+        text: () => t.place,
+        when: (rows) => rows.length === 1 && needsName(rows[0]),
+        run: ([row]) => this.getAs(row)
+      },
       {text: () => t.forget, when: has('forget'), run: (rows) => this.forget(of('forget')(rows))},
     ];
   }
@@ -271,6 +280,12 @@ export class TransfersView {
     } catch (error) {
       this.app.fail(error);
     }
+  }
+
+  /** Asks for a refused book again, with another name. @private */
+  async getAs(row) {
+    const {getAs} = await import('../get.js');
+    await getAs(this.app, {...row, contentKey: '', holders: []}, !row.moving, () => {});
   }
 
   /** @private */
