@@ -1,5 +1,6 @@
+import {transferActions, transferGroup} from '/store/actions.js';
 import {foldersOf, inFolder} from '/store/folders.js';
-import {planMany, planOne, transferActions, transferGroup} from '/store/plan.js';
+import {planMany, planOne} from '/store/plan.js';
 import {Retry} from '/store/retry.js';
 import {nameTrouble, planFiles} from '/store/uploads.js';
 

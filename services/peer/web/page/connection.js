@@ -3,7 +3,7 @@
  * stream in each tab would hang the seventh. The tabs elect a leader by a Web Lock. It reads, and
  * hands every event to the others by a BroadcastChannel.
  *
- * Without Web Locks (plain http from another machine) each tab reads for itself.
+ * Without Web Locks (plain http from another machine) each tab reads for itself, by polling.
  */
 import {readPeer} from './source.js';
 import {Retry} from './store/retry.js';
@@ -22,7 +22,7 @@ export class Connection {
   constructor(rpc, world) {
     this.rpc = rpc;
     this.world = world;
-    this.tab = crypto.randomUUID();
+    this.tab = String(Math.random());  // crypto.randomUUID is not there without https
     this.leading = false;
     /** When this tab became the leader; a tab that was frozen has an earlier one. */
     this.epoch = 0;
@@ -51,6 +51,12 @@ export class Connection {
     this.channel.postMessage({ask: this.tab});
     this.contend({});
     this.beats = setInterval(() => this.beat(), BEAT_MS);
+  }
+
+  /** Tries to reach the peer now, in the tab that reads. */
+  tryNow() {
+    this.wake();
+    if (!this.leading) this.channel?.postMessage({wake: true});
   }
 
   stop() {
@@ -147,6 +153,7 @@ export class Connection {
       }
       return;
     }
+    if (data.wake) this.wake();
     // A tab that wakes up after it was frozen may still believe that it leads.
     if (this.leading || !(data.epoch >= this.newest)) return;
     this.newest = data.epoch;

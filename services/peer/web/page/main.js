@@ -36,7 +36,7 @@ class PeerApp extends App {
   }
 
   retry() {
-    this.connection.wake();
+    this.connection.tryNow();
   }
 
   /** @param {any} query of AddWishRequest @param {string} action @returns {Promise<boolean>} */

@@ -17,7 +17,8 @@ const SILENCE_MS = 25000;
  * @param {() => void} alive is called for each answer
  */
 export async function readPeer(rpc, sink, signal, alive) {
-  if (rpc.has('PeerService/WatchOwn')) {
+  // Without locks every tab reads, and a browser has no connections for many streams.
+  if (navigator.locks && rpc.has('PeerService/WatchOwn')) {
     try {
       return await readStream(rpc, sink, signal, alive);
     } catch (error) {
@@ -33,19 +34,19 @@ async function readStream(rpc, sink, signal, alive) {
   const end = () => ending.abort();
   signal.addEventListener('abort', end);
   let silence = 0, silent = false;
-  const heard = () => {
+  const listen = () => {
     clearTimeout(silence);
     silence = setTimeout(() => {
       silent = true;
       end();
     }, SILENCE_MS);
-    alive();
   };
   try {
-    heard();
+    listen();
     let begun = false;
     for await (const message of rpc.stream('PeerService/WatchOwn', {}, ending.signal)) {
-      heard();
+      listen();
+      alive();
       if (!begun) sink({type: 'begin', bootId: message.bootId ?? ''});
       begun = true;
       for (const event of watchEvents(message)) sink(event);

@@ -147,6 +147,7 @@ export default {
   hashing: 'being hashed',
   stopSharing: 'Stop sharing',
   openBook: 'Open',
+  save: 'Save to this computer',
   unshareTitle: (n) => `Stop sharing ${count(n, 'book', 'books')}?`,
   unshareBody: 'Other peers do not find them any more. The files stay in your folder.',
   unshared: (n) => `${count(n, 'book is', 'books are')} not shared any more.`,

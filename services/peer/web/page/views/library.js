@@ -37,6 +37,8 @@ export class LibraryView {
       autocomplete: 'off',
       input: () => this.filter()
     });
+    const canOpen = (rows) =>
+        rows.length === 1 && rows[0].content !== '' && app.rpc.has('PeerService/OpenBook');
     const lends = () => app.world.status?.policy === 'SHARE_POLICY_COPY';
     this.list = new List(app, {
       label: t.library,
@@ -77,10 +79,10 @@ export class LibraryView {
           primary: true,
           text: () => t.openBook,
           key: 'Enter',
-          run: ([row]) => this.show(row),
-          when: (rows) =>
-              rows.length === 1 && rows[0].content !== '' && app.rpc.has('PeerService/OpenBook')
+          run: ([row]) => this.show(row, false),
+          when: canOpen
         },
+        {text: () => t.save, run: ([row]) => this.show(row, true), when: canOpen},
         {
           text: () => t.stopSharing,
           key: 'Delete',
@@ -162,18 +164,14 @@ export class LibraryView {
     }
   }
 
-  /** Shows a book in a new tab, or saves it. @private */
-  async show(row) {
-    // The tab is opened by the press of the button; a browser would block a later one.
-    const tab = window.open('', '_blank');
+  /** Shows a book in a new tab; saves it where the browser cannot show it. @private */
+  async show(row, save) {
     try {
-      const {path} = await this.app.rpc.call('PeerService/OpenBook', {name: row.name});
-      if (tab) {
-        tab.opener = null;
-        tab.location.href = new URL(path, location.origin).href;
-      }
+      const {path, inline} = await this.app.rpc.call('PeerService/OpenBook', {name: row.name});
+      const link = el('a', {href: path, target: '_blank', rel: 'noopener'});
+      if (save || !inline) link.download = row.name.replace(/^.*\//, '');
+      link.click();
     } catch (error) {
-      tab?.close();
       this.app.fail(error);
     }
   }

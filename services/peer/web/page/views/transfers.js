@@ -5,8 +5,8 @@ import {explain} from '../errors.js';
 import {formatBytes, formatRate, formatTimeLeft, percent} from '../format.js';
 import {t} from '../lang.js';
 import {formatRoute} from '../route.js';
+import {transferActions, transferGroup} from '../store/actions.js';
 import {fold} from '../store/order.js';
-import {transferActions, transferGroup} from '../store/plan.js';
 
 import {List} from './list.js';
 
