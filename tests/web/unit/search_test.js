@@ -66,6 +66,18 @@ export async function run() {
         same(results.event({bookGone: {peerId: 3, listing: listing('z')}}, 5), false);
         same(results.event({}, 5), false);
       });
+  await test('a peer that begins to lend changes what happens', () => {
+    const results = new SearchResults();
+    results.replace([result('a', 4), result('b', 7)]);
+    const told = [];
+    results.store.listen(({put}) => told.push(...put.map((row) => row.name)));
+    const peer = {peerId: 4, policy: 'SHARE_POLICY_COPY', freeSlots: 3};
+    same(results.event({peerListed: {peer}}, 5), false);
+    const [holder] = results.store.get(result('a').key).holders;
+    same([holder.lends, holder.slots], [true, 3]);
+    results.event({peerListed: {peer}}, 5);
+    same(told, ['a'], 'told');
+  });
   await test('the list of what happens joins the books of one peer', () => {
     const now = new NowList();
     now.peers = new Set([3]);

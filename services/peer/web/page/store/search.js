@@ -67,7 +67,8 @@ export class SearchResults {
       return to !== self;
     }
     if (event.peerGone) return this.losePeer(event.peerGone.peerId ?? 0);
-    return event.peerListed !== undefined;
+    if (event.peerListed) this.changePeer(event.peerListed.peer ?? {});
+    return false;
   }
 
   /** A peer has lost a listing. @private */
@@ -78,6 +79,17 @@ export class SearchResults {
     if (!row) return false;
     this.store.apply([without(row, peer, gone)], []);
     return row.holderCount > row.holders.length;
+  }
+
+  /** A peer has other slots, or another policy: what happens with its books may differ. @private */
+  changePeer({peerId: peer = 0, policy, freeSlots: slots = 0}) {
+    const lends = policy === 'SHARE_POLICY_COPY', put = [];
+    for (const row of this.store.rows.values()) {
+      const at = row.holders.findIndex((holder) => holder.peer === peer);
+      if (at < 0 || row.holders[at].slots === slots && row.holders[at].lends === lends) continue;
+      put.push({...row, holders: row.holders.with(at, {...row.holders[at], slots, lends})});
+    }
+    this.store.apply(put, []);
   }
 
   /** @private */

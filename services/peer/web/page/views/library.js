@@ -168,7 +168,8 @@ export class LibraryView {
   async show(row, save) {
     try {
       const {path, inline} = await this.app.rpc.call('PeerService/OpenBook', {name: row.name});
-      const link = el('a', {href: path, target: '_blank', rel: 'noopener'});
+      const link = el(
+          'a', {href: new URL(path, location.origin).pathname, target: '_blank', rel: 'noopener'});
       if (save || !inline) link.download = row.name.replace(/^.*\//, '');
       link.click();
     } catch (error) {

@@ -157,7 +157,7 @@ export class SearchView {
 
   /** @private */
   watch(query) {
-    this.follow = new Follow(this.app.rpc, {keywords: query, changesOnly: true, booksOnly: true}, {
+    this.follow = new Follow(this.app.rpc, {keywords: query, changesOnly: true}, {
       event: (event) => {
         if (this.results.event(event, this.app.world.status?.peerId ?? 0)) this.updateSoon();
       },
