@@ -52,6 +52,21 @@ function(arkshare_library name)
   arkshare_remember_layer(library ${name} "${arg_SOURCES}" "${arg_LINK}")
 endfunction()
 
+# arkshare_web_assets(NAME FUNCTION f FOLDER folder): a library with the files of a web page. It defines
+# absl::Span<const WebAsset> f() in namespace arkshare (lib/http/static_files.h); its user declares it.
+function(arkshare_web_assets name)
+  cmake_parse_arguments(arg "" "FUNCTION;FOLDER" "" ${ARGN})
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${arg_FOLDER}/*)
+  add_custom_command(OUTPUT ${source}
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${arg_FOLDER} -DSYMBOL=${arg_FUNCTION} -DOUT=${source}
+      -P ${CMAKE_SOURCE_DIR}/cmake/EmbedWebAssets.cmake
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/EmbedWebAssets.cmake VERBATIM)
+  add_library(${name} STATIC ${source})
+  target_link_libraries(${name} PUBLIC arkshare_http PRIVATE arkshare_compile_flags)
+  arkshare_remember_layer(library ${name} "" "arkshare_http")
+endfunction()
+
 # arkshare_program(NAME SOURCES main.cc LINK lib ...)
 function(arkshare_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})

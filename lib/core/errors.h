@@ -25,6 +25,8 @@ enum class Reason {
   kAddressNotAllowed,
   // UNAUTHENTICATED: register again after a random delay.
   kSessionUnknown,
+  // UNAUTHENTICATED, at the web page only: sign in again.
+  kSignInNeeded,
   // PERMISSION_DENIED: never repeat it.
   kSignatureInvalid,
   kTicketInvalid,
@@ -34,6 +36,8 @@ enum class Reason {
   kInvitationUsed,
   kInvitationExpired,
   kWrongKey,
+  kPageCodeInvalid,
+  kNotFromAPage,
   // NOT_FOUND: look elsewhere.
   kBookGone,
   kBookNotFound,

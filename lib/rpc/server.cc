@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <grpcpp/channel.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/server_builder_option.h>
@@ -177,6 +178,10 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
 }
 
 RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
+
+std::shared_ptr<grpc::Channel> RpcServer::InProcess() const {
+  return server_->InProcessChannel(grpc::ChannelArguments());
+}
 
 void RpcServer::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();

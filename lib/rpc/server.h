@@ -17,6 +17,7 @@
 
 // Declared only: gRPC's headers would cost each includer seconds of build time.
 namespace grpc {
+class Channel;
 class Server;
 class ServerBuilder;
 class ServerCredentials;
@@ -74,6 +75,9 @@ class RpcServer {
   const std::string& address() const { return address_; }
   // The bound port; 0 for a unix socket.
   int port() const { return port_; }
+
+  // Returns a channel to this server that stays within the process. It must not outlive the server.
+  std::shared_ptr<grpc::Channel> InProcess() const;
 
   // Sets the health of "" and of each service.
   void SetServing(bool serving);

@@ -24,6 +24,10 @@
 #include "services/index/sessions/peer_ids.h"
 
 namespace arkshare {
+
+// The files of the web page, see services/index/overview/CMakeLists.txt.
+absl::Span<const WebAsset> IndexPageAssets();
+
 namespace {
 
 // How long Stop waits for streams to end, and then for calls.
@@ -175,6 +179,14 @@ absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
       RpcServer::Start(std::move(rpc_options), {&service_});
   if (!rpc.ok()) return rpc.status();
   rpc_ = *std::move(rpc);
+  if (!options_.page.listen.empty()) {
+    HttpHeaders pass;
+    if (gate_ != nullptr) pass.push_back(gate_->OverviewPass());
+    absl::StatusOr<std::unique_ptr<Overview>> overview =
+        Overview::Start(options_.page, IndexPageAssets(), rpc_->InProcess(), std::move(pass));
+    if (!overview.ok()) return overview.status();
+    overview_ = *std::move(overview);
+  }
   if (group_ != nullptr) {
     admin_ = std::make_unique<AdminService>(group_.get());
     RpcServerOptions admin_options;
@@ -194,6 +206,8 @@ absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
 IndexServer::~IndexServer() { Stop(); }
 
 void IndexServer::Stop() {
+  // Its streams are calls of the server below.
+  overview_.reset();
   service_.EndStreams(kGrace);
   if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kGrace);
   if (rpc_ != nullptr) rpc_->Shutdown(kGrace);

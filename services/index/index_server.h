@@ -22,6 +22,7 @@
 #include "services/index/files/state_lock.h"
 #include "services/index/group/group.h"
 #include "services/index/metrics/metrics_server.h"
+#include "services/index/overview/overview.h"
 #include "services/index/service/dial_back.h"
 #include "services/index/service/index_service.h"
 #include "services/index/service/key_dialer.h"
@@ -46,6 +47,7 @@ struct IndexOptions {
   size_t connections = 4'000;      // from one network, 0: no limit
   std::string metrics;             // where Prometheus reads metrics; empty: nowhere
   bool metrics_public = false;     // metrics on a non-loopback address
+  Overview::Options page{};        // without an address: no web page
   absl::Duration dial_back_timeout = absl::Seconds(2);
   absl::Duration refusal_pause = absl::Seconds(1);  // before a Watch too many is refused
   const Clock* clock = Clock::Real();
@@ -63,6 +65,8 @@ class IndexServer {
   const std::string& address() const { return rpc_->address(); }
   // Returns the same for the metrics; empty without them.
   std::string metrics_address() const { return metrics_ == nullptr ? "" : metrics_->address(); }
+  // Returns the same for the web page; empty without it.
+  std::string page_address() const { return overview_ == nullptr ? "" : overview_->address(); }
   // Ends all streams, gives calls a moment to end, and saves the state. Blocks. Idempotent.
   void Stop();
   // Null without a home.
@@ -90,6 +94,7 @@ class IndexServer {
   std::unique_ptr<AdminService> admin_;   // null without a home
   std::unique_ptr<RpcServer> admin_rpc_;  // null without a home
   std::unique_ptr<RpcServer> rpc_;
+  std::unique_ptr<Overview> overview_;
   Mutex mutex_;
   CondVar stop_cv_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

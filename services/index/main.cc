@@ -62,12 +62,26 @@ int main(int argc, char** argv) {
       ->type_name("ADDRESS");
   app->add_flag("--metrics-public", options.metrics_public,
                 "Allow other machines to read the metrics");
+  app->add_option("--web", options.page.listen,
+                  "IP:PORT of a web page that shows peers and books to all who reach it")
+      ->type_name("ADDRESS");
+  app->add_option("--web-host", options.page.names,
+                  "One more name of the page's address, for a proxy or a tunnel; separate several "
+                  "with commas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAME");
+  app->add_flag("--web-public", options.page.is_public, "Allow other machines to see the page");
   arkshare::AddTlsOptions(*app, options.tls);
   app->add_flag("--insecure", options.insecure, "Allow other machines to connect without TLS");
   if (const std::optional<int> exit_code = arkshare::ParseOptions(*app, argc, argv)) {
     return *exit_code;
   }
 
+#ifdef ARKSHARE_FAILPOINTS
+  // Only in builds for tests: a person at work on the page sees a change without a new build.
+  if (const char* const folder = std::getenv("ARKSHARE_WEB_DIR")) options.page.folder = folder;
+#endif
   arkshare::GuardMemory(memory_limit);
   if (!options.home.empty()) arkshare::UseTls13Only();
   const auto server = arkshare::IndexServer::Start(options);
@@ -77,6 +91,9 @@ int main(int argc, char** argv) {
   }
   if (!options.metrics.empty()) {
     std::printf("metrics address=%s\n", (*server)->metrics_address().c_str());
+  }
+  if (!options.page.listen.empty()) {
+    std::printf("page address=%s\n", (*server)->page_address().c_str());
   }
   std::printf("serving address=%s\n", (*server)->address().c_str());
   if ((*server)->group() != nullptr && (*server)->group()->members()->members().empty()) {

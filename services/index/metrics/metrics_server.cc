@@ -1,8 +1,9 @@
 #include "services/index/metrics/metrics_server.h"
 
 #include <absl/strings/str_cat.h>
+#include <prometheus/text_serializer.h>
 
-#include <exception>
+#include <sstream>
 #include <utility>
 
 #include "lib/rpc/host_port.h"
@@ -13,27 +14,34 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
     const std::string& listen, bool is_public, std::shared_ptr<prometheus::Collectable> page) {
   absl::StatusOr<HostPort> address = ParseHostPort(listen);
   if (!address.ok()) return address.status();
-  if (address->host == "localhost") address->host = "127.0.0.1";
   if (!is_public && !IsLoopbackHost(address->host)) {
     return absl::InvalidArgumentError(
         absl::StrCat("will not show metrics on ", listen,
                      ": give --metrics-public if all machines in that network may read them"));
   }
-  std::unique_ptr<prometheus::Exposer> exposer;
-  try {
-    exposer = std::make_unique<prometheus::Exposer>(address->ToString());
-  } catch (const std::exception&) {
-    return ExplainBindFailure(*address);
-  }
-  address->port = exposer->GetListeningPorts().at(0);
-  return std::unique_ptr<MetricsServer>(
-      new MetricsServer(std::move(page), std::move(exposer), address->ToString()));
+  std::unique_ptr<MetricsServer> server(new MetricsServer(std::move(page)));
+  absl::StatusOr<std::unique_ptr<HttpServer>> http =
+      HttpServer::Start({.listen = listen, .max_body = 0}, server.get());
+  if (!http.ok()) return http.status();
+  server->http_ = *std::move(http);
+  return server;
 }
 
-MetricsServer::MetricsServer(std::shared_ptr<prometheus::Collectable> page,
-                             std::unique_ptr<prometheus::Exposer> exposer, std::string address)
-    : page_(std::move(page)), exposer_(std::move(exposer)), address_(std::move(address)) {
-  exposer_->RegisterCollectable(page_);
+std::optional<HttpResponse> MetricsServer::Check(const HttpRequest& request) {
+  if (request.path() != "/metrics") return TextResponse(404, "the metrics are at /metrics");
+  if (request.method == "GET" || request.method == "HEAD") return std::nullopt;
+  HttpResponse response = TextResponse(405, "the metrics can only be read");
+  response.headers.emplace_back("Allow", "GET, HEAD");
+  return response;
+}
+
+HttpResponse MetricsServer::Handle(const HttpRequest& /*request*/) {
+  std::ostringstream text;
+  prometheus::TextSerializer().Serialize(text, page_->Collect());
+  HttpResponse response;
+  response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
+  response.body = text.str();
+  return response;
 }
 
 }  // namespace arkshare

@@ -4,15 +4,16 @@
 
 #include <absl/status/statusor.h>
 #include <prometheus/collectable.h>
-#include <prometheus/exposer.h>
 
 #include <memory>
 #include <string>
 
+#include "lib/http/server.h"
+
 namespace arkshare {
 
-// Serves http://ADDRESS/metrics, without encryption, on two threads of its own.
-class MetricsServer {
+// Serves http://ADDRESS/metrics, without encryption and under any name, and nothing else.
+class MetricsServer : private HttpHandler {
  public:
   // `listen` is "IP:PORT" (port 0: any free one). Errors, for people: InvalidArgument (an invalid
   // address, or one that other machines can reach without `is_public`), AlreadyExists (port in
@@ -21,16 +22,16 @@ class MetricsServer {
       const std::string& listen, bool is_public, std::shared_ptr<prometheus::Collectable> page);
 
   // Returns "IP:PORT" with the port that was bound.
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return http_->address(); }
 
  private:
-  MetricsServer(std::shared_ptr<prometheus::Collectable> page,
-                std::unique_ptr<prometheus::Exposer> exposer, std::string address);
+  explicit MetricsServer(std::shared_ptr<prometheus::Collectable> page) : page_(std::move(page)) {}
 
-  // Kept here, because the exposer only has a weak pointer.
+  std::optional<HttpResponse> Check(const HttpRequest& request) override;
+  HttpResponse Handle(const HttpRequest& request) override;
+
   const std::shared_ptr<prometheus::Collectable> page_;
-  const std::unique_ptr<prometheus::Exposer> exposer_;
-  const std::string address_;
+  std::unique_ptr<HttpServer> http_;
 };
 
 }  // namespace arkshare

@@ -1,13 +1,8 @@
 // Reads the metrics of a running index, as Prometheus does.
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <map>
 #include <memory>
@@ -16,7 +11,7 @@
 #include <string>
 
 #include "lib/core/errors.h"
-#include "lib/rpc/host_port.h"
+#include "lib/http/testing/raw_client.h"
 #include "services/index/index_server.h"
 #include "services/index/testing/fake_peer.h"
 #include "services/index/testing/sample_books.h"
@@ -28,25 +23,9 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// Returns the whole answer of a server on this machine to one GET.
-std::string Get(const std::string& address, const std::string& path) {
-  const HostPort host_port = ParseHostPort(address).value();
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(host_port.port));
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string answer;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0) {
-    const std::string request =
-        absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: index\r\nConnection: close\r\n\r\n");
-    EXPECT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
-    char buffer[4096];
-    ssize_t n = 0;
-    while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0) answer.append(buffer, n);
-  }
-  close(fd);
-  return answer;
+// Asks as Prometheus does: under any name.
+RawAnswer Get(const std::string& address, const std::string& path) {
+  return Ask(address, "GET", path, {"Host: index"});
 }
 
 class MetricsTest : public testing::Test {
@@ -64,11 +43,10 @@ class MetricsTest : public testing::Test {
   }
   // Returns the samples by name and labels, as written in the text.
   std::map<std::string, double> Scrape() {
-    const std::string answer = Get(server_->metrics_address(), "/metrics");
-    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+    const RawAnswer answer = Get(server_->metrics_address(), "/metrics");
+    EXPECT_EQ(answer.status, 200);
     std::map<std::string, double> samples;
-    const size_t body = answer.find("\r\n\r\n");
-    for (absl::string_view line : absl::StrSplit(answer.substr(body + 4), '\n')) {
+    for (absl::string_view line : absl::StrSplit(answer.body, '\n')) {
       if (line.empty() || line[0] == '#') continue;
       const size_t blank = line.rfind(' ');
       samples[std::string(line.substr(0, blank))] = std::stod(std::string(line.substr(blank + 1)));
@@ -145,15 +123,14 @@ TEST_F(MetricsTest, TheTextIsWhatPrometheusReads) {
   Start();
   FakePeer peer(server_->address());
   ASSERT_TRUE(peer.Register().ok());
-  const std::string answer = Get(server_->metrics_address(), "/metrics");
-  EXPECT_THAT(answer, HasSubstr("\r\nContent-Type: text/plain"));
+  const RawAnswer answer = Get(server_->metrics_address(), "/metrics");
+  EXPECT_THAT(answer.Header("Content-Type"), StartsWith("text/plain; version=0.0.4"));
   const std::regex comment("# (HELP|TYPE) ([a-z_]+) .+");
   const std::regex sample(
       R"re(([a-z_]+?)(_bucket|_sum|_count)?(\{([a-z]+="[^"\\\n]*",?)+\})? [-+.0-9a-zA-Z]+)re");
   std::set<std::string> typed;
   std::set<std::string> lines;
-  for (absl::string_view view :
-       absl::StrSplit(answer.substr(answer.find("\r\n\r\n") + 4), '\n', absl::SkipEmpty())) {
+  for (absl::string_view view : absl::StrSplit(answer.body, '\n', absl::SkipEmpty())) {
     const std::string line(view);
     std::smatch parts;
     EXPECT_TRUE(lines.insert(line).second) << "twice: " << line;
@@ -205,9 +182,12 @@ TEST_F(MetricsTest, APortInUseIsReported) {
 
 TEST_F(MetricsTest, NothingElseIsServed) {
   Start();
-  EXPECT_THAT(Get(server_->metrics_address(), "/"), StartsWith("HTTP/1.1 404 "));
-  EXPECT_THAT(Get(server_->metrics_address(), "/../etc/passwd"),
-              testing::Not(StartsWith("HTTP/1.1 200 ")));
+  const std::string address = server_->metrics_address();
+  for (const char* path : {"/", "/metrics/", "/../etc/passwd", "/metrics%00"}) {
+    EXPECT_EQ(Get(address, path).status, 404) << path;
+  }
+  EXPECT_EQ(Ask(address, "POST", "/metrics", {}, "x").status, 405);
+  EXPECT_EQ(Ask(address, "HEAD", "/metrics").status, 200);
 }
 
 }  // namespace
