@@ -561,6 +561,28 @@ class ScreensTest(PageTest):
                     }).filter(Boolean)""", least)
                 self.assertEqual(small, [], f"{view} at {width}")
 
+    def test_letters_become_results(self):
+        """A figure, not a bound: from a key to the results on the screen."""
+        peer = furnish(FakePeer())
+        peer.results = [result(f"book {i:05}.epub", 1000, holder(3)) for i in range(2000)]
+        self.open(peer)
+        times = sorted(self.driver.execute_async_script("""
+            const done = arguments[0], field = document.getElementById('search'), times = [];
+            const table = document.querySelector('ark-table');
+            (async () => {
+              for (let i = 10; i < 40; ++i) {
+                const begun = performance.now();
+                field.value = `book 000${i}`;
+                field.dispatchEvent(new Event('input'));
+                while (!(table.order.keys.length === 1 && table.body.innerText.includes(`book 000${i}`))) {
+                  await new Promise((resolve) => setTimeout(resolve, 2));
+                }
+                times.push(performance.now() - begun);
+              }
+              done(times);
+            })()"""))
+        print(f"letters to results: median {times[15]:.0f} ms, p95 {times[28]:.0f} ms")
+
     def test_what_the_first_view_costs(self):
         self.open(furnish(FakePeer()), "search?q=tolkien")
         until_text(self.driver, "Tolkien - Letters.pdf", ".rows")

@@ -81,7 +81,13 @@ export function bookActions(app, copyOnly, note) {
     const {getBooks} = await import('../get.js');
     return getBooks(app, rows, only, note, sure);
   };
-  const plan = (rows) => planMany(rows, copyOnly(), (key) => app.world.has(key));
+  let planned = null, result = null;
+  const plan = (rows) => {
+    // The bar asks several times for the same rows.
+    if (rows !== planned) result = planMany(rows, copyOnly(), (key) => app.world.has(key));
+    planned = rows;
+    return result;
+  };
   return [
     {
       primary: true,

@@ -29,6 +29,7 @@ export class List {
   constructor(app, options) {
     this.app = app;
     this.options = options;
+    this.barAfter = 0;
     this.order = new RowOrder(options.store, options.sorts, options.sort);
     this.table = /** @type {ArkTable} */ (document.createElement('ark-table'));
     this.table.setup({
@@ -44,7 +45,10 @@ export class List {
     this.bar = this.makeBar();
     this.element = el('div.list', {}, this.toolbar, this.table, this.bar);
     this.frame = new Frame(() => this.drawBar());
-    this.table.addEventListener('choose', () => this.frame.ask());
+    this.table.addEventListener('choose', () => {
+      this.barAfter = 0;
+      this.frame.ask();
+    });
     this.table.addEventListener('sort', (event) => this.setSort(event.detail));
     this.table.addEventListener('open', () => this.runKey('Enter'));
     this.table.addEventListener('command', (event) => this.runKey(event.detail));
@@ -53,6 +57,7 @@ export class List {
   }
 
   close() {
+    clearTimeout(this.barTimer);
     this.unlisten();
     this.table.disconnect();
   }
@@ -118,9 +123,20 @@ export class List {
         ...this.buttons.map(({button}) => button));
   }
 
-  /** @private */
+  /** Draws the bar, in at most a tenth of the time: very many rows can be selected. @private */
   drawBar() {
-    const rows = this.table.chosen();
+    const now = performance.now();
+    if (now < this.barAfter) {
+      clearTimeout(this.barTimer);
+      this.barTimer = setTimeout(() => this.frame.ask(), this.barAfter - now);
+      return;
+    }
+    this.drawActions(this.table.chosen());
+    this.barAfter = performance.now() + 10 * (performance.now() - now);
+  }
+
+  /** @private */
+  drawActions(rows) {
     const selected = this.table.selection.keys.size;
     let size = 0;
     for (const row of rows) size += Number(row.size ?? 0);
