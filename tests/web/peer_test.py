@@ -152,6 +152,32 @@ class RealPeersTest(unittest.TestCase):
             return found !== undefined""", text), f"a button {text}")
 
 
+class OverviewTest(unittest.TestCase):
+    """The page of an index: it looks, and changes nothing."""
+
+    def test_peers_books_and_moves_are_seen(self):
+        with contextlib.ExitStack() as stack:
+            index = Program("arkshare-index", "--listen", "127.0.0.1:0", "--web", "127.0.0.1:0")
+            stack.callback(index.end)
+            url = "http://" + next(line.split("=", 1)[1] for line in index.lines
+                                   if line.startswith("page address="))
+            giver = Peer(index.address, "overview-giver", {"a/first.txt": "1" * 100, "second.txt": "2"})
+            taker = Peer(index.address, "overview-taker", {})
+            stack.callback(giver.program.end)
+            stack.callback(taker.program.end)
+            driver = stack.enter_context(browser.browser())
+            driver.get(url)
+            until_text(driver, "2 peers · 2 books", ".summary")
+            taker.cli("get", "second.txt")
+            until_text(driver, "second.txt", ".now")
+            driver.find_element("css selector", "#search").send_keys("first")
+            until_text(driver, "a/first.txt", ".rows")
+            self.assertEqual(driver.execute_script(
+                "return Array.from(document.querySelectorAll('.bar button:not([hidden])'), "
+                "(b) => b.textContent)"), ["Select all"])
+            self.assertEqual(violations(driver), [])
+
+
 class OwnerTest(RealPeersTest):
     def test_a_book_that_is_got_moves_and_one_of_a_lender_is_copied(self):
         self.go("search?q=moved")
