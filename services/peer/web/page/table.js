@@ -8,7 +8,6 @@
 import {el, Frame, setAttribute, setText} from './dom.js';
 import {t} from './lang.js';
 import {Selection} from './store/selection.js';
-import {TableKeys} from './table_keys.js';
 import {RowWindow} from './window.js';
 
 /**
@@ -38,7 +37,8 @@ export class ArkTable extends HTMLElement {
     this.spare = [];
     this.idle = 0;
     this.orderAfter = 0;
-    this.keys = new TableKeys(this);
+    /** Loaded after the first rows. @type {import('./table_keys.js').TableKeys|null} */
+    this.keys = null;
   }
 
   /**
@@ -67,6 +67,7 @@ export class ArkTable extends HTMLElement {
     this.pending = el('button.pending', {hidden: true, click: () => this.applyOrder()});
     this.append(this.grid, this.note, this.pending);
     this.listen();
+    this.loadKeys();
     this.unlisten = order.store.listen((change) => this.changed(change));
     new ResizeObserver(() => this.frame.ask()).observe(this.grid);
     NARROW.addEventListener('change', () => this.frame.ask());
@@ -125,6 +126,12 @@ export class ArkTable extends HTMLElement {
   }
 
   /** @private */
+  async loadKeys() {
+    const {TableKeys} = await import('./table_keys.js');
+    this.keys = new TableKeys(this);
+  }
+
+  /** @private */
   makeHeader() {
     const cells = this.columns.map((column) => {
       const cell =
@@ -148,7 +155,7 @@ export class ArkTable extends HTMLElement {
   listen() {
     const {grid} = this;
     grid.addEventListener('scroll', () => this.frame.ask(), {passive: true});
-    grid.addEventListener('keydown', (event) => this.keys.press(event));
+    grid.addEventListener('keydown', (event) => this.keys?.press(event));
     this.body.addEventListener('click', (event) => this.click(event));
     this.body.addEventListener('dblclick', (event) => {
       if (this.rowOf(event) !== null) this.tell('open');

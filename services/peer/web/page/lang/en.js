@@ -47,8 +47,9 @@ export default {
   orderIsOld: 'Order is old: sort again',
 
   // How the peer is reached.
-  offline: (clock) => `Your peer does not answer (since ${clock}).`,
-  retryIn: (s) => s > 0 ? `Trying again in ${s} s.` : 'Trying again now.',
+  offline: (clock) =>
+      `Your peer does not answer (since ${clock}). After its restart, run arkshare-cli web.`,
+  retryIn: (s) => `${s} s`,
   retryNow: 'Try now',
   indexAway: 'Your own books are here. Searching works again when the index is back.',
   offlineReason: 'Your peer does not answer.',
