@@ -68,6 +68,7 @@ export const REASONS = {
   CONTENT_MISMATCH: ['A peer sent wrong bytes. The download takes another peer.', 'retry'],
   ANSWER_INVALID: ['The other program breaks the contract. Tell its operator.', ''],
   INTERNAL: ['The machine failed. The log of the program says more.', ''],
+  NOT_FROM_A_PAGE: ['A page must not do this. Use arkshare-cli.', ''],
   SIGN_IN_NEEDED: ['Open this page with arkshare-cli web.', ''],
   PAGE_CODE_INVALID:
       ['The address of this page works once, for a minute. Run arkshare-cli web again.', ''],
