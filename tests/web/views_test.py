@@ -239,6 +239,42 @@ class ViewsTest(PageTest):
         self.go("history")
         until_text(self.driver, "Moby Dick.epub", ".rows")
 
+    def test_what_arrives_and_what_is_found_is_told(self):
+        self.open(furnish(FakePeer()), "search")
+        until(lambda: self.server.bytes_sent.get("/upload.js") and self.server.bytes_sent.get("/notify.js"),
+              "the page listens")
+        until(lambda: self.js("return document.querySelector('.shade') !== null"), "it is ready")
+        self.server.peer.put("transfers", [transfer("new.epub", "FETCHING")])
+        self.server.peer.put("transfers", [transfer("new.epub", "DONE")])
+        until_text(self.driver, "new.epub is here.", ".toasts")
+        wish = {"wishId": "77", "keywords": "lem", "watched": True}
+        self.server.peer.put("wishes", [wish])
+        self.server.peer.put("wishes", [{**wish, "foundCount": 1, "found": [
+            {"name": "Solaris.epub", "peerId": 4}]}])
+        until_text(self.driver, "Wish “lem”: Solaris.epub", ".toasts")
+
+    def test_theme_and_keys_are_chosen_for_this_browser(self):
+        self.open(furnish(FakePeer()), "settings")
+        def background():
+            return self.js("return getComputedStyle(document.body).backgroundColor")
+        for theme in ("dark", "light"):
+            self.js("document.querySelector(`input[value=${arguments[0]}]`).click()", theme)
+            self.assertEqual(self.js("return document.documentElement.dataset.theme"), theme)
+            seen = background()
+            self.driver.refresh()
+            until_text(self.driver, "Theme", "main")
+            self.assertEqual(background(), seen)
+        self.press("2")
+        until(lambda: "#/library" in self.driver.current_url, "the second view")
+        self.go("settings")
+        self.js("Array.from(document.querySelectorAll('label')).find((l) => "
+                "l.textContent.startsWith('Keys without')).click()")
+        self.js("document.activeElement.blur()")
+        self.press("3", "?")
+        self.assertIn("#/settings", self.driver.current_url)
+        self.assertEqual(self.js("return document.querySelectorAll('dialog').length"), 0)
+        self.js("localStorage.clear()")
+
     def test_a_peer_that_is_away_is_said_plainly_and_comes_back(self):
         self.open(furnish(FakePeer()), "library")
         until_text(self.driver, "audio/Dune.m4b", ".rows")

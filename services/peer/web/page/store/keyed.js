@@ -2,7 +2,7 @@
  * Rows by key, and who wants to know of changes. No DOM.
  *
  * @typedef {{key: string}} Row
- * @typedef {{put: Row[], gone: Row[]}} Change
+ * @typedef {{put: Row[], old: (Row|undefined)[], gone: Row[]}} Change with what `put` replaces
  */
 
 export class KeyedStore {
@@ -35,11 +35,13 @@ export class KeyedStore {
       this.rows.delete(key);
       left.push(row);
     }
+    const old = [];
     for (const row of put) {
+      old.push(this.rows.get(row.key));
       this.rows.set(row.key, row);
       this.fresh?.add(row.key);
     }
-    if (put.length > 0 || left.length > 0) this.tell({put, gone: left});
+    if (put.length > 0 || left.length > 0) this.tell({put, old, gone: left});
   }
 
   /** A snapshot begins: what it does not repeat is gone when it ends. */
@@ -53,7 +55,7 @@ export class KeyedStore {
     this.fresh = null;
     this.complete = true;
     this.apply([], Array.from(this.rows.keys()).filter((key) => !fresh.has(key)));
-    this.tell({put: [], gone: []});
+    this.tell({put: [], old: [], gone: []});
   }
 
   /** @param {(change: Change) => void} listener @returns {() => void} ends it */

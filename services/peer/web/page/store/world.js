@@ -102,28 +102,21 @@ export class World {
 
   /** @private */
   trackContents() {
-    /** @type {Map<string, string>} */
-    const known = new Map();
-    const count = (content, by) => {
-      if (content === '') return;
-      const now = (this.contents.get(content) ?? 0) + by;
+    const count = (row, by) => {
+      if (!row?.content) return;
+      const now = (this.contents.get(row.content) ?? 0) + by;
       if (now > 0)
-        this.contents.set(content, now);
+        this.contents.set(row.content, now);
       else
-        this.contents.delete(content);
+        this.contents.delete(row.content);
     };
-    this.library.listen(({put, gone}) => {
-      for (const row of gone) {
-        count(known.get(row.key) ?? '', -1);
-        known.delete(row.key);
-      }
-      for (const row of put) {
-        const before = known.get(row.key) ?? '';
-        if (before === row.content) continue;
-        count(before, -1);
-        count(row.content, 1);
-        known.set(row.key, row.content);
-      }
+    this.library.listen(({put, old, gone}) => {
+      for (const row of gone) count(row, -1);
+      put.forEach((row, i) => {
+        if (old[i]?.content === row.content) return;
+        count(old[i], -1);
+        count(row, 1);
+      });
     });
   }
 }
