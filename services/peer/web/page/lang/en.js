@@ -149,6 +149,7 @@ export default {
   stopSharing: 'Stop sharing',
   openBook: 'Open',
   save: 'Save to this computer',
+  listed: 'Shared since',
   unshareTitle: (n) => `Stop sharing ${count(n, 'book', 'books')}?`,
   unshareBody: 'Other peers do not find them any more. The files stay in your folder.',
   unshared: (n) => `${count(n, 'book is', 'books are')} not shared any more.`,
@@ -168,6 +169,8 @@ export default {
   noUploads: 'This peer takes no files from a browser. Use: arkshare-cli share PATH',
 
   // Transfers.
+  started: 'Began',
+  ended: 'Ended',
   transfersEmpty: 'Nothing comes and nothing came since your peer started.',
   uploadsEmpty: 'No peer takes anything from you now.',
   coming: 'Coming',

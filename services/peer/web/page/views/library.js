@@ -1,6 +1,6 @@
 /** Library: the books of this peer, and why a file is not shared. */
 import {el} from '../dom.js';
-import {formatBytes} from '../format.js';
+import {formatBytes, formatDay} from '../format.js';
 import {t} from '../lang.js';
 import {formatRoute} from '../route.js';
 import {fold, matcher} from '../store/order.js';
@@ -82,6 +82,12 @@ export class LibraryView {
           run: ([row]) => this.show(row, false),
           when: canOpen
         },
+        {
+          text: () => t.details,
+          offline: true,
+          when: (rows) => rows.length === 1,
+          run: ([row]) => this.describe(row, lends())
+        },
         {text: () => t.save, run: ([row]) => this.show(row, true), when: canOpen},
         {
           text: () => t.stopSharing,
@@ -162,6 +168,15 @@ export class LibraryView {
     } catch (error) {
       this.app.fail(error);
     }
+  }
+
+  /** Shows all of a row, which has no room for long sentences. @private */
+  async describe(row, lends) {
+    const {details} = await import('../dialog.js');
+    details(row.name, [
+      [t.shared, sharedText(row, lends)], [t.size, formatBytes(row.size)],
+      ...row.listed ? [[t.listed, formatDay(row.listed)]] : []
+    ]);
   }
 
   /** Shows a book in a new tab; saves it where the browser cannot show it. @private */

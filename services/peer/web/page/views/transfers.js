@@ -1,8 +1,8 @@
 /** Transfers: what comes, what goes out, and what can be done about it. */
-import {askText, confirm} from '../dialog.js';
+import {askText, confirm, details} from '../dialog.js';
 import {el, setText, show} from '../dom.js';
 import {explain} from '../errors.js';
-import {formatBytes, formatRate, formatTimeLeft, percent} from '../format.js';
+import {formatBytes, formatDay, formatRate, formatTimeLeft, percent} from '../format.js';
 import {t} from '../lang.js';
 import {formatRoute} from '../route.js';
 import {transferActions, transferGroup} from '../store/actions.js';
@@ -240,6 +240,12 @@ export class TransfersView {
         when: (rows) => rows.length === 1 && needsName(rows[0]),
         run: ([row]) => this.getAs(row)
       },
+      {
+        text: () => t.details,
+        offline: true,
+        when: (rows) => rows.length === 1,
+        run: ([row]) => showTransfer(row)
+      },
       {text: () => t.forget, when: has('forget'), run: (rows) => this.forget(of('forget')(rows))},
     ];
   }
@@ -298,4 +304,12 @@ export class TransfersView {
       this.app.fail(error);
     }
   }
+}
+
+/** Shows all of a transfer: its row has no room for long sentences. */
+function showTransfer(row) {
+  return details(row.name, [
+    [t.state, stateText(row)], [t.size, formatBytes(row.size)], [t.from, fromText(row)],
+    [t.started, formatDay(row.started)], [t.ended, formatDay(row.ended)]
+  ].filter(([, value]) => value !== ''));
 }
