@@ -1,0 +1,63 @@
+import {EnvelopeReader, readError, Rpc} from '/rpc.js';
+
+import {same, test} from './check.js';
+
+function envelope(flags, text) {
+  const body = new TextEncoder().encode(text);
+  const bytes = new Uint8Array(5 + body.length);
+  bytes[0] = flags;
+  new DataView(bytes.buffer).setUint32(1, body.length);
+  bytes.set(body, 5);
+  return bytes;
+}
+
+export async function run() {
+  await test('a stream is cut into messages wherever its bytes are cut', () => {
+    const parts =
+        [envelope(0, '{"a":"é"}'), envelope(0, '{}'), envelope(2, '{"error":{"code":"x"}}')];
+    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    parts.reduce((at, part) => {
+      all.set(part, at);
+      return at + part.length;
+    }, 0);
+    for (let cut = 0; cut <= all.length; ++cut) {
+      const reader = new EnvelopeReader();
+      same([...reader.push(all.subarray(0, cut)), ...reader.push(all.subarray(cut))], [
+        {end: false, body: {a: 'é'}}, {end: false, body: {}},
+        {end: true, body: {error: {code: 'x'}}}
+      ]);
+    }
+    const reader = new EnvelopeReader(), found = [];
+    for (const byte of all) found.push(...reader.push(new Uint8Array([byte])));
+    same(found.length, 3);
+  });
+  await test('an error has the reason of its ErrorInfo', () => {
+    const error = readError({
+      code: 'failed_precondition',
+      message: 'moved',
+      details: [
+        {type: 'google.rpc.RetryInfo', debug: {retryDelay: '3s'}},
+        {type: 'google.rpc.ErrorInfo', debug: {reason: 'BOOK_MOVED', metadata: {peer_id: '4'}}}
+      ]
+    });
+    same(
+        [error.code, error.reason, error.metadata, error.message],
+        ['failed_precondition', 'BOOK_MOVED', {peer_id: '4'}, 'moved']);
+    same(readError({}).code, 'unknown');
+    same(readError(null).reason, '');
+  });
+  await test('a call that the server does not have is remembered', async () => {
+    const rpc = new Rpc({token: () => 'T'.repeat(43), signedOut: () => {}});
+    same(rpc.has('PeerService/NoSuchCall'), true);
+    const error = await rpc.call('PeerService/NoSuchCall').catch((thrown) => thrown);
+    same(error.code, 'unimplemented');
+    same(rpc.has('PeerService/NoSuchCall'), false);
+  });
+  await test('a wrong token signs out with the reason of the server', async () => {
+    const said = [];
+    const rpc = new Rpc({token: () => 'wrong', signedOut: (token, why) => said.push([token, why])});
+    const error = await rpc.call('PeerService/GetStatus').catch((thrown) => thrown);
+    same([error.code, error.reason], ['unauthenticated', 'SIGN_IN_NEEDED']);
+    same(said, [['wrong', 'unknown']]);
+  });
+}
