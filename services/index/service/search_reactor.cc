@@ -20,6 +20,7 @@
 #include "services/index/search/query.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
+#include "services/index/service/overview_pass.h"
 #include "services/index/service/page_token.h"
 
 namespace arkshare {
@@ -177,7 +178,7 @@ grpc::ServerUnaryReactor* IndexService::Search(grpc::CallbackServerContext* cont
   SearchBudget budget(search_shares_.taken() > kFewWaiting ? kEffortInCrowd : kEffortAtOnce);
   absl::Status status = Parse(*request, parsed);
   const std::string peer = context->peer();
-  const bool loopback = ParseCaller(peer).loopback;
+  const bool loopback = ParseCaller(peer).loopback || IsOverview(*context);
   const bool waits = status.ok() && sessions_->replicated() &&
                      (parsed.linearizable() || parsed.at_least_revision() > sessions_->revision());
   if (status.ok() && !waits) {

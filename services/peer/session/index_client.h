@@ -46,6 +46,8 @@ class IndexClient {
   // replicas, of which each one is as good.
   std::string WhyNotFirst() const;
   std::shared_ptr<v1::IndexService::Stub> stub() const;
+  // Returns the channel of this stub.
+  std::shared_ptr<grpc::Channel> channel() const;
 
   // Sets the token for UpdateOwner, Unregister and AddToken; "" for none. `replicated`: all indexes
   // with the boot_id of this one know it.
@@ -85,7 +87,8 @@ class IndexClient {
   const std::optional<PublicKey> key_;
   mutable Mutex mutex_;
   size_t in_use_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);  // of channel_
   std::string token_ ABSL_GUARDED_BY(mutex_);
   bool replicated_ ABSL_GUARDED_BY(mutex_) = false;  // as the last registration said
   // Why the index in use cannot be reached, as the last Register found out; "" when it can.
