@@ -46,7 +46,6 @@ enum class Reason {
   kFileNotFound,
   kInvitationUnknown,
   kMemberUnknown,
-  kWishUnknown,
   // ALREADY_EXISTS: the book is there, or the name or key is taken.
   kAlreadyInLibrary,
   kNameTaken,
