@@ -51,7 +51,7 @@ void EtcdBeat::Run() {
       Compact(birth);
       pause = kBeat - (parts_.clock->Monotonic() - began);
     } else {
-      pause = std::max(parts_.client->Pause(), absl::Milliseconds(10));
+      pause = std::max(parts_.client->Pause(), absl::Milliseconds(50));
     }
     if (!parts_.board->Sleep(pause)) return;
   }

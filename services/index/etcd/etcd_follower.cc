@@ -41,10 +41,7 @@ void EtcdFollower::Join() {
 void EtcdFollower::Run() {
   while (!parts_.board->stopped()) {
     const std::optional<FoundLog> found = Look();
-    if (!found.has_value()) {
-      if (!Pause()) return;
-      continue;
-    }
+    if (!found.has_value()) continue;
     if (const std::optional<LoadCause> demand = parts_.board->TakeDemand()) {
       load_ = load_.value_or(*demand);
     }
@@ -53,9 +50,11 @@ void EtcdFollower::Run() {
   }
 }
 
-bool EtcdFollower::Pause() {
+bool EtcdFollower::Pause(EtcdFault fault) {
+  const bool refused = fault != EtcdFault::kUnknownOutcome && fault != EtcdFault::kNone;
   // At least a moment: an endpoint may refuse at once.
-  return parts_.board->Sleep(std::max(parts_.client->Pause(), absl::Milliseconds(10)));
+  const absl::Duration moment = refused ? absl::Seconds(1) : absl::Milliseconds(10);
+  return parts_.board->Sleep(std::max(parts_.client->Pause(), moment));
 }
 
 std::optional<FoundLog> EtcdFollower::Look() {
@@ -64,15 +63,16 @@ std::optional<FoundLog> EtcdFollower::Look() {
       MakeFoundingRead(parts_.prefix, absl::StrCat(parts_.prefix, parts_.replica_key)),
       kLookTimeout);
   if (!answer.ok()) {
-    if (answer.fault != EtcdFault::kUnknownOutcome) {
-      LogWarning("etcd_look_failed", {{"at", parts_.client->name(answer.endpoint)},
-                                      {"fault", FaultName(answer.fault)},
-                                      {"why", answer.message}});
-    }
+    LookFailed(answer);
+    Pause(answer.fault);
     return std::nullopt;
   }
+  failed_looks_ = 0;
   std::optional<FoundLog> found = ReadFounding(answer.response);
-  if (!found.has_value()) return std::nullopt;
+  if (!found.has_value()) {
+    Pause(EtcdFault::kBadRequest);
+    return std::nullopt;
+  }
   switch (JudgeFounding(known, *found)) {
     case Founding::kSame:
       if (known.birth.empty()) Begin(found->birth);
@@ -88,10 +88,19 @@ std::optional<FoundLog> EtcdFollower::Look() {
   return std::nullopt;
 }
 
+void EtcdFollower::LookFailed(const EtcdAnswer<etcdserverpb::TxnResponse>& answer) {
+  constexpr int kTellEach = 50;
+  if (failed_looks_++ % kTellEach != 0 || parts_.board->stopped()) return;
+  LogWarning("etcd_does_not_answer", {{"at", parts_.client->name(answer.endpoint)},
+                                      {"fault", FaultName(answer.fault)},
+                                      {"why", answer.message}});
+}
+
 void EtcdFollower::Refound(const FoundLog& found) {
   const auto answer =
       parts_.client->Txn(MakeBirth(parts_.prefix, found, RandomBirth()), kLookTimeout);
   // In every case the next look shows which birth is there.
+  if (!answer.ok()) Pause(answer.fault);
   if (answer.ok() && answer.response.succeeded() && !parts_.board->birth().empty()) {
     LogError("etcd_log_lost", {{"revision", found.revision},
                                {"folded", parts_.board->folded()},
@@ -122,7 +131,7 @@ void EtcdFollower::Load(const FoundLog& found) {
     LogWarning("etcd_load_failed", {{"revision", found.revision},
                                     {"fault", FaultName(loaded.fault)},
                                     {"why", loaded.message}});
-    Pause();
+    Pause(loaded.fault);
     return;
   }
   // The end of the log: other users of etcd have revisions too.

@@ -37,11 +37,14 @@ class EtcdFollower {
 
  private:
   void Run();
-  // Waits before a call is repeated; false when the follower has to end.
-  bool Pause();
+  // Waits before a call is repeated, longer when etcd refuses it; false when the follower has to
+  // end.
+  bool Pause(EtcdFault fault = EtcdFault::kUnknownOutcome);
   // Makes sure that the log in etcd is the one that is folded, or begins again. Returns what is
   // there; nullopt: repeat it.
   std::optional<FoundLog> Look();
+  // Tells people, not each time, that etcd does not answer.
+  void LookFailed(const EtcdAnswer<etcdserverpb::TxnResponse>& answer);
   // Gives the log another birth.
   void Refound(const FoundLog& found);
   // Takes up the log of `birth`.
@@ -58,6 +61,7 @@ class EtcdFollower {
   const Parts parts_;
   LogFold* fold_ = nullptr;
   WatchChain chain_;
+  int failed_looks_ = 0;                               // in a row
   std::optional<LoadCause> load_ = LoadCause::kStart;  // why everything has to be loaded
   std::thread thread_;
 };

@@ -115,6 +115,8 @@ int64_t EtcdLog::applied() const { return waiters_->folded(); }
 
 absl::Duration EtcdLog::behind() const { return board_->behind(); }
 
+size_t EtcdLog::queued_bytes() const { return writes_->queued_bytes(); }
+
 EtcdMetrics EtcdLog::metrics() const {
   EtcdMetrics metrics = board_->metrics();
   metrics.applied = waiters_->folded();

@@ -46,6 +46,7 @@ class EtcdLog : public SharedLog {
   State state() const override;
   int64_t applied() const override;
   absl::Duration behind() const override;
+  size_t queued_bytes() const override;
 
   EtcdMetrics metrics() const;
 

@@ -16,14 +16,15 @@ void PendingWrites::Add(SharedLog::Write write, SharedLog::Done done) {
   absl::Status refused;
   {
     MutexLock lock(&mutex_);
-    if (open_) {
+    const bool full = batcher_.queued_bytes() > 16 * kLogQueueBytes;
+    if (open_ && !full) {
       const uint64_t id = ++last_id_;
       dones_.emplace(id, std::move(done));
       batcher_.Add(id, std::move(write));
       changed_.NotifyOne();
       return;
     }
-    refused = closed_.ok() ? StoreUnreachable() : closed_;
+    refused = open_ || closed_.ok() ? StoreUnreachable() : closed_;
   }
   done(refused);
 }

@@ -25,7 +25,8 @@ class PendingWrites {
   // `waiters` must outlive this.
   explicit PendingWrites(FoldWaiters* waiters) : waiters_(waiters) {}
 
-  // Takes a write while Open; otherwise answers with the status of Close.
+  // Takes a write while Open; otherwise answers with the status of Close. Refuses a write when too
+  // many bytes wait.
   void Add(SharedLog::Write write, SharedLog::Done done);
   // Takes writes from now on, unless Abandon was called since `epoch` was read. Closed at first.
   void Open(uint64_t epoch);

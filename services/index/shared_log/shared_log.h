@@ -8,6 +8,7 @@
 #include <absl/time/time.h>
 #include <absl/types/span.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -49,6 +50,8 @@ class LogFold {
 // Returns the place of a key in a load: `r/`, `s/`, `n/`, `l/`, `t/`, `c/`, then all others; so
 // that tombstones come before the pages that they concern.
 int LogOrder(absl::string_view key);
+
+inline constexpr size_t kLogQueueBytes = 16 * 1024 * 1024;
 
 // Thread-safe. No call blocks. Each `done` is called exactly once, without any lock of the log,
 // possibly within the call.
@@ -115,6 +118,9 @@ class SharedLog {
   virtual int64_t applied() const = 0;
   // How long no answer has come; zero when live.
   virtual absl::Duration behind() const = 0;
+  // Bytes of writes that were not sent yet. Above kLogQueueBytes, a caller that can hold its own
+  // callers back does so. Above sixteen times that, writes fail with STORE_UNREACHABLE.
+  virtual size_t queued_bytes() const { return 0; }
 };
 
 }  // namespace arkshare

@@ -102,10 +102,10 @@ class FakeEtcd::MaintenanceService : public pb::Maintenance::Service {
 };
 
 struct FakeEtcd::Node {
-  explicit Node(FakeEtcd* owner)
+  Node(FakeEtcd* owner, const std::shared_ptr<grpc::ServerCredentials>& credentials)
       : etcd(owner), kv(owner, this), watch(owner, this), lease(owner, this) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port);
     builder.SetMaxReceiveMessageSize(2 * 1024 * 1024);
     builder.RegisterService(&kv);
     builder.RegisterService(&watch);
@@ -262,8 +262,9 @@ grpc::Status FakeEtcd::LeaseService::LeaseKeepAlive(
   return grpc::Status::OK;
 }
 
-FakeEtcd::FakeEtcd(int nodes) {
-  for (int i = 0; i < nodes; ++i) nodes_.push_back(std::make_unique<Node>(this));
+FakeEtcd::FakeEtcd(int nodes, std::shared_ptr<grpc::ServerCredentials> credentials) {
+  if (credentials == nullptr) credentials = grpc::InsecureServerCredentials();
+  for (int i = 0; i < nodes; ++i) nodes_.push_back(std::make_unique<Node>(this, credentials));
   expiry_ = std::thread([this] { ExpireInTime(); });
 }
 

@@ -2,6 +2,8 @@
 #ifndef ARKSHARE_SERVICES_INDEX_ETCD_TESTING_FAKE_ETCD_H_
 #define ARKSHARE_SERVICES_INDEX_ETCD_TESTING_FAKE_ETCD_H_
 
+#include <grpcpp/security/server_credentials.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,7 +20,8 @@ namespace arkshare {
 // real time.
 class FakeEtcd {
  public:
-  explicit FakeEtcd(int nodes = 1);
+  // Without credentials the nodes speak plaintext.
+  explicit FakeEtcd(int nodes = 1, std::shared_ptr<grpc::ServerCredentials> credentials = nullptr);
   ~FakeEtcd();
 
   // HOST:PORT of each node.
