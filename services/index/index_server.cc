@@ -21,6 +21,7 @@
 #include "services/index/book_memory.h"
 #include "services/index/files/atomic_file.h"
 #include "services/index/metrics/metrics_page.h"
+#include "services/index/service/overview_pass.h"
 #include "services/index/sessions/peer_ids.h"
 
 namespace arkshare {
@@ -180,10 +181,8 @@ absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
   if (!rpc.ok()) return rpc.status();
   rpc_ = *std::move(rpc);
   if (!options_.page.listen.empty()) {
-    HttpHeaders pass;
-    if (gate_ != nullptr) pass.push_back(gate_->OverviewPass());
     absl::StatusOr<std::unique_ptr<Overview>> overview =
-        Overview::Start(options_.page, IndexPageAssets(), rpc_->InProcess(), std::move(pass));
+        Overview::Start(options_.page, IndexPageAssets(), rpc_->InProcess(), {OverviewPass()});
     if (!overview.ok()) return overview.status();
     overview_ = *std::move(overview);
   }

@@ -98,6 +98,19 @@ int main(int argc, char** argv) {
   app->add_flag("--leave", options.leave,
                 "Leave the group; without --join, end after that. The index keeps this peer as a "
                 "member until its owner removes it");
+  app->add_option("--web", options.page.listen,
+                  "Show the owner's web page on IP:PORT from the start; otherwise arkshare-cli web "
+                  "opens it")
+      ->type_name("ADDRESS");
+  app->add_option("--web-host", options.page.names,
+                  "One more name of the page's address, for a proxy or a tunnel; separate several "
+                  "with commas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAME");
+  app->add_flag("--web-public", options.page.is_public,
+                "Allow --web where other machines can reach it: plain HTTP, for use behind a proxy "
+                "with TLS or within a container");
   AddTlsOptions(*app, options.tls);
   app->add_flag("--insecure", options.insecure, "Allow a non-loopback --listen without TLS");
   if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;
@@ -105,10 +118,17 @@ int main(int argc, char** argv) {
   if (options.join == "-") std::getline(std::cin, options.join);
   if (options.leave && options.join.empty()) return Leave(options.share);
 
+#ifdef ARKSHARE_FAILPOINTS
+  // Only in builds for tests: a person at work on the page sees a change without a new build.
+  if (const char* const folder = std::getenv("ARKSHARE_WEB_DIR")) options.page.folder = folder;
+#endif
   BlockStopSignals();
   GuardMemory(memory_limit);
   absl::StatusOr<std::unique_ptr<PeerNode>> peer = PeerNode::Start(std::move(options), RequestStop);
   if (!peer.ok()) return Fail(peer.status());
+  if (!(*peer)->page_address().empty()) {
+    std::printf("page address=%s\n", (*peer)->page_address().c_str());
+  }
   std::printf("serving address=%s\n", (*peer)->address().c_str());
   std::fflush(stdout);
   WaitForStopSignal();

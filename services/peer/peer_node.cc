@@ -14,6 +14,10 @@
 #include "services/peer/session/reachability.h"
 
 namespace arkshare {
+
+// The files of the web page, see services/peer/web/CMakeLists.txt.
+absl::Span<const WebAsset> PeerPageAssets();
+
 namespace {
 
 constexpr absl::Duration kDrain = absl::Seconds(1);
@@ -34,6 +38,7 @@ absl::Status PeerOptions::Check() {
   absl::StatusOr<std::string> socket = ParseControlSocket("--control", control);
   if (!socket.ok()) return socket.status();
   control = *std::move(socket);
+  if (absl::Status s = OwnerPage::Check(page); !s.ok()) return s;
   if (advertise.empty()) return absl::OkStatus();
   return CheckTarget("--advertise", advertise);
 }
@@ -190,16 +195,27 @@ absl::Status PeerNode::Serve() {
         LogCritical("superseded", {{"why", kSupersededAdvice}});
         request_stop_();
       });
+  page_ = std::make_unique<OwnerPage>(
+      options_.page, PeerPageAssets(),
+      OwnerPage::Index{[this] { return index_->channel(); }, [this] { return index_->address(); }},
+      AddedBook::Parts{folder_.get(), library_.get(), scanner_.get()}, Clock::Real());
   peer_service_ = std::make_unique<PeerService>(
       PeerService::Parts{folder_.get(), library_.get(), scanner_.get(), handover_.get(),
                          sharing_.get(), transfers_.get(), announcer_.get(), index_.get(),
-                         queue_.get(), download_limiter_.get(), Clock::Real(), membership_.get()},
+                         queue_.get(), download_limiter_.get(), Clock::Real(), membership_.get(),
+                         page_.get()},
       *key, files_server_->address(), request_stop_);
   // A server of its own, with threads of its own: other peers cannot keep the owner out.
   absl::StatusOr<std::unique_ptr<RpcServer>> control =
       RpcServer::Start({.listen = options_.control}, {peer_service_.get()});
   if (!control.ok()) return control.status();
   control_server_ = *std::move(control);
+  page_->SetPeer(control_server_->InProcess());
+  if (!options_.page.listen.empty()) {
+    absl::StatusOr<std::string> page = page_->Open();
+    if (!page.ok()) return page.status();
+    page_address_ = *std::move(page);
+  }
   transfers_->Start();
   announcer_->Start();
   control_server_->SetServing(true);
@@ -216,6 +232,8 @@ PeerNode::~PeerNode() {
   if (queue_) queue_->Close();
   partials_.Stop();
   if (transfers_) transfers_->Stop();
+  // Its streams are calls of the control server, which would wait for them.
+  if (page_) page_->Stop();
   if (control_server_) control_server_->Shutdown(kDrain);
   if (files_server_) files_server_->Shutdown(kDrain);
 }

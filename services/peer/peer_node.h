@@ -35,6 +35,7 @@
 #include "services/peer/session/announcer.h"
 #include "services/peer/session/index_client.h"
 #include "services/peer/transfer/transfers.h"
+#include "services/peer/web/owner_page.h"
 
 namespace arkshare {
 
@@ -63,10 +64,11 @@ struct PeerOptions {
   uint64_t max_books = 10'000'000;
   size_t connections = 500;  // of other peers from one network, 0: no limit
   TlsOptions tls;
-  bool insecure = false;  // allows a non-loopback address without TLS
-  std::string join;       // the word of an invitation; empty: this peer joins nothing
-  std::string name;       // of the new member, for people
-  bool leave = false;     // leaves the group in which this peer is, before it joins another one
+  bool insecure = false;    // allows a non-loopback address without TLS
+  std::string join;         // the word of an invitation; empty: this peer joins nothing
+  std::string name;         // of the new member, for people
+  bool leave = false;       // leaves the group in which this peer is, before it joins another one
+  OwnerPage::Options page;  // with an address, it is open from the start
 };
 
 // The members are in the order of their lifetimes: a later one uses earlier ones.
@@ -81,6 +83,8 @@ class PeerNode {
   ~PeerNode();
 
   const std::string& address() const { return files_server_->address(); }
+  // Returns "IP:PORT" of the web page; "" unless the peer was started with it.
+  const std::string& page_address() const { return page_address_; }
 
  private:
   PeerNode(PeerOptions options, std::function<void()> request_stop)
@@ -118,6 +122,8 @@ class PeerNode {
   std::unique_ptr<SmallFetcher> small_fetcher_;
   std::unique_ptr<Transfers> transfers_;
   std::unique_ptr<Announcer> announcer_;
+  std::unique_ptr<OwnerPage> page_;
+  std::string page_address_;
   std::unique_ptr<PeerService> peer_service_;
   std::unique_ptr<RpcServer> control_server_;
 };

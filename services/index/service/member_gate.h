@@ -10,8 +10,6 @@
 
 #include <memory>
 #include <optional>
-#include <string>
-#include <utility>
 
 #include "lib/core/clock.h"
 #include "lib/core/key.h"
@@ -26,21 +24,17 @@ namespace arkshare {
 class MemberGate {
  public:
   // `group` must outlive the gate.
-  MemberGate(Group* group, const Clock* clock);
+  MemberGate(Group* group, const Clock* clock) : group_(group), refusals_(clock) {}
 
   // Decides in a handshake; see Group::Admit.
   absl::Status Admit(const LeafClaims& caller);
   // Returns the member that calls `method` of IndexService. kNotAMember, kRoleForbids.
   absl::StatusOr<Member> Check(const grpc::ServerContextBase& context, absl::string_view method);
-  // The metadata with which the index's own overview calls: a secret of this process.
-  std::pair<std::string, std::string> OverviewPass() const;
-  bool IsOverview(const grpc::ServerContextBase& context) const;
   // True when the caller is a member.
   bool Knows(const grpc::ServerContextBase& context);
 
  private:
   Group* const group_;
-  const std::string overview_pass_;  // random
   RefusalLog refusals_;
 };
 

@@ -20,6 +20,7 @@
 #include "services/index/search/query.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
+#include "services/index/service/overview_pass.h"
 #include "services/index/service/page_token.h"
 
 namespace arkshare {
@@ -164,7 +165,7 @@ grpc::ServerUnaryReactor* IndexService::Search(grpc::CallbackServerContext* cont
   SearchBudget budget(search_shares_.taken() > kFewWaiting ? kEffortInCrowd : kEffortAtOnce);
   absl::Status status = Parse(*request, parsed);
   const std::string peer = context->peer();
-  const bool loopback = ParseCaller(peer).loopback;
+  const bool loopback = ParseCaller(peer).loopback || IsOverview(*context);
   if (status.ok()) {
     status = RunSearch(*catalog_, parsed, loopback, ++search_count_, budget, writer);
   }

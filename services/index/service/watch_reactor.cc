@@ -20,6 +20,7 @@
 #include "services/index/search/query.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
+#include "services/index/service/overview_pass.h"
 #include "services/index/service/refused_watch.h"
 
 namespace arkshare {
@@ -118,7 +119,7 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
                CallerShares::Share share, const grpc::ByteBuffer& bytes)
       : service_(service),
         network_(std::move(network)),
-        loopback_(ParseCaller(context->peer()).loopback),
+        loopback_(ParseCaller(context->peer()).loopback || IsOverview(*context)),
         key_(CallerKey(*context)),
         share_(std::move(share)),
         id_(service->streams_.Add(this)) {

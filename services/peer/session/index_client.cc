@@ -36,7 +36,8 @@ IndexClient::IndexClient(std::vector<std::string> addresses, std::shared_ptr<Dia
     : addresses_(std::move(addresses)),
       dialer_(std::move(dialer)),
       key_(std::move(key)),
-      stub_(v1::IndexService::NewStub(Connect(0))) {}
+      channel_(Connect(0)),
+      stub_(v1::IndexService::NewStub(channel_)) {}
 
 std::shared_ptr<grpc::Channel> IndexClient::Connect(size_t position) const {
   return dialer_->Dial(addresses_[position], key_ ? &*key_ : nullptr, /*read_ahead=*/0,
@@ -51,6 +52,7 @@ std::string IndexClient::address() const {
 void IndexClient::UseLocked(size_t position, const std::shared_ptr<grpc::Channel>& channel) {
   LogInfo("index_changed", {{"from", addresses_[in_use_]}, {"to", addresses_[position]}});
   in_use_ = position;
+  channel_ = channel;
   stub_ = v1::IndexService::NewStub(channel);
   token_.clear();
   unreachable_.clear();
@@ -97,6 +99,11 @@ std::shared_ptr<v1::IndexService::Stub> IndexClient::stub() const {
   return stub_;
 }
 
+std::shared_ptr<grpc::Channel> IndexClient::channel() const {
+  MutexLock lock(&mutex_);
+  return channel_;
+}
+
 void IndexClient::SetToken(const std::string& token) {
   MutexLock lock(&mutex_);
   token_ = token;
@@ -136,7 +143,8 @@ absl::StatusOr<v1::RegisterResponse> IndexClient::Register(const v1::RegisterReq
   MutexLock lock(&mutex_);
   unreachable_ = std::string(explained.message());
   // The kernel repeats a lost packet after ever longer waits; a new connection begins at once.
-  stub_ = v1::IndexService::NewStub(Connect(in_use_));
+  channel_ = Connect(in_use_);
+  stub_ = v1::IndexService::NewStub(channel_);
   return explained;
 }
 

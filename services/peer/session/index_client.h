@@ -42,6 +42,8 @@ class IndexClient {
   // Returns why not the first address is in use, for people; "" when it is.
   std::string WhyNotFirst() const;
   std::shared_ptr<v1::IndexService::Stub> stub() const;
+  // Returns the channel of this stub.
+  std::shared_ptr<grpc::Channel> channel() const;
 
   // Sets the token for UpdateOwner, Unregister and AddToken; "" for none.
   void SetToken(const std::string& token);
@@ -78,7 +80,8 @@ class IndexClient {
   const std::optional<PublicKey> key_;
   mutable Mutex mutex_;
   size_t in_use_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);  // of channel_
   std::string token_ ABSL_GUARDED_BY(mutex_);
   // Why the index in use cannot be reached, as the last Register found out; "" when it can.
   std::string unreachable_ ABSL_GUARDED_BY(mutex_);
