@@ -99,6 +99,7 @@ class RealPeersTest(unittest.TestCase):
         cls.stack.callback(lambda: cls.index.end())
         recorder = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
         threading.Thread(target=recorder.serve_forever, daemon=True).start()
+        cls.stack.callback(recorder.server_close)
         cls.stack.callback(recorder.shutdown)
         script = SCRIPT % recorder.server_address[1]
         number = cls.__name__
@@ -303,11 +304,12 @@ class HostileTest(RealPeersTest):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
         server.peer_port = self.port
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         self.driver.get(f"http://127.0.0.1:{server.server_address[1]}/")
         results = until(lambda: self.js("return Object.keys(results).length === 6 && results"), "all tries")
         self.assertIn("TypeError", results["json"])
-        self.assertEqual(results["plain"], "0", "an opaque answer")
+        self.assertIn("TypeError", results["plain"])
         self.assertIn("TypeError", results["page"])
         self.assertEqual([results["script"], results["img"]], ["refused", "refused"])
         self.assertNotEqual(results["frame"], "arkshare")

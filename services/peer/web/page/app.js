@@ -31,7 +31,8 @@ export class App {
     this.frame = new Frame(() => this.draw());
     /** The shown view. @type {any} */
     this.view = null;
-    this.viewName = '';
+    /** The view of the address, which may still be on its way, and the one that is shown. */
+    this.viewName = this.shownName = '';
     /** Nothing can be changed from this page. */
     this.readOnly = false;
     applyTheme();
@@ -139,17 +140,19 @@ export class App {
       if (this.viewName !== view || !this.shell) return;
       this.view?.close();
       this.view = new module[CLASSES[view]](this);
+      this.shownName = view;
       this.shell.place(view, this.view.element);
       if (view !== 'search') this.setQuery('');
     }
     // The address may have changed while the view was loaded.
-    this.view?.open(parseRoute(location.hash));
+    if (this.view && this.shownName === view) this.view.open(parseRoute(location.hash));
     this.redraw();
   }
 
   /** A person types in the search field, which is there in every view. @private */
   typed(words) {
-    if (this.viewName === 'search' && this.view)
+    // The view of the search may still be on its way.
+    if (this.view?.type)
       this.view.type(words);
     else
       this.go(formatRoute('search', {q: words}));
