@@ -45,6 +45,7 @@ constexpr absl::Duration kHousekeeping = absl::Milliseconds(100);
 constexpr absl::Duration kSavePause = absl::Seconds(1);
 // How long Start waits for what the replicas share: an election and a large table.
 constexpr absl::Duration kMostJoin = absl::Seconds(30);
+constexpr absl::Duration kJoinPause = absl::Milliseconds(10);
 // Peers that come and go leave holes of some pages each, which malloc keeps. Giving them back to
 // the kernel holds malloc up for at most ten milliseconds.
 constexpr absl::Duration kTrim = absl::Seconds(30);
@@ -192,7 +193,15 @@ absl::Status IndexServer::Join() {
   options_.log->Await(1, kMostJoin, [joined](const absl::StatusOr<int64_t>& reached) {
     joined->set_value(reached.status());
   });
-  if (joined->get_future().get().ok()) return absl::OkStatus();
+  const absl::Time end = Clock::Real()->Monotonic() + kMostJoin;
+  bool here = joined->get_future().get().ok();
+  // The key of this replica takes one more round trip.
+  while (here && options_.log->state() != SharedLog::State::kLive) {
+    MutexLock lock(&mutex_);
+    stop_cv_.WaitFor(&mutex_, kJoinPause);
+    here = Clock::Real()->Monotonic() < end;
+  }
+  if (here) return absl::OkStatus();
   return absl::UnavailableError(
       absl::StrCat("what the replicas of this index share cannot be read: look whether the "
                    "addresses of --etcd are right and that most of its nodes run"));
@@ -255,6 +264,8 @@ void IndexServer::Stop() {
   overview_.reset();
   if (replicated_sessions_ != nullptr) replicated_sessions_->PrepareToStop();
   service_.EndStreams(kGrace);
+  // Answers the calls that wait for it; the server waits for them.
+  if (options_.log != nullptr) options_.log->Stop();
   if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kGrace);
   if (rpc_ != nullptr) rpc_->Shutdown(kGrace);
   {
@@ -263,8 +274,6 @@ void IndexServer::Stop() {
     stop_cv_.NotifyAll();
   }
   if (housekeeper_.joinable()) housekeeper_.join();
-  // Answers what waits, so it comes after the server and before the service.
-  if (options_.log != nullptr) options_.log->Stop();
   printer_.Stop();
 }
 

@@ -4,14 +4,35 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "lib/core/clock.h"
 #include "lib/options/options.h"
 #include "lib/rpc/key_mode.h"
 #include "lib/rpc/memory_guard.h"
 #include "lib/rpc/process.h"
 #include "services/index/admin/group_commands.h"
+#include "services/index/etcd/etcd_log.h"
+#include "services/index/etcd/etcd_options.h"
 #include "services/index/index_server.h"
 #include "services/index/store/huge_pages.h"
+
+namespace arkshare {
+namespace {
+
+absl::StatusOr<std::shared_ptr<SharedLog>> OpenEtcd(const std::string& endpoints,
+                                                    EtcdOptions options, absl::Duration lease) {
+  absl::StatusOr<std::vector<std::string>> parsed = ParseEtcdEndpoints(endpoints);
+  if (!parsed.ok()) return parsed.status();
+  options.endpoints = *std::move(parsed);
+  absl::StatusOr<std::unique_ptr<SharedLog>> log = MakeEtcdLog(options, lease, Clock::Real());
+  if (!log.ok()) return log.status();
+  return *std::move(log);
+}
+
+}  // namespace
+}  // namespace arkshare
 
 int main(int argc, char** argv) {
   if (const std::optional<int> exit_code = arkshare::RunGroupCommand(argc, argv)) {
@@ -39,6 +60,30 @@ int main(int argc, char** argv) {
   app->add_option("--state", options.state_file,
                   "File that keeps the peers' numbers and sessions over restarts [DIR/state]")
       ->type_name("FILE");
+  std::string etcd;
+  arkshare::EtcdOptions etcd_options;
+  CLI::Option* const etcd_option =
+      app->add_option("--etcd", etcd,
+                      "Share the peers and their books with other indexes through this etcd: "
+                      "HOST:PORT of each node, separated by commas")
+          ->type_name("ADDRESSES");
+  app->add_option("--etcd-prefix", etcd_options.prefix,
+                  "Before every key in etcd: indexes with the same one are replicas")
+      ->capture_default_str()
+      ->needs(etcd_option);
+  app->add_option("--etcd-ca", etcd_options.tls.ca_file, "Certificates that prove etcd, PEM")
+      ->type_name("FILE")
+      ->needs(etcd_option);
+  app->add_option("--etcd-cert", etcd_options.tls.cert_file,
+                  "Certificate of this index for etcd, PEM")
+      ->type_name("FILE")
+      ->needs(etcd_option);
+  app->add_option("--etcd-key", etcd_options.tls.key_file, "Its private key, PEM")
+      ->type_name("FILE")
+      ->needs(etcd_option);
+  arkshare::AddDuration(*app, "--etcd-compact", etcd_options.compact,
+                        "How often etcd forgets what no index needs any more; 0s: never",
+                        /*least=*/absl::ZeroDuration());
   app->add_flag("--print-table", options.print_table, "Print the table of peers on every change");
   app->add_option("--max-books", options.max_books, "Most books listed for one peer")
       ->check(arkshare::WholeNumber(1))
@@ -82,6 +127,16 @@ int main(int argc, char** argv) {
   // Only in builds for tests: a person at work on the page sees a change without a new build.
   if (const char* const folder = std::getenv("ARKSHARE_WEB_DIR")) options.page.folder = folder;
 #endif
+  if (!etcd.empty()) {
+    etcd_options.insecure = options.insecure;
+    absl::StatusOr<std::shared_ptr<arkshare::SharedLog>> log =
+        arkshare::OpenEtcd(etcd, std::move(etcd_options), options.lease);
+    if (!log.ok()) {
+      std::fprintf(stderr, "arkshare-index: %s\n", std::string(log.status().message()).c_str());
+      return arkshare::kExitUsage;
+    }
+    options.log = *std::move(log);
+  }
   arkshare::GuardMemory(memory_limit);
   if (!options.home.empty()) arkshare::UseTls13Only();
   const auto server = arkshare::IndexServer::Start(options);

@@ -259,13 +259,17 @@ std::vector<Holding> HoldersOf(const v1::SearchResponse& response,
 
 class Searcher {
  public:
-  Searcher(size_t number, const Workload& workload, const std::string& index,
+  Searcher(size_t number, const Workload& workload, const std::vector<std::string>& indexes,
            std::vector<std::string> keys, Recorder* recorder)
       : random_(workload.seed * 1'000 + 900 + number),
         books_(workload.books),
         keys_(std::move(keys)),
-        recorder_(*recorder),
-        stub_(v1::IndexService::NewStub(MakeChannel(index, grpc::InsecureChannelCredentials()))) {}
+        recorder_(*recorder) {
+    for (const std::string& index : indexes) {
+      stubs_.push_back(
+          v1::IndexService::NewStub(MakeChannel(index, grpc::InsecureChannelCredentials())));
+    }
+  }
 
   // Searches until no peer `lives` any more.
   void Search(const std::atomic<int>& lives) {
@@ -278,9 +282,11 @@ class Searcher {
     SetTimeout(context, kTimeout);
     v1::SearchRequest request;
     *request.mutable_content() = ToProto(ContentOfBook(book));
+    request.set_linearizable(stubs_.size() > 1);
+    v1::IndexService::Stub& index = *stubs_[random_() % stubs_.size()];
     v1::SearchResponse response;
     const uint64_t begin = recorder_.Begin();
-    Must(FromGrpcStatus(stub_->Search(&context, request, &response), "the index"), "Search");
+    Must(FromGrpcStatus(index.Search(&context, request, &response), "the index"), "Search");
     recorder_.End(begin,
                   {.kind = Kind::kSearch, .book = book, .found = HoldersOf(response, keys_)});
   }
@@ -289,23 +295,24 @@ class Searcher {
   const size_t books_;
   const std::vector<std::string> keys_;  // of the peers, in order
   Recorder& recorder_;
-  const std::unique_ptr<v1::IndexService::Stub> stub_;
+  std::vector<std::unique_ptr<v1::IndexService::Stub>> stubs_;
 };
 
 }  // namespace
 
-std::vector<Timed<IndexCall>> RunClients(const std::string& index_address,
+std::vector<Timed<IndexCall>> RunClients(const std::vector<std::string>& index_addresses,
                                          const Workload& workload) {
   Recorder recorder;
   std::vector<std::unique_ptr<Peer>> peers;
   for (size_t i = 0; i < workload.peers; ++i) {
-    peers.push_back(std::make_unique<Peer>(i, workload, index_address, &recorder));
+    const std::string& index = index_addresses[i % index_addresses.size()];
+    peers.push_back(std::make_unique<Peer>(i, workload, index, &recorder));
   }
   std::vector<std::string> keys;
   for (const auto& peer : peers) keys.push_back(peer->key());
   std::vector<std::unique_ptr<Searcher>> searchers;
   for (size_t i = 0; i < workload.searchers; ++i) {
-    searchers.push_back(std::make_unique<Searcher>(i, workload, index_address, keys, &recorder));
+    searchers.push_back(std::make_unique<Searcher>(i, workload, index_addresses, keys, &recorder));
   }
 
   std::atomic<int> lives = static_cast<int>(workload.peers);

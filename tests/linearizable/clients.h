@@ -20,8 +20,10 @@ struct Workload {
 };
 
 // Runs the clients and returns their history. Each peer has one thread for its sessions and one
-// that receives books. An answer that the index must never give ends the process.
-std::vector<Timed<IndexCall>> RunClients(const std::string& index_address,
+// that receives books. With several addresses, those of replicas, peers are shared between them,
+// and each search goes to another one and is linearizable. An answer that the index must never give
+// ends the process.
+std::vector<Timed<IndexCall>> RunClients(const std::vector<std::string>& index_addresses,
                                          const Workload& workload);
 
 }  // namespace arkshare

@@ -10,6 +10,7 @@
 
 #include "lib/core/log.h"
 #include "services/index/index_server.h"
+#include "services/index/shared_log/testing/memory_log.h"
 #include "tests/linearizable/clients.h"
 #include "tests/linearizable/mistakes.h"
 
@@ -20,10 +21,11 @@ constexpr uint64_t kRounds = 8;
 // A mistake must be found within this many rounds.
 constexpr uint64_t kMostRounds = 40;
 
-std::optional<std::string> FindViolationIn(const std::string& index_address, uint64_t seed) {
+std::optional<std::string> FindViolationIn(const std::vector<std::string>& index_addresses,
+                                           uint64_t seed) {
   Workload workload;
   workload.seed = seed;
-  const std::vector<Timed<IndexCall>> history = RunClients(index_address, workload);
+  const std::vector<Timed<IndexCall>> history = RunClients(index_addresses, workload);
   return FindViolation(history, workload.peers, workload.books);
 }
 
@@ -43,7 +45,27 @@ TEST_F(LinearizableTest, WhatTheIndexAnswers) {
     options.lease = absl::Seconds(60);
     auto index = IndexServer::Start(options);
     ASSERT_TRUE(index.ok()) << index.status();
-    const std::optional<std::string> violation = FindViolationIn((*index)->address(), seed);
+    const std::optional<std::string> violation = FindViolationIn({(*index)->address()}, seed);
+    ASSERT_FALSE(violation.has_value()) << "seed " << seed << ": " << *violation;
+  }
+}
+
+TEST_F(LinearizableTest, WhatReplicasAnswer) {
+  for (uint64_t seed = 1; seed <= kRounds; ++seed) {
+    MemoryEngine engine;
+    std::vector<std::unique_ptr<IndexServer>> replicas;
+    std::vector<std::string> addresses;
+    for (int i = 0; i < 3; ++i) {
+      IndexOptions options;
+      options.listen = "127.0.0.1:0";
+      options.lease = absl::Seconds(60);
+      options.log = engine.MakeReplica();
+      auto index = IndexServer::Start(options);
+      ASSERT_TRUE(index.ok()) << index.status();
+      addresses.push_back((*index)->address());
+      replicas.push_back(*std::move(index));
+    }
+    const std::optional<std::string> violation = FindViolationIn(addresses, seed);
     ASSERT_FALSE(violation.has_value()) << "seed " << seed << ": " << *violation;
   }
 }
@@ -53,7 +75,7 @@ class MistakeTest : public LinearizableTest, public testing::WithParamInterface<
 TEST_P(MistakeTest, IsFound) {
   for (uint64_t seed = 1; seed <= kMostRounds; ++seed) {
     MistakenIndex index(GetParam());
-    if (FindViolationIn(index.address(), seed).has_value()) return;
+    if (FindViolationIn({index.address()}, seed).has_value()) return;
   }
   FAIL() << "the checker takes this index for a good one";
 }

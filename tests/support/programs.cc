@@ -81,13 +81,13 @@ absl::StatusOr<std::unique_ptr<IndexProcess>> IndexProcess::Start(IndexOptions o
 
 absl::Status IndexProcess::Launch() {
   ProcessOptions start;
-  start.argv = {IndexBinary(),
-                "--listen",
-                address_.empty() ? options_.listen : address_,
-                "--lease",
-                options_.lease,
-                "--state",
-                options_.folder + "/index.state"};
+  start.argv = {IndexBinary(), "--listen", address_.empty() ? options_.listen : address_, "--lease",
+                options_.lease};
+  if (options_.etcd.empty()) {
+    start.argv.insert(start.argv.end(), {"--state", options_.folder + "/index.state"});
+  } else {
+    start.argv.insert(start.argv.end(), {"--etcd", options_.etcd});
+  }
   if (options_.group) start.argv.insert(start.argv.end(), {"--home", home()});
   start.argv.insert(start.argv.end(), options_.args.begin(), options_.args.end());
   start.env = options_.env;

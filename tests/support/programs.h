@@ -31,6 +31,8 @@ struct IndexOptions {
   std::string lease = "2s";
   std::vector<std::string> args;  // more of them, last
   std::map<std::string, std::string> env;
+  // The nodes of etcd that it shares with its replicas, separated by commas, in place of a state.
+  std::string etcd;
   // With keys: its home is home/ in the folder. The test becomes a member, a watcher named "test".
   bool group = false;
 };

@@ -54,8 +54,7 @@ void Janitor::EndOrphans(absl::Time now) {
   absl::flat_hash_map<std::pair<PublicKey, int64_t>, absl::Time> orphans;
   const bool mine = IsMine();
   int writes = 0;
-  for (const SharedSession& session : roster_.All()) {
-    if (roster_.IsLive(session.claim.replica())) continue;
+  for (const SharedSession& session : roster_.Orphans()) {
     const std::pair<PublicKey, int64_t> claim(session.key, session.claim_revision);
     const auto known = orphans_.find(claim);
     const absl::Time since = known == orphans_.end() ? now : known->second;
@@ -79,7 +78,7 @@ void Janitor::EndOrphans(absl::Time now) {
 // statement of the session, and are not needed for the next one.
 void Janitor::HandOver() {
   absl::flat_hash_map<PublicKey, std::vector<Roster::Grave>> by_source;
-  for (Roster::Grave& grave : roster_.AllGraves()) {
+  for (Roster::Grave& grave : roster_.OldGraves()) {
     by_source[grave.source].push_back(std::move(grave));
   }
   int writes = 0;

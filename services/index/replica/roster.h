@@ -66,7 +66,8 @@ class Roster : public LogFold {
   absl::StatusOr<SharedSession> FindToken(const Sha256Digest& token_hash) const;
   // Returns the number of the last statement of the session in sequence; 0 when it is not here.
   uint64_t Through(const PublicKey& key, int64_t epoch) const;
-  std::vector<SharedSession> All() const;
+  // Returns the sessions whose claim is of a replica that is not alive.
+  std::vector<SharedSession> Orphans() const;
   bool IsLive(const std::string& replica) const;
   std::vector<std::string> LiveReplicas() const;
 
@@ -86,6 +87,8 @@ class Roster : public LogFold {
     std::vector<uint64_t> numbers;
   };
   std::vector<Grave> AllGraves() const;
+  // Returns those from before the session of their peer, if it has stated its whole folder.
+  std::vector<Grave> OldGraves() const;
   // Returns up to `most` keys of pages that are of no session any more.
   std::vector<std::string> Garbage(size_t most) const;
 

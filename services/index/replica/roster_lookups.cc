@@ -1,0 +1,99 @@
+// Roster: what others ask of it.
+#include "services/index/replica/roster.h"
+#include "services/index/sessions/session_rules.h"
+
+namespace arkshare {
+
+std::optional<SharedSession> Roster::Find(const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  const auto found = sessions_.find(key);
+  if (found == sessions_.end()) return std::nullopt;
+  return *found->second;
+}
+
+absl::StatusOr<SharedSession> Roster::FindToken(const Sha256Digest& token_hash) const {
+  MutexLock lock(&mutex_);
+  const auto key = tokens_.find(token_hash);
+  if (key != tokens_.end()) return *sessions_.at(key->second);
+  return superseded_.contains(token_hash) ? SessionSuperseded() : SessionUnknown();
+}
+
+uint64_t Roster::Through(const PublicKey& key, int64_t epoch) const {
+  MutexLock lock(&mutex_);
+  const auto found = sessions_.find(key);
+  return found == sessions_.end() || found->second->epoch != epoch ? 0 : found->second->through;
+}
+
+std::vector<SharedSession> Roster::Orphans() const {
+  std::vector<SharedSession> orphans;
+  MutexLock lock(&mutex_);
+  for (const auto& [key, session] : sessions_) {
+    if (!replicas_.contains(session->claim.replica())) orphans.push_back(*session);
+  }
+  return orphans;
+}
+
+bool Roster::IsLive(const std::string& replica) const {
+  MutexLock lock(&mutex_);
+  return replicas_.contains(replica);
+}
+
+std::vector<std::string> Roster::LiveReplicas() const {
+  MutexLock lock(&mutex_);
+  return {replicas_.begin(), replicas_.end()};
+}
+
+std::optional<Roster::Number> Roster::OwnerOf(uint32_t number) const {
+  MutexLock lock(&mutex_);
+  const auto found = numbers_.find(number);
+  if (found == numbers_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<uint32_t> Roster::NumberOf(const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  const auto found = number_of_.find(key);
+  if (found == number_of_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<std::pair<uint32_t, Roster::Number>> Roster::AllNumbers() const {
+  MutexLock lock(&mutex_);
+  return {numbers_.begin(), numbers_.end()};
+}
+
+std::vector<Roster::Grave> Roster::AllGraves() const {
+  std::vector<Grave> all;
+  MutexLock lock(&mutex_);
+  for (const auto& [source, of_peer] : graves_) {
+    for (const auto& [name, grave] : of_peer) all.push_back(grave);
+  }
+  return all;
+}
+
+std::vector<Roster::Grave> Roster::OldGraves() const {
+  std::vector<Grave> old;
+  MutexLock lock(&mutex_);
+  for (const auto& [source, of_peer] : graves_) {
+    const auto session = sessions_.find(source);
+    if (session == sessions_.end() || !session->second->complete) continue;
+    for (const auto& [name, grave] : of_peer) {
+      if (grave.revision < session->second->epoch) old.push_back(grave);
+    }
+  }
+  return old;
+}
+
+std::vector<std::string> Roster::Garbage(size_t most) const {
+  std::vector<std::string> garbage;
+  MutexLock lock(&mutex_);
+  for (const auto& [name, owner] : pages_) {
+    const auto session = sessions_.find(owner.key);
+    if (session != sessions_.end() && session->second->epoch == owner.epoch) continue;
+    garbage.push_back(name);
+    if (garbage.size() >= most) break;
+  }
+  return garbage;
+}
+
+}  // namespace arkshare

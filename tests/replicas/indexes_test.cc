@@ -1,0 +1,156 @@
+// Two replicas of the index on three nodes of etcd, and peers, as people run them.
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/replicas/etcd_cluster.h"
+#include "tests/support/cluster.h"
+#include "tests/support/files.h"
+#include "tests/support/programs.h"
+#include "tests/support/temp_dir.h"
+
+namespace arkshare {
+namespace {
+
+class IndexesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!EtcdCluster::Installed()) GTEST_SKIP() << "etcd is not installed";
+    etcd_ = std::make_unique<EtcdCluster>();
+    for (std::unique_ptr<IndexProcess>* index : {&a_, &b_}) {
+      ASSERT_TRUE(Ok(StartIndex(*index, index == &a_ ? "a" : "b")));
+    }
+  }
+
+  absl::Status StartIndex(std::unique_ptr<IndexProcess>& index, const std::string& name) {
+    IndexOptions options;
+    options.folder = Folder(name);
+    options.lease = "10s";
+    options.etcd = absl::StrJoin(etcd_->endpoints(), ",");
+    absl::StatusOr<std::unique_ptr<IndexProcess>> started = IndexProcess::Start(options);
+    if (!started.ok()) return started.status();
+    index = *std::move(started);
+    return absl::OkStatus();
+  }
+  std::string Folder(const std::string& name) {
+    const std::string folder = absl::StrCat(dir_.path(), "/", name);
+    std::filesystem::create_directories(folder);
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
+    return folder;
+  }
+  // A peer with one book of its own, whose first index is `first`.
+  std::unique_ptr<PeerProcess> StartPeer(const std::string& name, const IndexProcess& first,
+                                         const IndexProcess& second) {
+    std::filesystem::create_directories(Folder(name) + "/books");
+    WriteBook(Folder(name) + "/books", absl::StrCat("of ", name), absl::StrCat("book of ", name));
+    PeerOptions options;
+    options.folder = Folder(name);
+    options.index = absl::StrCat(first.address(), ",", second.address());
+    auto peer = PeerProcess::Start(options);
+    EXPECT_TRUE(Ok(peer));
+    EXPECT_TRUE(Ok((*peer)->WaitOnline()));
+    return *std::move(peer);
+  }
+
+  // The numbers of the peers that the index names as holders of the book.
+  static std::multiset<uint32_t> Holders(IndexProcess& index, const std::string& book,
+                                         bool linearizable = true) {
+    v1::SearchRequest request;
+    request.set_name(book);
+    request.set_linearizable(linearizable);
+    v1::SearchResponse response;
+    grpc::ClientContext context;
+    std::multiset<uint32_t> holders;
+    if (!index.stub().Search(&context, request, &response).ok()) return {0};
+    for (const auto& result : response.results()) {
+      for (const v1::Holder& holder : result.holders()) holders.insert(holder.peer_id());
+    }
+    return holders;
+  }
+  // Moves the other peer's book to this one, and waits for the end.
+  static absl::StatusOr<v1::Transfer> Move(PeerProcess& to, const std::string& book) {
+    v1::FetchRequest request;
+    request.set_name(book);
+    return PendingFetch(to, request).Await();
+  }
+  static uint32_t IdOf(PeerProcess& peer) { return peer.GetStatus()->peer_id(); }
+
+  TempDir dir_;
+  std::unique_ptr<EtcdCluster> etcd_;
+  std::unique_ptr<IndexProcess> a_;
+  std::unique_ptr<IndexProcess> b_;
+};
+
+TEST_F(IndexesTest, AKilledReplicaIsNotMissed) {
+  const auto one = StartPeer("one", *a_, *b_);
+  const auto two = StartPeer("two", *b_, *a_);
+  const uint32_t first = IdOf(*one);
+  const uint32_t second = IdOf(*two);
+  EXPECT_NE(first, second);
+  for (IndexProcess* index : {a_.get(), b_.get()}) {
+    EXPECT_EQ(Holders(*index, "of one"), std::multiset<uint32_t>{first});
+    EXPECT_EQ(Holders(*index, "of two"), std::multiset<uint32_t>{second});
+  }
+  ASSERT_TRUE(Ok(Move(*two, "of one")));
+  for (IndexProcess* index : {a_.get(), b_.get()}) {
+    EXPECT_TRUE(EventuallyTrue(
+        [&] { return Holders(*index, "of one") == std::multiset<uint32_t>{second}; }));
+  }
+
+  a_->process().Kill();
+  // No moment without the books: the peer of the killed index goes on at the other one.
+  WriteBook(one->books(), "later", "written when its index was gone");
+  EXPECT_TRUE(EventuallyTrue([&] {
+    EXPECT_EQ(Holders(*b_, "of one"), std::multiset<uint32_t>{second});
+    EXPECT_EQ(Holders(*b_, "of two"), std::multiset<uint32_t>{second});
+    return Holders(*b_, "later") == std::multiset<uint32_t>{first};
+  }));
+  ASSERT_TRUE(Ok(Move(*one, "of two")));
+  EXPECT_TRUE(
+      EventuallyTrue([&] { return Holders(*b_, "of two") == std::multiset<uint32_t>{first}; }));
+  EXPECT_EQ(IdOf(*one), first);
+
+  // It comes back as it is now.
+  ASSERT_TRUE(Ok(StartIndex(a_, "a")));
+  for (const std::string book : {"of one", "of two", "later"}) {
+    EXPECT_EQ(Holders(*a_, book), Holders(*b_, book)) << book;
+  }
+}
+
+TEST_F(IndexesTest, EtcdsLeaderIsKilled) {
+  const auto one = StartPeer("one", *a_, *b_);
+  const uint32_t number = IdOf(*one);
+  const size_t leader = etcd_->Leader();
+  ASSERT_LT(leader, EtcdCluster::kNodes);
+  etcd_->Kill(leader);
+  WriteBook(one->books(), "later", "written without a leader");
+  EXPECT_TRUE(EventuallyTrue([&] {
+    // Nothing is hidden meanwhile.
+    EXPECT_EQ(Holders(*a_, "of one", /*linearizable=*/false), std::multiset<uint32_t>{number});
+    return Holders(*a_, "later") == std::multiset<uint32_t>{number} &&
+           Holders(*b_, "later") == std::multiset<uint32_t>{number};
+  }));
+}
+
+TEST_F(IndexesTest, EtcdIsWipedAndEverythingComesBack) {
+  const auto one = StartPeer("one", *a_, *b_);
+  const auto two = StartPeer("two", *b_, *a_);
+  const uint32_t first = IdOf(*one);
+  etcd_->Wipe();
+  EXPECT_TRUE(EventuallyTrue([&] {
+    return Holders(*a_, "of one") == std::multiset<uint32_t>{first} &&
+           Holders(*b_, "of one") == std::multiset<uint32_t>{first} &&
+           Holders(*b_, "of two").size() == 1 &&
+           Holders(*b_, "of two") != std::multiset<uint32_t>{0};
+  }));
+  EXPECT_EQ(IdOf(*one), first);
+}
+
+}  // namespace
+}  // namespace arkshare
