@@ -7,6 +7,8 @@ import {Rpc} from './rpc.js';
 import {Session} from './session.js';
 
 const VIEWS = ['search', 'library', 'transfers', 'group', 'wishes', 'limbo', 'history', 'settings'];
+/** The calls without which a view has nothing to show: an older peer does not have them. */
+const NEEDED = {wishes: 'PeerService/ListWishes', history: 'PeerService/ListHistory'};
 
 class PeerApp extends App {
   constructor(root) {
@@ -25,6 +27,9 @@ class PeerApp extends App {
       await this.showSignIn('', error);
       return;
     }
+    // Of an error, only that the peer does not know the call matters here.
+    await Promise.all(Object.values(NEEDED).map((call) => this.rpc.call(call, {}).catch(() => {})));
+    this.views = VIEWS.filter((view) => !(view in NEEDED) || this.rpc.has(NEEDED[view]));
     this.connection = new Connection(this.rpc, this.world);
     this.connection.start();
     await this.show();

@@ -32,7 +32,7 @@ export class SearchView {
     if (!app.readOnly)
       actions.push({
         text: () => t.makeWish,
-        when: () => this.query !== '' && app.rpc.has('PeerService/AddWish'),
+        when: () => this.query !== '' && app.views.includes('wishes'),
         run: () => app.addWish({keywords: this.query}, 'TELL')
       });
     this.list = new List(app, {
