@@ -46,10 +46,11 @@ CLI::Option* Unmark(CLI::Option* option) {
 
 }  // namespace
 
-CommandLine::CommandLine(std::string default_peer)
+CommandLine::CommandLine(std::string default_peer, std::string browser)
     : app_(MakeApp("arkshare-cli",
                    "Controls a peer and queries the index; without a command, runs a menu.")) {
   connection_.peer = std::move(default_peer);
+  web_.browser = std::move(browser);
   app_->require_subcommand(0, 1);
   app_->add_option("--peer", connection_.peer, "Control socket of your peer")
       ->type_name("unix:PATH")
@@ -76,6 +77,7 @@ CommandLine::CommandLine(std::string default_peer)
   AddLimits();
   AddLimbo();
   AddTls();
+  AddWeb();
   AddCommand(*app_, "quit", "Unregister and end your peer", RunQuit);
 }
 
@@ -246,6 +248,15 @@ void CommandLine::AddTls() {
                  [this](Session& session) { return RunTls(session, tls_export_); });
   Unmark(tls->add_option("DIR", tls_export_.folder, "The folder for cert.pem, key.pem and ca.pem"))
       ->required();
+}
+
+void CommandLine::AddWeb() {
+  CLI::App* const web =
+      AddCommand(*app_, "web", "Open your peer's web page in a browser, and print its address",
+                 [this](Session& session) { return RunWeb(session, web_); });
+  CLI::Option* const print = web->add_flag("--print", web_.print, "Only print the address");
+  web->add_flag("--close", web_.close, "Close the page, and sign out all browsers")
+      ->excludes(print);
 }
 
 }  // namespace arkshare

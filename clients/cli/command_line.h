@@ -24,8 +24,8 @@ class CommandLine {
   // Runs the command that the user gave. Returns the program's exit code.
   using Command = std::function<int(Session&)>;
 
-  // `default_peer`: the control socket to use without --peer.
-  explicit CommandLine(std::string default_peer);
+  // `default_peer`: the control socket to use without --peer. `browser`: see WebOptions.
+  explicit CommandLine(std::string default_peer, std::string browser = "");
   ~CommandLine();
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
@@ -54,6 +54,7 @@ class CommandLine {
   void AddLimits();
   void AddLimbo();
   void AddTls();
+  void AddWeb();
 
   const std::unique_ptr<CLI::App> app_;
   ConnectionOptions connection_;
@@ -74,6 +75,7 @@ class CommandLine {
   uint64_t download_limit_ = 0;  // bytes a second
   LimboOptions limbo_;
   TlsExportOptions tls_export_;
+  WebOptions web_;
 };
 
 }  // namespace arkshare

@@ -72,6 +72,19 @@ struct TlsExportOptions {
 // (commands_tls.cc). Files of an earlier export of the same peer are replaced, and no others.
 int RunTls(Session& session, const TlsExportOptions& options);
 
+struct WebOptions {
+  // Only print the address.
+  bool print = false;
+  // Close the page, and sign out all browsers.
+  bool close = false;
+  // The program that opens a file for the user; empty: there is no screen, so only print.
+  std::string browser = {};
+};
+// The code in the page's address ends after this time (peer.proto).
+inline constexpr absl::Duration kPageCodeLife = absl::Seconds(60);
+// web: opens the peer's web page (commands_web.cc).
+int RunWeb(Session& session, const WebOptions& options);
+
 // The peer unregisters and ends its uploads first, which takes longer than other calls.
 inline constexpr absl::Duration kShutdownTimeout = absl::Seconds(30);
 // quit: ends the peer.

@@ -31,6 +31,13 @@ bool CanRedraw() {
   return isatty(STDERR_FILENO) != 0 && term != nullptr && std::strcmp(term, "dumb") != 0;
 }
 
+// Returns the program that opens a file for the user; "" when there is no screen to show it on.
+std::string DefaultBrowser() {
+  const bool screen =
+      std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr;
+  return screen ? "xdg-open" : "";
+}
+
 // Runs the command, or the menu. Returns its exit code.
 int Run(const CommandLine& command_line, Session& session) {
   if (command_line.command()) return command_line.command()(session);
@@ -46,7 +53,7 @@ int Run(const CommandLine& command_line, Session& session) {
 int Main(int argc, char** argv) {
   // gRPC's own log lines are not for people.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
-  CommandLine command_line(DefaultControlSocket(std::getenv("XDG_RUNTIME_DIR")));
+  CommandLine command_line(DefaultControlSocket(std::getenv("XDG_RUNTIME_DIR")), DefaultBrowser());
   if (const std::optional<int> exit_code = command_line.Parse(argc, argv)) return *exit_code;
 
   Interrupts interrupts;

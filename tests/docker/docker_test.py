@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -92,6 +93,15 @@ def eventually(what, predicate, seconds=SOON):
     return value
 
 
+def free_web_ports():
+    """Ports for the web pages of the five peers. A page is published under its own port."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
+    ports = {f"ARKSHARE_WEB{n}": str(one.getsockname()[1]) for n, one in enumerate(sockets, 1)}
+    for one in sockets:
+        one.close()
+    return ports
+
+
 class Stack:
     """The containers by the names of their services."""
 
@@ -101,7 +111,7 @@ class Stack:
         for file in (f"{ROOT}/docker/compose.yaml", *files):
             self.command += ["-f", file]
         self.env = {**os.environ, "ARKSHARE_BASE": base, "ARKSHARE_IMAGE": IMAGE,
-                    "ARKSHARE_INDEX_PORT": "0", "SECCOMP": HERE}
+                    "ARKSHARE_INDEX_PORT": "0", "SECCOMP": HERE, **free_web_ports()}
 
     def compose(self, *args, **options):
         return run(*self.command, *args, env=self.env, **options)

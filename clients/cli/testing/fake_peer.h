@@ -49,6 +49,10 @@ class FakePeer final : public v1::PeerService::Service {
   // Makes Share wait until GetStatus has been called twice more.
   void HoldShareForStatus();
   void AddLimbo(v1::LimboEntry entry);
+  // Sets the address that OpenPage returns.
+  void SetPageUrl(const std::string& url);
+  // From the moment at which this file exists, a browser is signed in at the page.
+  void SignInWhenFileAppears(const std::string& path);
   // Sets the answer of ExportTls; by default the peer is in no group.
   void SetExport(absl::StatusOr<v1::ExportTlsResponse> answer);
 
@@ -97,6 +101,12 @@ class FakePeer final : public v1::PeerService::Service {
                             v1::RestoreLimboResponse* response) override;
   grpc::Status ExportTls(grpc::ServerContext*, const v1::ExportTlsRequest*,
                          v1::ExportTlsResponse* response) override;
+  grpc::Status OpenPage(grpc::ServerContext*, const v1::OpenPageRequest*,
+                        v1::OpenPageResponse* response) override;
+  grpc::Status ClosePage(grpc::ServerContext*, const v1::ClosePageRequest*,
+                         v1::ClosePageResponse* response) override;
+  grpc::Status ListPageSessions(grpc::ServerContext*, const v1::ListPageSessionsRequest*,
+                                v1::ListPageSessionsResponse* response) override;
   grpc::Status Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,
                         v1::ShutdownResponse*) override;
 
@@ -130,6 +140,8 @@ class FakePeer final : public v1::PeerService::Service {
   std::vector<v1::LimboEntry> limbo_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> restored_ ABSL_GUARDED_BY(mutex_);
   grpc::Status shutdown_status_ ABSL_GUARDED_BY(mutex_);
+  std::string page_url_ ABSL_GUARDED_BY(mutex_) = "http://127.0.0.1:8470/#/open=CODE";
+  std::string sign_in_file_ ABSL_GUARDED_BY(mutex_);
   absl::StatusOr<v1::ExportTlsResponse> export_ ABSL_GUARDED_BY(mutex_);
   int shutdowns_ ABSL_GUARDED_BY(mutex_) = 0;
 };
