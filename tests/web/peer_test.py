@@ -200,10 +200,12 @@ class OwnerTest(RealPeersTest):
     def test_a_row_tells_that_another_peer_took_its_book(self):
         self.go("search?q=seen")
         self.row("seen.txt")
+        until_text(self.driver, "moves to you", ".rows .c-effect")
         until_text(self.driver, "● live", ".live")
         self.lender.cli("get", "seen.txt")
-        until_text(self.driver, "just now", ".rows")
-        self.assertIn("gone: peer ", text_of(self.driver, ".rows"))
+        # It is with a lender now: the row is in its place, and says that the book would be copied.
+        until_text(self.driver, "copy", ".rows .c-effect")
+        self.row("seen.txt")
 
     def test_limits_are_set(self):
         self.go("settings")

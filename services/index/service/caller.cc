@@ -43,9 +43,7 @@ bool IsUnusable(const std::string& host) {
 }  // namespace
 
 Caller ParseCaller(const std::string& peer) {
-  // "inproc": the page of the index, which is at this machine.
-  if (absl::StartsWith(peer, "unix") || absl::StartsWith(peer, "inproc") ||
-      absl::StartsWith(peer, "ipv4:127.0.0.1:")) {
+  if (absl::StartsWith(peer, "unix") || absl::StartsWith(peer, "ipv4:127.0.0.1:")) {
     return {"127.0.0.1", true};
   }
   const std::string plain = absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}});

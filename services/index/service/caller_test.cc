@@ -19,7 +19,6 @@ TEST(CallerTest, ParsesThePeerStringsOfGrpc) {
   EXPECT_EQ(ParseCaller("ipv6:%5B::ffff:10.0.0.7%5D:5").host, "10.0.0.7");
   EXPECT_TRUE(ParseCaller("ipv6:%5B::ffff:127.0.0.1%5D:5").loopback);
   EXPECT_TRUE(ParseCaller("unix:").loopback);
-  EXPECT_TRUE(ParseCaller("inproc").loopback);
   EXPECT_EQ(ParseCaller("").host, "");
   EXPECT_EQ(ParseCaller("something else").host, "");
   EXPECT_FALSE(ParseCaller("").loopback);
