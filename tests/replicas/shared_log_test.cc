@@ -28,7 +28,7 @@ std::unique_ptr<EtcdLog> MakeLog(const std::vector<std::string>& endpoints) {
   options.endpoints = endpoints;
   options.compact = absl::ZeroDuration();
   absl::StatusOr<std::unique_ptr<EtcdLog>> log =
-      EtcdLog::Make(options, absl::Seconds(4), Clock::Real());
+      EtcdLog::Make(options, absl::Seconds(7.5), Clock::Real());
   EXPECT_TRUE(log.ok()) << log.status();
   return *std::move(log);
 }

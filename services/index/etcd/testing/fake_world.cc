@@ -12,9 +12,9 @@ std::unique_ptr<EtcdLog> FakeWorld::MakeEtcdReplica() {
   EtcdOptions options;
   options.endpoints = etcd_.endpoints();
   options.compact = compact_;
-  // Leases of two seconds.
+  // Leases of six seconds: a busy machine keeps them.
   absl::StatusOr<std::unique_ptr<EtcdLog>> log =
-      EtcdLog::Make(options, absl::Seconds(2.5), Clock::Real());
+      EtcdLog::Make(options, absl::Seconds(7.5), Clock::Real());
   EXPECT_TRUE(log.ok()) << log.status();
   return *std::move(log);
 }
