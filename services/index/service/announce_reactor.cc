@@ -331,12 +331,13 @@ class IndexService::AnnounceReactor
     // Answers can overtake each other.
     acknowledged_ = std::max(acknowledged_, number);
     revision_ = std::max(revision_, revision);
-    unanswered_ = true;
+    unanswered_ = begun_ = true;
     TellLocked();
   }
 
+  // The first message says what is acknowledged, so news that come before it wait for it.
   void TellLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (!writing_ && !finished_) WriteLocked();
+    if (begun_ && !writing_ && !finished_) WriteLocked();
   }
 
   // Writes an answer or news, if there is something to say: a message that brings nothing new
@@ -383,6 +384,7 @@ class IndexService::AnnounceReactor
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool begun_ ABSL_GUARDED_BY(mutex_) = false;       // the stream is open
   bool unanswered_ ABSL_GUARDED_BY(mutex_) = false;  // messages of the peer
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;  // of the shared log, that has them

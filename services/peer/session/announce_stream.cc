@@ -91,6 +91,7 @@ AnnounceStream::End AnnounceStream::Run() {
 absl::StatusOr<bool> AnnounceStream::Open() {
   v1::AnnounceResponse response;
   if (!call_->Read(&response)) return false;
+  unreachable_ = response.unreachable();
   const absl::StatusOr<bool> continues =
       parts_.statements->BeginStream(response.acknowledged_sequence());
   if (!continues.ok()) return continues.status();
@@ -104,10 +105,9 @@ absl::StatusOr<bool> AnnounceStream::Open() {
 
 absl::Status AnnounceStream::ReadAcknowledgements() {
   v1::AnnounceResponse acknowledgement;
-  bool unreachable = false;
   while (call_->Read(&acknowledgement)) {
-    const bool reach_changed =
-        std::exchange(unreachable, acknowledgement.unreachable()) != unreachable;
+    const bool reach_changed = acknowledgement.unreachable() != unreachable_;
+    unreachable_ = acknowledgement.unreachable();
     absl::Status taken = parts_.statements->Acknowledge(
         acknowledgement.acknowledged_sequence(), reach_changed || acknowledgement.has_members());
     if (!taken.ok()) return taken;

@@ -89,6 +89,7 @@ class AnnounceStream {
   IdleWatchdog::Watch watch_;  // cancels context_
   std::unique_ptr<Call> call_;
   std::atomic<bool> stopped_{false};
+  bool unreachable_ = false;        // in the index's last message; of the thread that reads
   std::atomic<bool> ended_{false};  // the reader has seen the end of the stream
 };
 
