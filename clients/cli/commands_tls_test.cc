@@ -122,7 +122,7 @@ TEST_F(TlsCommandTest, WithoutAGroupThereIsNothingToWrite) {
 
 TEST_F(TlsCommandTest, AFolderThatCannotBeMadeIsNamed) {
   EXPECT_EQ(RunTls(*session_, {.folder = folder_ + "/no/such"}), kExitUsage);
-  EXPECT_THAT(err(), HasSubstr("cannot write " + folder_ + "/no/such"));
+  EXPECT_THAT(err(), HasSubstr("cannot make " + folder_ + "/no/such"));
 }
 
 }  // namespace

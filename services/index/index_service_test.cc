@@ -4,8 +4,10 @@
 #include <grpc/grpc.h>
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <deque>
@@ -988,17 +990,17 @@ TEST_F(IndexServiceTest, WithAStateFileASessionOutlivesARestart) {
 TEST_F(IndexServiceTest, AStateFileThatCouldNotBeWrittenIsWrittenLater) {
   options_.state_file = folder_ + "/state";
   Start();
-  // The first write goes into a pipe: its bytes arrive here, but fsync fails.
-  const std::string pipe = options_.state_file + ".new";
-  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  // A folder is in the way of the first write, which then removes what it has written.
+  std::filesystem::remove(options_.state_file);
+  std::filesystem::create_directory(options_.state_file);
+  const int removals = inotify_init1(IN_CLOEXEC);
+  ASSERT_GE(inotify_add_watch(removals, folder_.c_str(), IN_DELETE), 0);
   const auto first = RegisteredPeer();
   clock_.Advance(absl::Seconds(2));
-  {
-    std::ifstream written(pipe);
-    const std::string text(std::istreambuf_iterator<char>(written), {});
-    EXPECT_FALSE(text.empty());
-  }
-  std::filesystem::remove(pipe);
+  pollfd removed{removals, POLLIN, 0};
+  ASSERT_EQ(poll(&removed, 1, 60'000), 1) << "it was never written";
+  close(removals);
+  std::filesystem::remove(options_.state_file);
   options_.listen = server_->address();
   server_.reset();
   Start();

@@ -98,13 +98,14 @@ bool EtcdBeat::PutPresence(const std::string& birth) {
   // Without room etcd still keeps leases alive; the writers tell their callers.
   if (answer.fault == EtcdFault::kNoSpace) return true;
   if (!answer.ok()) return false;
-  if (!answer.response.succeeded() || answer.response.header().revision() <= folded) {
-    // The log has another birth, or has lost its end: the follower looks.
+  if (!answer.response.succeeded()) {
+    // The log has another birth: the follower looks.
     parts_.board->EndWatch();
     return true;
   }
-  parts_.board->Beat(beat_);
   parts_.board->Committed(answer.response.header().revision(), folded);
+  if (answer.response.header().revision() <= folded) return true;
+  parts_.board->Beat(beat_);
   CompareReplicas(answer.response);
   return true;
 }

@@ -14,8 +14,8 @@ Founding JudgeFounding(const KnownLog& known, const FoundLog& found) {
   if (found.birth.empty()) return Founding::kUnborn;
   if (known.birth.empty()) return Founding::kSame;
   if (found.birth != known.birth) return Founding::kAnother;
-  const bool older = found.head_version < known.head_version || found.revision < known.folded ||
-                     (found.beat != 0 && found.beat < known.beat);
+  const bool older = known.end_lost || found.head_version < known.head_version ||
+                     found.revision < known.folded || (found.beat != 0 && found.beat < known.beat);
   return older ? Founding::kOlder : Founding::kSame;
 }
 

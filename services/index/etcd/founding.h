@@ -16,6 +16,9 @@ struct KnownLog {
   int64_t head_version = 0;
   int64_t folded = 0;  // revision
   uint64_t beat = 0;   // the last one that was committed
+  // A transaction was committed at a revision that was folded already. What is written since may
+  // hide all other traces of that.
+  bool end_lost = false;
 };
 
 // The log as etcd has it, at one revision.

@@ -63,6 +63,9 @@ TEST(FoundingTest, ABackupIsOlder) {
   own.head_version = 4000;
   own.beat = 6;
   EXPECT_EQ(JudgeFounding(Known(), own), Founding::kOlder);
+  KnownLog lost = Known();
+  lost.end_lost = true;
+  EXPECT_EQ(JudgeFounding(lost, Found()), Founding::kOlder) << "others have written since";
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ void LogBoard::Answered() {
 void LogBoard::Committed(int64_t revision, int64_t folded) {
   MutexLock lock(&mutex_);
   if (revision <= folded) {
+    if (folded <= known_.folded) known_.end_lost = true;
     if (watch_ != nullptr) watch_->Cancel();
     return;
   }

@@ -29,7 +29,8 @@ struct ReplicatedSessions::Attempt {
   Done<Registered> done;
   int tries = 0;
   uint32_t number = 0;
-  std::string value;  // of the session's key, as written last
+  int64_t number_revision = 0;  // of the number's key, when it was chosen; 0: it had no key
+  std::string value;            // of the session's key, as written last
 };
 
 void ReplicatedSessions::BeginRegistration(Done<uint64_t> done) {
@@ -67,8 +68,11 @@ void ReplicatedSessions::TryRegister(std::shared_ptr<Attempt> attempt) {
     facts = {older->record.order(), older->record.address(), older->record.proven()};
   }
   if (absl::Status s = CheckRegistration(registration, facts); !s.ok()) return attempt->done(s);
+  // The roster goes on meanwhile, so the guard of a number is what its choice was based on.
+  absl::flat_hash_map<uint32_t, int64_t> revisions;
   const auto is_free = [&](uint32_t number) {
     const std::optional<Roster::Number> owner = roster_.OwnerOf(number);
+    revisions[number] = owner.has_value() ? owner->revision : 0;
     if (!owner.has_value() || owner->key == key) return true;
     const std::optional<SharedSession> live = roster_.Find(owner->key);
     return !live.has_value() || live->record.peer_id() != number;
@@ -80,6 +84,9 @@ void ReplicatedSessions::TryRegister(std::shared_ptr<Attempt> attempt) {
   NumberFacts numbers{is_free, is_remembered, std::nullopt, roster_.NumberOf(key)};
   if (older.has_value()) numbers.current = older->record.peer_id();
   attempt->number = ChooseNumber(registration.peer.peer_id, numbers);
+  // The number of an older session is chosen without a question.
+  if (!revisions.contains(attempt->number)) is_free(attempt->number);
+  attempt->number_revision = revisions[attempt->number];
   Write(attempt, older, numbers.last);
 }
 
@@ -110,12 +117,11 @@ void ReplicatedSessions::Write(const std::shared_ptr<Attempt>& attempt,
   claim.set_upload_limit(registration.peer.upload_limit);
   replica::NumberRecord number;
   number.set_public_key(key.bytes());
-  const std::optional<Roster::Number> owner = roster_.OwnerOf(attempt->number);
   attempt->value = record.SerializeAsString();
 
   SharedLog::Write write;
   write.guards = {{SessionKey(key), older.has_value() ? older->epoch : 0},
-                  {NumberKey(attempt->number), owner.has_value() ? owner->revision : 0}};
+                  {NumberKey(attempt->number), attempt->number_revision}};
   write.changes = {{SessionKey(key), attempt->value},
                    {ClaimKey(key), claim.SerializeAsString()},
                    {NumberKey(attempt->number), number.SerializeAsString()}};
