@@ -61,6 +61,9 @@ export const REASONS = {
   BOOK_UNSETTLED:
       ['The source is still busy with this book. Your peer asks again by itself.', 'retry'],
   NO_HOLDER_REACHABLE: ['No peer with this book answers. Try again later.', 'retry'],
+  STORE_UNREACHABLE: ['The index cannot write now. Your peer tries again by itself.', 'index'],
+  STORE_FULL: ['The store of the index has no room. Tell its owner.', ''],
+  INDEX_BEHIND: ['This index has not heard of the latest changes yet. Try again.', 'retry'],
   INDEX_UNREACHABLE: ['The index does not answer. Your peer tries again by itself.', 'index'],
   PEER_UNREACHABLE: ['That peer does not answer.', 'retry'],
   HANDSHAKE_REFUSED: ['The other program does not know the key of your peer.', ''],
