@@ -171,6 +171,9 @@ class FakePeer:
                              "name": "Moby Dick.epub", "content": content_of("Moby", 900000),
                              "publicKey": root_of("peer 3"), "time": "2026-11-29T10:00:00Z"}]}
 
+    def call_ListWishes(self, _):
+        return {"wishes": list(self.tables["wishes"].values())}
+
     def call_AddWish(self, body):
         wish = {"wishId": id_of(str(body)), **body, "watched": True}
         self.tables["wishes"][wish["wishId"]] = wish
