@@ -215,7 +215,7 @@ void ReplicatedSessions::RecordSome(std::shared_ptr<Recording> recording) {
       std::move(write), [this, recording](const absl::StatusOr<SharedLog::Outcome>& outcome) {
         if (!outcome.ok()) return recording->done(outcome.status());
         if (!outcome->made) {
-          return Look(recording->token, [this, recording](const auto& found) {
+          return Look(recording->token, [recording](const auto& found) {
             if (!found.ok()) return recording->done(found.status());
             recording->done(MakeError(Reason::kSessionUnknown, "the session has begun again"));
           });

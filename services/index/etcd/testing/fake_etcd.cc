@@ -114,12 +114,14 @@ struct FakeEtcd::Node {
     server = builder.BuildAndStart();
   }
 
-  // Waits while the node is paused. Not OK: the call ends so.
-  grpc::Status Enter(grpc::ServerContext* context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(etcd->mutex_) {
-    while (paused && !etcd->stopped_ && !context->IsCancelled()) {
-      etcd->changed_.WaitFor(&etcd->mutex_, kLook);
+  // Waits while the node is paused. Not OK: the call ends so. `owner` is `etcd`, whose lock the
+  // caller holds.
+  grpc::Status Enter(FakeEtcd* owner, grpc::ServerContext* context)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(owner->mutex_) {
+    while (paused && !owner->stopped_ && !context->IsCancelled()) {
+      owner->changed_.WaitFor(&owner->mutex_, kLook);
     }
-    if (refusing || etcd->stopped_) return Unavailable("etcdserver: no leader");
+    if (refusing || owner->stopped_) return Unavailable("etcdserver: no leader");
     if (context->IsCancelled()) return {grpc::StatusCode::CANCELLED, "cancelled"};
     return grpc::Status::OK;
   }
@@ -139,14 +141,14 @@ grpc::Status FakeEtcd::KvService::Range(grpc::ServerContext* context,
                                         const pb::RangeRequest* request,
                                         pb::RangeResponse* response) {
   MutexLock lock(&etcd_->mutex_);
-  if (const grpc::Status entered = node_->Enter(context); !entered.ok()) return entered;
+  if (const grpc::Status entered = node_->Enter(etcd_, context); !entered.ok()) return entered;
   return etcd_->store_.Range(*request, response);
 }
 
 grpc::Status FakeEtcd::KvService::Txn(grpc::ServerContext* context, const pb::TxnRequest* request,
                                       pb::TxnResponse* response) {
   MutexLock lock(&etcd_->mutex_);
-  if (const grpc::Status entered = node_->Enter(context); !entered.ok()) return entered;
+  if (const grpc::Status entered = node_->Enter(etcd_, context); !entered.ok()) return entered;
   if (etcd_->full_ && HasPut(*request)) {
     return {grpc::StatusCode::RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded"};
   }
@@ -169,7 +171,7 @@ grpc::Status FakeEtcd::KvService::Compact(grpc::ServerContext* context,
                                           const pb::CompactionRequest* request,
                                           pb::CompactionResponse* /*response*/) {
   MutexLock lock(&etcd_->mutex_);
-  if (const grpc::Status entered = node_->Enter(context); !entered.ok()) return entered;
+  if (const grpc::Status entered = node_->Enter(etcd_, context); !entered.ok()) return entered;
   return etcd_->store_.Compact(request->revision());
 }
 
@@ -184,7 +186,7 @@ grpc::Status FakeEtcd::WatchService::Watch(
   int64_t head = 0;
   {
     MutexLock lock(&etcd_->mutex_);
-    if (const grpc::Status entered = node_->Enter(context); !entered.ok()) return entered;
+    if (const grpc::Status entered = node_->Enter(etcd_, context); !entered.ok()) return entered;
     era = etcd_->era_;
     ++etcd_->watches_;
     etcd_->changed_.NotifyAll();
@@ -239,7 +241,7 @@ grpc::Status FakeEtcd::LeaseService::LeaseGrant(grpc::ServerContext* context,
                                                 const pb::LeaseGrantRequest* request,
                                                 pb::LeaseGrantResponse* response) {
   MutexLock lock(&etcd_->mutex_);
-  if (const grpc::Status entered = node_->Enter(context); !entered.ok()) return entered;
+  if (const grpc::Status entered = node_->Enter(etcd_, context); !entered.ok()) return entered;
   response->set_id(etcd_->store_.Grant(absl::Seconds(request->ttl()), Monotonic()));
   response->set_ttl(request->ttl());
   return grpc::Status::OK;
@@ -253,7 +255,7 @@ grpc::Status FakeEtcd::LeaseService::LeaseKeepAlive(
     pb::LeaseKeepAliveResponse response;
     {
       MutexLock lock(&etcd_->mutex_);
-      if (const grpc::Status entered = node_->Enter(context); !entered.ok()) return entered;
+      if (const grpc::Status entered = node_->Enter(etcd_, context); !entered.ok()) return entered;
       response.set_id(request.id());
       response.set_ttl(etcd_->store_.KeepAlive(request.id(), Monotonic()));
     }
