@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "lib/core/clock.h"
 #include "lib/relay/sockets.h"
@@ -216,6 +217,45 @@ TEST_F(CarrierTest, ARateHoldsForAllTogether) {
   sender.join();
   // A tenth of a second is saved up before. A slow machine only takes longer.
   EXPECT_GT(Clock::Real()->Monotonic() - begin, absl::Milliseconds(300));
+}
+
+TEST_F(CarrierTest, AFlowGetsNoMoreForHavingMoreTunnels) {
+  Start(500'000);
+  // All that is sent fits into the buffers of the sockets, so no thread of the test must keep up.
+  const std::string bytes(150'000, 'x');
+  Carrier::Pair greedy;
+  greedy.flow = "greedy";
+  Carrier::Pair modest;
+  modest.flow = "modest";
+  std::vector<Line> firsts;
+  std::vector<Line> seconds;
+  for (int i = 0; i < 5; ++i) {
+    firsts.push_back(MakeLine());
+    seconds.push_back(MakeLine());
+    SendAll(firsts.back().theirs, bytes);
+    shutdown(firsts.back().theirs, SHUT_WR);
+    shutdown(seconds.back().theirs, SHUT_WR);
+  }
+  std::promise<double> share;
+  loop_.Run([&] {
+    for (size_t i = 0; i < 4; ++i) {
+      greedy.first = firsts[i].ours;
+      greedy.second = seconds[i].ours;
+      carrier_->Carry(greedy, nullptr);
+    }
+    modest.first = firsts[4].ours;
+    modest.second = seconds[4].ours;
+    carrier_->Carry(modest, [&](End) {
+      const double others = static_cast<double>(carrier_->bytes() - bytes.size());
+      share.set_value(others / static_cast<double>(bytes.size()));
+    });
+  });
+  const double greedy_share = share.get_future().get();
+  EXPECT_LT(greedy_share, 1.6);
+  EXPECT_GT(greedy_share, 0.5);
+  for (const std::vector<Line>* lines : {&firsts, &seconds}) {
+    for (const Line& line : *lines) close(line.theirs);
+  }
 }
 
 }  // namespace

@@ -22,6 +22,7 @@
 #include "services/index/files/state_lock.h"
 #include "services/index/group/group.h"
 #include "services/index/metrics/metrics_server.h"
+#include "services/index/relay/relay_server.h"
 #include "services/index/service/dial_back.h"
 #include "services/index/service/index_service.h"
 #include "services/index/service/key_dialer.h"
@@ -40,12 +41,16 @@ struct IndexOptions {
   absl::Duration lease = absl::Seconds(10);  // a peer that is silent for this long is gone
   std::string state_file;  // keeps numbers and sessions over restarts; empty: not kept
   bool print_table = false;
-  uint64_t max_books = 1'000'000;  // of one peer
-  uint64_t max_watches = 256;      // open Watch streams of one network; see NetworkOfCaller
-  uint64_t max_memory = 0;         // bytes for the books of all peers; 0: DefaultBookMemory
-  size_t connections = 4'000;      // from one network, 0: no limit
-  std::string metrics;             // where Prometheus reads metrics; empty: nowhere
-  bool metrics_public = false;     // metrics on a non-loopback address
+  uint64_t max_books = 1'000'000;    // of one peer
+  uint64_t max_watches = 256;        // open Watch streams of one network; see NetworkOfCaller
+  uint64_t max_memory = 0;           // bytes for the books of all peers; 0: DefaultBookMemory
+  size_t connections = 4'000;        // from one network, 0: no limit
+  std::string metrics;               // where Prometheus reads metrics; empty: nowhere
+  bool metrics_public = false;       // metrics on a non-loopback address
+  std::string relay;                 // where the relay listens; empty: there is none
+  int relay_port = 0;                // of the relay, for peers; 0: the port of `relay`
+  uint64_t relay_limit = 0;          // bytes a second that the relay carries, 0: no limit
+  size_t relay_connections = 1'024;  // that the relay carries at a time
   absl::Duration dial_back_timeout = absl::Seconds(2);
   absl::Duration refusal_pause = absl::Seconds(1);  // before a Watch too many is refused
   const Clock* clock = Clock::Real();
@@ -63,6 +68,8 @@ class IndexServer {
   const std::string& address() const { return rpc_->address(); }
   // Returns the same for the metrics; empty without them.
   std::string metrics_address() const { return metrics_ == nullptr ? "" : metrics_->address(); }
+  // Returns the same for the relay; empty without one.
+  std::string relay_address() const { return relay_ == nullptr ? "" : relay_->address(); }
   // Ends all streams, gives calls a moment to end, and saves the state. Blocks. Idempotent.
   void Stop();
   // Null without a home.
@@ -70,7 +77,7 @@ class IndexServer {
 
  private:
   IndexServer(IndexOptions options, Sessions::Options session_options, DialMeans dial,
-              std::unique_ptr<Group> group);
+              std::unique_ptr<Group> group, std::unique_ptr<RelayServer> relay);
   absl::Status Serve(const std::optional<LeafCertificate>& leaf);
   // Ends lapsed leases, frees the memory of peers that left, and saves the state file.
   void RunHousekeeping();
@@ -86,6 +93,8 @@ class IndexServer {
   Catalog catalog_;
   Sessions sessions_;
   IndexService service_;
+  // After the service, whose streams it calls, and before the server, whose calls use it.
+  std::unique_ptr<RelayServer> relay_;  // null without one
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<AdminService> admin_;   // null without a home
   std::unique_ptr<RpcServer> admin_rpc_;  // null without a home

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/core/errors.h"
 #include "lib/core/mutex.h"
@@ -29,6 +30,8 @@ constexpr size_t kFewStatements = 16;
 // Messages that are read before they can be applied. Read, a message takes several times as much
 // memory as its bytes, and ten thousand peers may come at once.
 constexpr size_t kMostRead = 16;
+// Calls to a peer that wait to be written.
+constexpr size_t kMostCalls = 64;
 
 // Empties `bytes`.
 absl::StatusOr<AnnounceMessage> Parse(grpc::ByteBuffer& bytes) {
@@ -124,6 +127,12 @@ class IndexService::AnnounceReactor
     unreachable_ = !reached;
     TellLocked();
   }
+  void TellCall(const std::string& call_id) override {
+    MutexLock lock(&mutex_);
+    // One that is not told in time is of no use any more.
+    if (calls_.size() < kMostCalls) calls_.push_back(call_id);
+    TellLocked();
+  }
 
  private:
   enum class Read { kPending, kMessage, kEnd };
@@ -150,8 +159,35 @@ class IndexService::AnnounceReactor
       return s;
     }
     Acknowledge(start->acknowledged);
+    BecomeCallable();
     ReadFirst();
     return absl::OkStatus();
+  }
+
+  // From now on, the relay may call the peer, if its session says so.
+  void BecomeCallable() {
+    RelayServer* const relay = service_->options_.relay;
+    if (relay == nullptr) return;
+    const absl::StatusOr<PublicKey> key = service_->sessions_->KeyOf(token_);
+    if (!key.ok()) return;
+    const std::optional<PeerSummary> peer = service_->catalog_->FindPeer(*key);
+    if (!peer.has_value() || peer->info.relay_port == 0) return;
+    {
+      MutexLock lock(&mutex_);
+      callable_key_ = *key;
+    }
+    relay->callable().Add(*key, id_,
+                          [streams = &service_->streams_, id = id_](const std::string& call_id) {
+                            streams->TellCall(id, call_id);
+                          });
+  }
+  void EndCallable() {
+    std::optional<PublicKey> key;
+    {
+      MutexLock lock(&mutex_);
+      key = callable_key_;
+    }
+    if (key.has_value()) service_->options_.relay->callable().Remove(*key, id_);
   }
 
   void ReadMessage() {
@@ -239,6 +275,7 @@ class IndexService::AnnounceReactor
   }
 
   void Close() {
+    EndCallable();
     if (stream_id_ != 0) service_->sessions_->CloseStream(token_, stream_id_);
   }
 
@@ -266,13 +303,18 @@ class IndexService::AnnounceReactor
     if (members_version_.has_value()) {
       members = service_->member_updates_.From(*members_version_);
     }
-    if (!unanswered_ && unreachable_ == told_unreachable_ && !members.has_value()) return;
+    if (!unanswered_ && unreachable_ == told_unreachable_ && !members.has_value() &&
+        calls_.empty()) {
+      return;
+    }
     writing_ = true;
     unanswered_ = false;
     told_unreachable_ = unreachable_;
     v1::AnnounceResponse response;
     response.set_acknowledged_sequence(acknowledged_);
     response.set_unreachable(unreachable_);
+    for (std::string& call_id : calls_) response.add_calls()->set_call_id(std::move(call_id));
+    calls_.clear();
     std::string bytes = response.SerializeAsString();
     if (members.has_value()) {
       members_version_ = members->version;
@@ -304,6 +346,8 @@ class IndexService::AnnounceReactor
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   bool told_unreachable_ ABSL_GUARDED_BY(mutex_) = false;  // in the last message to the peer
+  std::optional<PublicKey> callable_key_ ABSL_GUARDED_BY(mutex_);  // under which the relay has it
+  std::vector<std::string> calls_ ABSL_GUARDED_BY(mutex_);         // to be told
   // The version of the list that the peer has; nothing until its first message.
   std::optional<uint64_t> members_version_ ABSL_GUARDED_BY(mutex_);
   grpc::ByteBuffer response_;

@@ -39,6 +39,8 @@ class Sessions {
     absl::Duration lease = absl::Seconds(10);
     // The numbers and sessions of earlier runs; without them no number outlives its session.
     std::optional<PeerIds> peer_ids;
+    // The port of the index's relay, for sessions that are taken back; 0: it has none.
+    uint32_t relay_port = 0;
   };
   // Ends a stream from the side of the index. Called without any lock of Sessions.
   using EndStream = std::function<void(const absl::Status&)>;
@@ -58,7 +60,9 @@ class Sessions {
     uint64_t order = 0;  // of BeginRegistration
     PeerInfo peer;       // with the number that it asks for, or 0
     bool proven = false;
-    std::string seen_at;  // the host in peer.address; empty when the peer advertised its address
+    // The host in peer.address; empty when the peer advertised its address, or has none because it
+    // is reached through the relay.
+    std::string seen_at;
     bool keep = false;    // in the state file, if it is proven: the next process can take it back
     uint64_t absent = 0;  // ReachedPeer::order of the rival that does not answer any more
     bool owned = false;   // the connection has proven the key: it replaces any older session of it
@@ -150,6 +154,7 @@ class Sessions {
   void ExpireLocked(AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const absl::Duration lease_;
+  const uint32_t relay_port_;
   const Clock* const clock_;
   Catalog* const catalog_;
   // Held while peers come and go in the catalog, so that the order is the same there.
