@@ -17,6 +17,7 @@
 #include "lib/rpc/process.h"
 #include "lib/rpc/server.h"
 #include "services/index/service/index_service.h"
+#include "services/index/sessions/local_sessions.h"
 
 namespace arkshare::bench {
 namespace {
@@ -74,8 +75,8 @@ int ServeSearches(const BookGenerator::Options& options) {
     shelves = books.Fill(catalog);
     answer = MedianAnswer(catalog, books.names());
   }
-  Sessions sessions({.lease = absl::Minutes(10), .peer_ids = std::nullopt}, Clock::Real(),
-                    &catalog);
+  LocalSessions sessions({.lease = absl::Minutes(10), .peer_ids = std::nullopt}, Clock::Real(),
+                         &catalog);
   IndexService service(IndexService::Options(), &catalog, &sessions);
   PlainService plain(answer);
   RpcServerOptions rpc_options;

@@ -70,6 +70,7 @@ enum class Reason {
   kWatchLagged,
   kLimitExceeded,
   kDiskFull,
+  kStoreFull,
   // DEADLINE_EXCEEDED: the stream made no progress; call again.
   kStreamStalled,
   // UNAVAILABLE: try again in a moment.
@@ -79,6 +80,8 @@ enum class Reason {
   kPeerUnreachable,
   kHandshakeRefused,
   kShuttingDown,
+  kStoreUnreachable,
+  kIndexBehind,
   // DATA_LOSS: the received bytes are not the requested content.
   kContentMismatch,
   // INTERNAL: the other program breaks the contract, or the machine failed (a disk error, for

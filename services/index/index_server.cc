@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -20,6 +22,7 @@
 #include "services/index/admin/admin_client.h"
 #include "services/index/book_memory.h"
 #include "services/index/files/atomic_file.h"
+#include "services/index/machine_scope.h"
 #include "services/index/metrics/metrics_page.h"
 #include "services/index/sessions/peer_ids.h"
 
@@ -35,6 +38,8 @@ constexpr absl::Duration kWatchPause = absl::Milliseconds(10);
 constexpr absl::Duration kHousekeeping = absl::Milliseconds(100);
 // A registration made within this time before a crash is lost, and that peer registers again.
 constexpr absl::Duration kSavePause = absl::Seconds(1);
+// How long Start waits for what the replicas share: an election and a large table.
+constexpr absl::Duration kMostJoin = absl::Seconds(30);
 // Peers that come and go leave holes of some pages each, which malloc keeps. Giving them back to
 // the kernel holds malloc up for at most ten milliseconds.
 constexpr absl::Duration kTrim = absl::Seconds(30);
@@ -68,6 +73,20 @@ absl::Status CheckOptions(const IndexOptions& options) {
     return absl::InvalidArgumentError(
         "give only one of --home, --insecure, and --tls-cert with --tls-key and --tls-ca: each is "
         "another way to admit peers");
+  }
+  if (options.log != nullptr && home) {
+    return absl::InvalidArgumentError(
+        "--etcd does not go together with --home yet, because the members of a group are in one "
+        "folder: give --tls-cert, --tls-key and --tls-ca, or --insecure in a network of your own");
+  }
+  if (options.log != nullptr && !options.relay.empty()) {
+    return absl::InvalidArgumentError(
+        "--etcd does not go together with --relay yet, because a peer is called by the replica that "
+        "has its stream");
+  }
+  if (options.log != nullptr && !options.state_file.empty()) {
+    return absl::InvalidArgumentError(
+        "give only one of --etcd and --state: with --etcd, numbers and sessions are there");
   }
   if (!home && !tls && !options.insecure && ServesOtherMachines(options.listen)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -120,7 +139,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     relay = *std::move(started);
     dial.relay = relay->own_address();
   }
-  Sessions::Options session_options;
+  LocalSessions::Options session_options;
   if (relay != nullptr) session_options.relay_port = static_cast<uint32_t>(relay->port());
   session_options.lease = options.lease;
   std::unique_ptr<StateLock> state_lock;
@@ -141,25 +160,39 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
                                                       std::move(group), std::move(relay)));
   server->key_dialer_ = std::move(key_dialer);
   server->state_lock_ = std::move(state_lock);
+  if (absl::Status s = server->Join(); !s.ok()) return s;
   if (absl::Status s = server->Serve(leaf); !s.ok()) return s;
   return server;
 }
 
-IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options, DialMeans dial,
-                         std::unique_ptr<Group> group, std::unique_ptr<RelayServer> relay)
+IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_options,
+                         DialMeans dial, std::unique_ptr<Group> group,
+                         std::unique_ptr<RelayServer> relay)
     : options_(std::move(options)),
       group_(std::move(group)),
       gate_(group_ == nullptr ? nullptr
                               : std::make_unique<MemberGate>(group_.get(), options_.clock)),
       printer_(stdout),
-      catalog_({options_.max_books,
-                options_.max_memory == 0 ? DefaultBookMemory() : options_.max_memory,
-                [this] { printer_.Changed(); }, kWatchPause, options_.clock}),
-      sessions_(std::move(session_options), options_.clock, &catalog_),
+      catalog_(
+          {options_.max_books, options_.max_memory == 0 ? DefaultBookMemory() : options_.max_memory,
+           [this] { printer_.Changed(); }, kWatchPause, options_.clock, options_.log != nullptr}),
+      local_sessions_(options_.log != nullptr
+                          ? nullptr
+                          : std::make_unique<LocalSessions>(std::move(session_options),
+                                                            options_.clock, &catalog_)),
+      replicated_sessions_(options_.log == nullptr
+                               ? nullptr
+                               : std::make_unique<ReplicatedSessions>(
+                                     ReplicatedSessions::Options{options_.lease, MachineScope()},
+                                     options_.clock, &catalog_, options_.log.get())),
+      janitor_(options_.log == nullptr
+                   ? nullptr
+                   : std::make_unique<Janitor>(options_.lease, options_.clock,
+                                               replicated_sessions_->roster(), options_.log.get())),
       service_({std::move(dial), group_.get(), gate_.get(), options_.dial_back_timeout,
                 ServesOtherMachines(options_.listen), options_.max_books, options_.max_watches,
                 options_.refusal_pause, options_.clock, relay.get()},
-               &catalog_, &sessions_),
+               &catalog_, sessions()),
       relay_(std::move(relay)) {
   if (group_ == nullptr) return;
   members_ = group_->members();
@@ -169,11 +202,30 @@ IndexServer::IndexServer(IndexOptions options, Sessions::Options session_options
   });
 }
 
+Sessions* IndexServer::sessions() const {
+  if (replicated_sessions_ != nullptr) return replicated_sessions_.get();
+  return local_sessions_.get();
+}
+
+absl::Status IndexServer::Join() {
+  if (options_.log == nullptr) return absl::OkStatus();
+  options_.log->Start(replicated_sessions_->roster());
+  // Shared, because the answer may come after the wait, when the log stops.
+  const auto joined = std::make_shared<std::promise<absl::Status>>();
+  options_.log->Await(1, kMostJoin, [joined](const absl::StatusOr<int64_t>& reached) {
+    joined->set_value(reached.status());
+  });
+  if (joined->get_future().get().ok()) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("what the replicas of this index share cannot be read: look whether the "
+                   "addresses of --etcd are right and that most of its nodes run"));
+}
+
 absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
   if (!options_.metrics.empty()) {
     absl::StatusOr<std::unique_ptr<MetricsServer>> metrics = MetricsServer::Start(
         options_.metrics, options_.metrics_public,
-        std::make_shared<MetricsPage>(&service_.stats(), &catalog_, &sessions_, relay_.get()));
+        std::make_shared<MetricsPage>(&service_.stats(), &catalog_, sessions(), relay_.get()));
     if (!metrics.ok()) return metrics.status();
     metrics_ = *std::move(metrics);
   }
@@ -216,6 +268,7 @@ absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
 IndexServer::~IndexServer() { Stop(); }
 
 void IndexServer::Stop() {
+  if (replicated_sessions_ != nullptr) replicated_sessions_->PrepareToStop();
   service_.EndStreams(kGrace);
   if (admin_rpc_ != nullptr) admin_rpc_->Shutdown(kGrace);
   if (rpc_ != nullptr) rpc_->Shutdown(kGrace);
@@ -225,6 +278,8 @@ void IndexServer::Stop() {
     stop_cv_.NotifyAll();
   }
   if (housekeeper_.joinable()) housekeeper_.join();
+  // Answers what waits, so it comes after the server and before the service.
+  if (options_.log != nullptr) options_.log->Stop();
   printer_.Stop();
 }
 
@@ -232,7 +287,8 @@ void IndexServer::RunHousekeeping() {
   absl::Time next_save = absl::InfinitePast();
   absl::Time next_trim = absl::InfinitePast();
   while (true) {
-    const absl::Duration next_lapse = sessions_.Expire();
+    const absl::Duration next_lapse = sessions()->Expire();
+    if (janitor_ != nullptr) janitor_->Run();
     service_.CheckReach();
     // In slices: a million books take seconds, and meanwhile leases end.
     const bool more_to_reclaim = catalog_.Reclaim();
@@ -255,7 +311,8 @@ void IndexServer::RunHousekeeping() {
 }
 
 void IndexServer::SaveIds() {
-  const std::optional<std::string> ids = sessions_.TakeChangedIds();
+  if (local_sessions_ == nullptr) return;
+  const std::optional<std::string> ids = local_sessions_->TakeChangedIds();
   if (!ids.has_value()) return;
   const absl::Status saved = WriteFileAtomically(options_.state_file, *ids);
   if (saved != last_save_) {
@@ -264,7 +321,7 @@ void IndexServer::SaveIds() {
     if (!saved.ok()) LogError("state_not_saved", {{"why", saved}});
   }
   last_save_ = saved;
-  if (!saved.ok()) sessions_.IdsNotSaved();
+  if (!saved.ok()) local_sessions_->IdsNotSaved();
 }
 
 }  // namespace arkshare

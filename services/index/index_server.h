@@ -23,11 +23,14 @@
 #include "services/index/group/group.h"
 #include "services/index/metrics/metrics_server.h"
 #include "services/index/relay/relay_server.h"
+#include "services/index/replica/janitor.h"
+#include "services/index/replica/replicated_sessions.h"
 #include "services/index/service/dial_back.h"
 #include "services/index/service/index_service.h"
 #include "services/index/service/key_dialer.h"
 #include "services/index/service/member_gate.h"
-#include "services/index/sessions/sessions.h"
+#include "services/index/sessions/local_sessions.h"
+#include "services/index/shared_log/shared_log.h"
 #include "services/index/table_printer.h"
 
 namespace arkshare {
@@ -40,6 +43,9 @@ struct IndexOptions {
   std::string home;
   absl::Duration lease = absl::Seconds(10);  // a peer that is silent for this long is gone
   std::string state_file;  // keeps numbers and sessions over restarts; empty: not kept
+  // What this index shares with its replicas, not started; null: it has none. Excludes `home` and
+  // `state_file`.
+  std::shared_ptr<SharedLog> log;
   bool print_table = false;
   uint64_t max_books = 1'000'000;    // of one peer
   uint64_t max_watches = 256;        // open Watch streams of one network; see NetworkOfCaller
@@ -76,9 +82,12 @@ class IndexServer {
   Group* group() { return group_.get(); }
 
  private:
-  IndexServer(IndexOptions options, Sessions::Options session_options, DialMeans dial,
+  IndexServer(IndexOptions options, LocalSessions::Options session_options, DialMeans dial,
               std::unique_ptr<Group> group, std::unique_ptr<RelayServer> relay);
+  // Joins the replicas: returns once everything that they share is here.
+  absl::Status Join();
   absl::Status Serve(const std::optional<LeafCertificate>& leaf);
+  Sessions* sessions() const;
   // Ends lapsed leases, frees the memory of peers that left, and saves the state file.
   void RunHousekeeping();
   void SaveIds();
@@ -91,7 +100,10 @@ class IndexServer {
   std::shared_ptr<const MemberList> members_;  // before the last change; only for its listener
   TablePrinter printer_;
   Catalog catalog_;
-  Sessions sessions_;
+  // One of the two.
+  std::unique_ptr<LocalSessions> local_sessions_;
+  std::unique_ptr<ReplicatedSessions> replicated_sessions_;
+  std::unique_ptr<Janitor> janitor_;  // null without replicas
   IndexService service_;
   // After the service, whose streams it calls, and before the server, whose calls use it.
   std::unique_ptr<RelayServer> relay_;  // null without one

@@ -14,7 +14,7 @@
 #include "lib/core/limits.h"
 #include "lib/rpc/channel.h"
 #include "services/index/index_server.h"
-#include "services/index/service/announce_reader.h"
+#include "services/index/sessions/announce_reader.h"
 #include "services/index/testing/fake_peer.h"
 #include "tests/fuzz/mutator.h"
 

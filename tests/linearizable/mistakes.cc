@@ -15,6 +15,7 @@
 #include "lib/core/mutex.h"
 #include "services/index/service/caller.h"
 #include "services/index/testing/sample_books.h"
+#include "services/index/testing/sync_sessions.h"
 
 namespace arkshare {
 namespace {
@@ -56,7 +57,7 @@ class MistakenIndex::Service : public IndexService {
       : IndexService(Options(), catalog, sessions),
         mistake_(mistake),
         catalog_(*catalog),
-        sessions_(*sessions),
+        sessions_(sessions),
         nowhere_(catalog->Open(TestPeer(1'000'000, 1), /*reachable=*/false)) {}
 
   grpc::ServerUnaryReactor* UpdateOwner(grpc::CallbackServerContext* context,
@@ -155,7 +156,7 @@ class MistakenIndex::Service : public IndexService {
 
   const Mistake mistake_;
   Catalog& catalog_;
-  Sessions& sessions_;
+  SyncSessions sessions_;
   const Catalog::ShelfPtr nowhere_;  // hidden: a book on it is not found
   std::atomic<uint64_t> moved_to_nowhere_ = 0;
   std::atomic<uint64_t> calls_ = 0;

@@ -8,7 +8,7 @@
 #include "lib/rpc/server.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/service/index_service.h"
-#include "services/index/sessions/sessions.h"
+#include "services/index/sessions/local_sessions.h"
 
 namespace arkshare {
 
@@ -33,7 +33,7 @@ class MistakenIndex {
   class Service;
 
   Catalog catalog_;
-  Sessions sessions_;
+  LocalSessions sessions_;
   std::unique_ptr<IndexService> service_;
   std::unique_ptr<RpcServer> server_;
 };

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "lib/core/errors.h"
+#include "services/index/catalog/catalog_change.h"
 #include "services/index/catalog/find_few.h"
 
 namespace arkshare {
@@ -14,38 +15,16 @@ namespace {
 
 // Books of a closed shelf that are freed under one lock.
 constexpr size_t kReclaimSlice = 1'000;
-// Statements after which the writer gives way to the threads that wait for the lock.
-constexpr size_t kStatementSlice = 32;
 // Statements after which the writer also gives up the processor: a thread that wakes up to search
 // would otherwise wait for the rest of the writer's time slice. Rarer, because on a busy machine a
 // pause costs a time slice of every thread that wants to run.
 constexpr size_t kStatementTurn = 4 * kStatementSlice;
 
-BookToAdd BookOf(const StatementRecord& present) {
-  return {present.present->name.value(), &present.present->content, &present.keys};
-}
-
 }  // namespace
 
-// Holds the lock. Its end gives the lock back, then tells watchers and `on_change` of the change.
-class ABSL_SCOPED_LOCKABLE Catalog::Change {
- public:
-  explicit Change(Catalog* catalog) ABSL_EXCLUSIVE_LOCK_FUNCTION(catalog->tables_.mutex)
-      : catalog_(catalog) {
-    catalog_->tables_.mutex.Lock();
-  }
-  ~Change() ABSL_UNLOCK_FUNCTION() {
-    catalog_->tables_.mutex.Unlock();
-    catalog_->events_.WakeReaders();
-    if (catalog_->on_change_) catalog_->on_change_();
-  }
-
- private:
-  Catalog* const catalog_;
-};
-
 Catalog::Catalog(Options options)
-    : on_change_(std::move(options.on_change)),
+    : shared_(options.shared),
+      on_change_(std::move(options.on_change)),
       tables_(options.max_books_per_peer, options.max_bytes),
       events_(options.clock, options.watch_pause) {}
 
@@ -53,6 +32,10 @@ Catalog::~Catalog() = default;
 
 ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
   Change change(this);
+  return OpenLocked(std::move(peer), reachable, std::nullopt);
+}
+
+ShelfPtr Catalog::OpenLocked(PeerInfo peer, bool reachable, std::optional<NumberSet> gone) {
   uint64_t largest = 0;
   if (const ShelfPtr earlier = shelves_.Find(peer.key); earlier != nullptr) {
     // A session that has not proven its key may have invented its numbers.
@@ -60,7 +43,7 @@ ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
     CloseLocked(earlier);
   }
   auto shelf = std::make_shared<Shelf>(std::move(peer), reachable);
-  shelf->gone_earlier = graveyard_.Exhume(shelf->info.key);
+  shelf->gone_earlier = gone.has_value() ? *std::move(gone) : graveyard_.Exhume(shelf->info.key);
   shelf->largest_earlier = std::max(largest, shelf->gone_earlier.Largest());
   tables_.slots.Add(*shelf);
   shelves_.Add(shelf);
@@ -105,7 +88,7 @@ void Catalog::CloseLocked(const ShelfPtr& shelf) {
   tables_.slots.Update(*shelf);
   shelves_.Remove(shelf);
   // Tombstones that are too many for a grave are left on the shelf, to be freed in slices.
-  if (shelf->gone.range_count() <= Graveyard::kMaxRangesOfGrave) {
+  if (!shared_ && shelf->gone.range_count() <= Graveyard::kMaxRangesOfGrave) {
     graveyard_.Bury(shelf->info.key, std::exchange(shelf->gone_earlier, NumberSet()));
     graveyard_.Bury(shelf->info.key, tables_.holdings.TakeGone(*shelf));
   }
@@ -205,18 +188,10 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
     const bool shown = statuses.back().ok() && receiver->reachable &&
                        PresentLocked(*receiver, item.receiver, BookOf(item.receiver)) &&
                        receiver->visible();
-    if (!old_book.has_value() && !shown) continue;
-    CatalogEvent event;
-    event.kind = CatalogEvent::Kind::kBookGone;
-    if (shown) {
-      event.kind =
-          old_book.has_value() ? CatalogEvent::Kind::kBookMoved : CatalogEvent::Kind::kBookListed;
-      event.book = BookEvent{receiver->info.peer_id, *item.receiver.present};
-      event.old_book = std::move(old_book);
-    } else {
-      event.book = std::move(old_book);
-    }
-    publisher_.Publish(std::move(event));
+    publisher_.PublishMove(
+        std::move(old_book),
+        shown ? std::optional(BookEvent{receiver->info.peer_id, *item.receiver.present})
+              : std::nullopt);
   }
   tables_.holdings.AddWords();
   return statuses;

@@ -29,6 +29,7 @@
 #include "services/index/catalog/tables.h"
 #include "services/index/search/best_keys.h"
 #include "services/index/search/query.h"
+#include "services/index/store/number_set.h"
 
 namespace arkshare {
 
@@ -67,6 +68,8 @@ class Catalog {
     absl::Duration watch_pause = absl::ZeroDuration();
     // When events happened.
     const Clock* clock = Clock::Real();
+    // The contents come from a log that the replicas of the index share: see the Join methods.
+    bool shared = false;
   };
   using ShelfPtr = arkshare::ShelfPtr;
 
@@ -103,6 +106,36 @@ class Catalog {
   // each change; fewer when the receiver's shelf is closed: the rest were not made.
   std::vector<absl::Status> UpdateOwner(const ShelfPtr& receiver,
                                         absl::Span<const OwnerChange> changes);
+
+  // --- For the fold of a log that replicas share (Options::shared). The fold refuses nothing, so
+  // that it is the same at all of them: statements are joined. A number that is gone stays gone,
+  // and a number that is stated for two books is gone. Tombstones of absent peers are the caller's.
+
+  // From now on, changes have this revision, until the next call.
+  void BeginStep(uint64_t revision);
+  // The log is another one now: ends all watches.
+  void EndWatches();
+  // The same as the other Open, with the tombstones from before the session.
+  ShelfPtr Open(PeerInfo peer, bool reachable, NumberSet gone);
+  void Join(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements);
+  // A book that was received. `receiver` is null when the receiver could not list it.
+  struct Received {
+    PublicKey source;
+    uint64_t source_listing = 0;
+    const StatementRecord* receiver = nullptr;
+  };
+  // Makes each move in one step.
+  void JoinMoves(const ShelfPtr& receiver, absl::Span<const Received> moves);
+  // Numbers of the peer are gone, whether they were known or not.
+  void JoinGone(const PublicKey& peer, absl::Span<const uint64_t> numbers);
+  // Returns how many of the statements may be stated, from the first, and why the next one not:
+  // LIMIT_EXCEEDED, INVALID_FIELD.
+  Applied Check(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements) const;
+  // Returns the same for each book that the shelf's peer has received.
+  std::vector<absl::Status> CheckReceived(const ShelfPtr& shelf,
+                                          absl::Span<const OwnerChange> changes) const;
+  // Returns a number that is at least as large as every number that is present on the shelf.
+  uint64_t LargestPresent(const ShelfPtr& shelf) const;
 
   // Adds a page of results after `after` to `writer`, in order, and returns the last one's key when
   // more may follow. Names holders with loopback addresses only when `loopback`. When
@@ -146,6 +179,9 @@ class Catalog {
  private:
   class Change;
 
+  // `gone`: nullopt for what is in the graveyard, once an earlier shelf is closed.
+  ShelfPtr OpenLocked(PeerInfo peer, bool reachable, std::optional<NumberSet> gone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   void ChangeVisibility(const ShelfPtr& shelf, bool Shelf::*flag, bool value);
   Applied ApplyLocked(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
@@ -163,6 +199,9 @@ class Catalog {
   // The source's half of a move. Returns the source's book if it was visible.
   std::optional<BookEvent> TakeFromSourceLocked(const OwnerChange& change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
+  // Returns whether the book is listed now and was not before.
+  bool JoinPresentLocked(Shelf& shelf, const StatementRecord& statement)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   // Lets the threads that wait for the lock go first.
   void GiveWayLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   void CloseLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
@@ -170,6 +209,7 @@ class Catalog {
   // Puts some more of a peer's books in order; does nothing when the peer is not here.
   void OrderSome(uint32_t peer_id) const;
 
+  const bool shared_;
   const std::function<void()> on_change_;
   Tables tables_;
   const CatalogSearch search_{&tables_};

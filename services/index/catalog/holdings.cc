@@ -69,10 +69,11 @@ void Holdings::Refund(Shelf& shelf, size_t name_bytes) {
   if (shelf.closed) leaving_bytes_ -= kBytesOfBook + kBytesOfNameByte * name_bytes;
 }
 
-absl::Status Holdings::CheckRoom(const Shelf& shelf, const StatementRecord& statement) const {
+absl::Status Holdings::CheckRoom(const Shelf& shelf, const StatementRecord& statement,
+                                 size_t more) const {
   const bool full = IsFullFor(shelf);
-  if ((shelf.by_number.size() < max_books_per_peer_ && !full) || statement.present->partial ||
-      shelf.Has(statement.number) || shelf.IsGone(statement.number)) {
+  if ((shelf.by_number.size() + more < max_books_per_peer_ && !full) ||
+      statement.present->partial || shelf.Has(statement.number) || shelf.IsGone(statement.number)) {
     return absl::OkStatus();
   }
   if (full) {
@@ -88,8 +89,12 @@ absl::Status Holdings::CheckRoom(const Shelf& shelf, const StatementRecord& stat
 absl::Status Holdings::CheckNumber(const Shelf& shelf, const StatementRecord& statement) const {
   if (!shelf.Has(statement.number)) return absl::OkStatus();
   if (FindListing(shelf, statement.number) == statement.present) return absl::OkStatus();
+  return NumberUsedTwice(statement.number);
+}
+
+absl::Status Holdings::NumberUsedTwice(uint64_t number) {
   return MakeError(Reason::kInvalidField,
-                   absl::StrCat("listing_number ", statement.number,
+                   absl::StrCat("listing_number ", number,
                                 " already belongs to another book: never use a number twice"));
 }
 
@@ -101,12 +106,15 @@ absl::Status Holdings::CheckGone(const Shelf& shelf) const {
                    "too many listing numbers are gone that never were in sequence");
 }
 
-bool Holdings::Present(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book) {
+bool Holdings::Present(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book,
+                       Limits limits) {
   const uint64_t number = statement.number;
   if (shelf.closed || shelf.IsGone(number) || shelf.Has(number)) return false;
   if (statement.present->partial) {
     // A partial book only helps other peers. No error: its peer must not lose its stream over it.
-    if (shelf.size() >= max_books_per_peer_ || IsFullFor(shelf)) return false;
+    if (limits == Limits::kHeld && (shelf.size() >= max_books_per_peer_ || IsFullFor(shelf))) {
+      return false;
+    }
     Charge(shelf, book.name.size());
     BookToAdd part = book;
     part.by_words = false;

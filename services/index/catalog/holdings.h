@@ -41,15 +41,20 @@ class Holdings {
   uint64_t RoomInBooks() const;
 
   // LIMIT_EXCEEDED when the statement would add one whole book too many, of its peer or of all.
-  absl::Status CheckRoom(const Shelf& shelf, const StatementRecord& statement) const;
+  // `more` whole books are about to be added before it.
+  absl::Status CheckRoom(const Shelf& shelf, const StatementRecord& statement,
+                         size_t more = 0) const;
   // INVALID_FIELD when the statement's number already belongs to another book.
   absl::Status CheckNumber(const Shelf& shelf, const StatementRecord& statement) const;
+  static absl::Status NumberUsedTwice(uint64_t number);
   // LIMIT_EXCEEDED when the numbers that are gone take more ranges than a peer may have books.
   absl::Status CheckGone(const Shelf& shelf) const;
 
   // Adds the statement's book, if its number is neither gone nor there, and returns whether a whole
   // book was added. `book` is made of the statement, whose keys must stay until AddWords.
-  bool Present(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book);
+  enum class Limits { kHeld, kIgnored };  // for partial books; CheckRoom is for whole ones
+  bool Present(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book,
+               Limits limits = Limits::kHeld);
   // Marks the number as gone and removes its book. Returns the book if it was a whole one.
   std::optional<BookListing> Gone(Shelf& shelf, uint64_t number);
   // Marks the number as gone, if it is that of a book or there is room to remember it.

@@ -5,7 +5,7 @@
 namespace arkshare {
 
 void Publisher::Publish(CatalogEvent event) {
-  event.revision = ++revision_;
+  event.revision = NextRevision();
   events_->Publish(std::move(event));
 }
 
@@ -25,12 +25,27 @@ void Publisher::PublishPeerGone(const Shelf& shelf) {
 
 void Publisher::PublishBook(CatalogEvent::Kind kind, uint32_t peer_id, const BookListing& listing) {
   if (events_->empty()) {
-    ++revision_;
+    NextRevision();
     return;
   }
   CatalogEvent event;
   event.kind = kind;
   event.book = BookEvent{peer_id, listing};
+  Publish(std::move(event));
+}
+
+void Publisher::PublishMove(std::optional<BookEvent> old_book, std::optional<BookEvent> book) {
+  if (!old_book.has_value() && !book.has_value()) return;
+  CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kBookGone;
+  if (book.has_value()) {
+    event.kind =
+        old_book.has_value() ? CatalogEvent::Kind::kBookMoved : CatalogEvent::Kind::kBookListed;
+    event.book = std::move(book);
+    event.old_book = std::move(old_book);
+  } else {
+    event.book = std::move(old_book);
+  }
   Publish(std::move(event));
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "arkshare/v1/index.pb.h"
+#include "lib/rpc/convert.h"
 
 namespace arkshare {
 namespace {
@@ -117,6 +118,15 @@ void SearchWriter::SetNextPageToken(absl::string_view token) {
 void SearchWriter::SetIncomplete() {
   char* to = Reserve(NumberBytes(1));
   to = PutNumber(Response::kIncompleteFieldNumber, 1, to);
+  size_ = static_cast<size_t>(to - bytes_.data());
+}
+
+void SearchWriter::SetRevision(uint64_t revision, absl::Duration behind) {
+  v1::SearchResponse response;
+  response.set_revision(revision);
+  if (behind > absl::ZeroDuration()) *response.mutable_behind() = ToProto(behind);
+  const std::string bytes = response.SerializeAsString();
+  char* to = PutBytes(bytes, Reserve(bytes.size()));
   size_ = static_cast<size_t>(to - bytes_.data());
 }
 

@@ -3,6 +3,7 @@
 #define ARKSHARE_SERVICES_INDEX_CATALOG_SEARCH_WRITER_H_
 
 #include <absl/strings/string_view.h>
+#include <absl/time/time.h>
 #include <absl/types/span.h>
 
 #include <cstddef>
@@ -37,6 +38,9 @@ class SearchWriter {
   void SetNextPageToken(absl::string_view token);
   // States that there may be better results. Requires that all results have been added.
   void SetIncomplete();
+  // States which changes the answer contains, and for how long others may be missing; see
+  // v1::SearchResponse. Requires that all results have been added.
+  void SetRevision(uint64_t revision, absl::Duration behind);
   // Starts another answer in the same memory.
   void Clear();
 

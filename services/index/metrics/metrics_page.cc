@@ -149,6 +149,20 @@ void AddRelay(const RelayServer& relay, std::vector<MetricFamily>& families) {
   families.push_back(std::move(refusals));
 }
 
+void AddReplica(const Sessions& sessions, std::vector<MetricFamily>& families) {
+  const absl::Duration behind = sessions.behind();
+  families.push_back(Gauge("arkshare_index_replica_connected",
+                           "1 while this replica is connected to what it shares with the others, "
+                           "0 while it is cut off from it.",
+                           behind == absl::ZeroDuration() ? 1 : 0));
+  families.push_back(Gauge("arkshare_index_replica_behind_seconds",
+                           "For how long this replica has been cut off from the others.",
+                           absl::ToDoubleSeconds(behind)));
+  families.push_back(Gauge("arkshare_index_replica_revision",
+                           "The last revision that this replica has.",
+                           static_cast<double>(sessions.revision())));
+}
+
 double ResidentBytes() {
   uint64_t pages = 0;
   uint64_t resident = 0;
@@ -200,6 +214,7 @@ std::vector<MetricFamily> MetricsPage::Collect() const {
                              "Peers that were silent for a lease.",
                              static_cast<double>(sessions_.lapsed_count())));
   if (relay_ != nullptr) AddRelay(*relay_, families);
+  if (sessions_.replicated()) AddReplica(sessions_, families);
   AddProcess(families);
   return families;
 }

@@ -5,8 +5,11 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/wire_format_lite.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,9 +19,9 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
-#include "services/index/service/announce_reader.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
+#include "services/index/sessions/announce_reader.h"
 
 namespace arkshare {
 namespace {
@@ -32,6 +35,9 @@ constexpr size_t kFewStatements = 16;
 constexpr size_t kMostRead = 16;
 // Calls to a peer that wait to be written.
 constexpr size_t kMostCalls = 64;
+// Messages of one stream that are being applied: with a shared log, an answer takes some
+// milliseconds.
+constexpr size_t kMostUnderWay = 4;
 
 // Empties `bytes`.
 absl::StatusOr<AnnounceMessage> Parse(grpc::ByteBuffer& bytes) {
@@ -57,6 +63,8 @@ std::string MembersHeader(size_t size) {
 
 }  // namespace
 
+// Lives until gRPC is done with it and every answer of Sessions has come: each of them, and each
+// piece of work that waits for a thread, has a hold on it.
 class IndexService::AnnounceReactor
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
       public EndableStream {
@@ -64,30 +72,33 @@ class IndexService::AnnounceReactor
   AnnounceReactor(IndexService* service, grpc::CallbackServerContext* context)
       : service_(service), key_(CallerKey(*context)), id_(service->streams_.Add(this)) {
     ++service_->stats_.announce_streams;
-    const absl::Status started = Start(*context);
-    if (!started.ok()) End(started);
+    // Held while it starts: the stream can end, and the answers can come, on other threads.
+    ++holds_;
+    Start(*context);
+    LetGo();
   }
 
   void OnReadDone(bool ok) override {
     {
       // The thread that began the read held the lock, so its use of request_ happened before.
       MutexLock lock(&mutex_);
-      reading_ = ok;
     }
     if (!ok) return OnMessage(Read::kEnd, absl::CancelledError());
     if (request_.Length() <= kFewBytes) return ReadMessage();
     // Otherwise streams would occupy the threads of gRPC, and searches would wait.
     service_->sessions_->HoldLease(token_, stream_id_);
+    ++holds_;
     service_->reading_.Add([this] {
       service_->applying_.AwaitRoom(kMostRead);
       service_->sessions_->ReleaseLease(token_, stream_id_);
       ReadMessage();
+      LetGo();
     });
   }
 
   // The peer is gone, so the call ends without waiting for messages that are still to be applied.
   void OnCancel() override {
-    Close();
+    Close([] {});
     End(absl::OkStatus());
   }
 
@@ -98,15 +109,10 @@ class IndexService::AnnounceReactor
   }
 
   void OnDone() override {
-    Close();
+    Close([] {});
     --service_->stats_.announce_streams;
     service_->streams_.Remove(id_);
-    {
-      MutexLock lock(&mutex_);
-      done_ = true;
-      if (applying_ || reading_) return;
-    }
-    delete this;
+    LetGo();
   }
 
   void End(const absl::Status& why) override {
@@ -137,46 +143,85 @@ class IndexService::AnnounceReactor
  private:
   enum class Read { kPending, kMessage, kEnd };
 
-  absl::Status Start(const grpc::CallbackServerContext& context) {
+  void LetGo() {
+    if (--holds_ == 0) delete this;
+  }
+
+  void Start(const grpc::CallbackServerContext& context) {
     // The stream is added before, so that a removal that this check does not see ends it.
-    if (absl::Status s = service_->CheckCaller(context, IndexMethod::kAnnounce); !s.ok()) return s;
-    absl::StatusOr<std::string> token = service_->SessionToken(context);
-    if (!token.ok()) return token.status();
+    if (absl::Status s = service_->CheckCaller(context, IndexMethod::kAnnounce); !s.ok()) {
+      return End(s);
+    }
+    absl::StatusOr<std::string> token = BearerToken(context);
+    if (!token.ok()) return End(token.status());
     token_ = *std::move(token);
+    ++holds_;
+    service_->CheckOwner(token_, key_,
+                         [this, host = ParseCaller(context.peer()).host](const absl::Status& owns) {
+                           if (owns.ok()) Open(host);
+                           if (!owns.ok()) End(owns);
+                           LetGo();
+                         });
+  }
+
+  void Open(const std::string& host) {
     const auto end = [streams = &service_->streams_, id = id_](const absl::Status& why) {
       streams->End(id, why);
     };
     const auto tell = [streams = &service_->streams_, id = id_](bool reached) {
       streams->TellReached(id, reached);
     };
-    const absl::StatusOr<Sessions::StreamStart> start =
-        service_->sessions_->OpenStream(token_, ParseCaller(context.peer()).host, end, tell);
-    if (!start.ok()) return start.status();
-    stream_id_ = start->stream_id;
-    // A session of the index's former process is known only now.
-    if (absl::Status s = service_->SessionToken(context).status(); !s.ok()) {
-      Close();
-      return s;
+    ++holds_;
+    service_->sessions_->OpenStream(token_, host, end, tell,
+                                    [this](absl::StatusOr<Sessions::StreamStart> start) {
+                                      if (start.ok()) Opened(*start);
+                                      if (!start.ok()) End(start.status());
+                                      LetGo();
+                                    });
+  }
+
+  void Opened(const Sessions::StreamStart& start) {
+    bool closed = false;
+    {
+      MutexLock lock(&mutex_);
+      stream_id_ = start.stream_id;
+      closed = closed_;
     }
-    Acknowledge(start->acknowledged);
-    BecomeCallable();
-    ReadFirst();
-    return absl::OkStatus();
+    if (closed) return service_->sessions_->CloseStream(token_, stream_id_, [] {});
+    ++holds_;
+    // A session of the index's former process is known only now.
+    service_->CheckOwner(token_, key_, [this, start](const absl::Status& owns) {
+      if (owns.ok()) {
+        Acknowledge(start.acknowledged, start.revision);
+        BecomeCallable();
+        ReadFirst();
+      } else {
+        Close([] {});
+        End(owns);
+      }
+      LetGo();
+    });
   }
 
   // From now on, the relay may call the peer, if its session says so.
   void BecomeCallable() {
+    if (service_->options_.relay == nullptr) return;
+    ++holds_;
+    service_->sessions_->KeyOf(token_, [this](const absl::StatusOr<PublicKey>& key) {
+      if (key.ok()) BecomeCallableAs(*key);
+      LetGo();
+    });
+  }
+  void BecomeCallableAs(const PublicKey& key) {
     RelayServer* const relay = service_->options_.relay;
-    if (relay == nullptr) return;
-    const absl::StatusOr<PublicKey> key = service_->sessions_->KeyOf(token_);
-    if (!key.ok()) return;
-    const std::optional<PeerSummary> peer = service_->catalog_->FindPeer(*key);
+    const std::optional<PeerSummary> peer = service_->catalog_->FindPeer(key);
     if (!peer.has_value() || peer->info.relay_port == 0) return;
     {
       MutexLock lock(&mutex_);
-      callable_key_ = *key;
+      if (closed_) return;
+      callable_key_ = key;
     }
-    relay->callable().Add(*key, id_,
+    relay->callable().Add(key, id_,
                           [streams = &service_->streams_, id = id_](const std::string& call_id) {
                             streams->TellCall(id, call_id);
                           });
@@ -199,13 +244,22 @@ class IndexService::AnnounceReactor
   void OnMessage(Read read, absl::StatusOr<AnnounceMessage> message) {
     {
       MutexLock lock(&mutex_);
-      reading_ = false;
       read_ = read;
       message_ = std::move(message);
-      if (applying_) return;  // ApplyPending is running and goes on with it
-      applying_ = true;
+      if (!BeginApplyingLocked()) return;  // a thread that applies goes on with it, or an answer
     }
     ApplyPending();
+  }
+
+  // Returns whether the caller has to call ApplyPending.
+  bool BeginApplyingLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (applying_ || !HasPendingLocked()) return false;
+    applying_ = true;
+    return true;
+  }
+  bool HasPendingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (finished_ || read_ == Read::kPending) return false;
+    return read_ == Read::kEnd || under_way_ < kMostUnderWay;
   }
 
   // Applies the messages that have been read, while the next one is read.
@@ -215,10 +269,9 @@ class IndexService::AnnounceReactor
       absl::StatusOr<AnnounceMessage> message;
       {
         MutexLock lock(&mutex_);
-        if (read_ == Read::kPending || finished_) {
+        if (!HasPendingLocked()) {
           applying_ = false;
-          if (!done_ || reading_) return;
-          break;
+          return;
         }
         std::swap(read, read_);
         message = std::move(message_);
@@ -226,34 +279,63 @@ class IndexService::AnnounceReactor
       }
       if (read == Read::kEnd) {
         // The stream is broken or half-closed: hide the books now, not when the last write ends.
-        Close();
-        End(absl::OkStatus());
+        ++holds_;
+        Close([this] {
+          End(absl::OkStatus());
+          LetGo();
+        });
       } else if (!message.ok() || message->statements.size() <= kFewStatements) {
-        Apply(message);
+        Apply(std::move(message));
       } else {
         service_->sessions_->HoldLease(token_, stream_id_);
         deferred_ = std::move(message);
+        ++holds_;
         service_->applying_.Add([this] {
           service_->sessions_->ReleaseLease(token_, stream_id_);
           Apply(std::exchange(deferred_, absl::CancelledError()));
           ApplyPending();
+          LetGo();
         });
         return;
       }
     }
-    delete this;
   }
 
-  void Apply(const absl::StatusOr<AnnounceMessage>& message) {
+  void Apply(absl::StatusOr<AnnounceMessage> message) {
     const CallTimer timer(&service_->stats_, IndexMethod::kAnnounce);
-    const absl::StatusOr<uint64_t> applied = TryApply(message);
-    if (!applied.ok()) {
-      Close();
-      return End(applied.status());
-    }
-    timer.End(absl::OkStatus());
+    if (!message.ok()) return Refuse(message.status());
     HearOfMembers(*message);
-    Acknowledge(*applied);
+    service_->stats_.statements += message->statements.size();
+    {
+      MutexLock lock(&mutex_);
+      ++under_way_;
+    }
+    ++holds_;
+    service_->sessions_->Apply(token_, stream_id_, static_cast<Announcement&&>(*message),
+                               [this, timer](const absl::StatusOr<Sessions::Applied>& applied) {
+                                 Applied(timer, applied);
+                                 LetGo();
+                               });
+  }
+
+  void Refuse(const absl::Status& why) {
+    Close([] {});
+    End(why);
+  }
+
+  void Applied(const CallTimer& timer, const absl::StatusOr<Sessions::Applied>& applied) {
+    if (applied.ok()) {
+      timer.End(absl::OkStatus());
+      Acknowledge(applied->acknowledged, applied->revision);
+    } else {
+      Refuse(applied.status());
+    }
+    {
+      MutexLock lock(&mutex_);
+      --under_way_;
+      if (!BeginApplyingLocked()) return;
+    }
+    ApplyPending();
   }
 
   // The first message says which list of members the peer has.
@@ -268,15 +350,17 @@ class IndexService::AnnounceReactor
         {message.members_version, message.members_digest, message.members_signature}, *key_);
   }
 
-  absl::StatusOr<uint64_t> TryApply(const absl::StatusOr<AnnounceMessage>& message) {
-    if (!message.ok()) return message.status();
-    service_->stats_.statements += message->statements.size();
-    return service_->sessions_->Apply(token_, stream_id_, *message);
-  }
-
-  void Close() {
+  // Calls `done` when the books are hidden. Before the stream is open, its opening closes it.
+  void Close(std::function<void()> done) {
     EndCallable();
-    if (stream_id_ != 0) service_->sessions_->CloseStream(token_, stream_id_);
+    uint64_t stream_id = 0;
+    {
+      MutexLock lock(&mutex_);
+      closed_ = true;
+      stream_id = stream_id_;
+    }
+    if (stream_id == 0) return done();
+    service_->sessions_->CloseStream(token_, stream_id, std::move(done));
   }
 
   void ReadFirst() {
@@ -285,9 +369,11 @@ class IndexService::AnnounceReactor
   }
 
   // While a write is running, only the latest number is kept: it covers the earlier ones.
-  void Acknowledge(uint64_t number) {
+  void Acknowledge(uint64_t number, uint64_t revision) {
     MutexLock lock(&mutex_);
-    acknowledged_ = number;
+    // Answers can overtake each other.
+    acknowledged_ = std::max(acknowledged_, number);
+    revision_ = std::max(revision_, revision);
     unanswered_ = true;
     TellLocked();
   }
@@ -315,6 +401,7 @@ class IndexService::AnnounceReactor
     response.set_unreachable(unreachable_);
     for (std::string& call_id : calls_) response.add_calls()->set_call_id(std::move(call_id));
     calls_.clear();
+    response.set_revision(revision_);
     std::string bytes = response.SerializeAsString();
     if (members.has_value()) {
       members_version_ = members->version;
@@ -330,20 +417,23 @@ class IndexService::AnnounceReactor
 
   IndexService* const service_;
   const std::optional<PublicKey> key_;
+  std::atomic<int> holds_ = 1;  // that of gRPC, until OnDone
   std::string token_;
+  // Written once, with the lock held, before the first read; so its readers after that need none.
   uint64_t stream_id_ = 0;
   grpc::ByteBuffer request_;
   absl::StatusOr<AnnounceMessage> deferred_;  // for ApplyPending on another thread
   Mutex mutex_;
   Read read_ ABSL_GUARDED_BY(mutex_) = Read::kPending;
   absl::StatusOr<AnnounceMessage> message_ ABSL_GUARDED_BY(mutex_);
-  bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // until OnMessage
-  bool applying_ ABSL_GUARDED_BY(mutex_) = false;
+  bool applying_ ABSL_GUARDED_BY(mutex_) = false;  // a thread is in ApplyPending, or will be
+  size_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;   // messages whose answer has not come
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  bool done_ ABSL_GUARDED_BY(mutex_) = false;  // OnDone was called; deleted once nothing is applied
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool unanswered_ ABSL_GUARDED_BY(mutex_) = false;  // messages of the peer
   uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;  // of the shared log, that has them
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   bool told_unreachable_ ABSL_GUARDED_BY(mutex_) = false;  // in the last message to the peer
   std::optional<PublicKey> callable_key_ ABSL_GUARDED_BY(mutex_);  // under which the relay has it

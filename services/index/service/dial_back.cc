@@ -11,6 +11,7 @@
 #include "lib/rpc/connect_once.h"
 #include "lib/rpc/relayed_target.h"
 #include "lib/rpc/status.h"
+#include "services/index/sessions/session_rules.h"
 
 namespace arkshare {
 namespace {

@@ -20,7 +20,6 @@
 namespace arkshare {
 
 // The length of boot_id in the protos, in bytes.
-inline constexpr size_t kBootIdBytes = 16;
 
 // How the index reaches peers.
 struct DialMeans {

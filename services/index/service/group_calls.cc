@@ -1,6 +1,7 @@
 // The calls of IndexService that are about the group: who may call, Join and ListMembers.
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,16 +31,14 @@ absl::Status IndexService::CheckCaller(const grpc::ServerContextBase& context,
   return options_.gate->Check(context, MethodName(method)).status();
 }
 
-absl::StatusOr<std::string> IndexService::SessionToken(
-    const grpc::ServerContextBase& context) const {
-  absl::StatusOr<std::string> token = BearerToken(context);
-  if (!token.ok() || options_.gate == nullptr) return token;
-  const absl::StatusOr<PublicKey> owner = sessions_->KeyOf(*token);
-  if (owner.ok() && CallerKey(context) != *owner) {
-    return MakeError(Reason::kSessionUnknown,
-                     "this session is of another member: register with your own key");
-  }
-  return token;
+void IndexService::CheckOwner(const std::string& token, const std::optional<PublicKey>& caller,
+                              std::function<void(const absl::Status&)> done) const {
+  if (options_.gate == nullptr) return done(absl::OkStatus());
+  sessions_->KeyOf(token, [caller, done = std::move(done)](const absl::StatusOr<PublicKey>& owner) {
+    if (!owner.ok() || caller == *owner) return done(absl::OkStatus());
+    done(MakeError(Reason::kSessionUnknown,
+                   "this session is of another member: register with your own key"));
+  });
 }
 
 grpc::ServerUnaryReactor* IndexService::Join(grpc::CallbackServerContext* context,

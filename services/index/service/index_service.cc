@@ -14,6 +14,7 @@
 #include "lib/core/key.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/dial_back.h"
@@ -100,13 +101,6 @@ absl::StatusOr<v1::ListBooksResponse> RunListBooks(const Catalog& catalog,
   return response;
 }
 
-template <typename Response>
-grpc::ServerUnaryReactor* AnswerWith(grpc::CallbackServerContext* context, const CallTimer& timer,
-                                     absl::StatusOr<Response> result, Response* response) {
-  if (result.ok()) *response = *std::move(result);
-  return Answer(context, timer.End(result.status()));
-}
-
 bool IsLoopback(const grpc::CallbackServerContext& context) {
   return ParseCaller(context.peer()).loopback;
 }
@@ -138,7 +132,6 @@ IndexService::IndexService(Options options, Catalog* catalog, Sessions* sessions
     : options_(std::move(options)),
       catalog_(catalog),
       sessions_(sessions),
-      boot_id_(RandomBytes(kBootIdBytes)),
       register_line_(options_.clock),
       watch_shares_(
           {"watches", options_.max_watches,
@@ -163,12 +156,51 @@ grpc::ServerUnaryReactor* IndexService::Unregister(grpc::CallbackServerContext* 
   if (absl::Status s = CheckCaller(*context, IndexMethod::kUnregister); !s.ok()) {
     return Answer(context, timer.End(s));
   }
-  const absl::StatusOr<std::string> token = SessionToken(*context);
-  // In a group, a session of the former process stays until its owner or its lease ends it.
-  if (token.ok() && (options_.gate == nullptr || sessions_->KeyOf(*token).ok())) {
-    sessions_->Unregister(*token);
+  const absl::StatusOr<std::string> token = BearerToken(*context);
+  if (!token.ok()) return Answer(context, timer.End(token.status()));
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto end = [timer, reactor](const absl::Status& status) {
+    reactor->Finish(ToGrpcStatus(timer.End(status)));
+  };
+  CheckOwner(*token, CallerKey(*context), [this, token = *token, end](const absl::Status& owns) {
+    if (!owns.ok()) return end(owns);
+    EndSession(token, end);
+  });
+  return reactor;
+}
+
+// In a group, a session of the former process stays until its owner or its lease ends it.
+void IndexService::EndSession(const std::string& token,
+                              std::function<void(const absl::Status&)> done) {
+  if (options_.gate == nullptr) return sessions_->Unregister(token, std::move(done));
+  sessions_->KeyOf(token, [this, token, done = std::move(done)](const auto& owner) {
+    if (!owner.ok()) return done(absl::OkStatus());
+    sessions_->Unregister(token, done);
+  });
+}
+
+template <typename Response, typename Run>
+grpc::ServerUnaryReactor* IndexService::AnswerAt(grpc::CallbackServerContext* context,
+                                                 uint64_t revision, const CallTimer& timer,
+                                                 Response* response, Run run) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto answer = [timer, response, run, reactor] {
+    absl::StatusOr<Response> result = run();
+    if (result.ok()) *response = *std::move(result);
+    reactor->Finish(ToGrpcStatus(timer.End(result.status())));
+  };
+  if (!sessions_->replicated() || revision <= sessions_->revision()) {
+    answer();
+    return reactor;
   }
-  return Answer(context, timer.End(token.status()));
+  const auto reached = [this, timer, reactor, answer,
+                        network = NetworkOfCaller(context->peer())](const absl::Status& status) {
+    // Not on the thread that makes the changes.
+    if (status.ok()) return searching_.Add(network, answer);
+    reactor->Finish(ToGrpcStatus(timer.End(status)));
+  };
+  sessions_->AwaitRevision(revision, reached);
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* context,
@@ -178,8 +210,10 @@ grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* c
   if (absl::Status s = CheckCaller(*context, IndexMethod::kListPeers); !s.ok()) {
     return Answer(context, timer.End(s));
   }
-  return AnswerWith(context, timer, RunListPeers(*catalog_, *request, IsLoopback(*context)),
-                    response);
+  return AnswerAt(context, request->at_least_revision(), timer, response,
+                  [this, request, loopback = IsLoopback(*context)] {
+                    return RunListPeers(*catalog_, *request, loopback);
+                  });
 }
 
 grpc::ServerUnaryReactor* IndexService::ListBooks(grpc::CallbackServerContext* context,
@@ -189,7 +223,8 @@ grpc::ServerUnaryReactor* IndexService::ListBooks(grpc::CallbackServerContext* c
   if (absl::Status s = CheckCaller(*context, IndexMethod::kListBooks); !s.ok()) {
     return Answer(context, timer.End(s));
   }
-  return AnswerWith(context, timer, RunListBooks(*catalog_, *request), response);
+  return AnswerAt(context, request->at_least_revision(), timer, response,
+                  [this, request] { return RunListBooks(*catalog_, *request); });
 }
 
 }  // namespace arkshare

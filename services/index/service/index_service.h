@@ -9,7 +9,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "arkshare/v1/index.grpc.pb.h"
@@ -129,15 +131,20 @@ class IndexService : public IndexCallbacks {
 
   // OK without a group. kNotAMember, kRoleForbids.
   absl::Status CheckCaller(const grpc::ServerContextBase& context, IndexMethod method) const;
-  // Returns the session token of the call. SESSION_UNKNOWN without one, and in a group when the
-  // session is not of the key that calls. A token of the index's former process passes, because
-  // only OpenStream knows its session.
-  absl::StatusOr<std::string> SessionToken(const grpc::ServerContextBase& context) const;
+  // In a group: SESSION_UNKNOWN when the session is not of the key that calls. A token of the
+  // index's former process passes, because only OpenStream knows its session.
+  void CheckOwner(const std::string& token, const std::optional<PublicKey>& caller,
+                  std::function<void(const absl::Status&)> done) const;
+  void EndSession(const std::string& token, std::function<void(const absl::Status&)> done);
+
+  // Answers with run(), once the catalog has the revision.
+  template <typename Response, typename Run>
+  grpc::ServerUnaryReactor* AnswerAt(grpc::CallbackServerContext* context, uint64_t revision,
+                                     const CallTimer& timer, Response* response, Run run);
 
   const Options options_;
   Catalog* const catalog_;
   Sessions* const sessions_;
-  const std::string boot_id_;
   CallStats stats_;
   RegisterLine register_line_;
   FailedDials failed_dials_;

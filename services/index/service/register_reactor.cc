@@ -68,8 +68,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
         context_(context),
         response_(response),
         timer_(&service->stats_, IndexMethod::kRegister) {
-    const absl::Status accepted = Queue(*request);
-    if (!accepted.ok()) End(accepted);
+    Begin(*request);
   }
 
   void OnCancel() override {
@@ -79,7 +78,15 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
-  absl::Status Queue(const v1::RegisterRequest& request) {
+  void Begin(const v1::RegisterRequest& request) {
+    if (absl::Status s = Check(request); !s.ok()) return End(s);
+    service_->sessions_->BeginRegistration([this](const absl::StatusOr<uint64_t>& order) {
+      const absl::Status queued = order.ok() ? Queue(*order) : order.status();
+      if (!queued.ok()) End(queued);
+    });
+  }
+
+  absl::Status Check(const v1::RegisterRequest& request) {
     const Caller caller = ParseCaller(context_->peer());
     absl::StatusOr<PeerInfo> peer = ParsePeer(request, caller);
     if (!peer.ok()) return peer.status();
@@ -91,11 +98,15 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     if (absl::Status s = ParseWay(request, *peer); !s.ok()) return s;
     place_.address = by_relay_ ? PeerAuthority(peer->key) : peer->address;
     if (absl::Status s = service_->failed_dials_.Check(place_, Now()); !s.ok()) return s;
-    registration_.order = service_->sessions_->BeginRegistration();
     registration_.peer = *std::move(peer);
     if (request.advertised_address().empty() && !by_relay_) registration_.seen_at = caller.host;
     registration_.keep = request.keep_session();
     registration_id_ = request.registration_id();
+    return absl::OkStatus();
+  }
+
+  absl::Status Queue(uint64_t order) {
+    registration_.order = order;
     return service_->register_line_.RunInTurn(
         place_, [this] { service_->registering_.Add([this] { BeginTurn(); }); });
   }
@@ -132,10 +143,11 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     // The caller may not have waited for it.
     if (context_->IsCancelled()) return EndTurn(absl::CancelledError("the caller has gone"));
     if (!lists_) {
-      return EndTurn(Complete({false, false, "ROLE_FORBIDS",
-                               "your role in this group lets you fetch copies, and lists no books: "
-                               "ask the owner of the index for the role full to share your books",
-                               ""}));
+      answer_ = {false, false, "ROLE_FORBIDS",
+                 "your role in this group lets you fetch copies, and lists no books: ask the owner "
+                 "of the index for the role full to share your books",
+                 ""};
+      return Complete();
     }
     DialBack::Question question{registration_.peer.address, registration_.peer.key,
                                 registration_id_, service_->options_.dial_back_timeout};
@@ -175,7 +187,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     if (answer.proven && !registration_.owned) {
       rival_ = service_->sessions_->FindRival(registration_.peer.key, registration_.peer.address);
     }
-    if (!rival_.has_value()) return EndTurn(Complete(answer));
+    if (!rival_.has_value()) return Complete();
     Dial({rival_->address, registration_.peer.key, "", service_->options_.dial_back_timeout / 2},
          &RegisterReactor::OnRivalAnswer);
   }
@@ -193,7 +205,7 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
                        ".arkshare from the copy, which keeps its books, and start it again")));
     }
     registration_.absent = rival_->order;
-    EndTurn(Complete(answer_));
+    Complete();
   }
 
   void EndTurn(const absl::Status& status) {
@@ -205,54 +217,64 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   // The reactor may be deleted at any time after this call.
   void End(const absl::Status& status) { Finish(ToGrpcStatus(timer_.End(status))); }
 
-  absl::Status Complete(const DialBack::Answer& answer) {
+  void Complete() {
     // The caller would not learn of the session, which would block the peer's next attempt.
-    if (context_->IsCancelled()) return absl::CancelledError("the caller has gone");
-    if (!crowded_.ok()) return crowded_;
-    registration_.proven = answer.proven;
+    if (context_->IsCancelled()) return EndTurn(absl::CancelledError("the caller has gone"));
+    if (!crowded_.ok()) return EndTurn(crowded_);
+    registration_.proven = answer_.proven;
     // A session that has not proven the key is not called.
-    if (answer.proven && takes_calls_ && relay() != nullptr) {
+    if (answer_.proven && takes_calls_ && relay() != nullptr) {
       registration_.peer.relay_port = static_cast<uint32_t>(relay()->port());
     }
-    const PublicKey key = registration_.peer.key;
-    const std::string address = registration_.peer.address;
-    const bool here_only =
-        answer.proven && registration_.peer.loopback && service_->options_.serves_other_machines;
-    const absl::StatusOr<Sessions::Registered> registered =
-        service_->sessions_->Register(std::move(registration_));
-    if (!registered.ok()) return registered.status();
-    // The key may have been removed, or its role changed, while the peer was dialled.
-    if (service_->options_.gate != nullptr) {
-      const absl::StatusOr<Member> member = service_->options_.group->FindMember(key);
-      if (!member.ok() || (answer.proven && member->role != MemberRole::kFull)) {
-        service_->sessions_->Unregister(registered->token);
-        return member.ok() ? MakeError(Reason::kRoleForbids, "your role has changed: try again")
-                           : member.status();
-      }
+    key_ = registration_.peer.key;
+    here_only_ =
+        answer_.proven && registration_.peer.loopback && service_->options_.serves_other_machines;
+    response_->set_address(registration_.peer.address);
+    service_->sessions_->Register(std::move(registration_),
+                                  [this](const absl::StatusOr<Sessions::Registered>& registered) {
+                                    if (!registered.ok()) return EndTurn(registered.status());
+                                    CheckRole(*registered);
+                                  });
+  }
+
+  // The key may have been removed, or its role changed, while the peer was dialled.
+  void CheckRole(const Sessions::Registered& registered) {
+    if (service_->options_.gate == nullptr) return Answer(registered);
+    const absl::StatusOr<Member> member = service_->options_.group->FindMember(key_);
+    if (member.ok() && (!answer_.proven || member->role == MemberRole::kFull)) {
+      return Answer(registered);
     }
-    LogInfo("registered", {{"peer", registered->peer_id},
-                           {"address", address},
-                           {"reachable", answer.proven},
+    const absl::Status why =
+        member.ok() ? MakeError(Reason::kRoleForbids, "your role has changed: try again")
+                    : member.status();
+    service_->sessions_->Unregister(registered.token,
+                                    [this, why](const absl::Status&) { EndTurn(why); });
+  }
+
+  void Answer(const Sessions::Registered& registered) {
+    LogInfo("registered", {{"peer", registered.peer_id},
+                           {"address", response_->address()},
+                           {"reachable", answer_.proven},
                            {"relayed", by_relay_}});
-    response_->set_peer_id(registered->peer_id);
-    response_->set_session_token(registered->token);
+    response_->set_peer_id(registered.peer_id);
+    response_->set_session_token(registered.token);
     const absl::Duration lease = service_->sessions_->lease();
     response_->mutable_lease()->set_seconds(absl::ToInt64Seconds(lease));
     response_->mutable_lease()->set_nanos(
         static_cast<int32_t>(absl::ToInt64Nanoseconds(lease % absl::Seconds(1))));
-    response_->set_address(address);
-    response_->mutable_reachability()->set_reachable(answer.proven);
-    if (answer.proven) {
+    response_->mutable_reachability()->set_reachable(answer_.proven);
+    if (answer_.proven) {
       response_->mutable_reachability()->set_way(by_relay_ ? v1::WAY_RELAYED : v1::WAY_DIRECT);
     }
     if (relay() != nullptr) response_->set_relay_port(static_cast<uint32_t>(relay()->port()));
-    response_->mutable_reachability()->set_reason(here_only ? "LOOPBACK_ONLY" : answer.reason);
-    response_->mutable_reachability()->set_message(here_only ? kLoopbackOnly : answer.message);
+    response_->mutable_reachability()->set_reason(here_only_ ? "LOOPBACK_ONLY" : answer_.reason);
+    response_->mutable_reachability()->set_message(here_only_ ? kLoopbackOnly : answer_.message);
     response_->set_max_books(
         std::min(service_->options_.max_books, service_->catalog_->RoomInBooks()));
-    response_->set_boot_id(service_->boot_id_);
-    response_->set_largest_listing_number(registered->largest_listing);
-    return absl::OkStatus();
+    response_->set_boot_id(service_->sessions_->boot_id());
+    response_->set_replicated(service_->sessions_->replicated());
+    response_->set_largest_listing_number(registered.largest_listing);
+    EndTurn(absl::OkStatus());
   }
 
   IndexService* const service_;
@@ -267,6 +289,8 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   bool only_if_reachable_ = false;
   Sessions::Registration registration_;
   DialBack::Answer answer_;  // of the peer that registers
+  PublicKey key_;            // the rest is for the answer, once registration_ was used
+  bool here_only_ = false;   // other machines cannot reach the peer
   absl::Status crowded_;     // why its silence proves nothing; OK when it does
   std::optional<ReachedPeer> rival_;
   Mutex mutex_;

@@ -74,8 +74,10 @@ absl::Status Parse(const grpc::ByteBuffer& bytes, v1::SearchRequest& request) {
 }
 
 // `seed` chooses among many holders of a part of a book.
-absl::Status RunSearch(const Catalog& catalog, const v1::SearchRequest& request, bool loopback,
-                       uint64_t seed, SearchBudget& budget, SearchWriter& writer) {
+absl::Status RunSearch(const Catalog& catalog, const Sessions& sessions,
+                       const v1::SearchRequest& request, bool loopback, uint64_t seed,
+                       SearchBudget& budget, SearchWriter& writer) {
+  const uint64_t revision = sessions.revision();  // the search finds this much, or more
   const absl::StatusOr<BookQuery> query = BookQuery::Parse(request);
   if (!query.ok()) return query.status();
   const absl::StatusOr<int> page_size =
@@ -93,6 +95,7 @@ absl::Status RunSearch(const Catalog& catalog, const v1::SearchRequest& request,
   // The next page of a search by name has what this one lacks.
   const bool by_name = std::holds_alternative<BookName>(query->what());
   if (budget.incomplete() && !by_name) writer.SetIncomplete();
+  if (revision > 0) writer.SetRevision(revision, sessions.behind());
   return absl::OkStatus();
 }
 
@@ -110,8 +113,8 @@ SearchWriter& EmptyWriter() {
 
 }  // namespace
 
-// A search that turned out to be expensive. It begins again on the thread for these, because most
-// of what it has done was to find that out.
+// A search that turned out to be expensive, or has to wait for other replicas. The first begins
+// again on the thread for these, because most of what it has done was to find that out.
 class IndexService::SearchReactor : public grpc::ServerUnaryReactor {
  public:
   SearchReactor(IndexService* service, const CallTimer& timer, v1::SearchRequest request,
@@ -123,14 +126,24 @@ class IndexService::SearchReactor : public grpc::ServerUnaryReactor {
         share_(std::move(share)),
         response_(response) {}
 
+  // Runs once this replica has what the request asks for.
+  void Await(const std::string& network) {
+    const auto reached = [this, network](const absl::Status& status) {
+      if (status.ok()) return service_->searching_.Add(network, [this] { Run(); });
+      share_.GiveBack();
+      Finish(ToGrpcStatus(timer_.End(status)));
+    };
+    if (request_.linearizable()) return service_->sessions_->AwaitLatest(reached);
+    service_->sessions_->AwaitRevision(request_.at_least_revision(), reached);
+  }
   // To be called once, by the thread for expensive searches.
   void Run() {
     SearchBudget budget(kMostEffort, &cancelled_);
     SearchWriter& writer = EmptyWriter();
     absl::Status status;
     if (!cancelled_) {
-      status = RunSearch(*service_->catalog_, request_, loopback_, ++service_->search_count_,
-                         budget, writer);
+      status = RunSearch(*service_->catalog_, *service_->sessions_, request_, loopback_,
+                         ++service_->search_count_, budget, writer);
     }
     if (cancelled_) status = absl::CancelledError("the caller has gone");
     if (status.ok()) *response_ = BytesOf(writer);
@@ -165,16 +178,22 @@ grpc::ServerUnaryReactor* IndexService::Search(grpc::CallbackServerContext* cont
   absl::Status status = Parse(*request, parsed);
   const std::string peer = context->peer();
   const bool loopback = ParseCaller(peer).loopback;
-  if (status.ok()) {
-    status = RunSearch(*catalog_, parsed, loopback, ++search_count_, budget, writer);
+  const bool waits = status.ok() && sessions_->replicated() &&
+                     (parsed.linearizable() || parsed.at_least_revision() > sessions_->revision());
+  if (status.ok() && !waits) {
+    status = RunSearch(*catalog_, *sessions_, parsed, loopback, ++search_count_, budget, writer);
   }
-  if (status.ok() && budget.incomplete()) {
+  if (status.ok() && (waits || budget.incomplete())) {
     const std::string network = NetworkOfCaller(peer);
     absl::StatusOr<CallerShares::Share> share = search_shares_.Take(network);
     if (!share.ok()) return Answer(context, timer.End(share.status()));
     auto* const reactor =
         new SearchReactor(this, timer, parsed, loopback, *std::move(share), response);
-    searching_.Add(network, [reactor] { reactor->Run(); });
+    if (waits) {
+      reactor->Await(network);
+    } else {
+      searching_.Add(network, [reactor] { reactor->Run(); });
+    }
     return reactor;
   }
   if (status.ok()) *response = BytesOf(writer);

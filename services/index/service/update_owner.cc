@@ -6,13 +6,14 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "lib/core/errors.h"
 #include "lib/core/failpoint.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/caller_shares.h"
+#include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
+#include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
 #include "services/index/service/ticket_check.h"
 
@@ -44,23 +45,30 @@ class IndexService::UpdateOwnerReactor : public grpc::ServerUnaryReactor {
         response_(response),
         timer_(&service->stats_, IndexMethod::kUpdateOwner) {
     ARKSHARE_FAILPOINT("index.update_received");
-    const absl::Status queued = Queue();
-    if (!queued.ok()) End(queued);
+    Begin();
   }
 
   void OnDone() override { delete this; }
 
  private:
-  absl::Status Queue() {
+  void Begin() {
     if (absl::Status s = service_->CheckCaller(*context_, IndexMethod::kUpdateOwner); !s.ok()) {
-      return s;
+      return End(s);
     }
-    absl::StatusOr<std::string> token = service_->SessionToken(*context_);
-    if (!token.ok()) return token.status();
+    absl::StatusOr<std::string> token = BearerToken(*context_);
+    if (!token.ok()) return End(token.status());
     token_ = *std::move(token);
-    absl::StatusOr<PublicKey> receiver = service_->sessions_->KeyOf(token_);
-    if (!receiver.ok()) return receiver.status();
-    receiver_ = *receiver;
+    service_->CheckOwner(token_, CallerKey(*context_), [this](const absl::Status& owns) {
+      if (!owns.ok()) return End(owns);
+      service_->sessions_->KeyOf(token_, [this](const absl::StatusOr<PublicKey>& receiver) {
+        const absl::Status queued = receiver.ok() ? Queue(*receiver) : receiver.status();
+        if (!queued.ok()) End(queued);
+      });
+    });
+  }
+
+  absl::Status Queue(const PublicKey& receiver) {
+    receiver_ = receiver;
     const absl::Time now = service_->options_.clock->Monotonic();
     if (absl::Status s = service_->forged_tickets_.Check(receiver_, now); !s.ok()) return s;
     const CallQueue::Caller caller{NetworkOfCaller(context_->peer()), receiver_.bytes()};
@@ -85,15 +93,21 @@ class IndexService::UpdateOwnerReactor : public grpc::ServerUnaryReactor {
     if (check_->CheckSome()) return true;
     const absl::Time now = service_->options_.clock->Monotonic();
     service_->forged_tickets_.Count(receiver_, check_->forged(), now);
-    const absl::StatusOr<std::vector<absl::Status>> recorded =
-        service_->sessions_->UpdateOwner(token_, check_->changes());
+    service_->sessions_->UpdateOwner(
+        token_, check_->changes(),
+        [this](const absl::StatusOr<Sessions::Recorded>& recorded) { Recorded(recorded); });
+    return false;
+  }
+
+  void Recorded(const absl::StatusOr<Sessions::Recorded>& recorded) {
     ARKSHARE_FAILPOINT("index.update_applied");
     if (recorded.ok()) {
-      const grpc::Slice slice(check_->Answer(*recorded).SerializeAsString());
+      v1::UpdateOwnerResponse answer = check_->Answer(recorded->statuses);
+      answer.set_revision(recorded->revision);
+      const grpc::Slice slice(answer.SerializeAsString());
       *response_ = grpc::ByteBuffer(&slice, 1);
     }
     End(recorded.status());
-    return false;
   }
 
   // The reactor may be deleted at any time after this call.

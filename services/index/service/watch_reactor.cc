@@ -71,7 +71,7 @@ void WithEncoded(const CatalogEvent& event, bool loopback, Write write) {
 // Protocol Buffers, and an embedded message follows its tag and its length.
 class Message {
  public:
-  explicit Message(const std::string& boot_id) : boot_id_(boot_id) {}
+  explicit Message(std::string boot_id) : boot_id_(std::move(boot_id)) {}
 
   bool empty() const { return events_ == 0; }
   bool full() const { return events_ >= kMostEvents || bytes_.size() >= kMuchBytes; }
@@ -101,7 +101,7 @@ class Message {
     output.WriteString(value);
   }
 
-  const std::string& boot_id_;
+  const std::string boot_id_;
   size_t events_ = 0;
   std::string bytes_;
 };
@@ -166,8 +166,25 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
     if (!filter.ok()) return filter.status();
     MutexLock lock(&mutex_);
     filter_ = *std::move(filter);
-    AskForTurnLocked();
+    // A log that is lost ends the watch, so it has one boot_id.
+    boot_id_ = service_->sessions_->boot_id();
+    const uint64_t revision = request.at_least_revision();
+    if (!service_->sessions_->replicated() || revision <= service_->sessions_->revision()) {
+      AskForTurnLocked();
+      return absl::OkStatus();
+    }
+    has_turn_ = true;  // so that there is no other
+    service_->searching_.Add(network_, [this, revision] { AwaitRevision(revision); });
     return absl::OkStatus();
+  }
+
+  void AwaitRevision(uint64_t revision) {
+    service_->sessions_->AwaitRevision(revision, [this](const absl::Status& reached) {
+      MutexLock lock(&mutex_);
+      has_turn_ = false;
+      if (!reached.ok()) EndLocked(reached);
+      AskForTurnLocked();
+    });
   }
 
   // Called when a write has ended, when an event comes after there was none, and when the watcher
@@ -221,7 +238,7 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
         return false;
       }
     }
-    Message message(service_->boot_id_);
+    Message message(boot_id_);
     const size_t slices = watch_->slices() + kSlicesInTurn;
     while (!message.full() && watch_->slices() < slices) {
       const absl::StatusOr<EventPtr> event = watch_->Next();
@@ -259,6 +276,7 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   std::unique_ptr<arkshare::Watch> watch_;  // only for the thread whose turn it is
   Mutex mutex_;
   std::optional<BookQuery> filter_;  // not changed after the first turn was asked for
+  std::string boot_id_;              // nor this
   CallerShares::Share share_ ABSL_GUARDED_BY(mutex_);
   bool has_turn_ ABSL_GUARDED_BY(mutex_) = false;    // it waits for its turn, or takes it
   bool wants_turn_ ABSL_GUARDED_BY(mutex_) = false;  // since its last turn began

@@ -35,6 +35,12 @@ PeerSessionPtr SessionTable::FindByKey(const PublicKey& key) const {
 
 PeerSessionPtr SessionTable::FindById(uint32_t id) const { return FindOrNull(by_id_, id); }
 
+std::vector<PeerSessionPtr> SessionTable::All() const {
+  std::vector<PeerSessionPtr> all;
+  for (const auto& [key, session] : by_key_) all.push_back(session);
+  return all;
+}
+
 void SessionTable::Renew(PeerSession& session, absl::Time now) {
   deadlines_.erase({session.deadline, &session});
   session.deadline = now + lease_;

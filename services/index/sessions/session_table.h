@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/core/key.h"
 #include "services/index/sessions/announced_shelf.h"
@@ -75,6 +76,7 @@ class SessionTable {
   PeerSessionPtr FindByToken(const std::string& token) const;
   PeerSessionPtr FindByKey(const PublicKey& key) const;
   PeerSessionPtr FindById(uint32_t id) const;
+  std::vector<PeerSessionPtr> All() const;
 
   // The peer was not silent.
   void Renew(PeerSession& session, absl::Time now);

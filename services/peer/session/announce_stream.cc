@@ -28,6 +28,9 @@ AnnounceStream::End EndAfter(Reason failure) {
     case Reason::kIndexUnreachable:
     case Reason::kShuttingDown:  // perhaps for a restart, which the session survives
     case Reason::kStreamReplaced:
+    case Reason::kStoreUnreachable:  // another replica may be better off, or this one soon
+    case Reason::kIndexBehind:
+    case Reason::kStoreFull:
       return End::kBroken;
     case Reason::kLimitExceeded:  // this peer had left out too few books
       return End::kOverLimit;
@@ -41,7 +44,10 @@ AnnounceStream::End EndAfter(Reason failure) {
 AnnounceStream::AnnounceStream(Parts parts, absl::Duration lease)
     : parts_(std::move(parts)),
       lease_(lease),
-      watch_(parts_.watchdog, lease_ + kAnswerPatience, [this] { context_.TryCancel(); }) {
+      // With replicas, a message that waits for an answer for a third of the lease is enough.
+      watch_(parts_.watchdog,
+             parts_.index->HasReplicas() ? lease_ * 2 / 3 : lease_ + kAnswerPatience,
+             [this] { context_.TryCancel(); }) {
   parts_.index->AddToken(context_);
 }
 

@@ -157,6 +157,8 @@ Announcer::StreamEnd Announcer::RunSession() {
       end = StreamEnd::kBroken;
       continue;
     }
+    // While its replica is away, the peer is listed for some seconds more.
+    if (end == StreamEnd::kBroken && parts_.index->HasReplicas()) parts_.index->UseNextReplica();
     if (end != StreamEnd::kBroken || !WaitBeforeRetry({retry / 2, retry})) break;
     retry = NextRetry(absl::OkStatus(), retry);
   }
@@ -317,7 +319,7 @@ void Announcer::Adopt(const v1::RegisterResponse& response) {
   // token, and what the library announces of that book must come after the snapshot.
   const std::vector<BookListing> library = parts_.library->feed().Start();
   statements_.Begin(response.max_books(), library);
-  parts_.index->SetToken(response.session_token());
+  parts_.index->SetToken(response.session_token(), response.replicated());
   NoteRelay(response);
   NoteRegistered(response, library.size());
 }

@@ -225,8 +225,9 @@ class AnnouncerTest : public testing::Test {
 
   void Start(std::vector<FakeIndex::Answer> script, absl::Duration lease = kMinLease) {
     fake_ = std::make_unique<FakeIndex>(std::move(script), lease);
-    index_ = std::make_unique<IndexClient>(std::vector<std::string>{fake_->address()},
-                                           Dialer::Plaintext());
+    std::vector<std::string> addresses = {fake_->address()};
+    if (second_ != nullptr) addresses.push_back(second_->address());
+    index_ = std::make_unique<IndexClient>(addresses, Dialer::Plaintext());
     Announcer::Options options;
     options.recheck = absl::Milliseconds(1);
     options.session_pause = absl::Milliseconds(1);
@@ -250,6 +251,7 @@ class AnnouncerTest : public testing::Test {
   IdleWatchdog watchdog_{&watchdog_clock_};
   std::atomic<bool> superseded_ = false;
   std::unique_ptr<FakeIndex> fake_;
+  std::unique_ptr<FakeIndex> second_;  // null: there is one address
   std::unique_ptr<IndexClient> index_;
   std::unique_ptr<Announcer> announcer_;
 };
@@ -360,6 +362,31 @@ TEST_F(AnnouncerTest, ARegistrationThatBreaksTheContractDoesNotCount) {
   EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token5"));
   EXPECT_EQ(fake_->registered(), 5u);
   EXPECT_EQ(announcer_->GetState().address, "192.0.2.1:7070");
+}
+
+TEST_F(AnnouncerTest, ASessionOfReplicasGoesOnAtAnotherOneWithItsToken) {
+  disk_.List("one", FakeBook::OfSize(10, 1));
+  second_ = std::make_unique<FakeIndex>(std::vector<FakeIndex::Answer>{{}}, absl::Minutes(1));
+  const auto replicated = [](v1::RegisterResponse& response) { response.set_replicated(true); };
+  for (const Reason reason : {Reason::kShuttingDown, Reason::kStoreUnreachable}) {
+    Start({{.status = absl::OkStatus(),
+            .restart = ToGrpcStatus(MakeError(reason, "call another index")),
+            .breaks = replicated}},
+          absl::Minutes(1));
+    EXPECT_TRUE(second_->AwaitSnapshot("Bearer token1")) << ReasonName(reason);
+    EXPECT_EQ(fake_->registered(), 1u);
+    announcer_.reset();
+    second_ = std::make_unique<FakeIndex>(std::vector<FakeIndex::Answer>{{}}, absl::Minutes(1));
+  }
+}
+
+TEST_F(AnnouncerTest, ASessionOfAnIndexByItselfStaysThere) {
+  second_ = std::make_unique<FakeIndex>(std::vector<FakeIndex::Answer>{{}}, absl::Minutes(1));
+  Start({{.status = absl::OkStatus(),
+          .restart = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the connection broke")}},
+        absl::Minutes(1));
+  EXPECT_TRUE(fake_->AwaitSnapshots(2));
+  EXPECT_EQ(second_->registered(), 0u);
 }
 
 TEST_F(AnnouncerTest, AStreamWithoutAnswersIsReplaced) {

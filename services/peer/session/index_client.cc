@@ -65,8 +65,18 @@ void IndexClient::UseNextAddress(const std::string& why) {
   UseLocked(next, Connect(next));
 }
 
+void IndexClient::UseNextReplica() {
+  if (addresses_.size() == 1) return;
+  MutexLock lock(&mutex_);
+  const size_t next = (in_use_ + 1) % addresses_.size();
+  const std::string token = token_;
+  UseLocked(next, Connect(next));
+  token_ = token;
+}
+
 bool IndexClient::EarlierAnswers() {
   MutexLock lock(&mutex_);
+  if (replicated_) return false;
   for (size_t i = earlier_.size(); i < in_use_; ++i) earlier_.push_back(Connect(i));
   bool any = false;
   for (const std::shared_ptr<grpc::Channel>& channel : earlier_) {
@@ -87,7 +97,7 @@ void IndexClient::UseEarlierAddress() {
 
 std::string IndexClient::WhyNotFirst() const {
   MutexLock lock(&mutex_);
-  if (in_use_ == 0) return "";
+  if (in_use_ == 0 || replicated_) return "";
   return absl::StrCat("this peer uses the index at ", addresses_[in_use_],
                       " until the first one answers: ", first_failed_);
 }
@@ -97,9 +107,15 @@ std::shared_ptr<v1::IndexService::Stub> IndexClient::stub() const {
   return stub_;
 }
 
-void IndexClient::SetToken(const std::string& token) {
+void IndexClient::SetToken(const std::string& token, bool replicated) {
   MutexLock lock(&mutex_);
   token_ = token;
+  replicated_ = replicated;
+}
+
+bool IndexClient::HasReplicas() const {
+  MutexLock lock(&mutex_);
+  return replicated_ && addresses_.size() > 1;
 }
 
 bool IndexClient::HasToken() const {

@@ -37,17 +37,24 @@ class IndexClient {
   // Uses the next address from now on, because the one in use has failed: `why`, for people.
   // Forgets the token.
   void UseNextAddress(const std::string& why);
+  // Uses the next address, and keeps the token: if the indexes are replicas, the next one knows the
+  // session. Does nothing when there is one address.
+  void UseNextReplica();
   // Looks whether an address answers that comes before the one in use, without waiting: the call
   // begins to connect, and a later one tells. False while the first address is in use.
   bool EarlierAnswers();
   // Uses the address that EarlierAnswers found. Forgets the token.
   void UseEarlierAddress();
-  // Returns why not the first address is in use, for people; "" when it is.
+  // Returns why not the first address is in use, for people; "" when it is, or when the indexes are
+  // replicas, of which each one is as good.
   std::string WhyNotFirst() const;
   std::shared_ptr<v1::IndexService::Stub> stub() const;
 
-  // Sets the token for UpdateOwner, Unregister and AddToken; "" for none.
-  void SetToken(const std::string& token);
+  // Sets the token for UpdateOwner, Unregister and AddToken; "" for none. `replicated`: all indexes
+  // with the boot_id of this one know it.
+  void SetToken(const std::string& token, bool replicated = false);
+  // Whether another address may know the session.
+  bool HasReplicas() const;
   void AddToken(grpc::ClientContext& context) const;
 
   absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request);
@@ -83,6 +90,7 @@ class IndexClient {
   size_t in_use_ ABSL_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
   std::string token_ ABSL_GUARDED_BY(mutex_);
+  bool replicated_ ABSL_GUARDED_BY(mutex_) = false;  // as the last registration said
   // Why the index in use cannot be reached, as the last Register found out; "" when it can.
   std::string unreachable_ ABSL_GUARDED_BY(mutex_);
   std::string first_failed_ ABSL_GUARDED_BY(mutex_);  // why the first address is not in use

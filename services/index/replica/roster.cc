@@ -1,0 +1,398 @@
+#include "services/index/replica/roster.h"
+
+#include <algorithm>
+
+#include "lib/core/log.h"
+#include "lib/rpc/convert.h"
+#include "services/index/sessions/session_rules.h"
+
+namespace arkshare {
+namespace {
+
+std::optional<Sha256Digest> DigestOf(const std::string& bytes) {
+  const absl::StatusOr<Sha256Digest> digest = DigestFromBytes(bytes);
+  if (!digest.ok()) return std::nullopt;
+  return *digest;
+}
+
+template <typename Record>
+std::optional<Record> Parse(const std::string& value) {
+  Record record;
+  if (!record.ParseFromString(value)) return std::nullopt;
+  return record;
+}
+
+// Moves what the page has into what the catalog joins.
+std::vector<Catalog::Received> ReceivedOf(const Page& page) {
+  std::vector<Catalog::Received> received;
+  for (const Page::Origin& origin : page.origins) {
+    received.push_back(
+        {origin.source, origin.listing,
+         origin.statement == Page::Origin::kNone ? nullptr : &page.statements[origin.statement]});
+  }
+  return received;
+}
+
+}  // namespace
+
+void Roster::Load(int64_t revision, std::vector<LogEntry> entries) {
+  std::vector<News> news;
+  catalog_->BeginStep(static_cast<uint64_t>(revision));
+  Forget(entries, news);
+  for (LogEntry& entry : entries) {
+    const std::optional<LogKey> key = LogKey::Parse(entry.key);
+    if (!key.has_value()) continue;
+    Fold(entry.revision, *key, {std::move(entry.key), std::move(entry.value)}, /*live=*/false,
+         news);
+  }
+  Tell(news);
+}
+
+void Roster::Step(int64_t revision, std::vector<LogEvent> events) {
+  std::vector<News> news;
+  bool begun = false;
+  for (LogEvent& event : events) {
+    const std::optional<LogKey> key = LogKey::Parse(event.key);
+    if (!key.has_value()) continue;
+    if (!std::exchange(begun, true)) catalog_->BeginStep(static_cast<uint64_t>(revision));
+    Fold(revision, *key, std::move(event), /*live=*/true, news);
+  }
+  Tell(news);
+}
+
+void Roster::Refounded() {
+  listener_->Lost();
+  // An epoch of the new log may be equal to one of the old log, so nothing of that may stay.
+  std::vector<News> news;
+  Forget({}, news);
+  catalog_->EndWatches();
+  Tell(news);
+}
+
+void Roster::Fold(int64_t revision, const LogKey& key, LogEvent event, bool live,
+                  std::vector<News>& news) {
+  switch (key.kind) {
+    case LogKey::Kind::kReplica:
+      return FoldReplica(key, event.value.has_value());
+    case LogKey::Kind::kSession:
+      return FoldSession(revision, key, event.value, news);
+    case LogKey::Kind::kClaim:
+      return FoldClaim(revision, key, event.value, news);
+    case LogKey::Kind::kNumber:
+      return FoldNumber(revision, key, event.value);
+    case LogKey::Kind::kPage:
+      return FoldPage(key, std::move(event), live);
+    case LogKey::Kind::kGrave:
+      return FoldGrave(revision, key, event);
+  }
+}
+
+void Roster::FoldSession(int64_t revision, const LogKey& key,
+                         const std::optional<std::string>& value, std::vector<News>& news) {
+  const SessionPtr older = FindCurrent(key.peer);
+  if (!value.has_value()) {
+    if (older != nullptr) End(older, SessionUnknown(), news);
+    return;
+  }
+  if (older != nullptr && older->epoch == revision) return;
+  const auto record = Parse<replica::SessionRecord>(*value);
+  const std::optional<Sha256Digest> token =
+      record.has_value() ? DigestOf(record->token_hash()) : std::nullopt;
+  if (!token.has_value()) {
+    LogError("session_unreadable", {{"key", key.peer.hex()}});
+    return;
+  }
+  auto session = std::make_shared<SharedSession>();
+  session->key = key.peer;
+  session->epoch = revision;
+  session->record = *record;
+  // Closes the older shelf as well.
+  session->shelf = catalog_->Open(InfoOf(key.peer, *record), record->proven(), GraveOf(key.peer));
+  if (older != nullptr) End(older, SessionSuperseded(), news);
+  MutexLock lock(&mutex_);
+  sessions_[key.peer] = session;
+  tokens_[*token] = key.peer;
+  for (const std::string& hash : record->superseded_token_hashes()) {
+    if (const auto digest = DigestOf(hash)) superseded_.insert(*digest);
+  }
+}
+
+void Roster::End(const SessionPtr& session, const absl::Status& why, std::vector<News>& news) {
+  catalog_->Close(session->shelf);
+  news.push_back({session->key, session->epoch, why, {}});
+  MutexLock lock(&mutex_);
+  sessions_.erase(session->key);
+  if (const auto token = DigestOf(session->record.token_hash())) tokens_.erase(*token);
+  for (const std::string& hash : session->record.superseded_token_hashes()) {
+    if (const auto digest = DigestOf(hash)) superseded_.erase(*digest);
+  }
+}
+
+void Roster::FoldClaim(int64_t revision, const LogKey& key, const std::optional<std::string>& value,
+                       std::vector<News>& news) {
+  // It is deleted with its session only.
+  if (!value.has_value()) return;
+  const auto claim = Parse<replica::ClaimRecord>(*value);
+  const SessionPtr session = FindCurrent(key.peer);
+  if (!claim.has_value() || session == nullptr) return;
+  if ((claim->epoch() == 0 ? revision : claim->epoch()) != session->epoch) return;
+  {
+    MutexLock lock(&mutex_);
+    session->claim = *claim;
+    session->claim_revision = revision;
+  }
+  catalog_->SetLoad(session->shelf, claim->free_slots(), claim->upload_limit());
+  catalog_->SetAnswering(session->shelf, !claim->silent());
+  Show(*session);
+  news.push_back({session->key, session->epoch, std::nullopt, *claim});
+}
+
+void Roster::Show(const SharedSession& session) {
+  catalog_->SetStreaming(session.shelf,
+                         session.claim.streaming() && IsLive(session.claim.replica()));
+}
+
+void Roster::FoldReplica(const LogKey& key, bool lives) {
+  std::vector<SessionPtr> claimed;
+  {
+    MutexLock lock(&mutex_);
+    // A living replica writes its key every second.
+    if (replicas_.contains(key.replica) == lives) return;
+    if (lives) replicas_.insert(key.replica);
+    if (!lives) replicas_.erase(key.replica);
+    for (const auto& [peer, session] : sessions_) {
+      if (session->claim.replica() == key.replica) claimed.push_back(session);
+    }
+  }
+  std::sort(claimed.begin(), claimed.end(), [](const SessionPtr& a, const SessionPtr& b) {
+    return a->record.peer_id() < b->record.peer_id();
+  });
+  for (const SessionPtr& session : claimed) Show(*session);
+}
+
+void Roster::FoldNumber(int64_t revision, const LogKey& key,
+                        const std::optional<std::string>& value) {
+  MutexLock lock(&mutex_);
+  if (const auto former = numbers_.find(key.number); former != numbers_.end()) {
+    const auto of_key = number_of_.find(former->second.key);
+    if (of_key != number_of_.end() && of_key->second == key.number) number_of_.erase(of_key);
+    numbers_.erase(former);
+  }
+  if (!value.has_value()) return;
+  const auto record = Parse<replica::NumberRecord>(*value);
+  if (!record.has_value()) return;
+  const absl::StatusOr<PublicKey> owner = PublicKey::FromBytes(record->public_key());
+  if (!owner.ok()) return;
+  numbers_[key.number] = {*owner, revision};
+  number_of_[*owner] = key.number;
+}
+
+void Roster::FoldPage(const LogKey& key, LogEvent event, bool live) {
+  if (!event.value.has_value()) {
+    MutexLock lock(&mutex_);
+    pages_.erase(event.key);
+    return;
+  }
+  const SessionPtr session = FindCurrent(key.peer);
+  {
+    MutexLock lock(&mutex_);
+    PageOf& page = pages_[event.key];
+    page.key = key.peer;
+    page.epoch = key.epoch;
+    if (session == nullptr || session->epoch != key.epoch) return;
+    // It was sent again, or the log was loaded again.
+    if (std::exchange(page.folded, true)) return;
+  }
+  const std::optional<Page> page = ReadPage(*event.value);
+  if (!page.has_value()) {
+    LogError("page_unreadable", {{"page", event.key}});
+    return;
+  }
+  // When the log is loaded, the graves that came before have what the origins say.
+  if (live && !page->origins.empty()) catalog_->JoinMoves(session->shelf, ReceivedOf(*page));
+  catalog_->Join(session->shelf, page->statements);
+  MutexLock lock(&mutex_);
+  session->through = std::max(session->through, page->through);
+  session->complete = session->complete || page->complete;
+}
+
+void Roster::FoldGrave(int64_t revision, const LogKey& key, const LogEvent& event) {
+  std::vector<uint64_t> numbers;
+  {
+    MutexLock lock(&mutex_);
+    if (!event.value.has_value()) {
+      const auto of_peer = graves_.find(key.peer);
+      if (of_peer == graves_.end()) return;
+      of_peer->second.erase(event.key);
+      if (of_peer->second.empty()) graves_.erase(of_peer);
+      return;
+    }
+    const auto record = Parse<replica::GraveRecord>(*event.value);
+    if (!record.has_value()) return;
+    numbers.assign(record->listing_numbers().begin(), record->listing_numbers().end());
+    graves_[key.peer][event.key] = {event.key, key.peer, revision, numbers};
+  }
+  catalog_->JoinGone(key.peer, numbers);
+}
+
+void Roster::Forget(const std::vector<LogEntry>& entries, std::vector<News>& news) {
+  absl::flat_hash_set<std::string> keys;
+  for (const LogEntry& entry : entries) keys.insert(entry.key);
+  std::vector<SessionPtr> ended;
+  std::vector<SessionPtr> unclaimed;
+  std::vector<std::string> dead;
+  {
+    MutexLock lock(&mutex_);
+    for (const std::string& replica : replicas_) {
+      if (!keys.contains(ReplicaKey(replica))) dead.push_back(replica);
+    }
+    for (const auto& [key, session] : sessions_) {
+      if (!keys.contains(SessionKey(key))) {
+        ended.push_back(session);
+      } else if (!keys.contains(ClaimKey(key))) {
+        session->claim = {};
+        session->claim_revision = 0;
+        unclaimed.push_back(session);
+      }
+    }
+    for (auto place = numbers_.begin(); place != numbers_.end();) {
+      if (keys.contains(NumberKey(place->first))) {
+        ++place;
+        continue;
+      }
+      number_of_.erase(place->second.key);
+      place = numbers_.erase(place);
+    }
+    absl::erase_if(graves_, [&](auto& of_peer) {
+      absl::erase_if(of_peer.second,
+                     [&](const auto& grave) { return !keys.contains(grave.first); });
+      return of_peer.second.empty();
+    });
+    absl::erase_if(pages_, [&](const auto& page) { return !keys.contains(page.first); });
+  }
+  for (const std::string& replica : dead) {
+    LogKey key;
+    key.replica = replica;
+    FoldReplica(key, /*lives=*/false);
+  }
+  for (const SessionPtr& session : ended) End(session, SessionUnknown(), news);
+  for (const SessionPtr& session : unclaimed) Show(*session);
+}
+
+void Roster::Tell(const std::vector<News>& news) {
+  for (const News& item : news) {
+    if (item.ended.has_value()) {
+      listener_->Ended(item.key, item.epoch, *item.ended);
+    } else {
+      listener_->Claimed(item.key, item.epoch, item.claim);
+    }
+  }
+}
+
+Roster::SessionPtr Roster::FindCurrent(const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  const auto found = sessions_.find(key);
+  return found == sessions_.end() ? nullptr : found->second;
+}
+
+PeerInfo Roster::InfoOf(const PublicKey& key, const replica::SessionRecord& record) const {
+  PeerInfo peer;
+  peer.peer_id = record.peer_id();
+  peer.key = key;
+  peer.address = record.address();
+  peer.policy = static_cast<v1::SharePolicy>(record.policy());
+  // A loopback address of another machine is of no use here, and no peer elsewhere gets it either.
+  peer.loopback = !record.loopback_scope().empty();
+  if (peer.loopback && record.loopback_scope() != scope_) peer.address.clear();
+  return peer;
+}
+
+NumberSet Roster::GraveOf(const PublicKey& key) const {
+  NumberSet gone;
+  MutexLock lock(&mutex_);
+  const auto graves = graves_.find(key);
+  if (graves == graves_.end()) return gone;
+  for (const auto& [name, grave] : graves->second) {
+    for (const uint64_t number : grave.numbers) gone.Insert(number);
+  }
+  return gone;
+}
+
+std::optional<SharedSession> Roster::Find(const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  const auto found = sessions_.find(key);
+  if (found == sessions_.end()) return std::nullopt;
+  return *found->second;
+}
+
+absl::StatusOr<SharedSession> Roster::FindToken(const Sha256Digest& token_hash) const {
+  MutexLock lock(&mutex_);
+  const auto key = tokens_.find(token_hash);
+  if (key != tokens_.end()) return *sessions_.at(key->second);
+  return superseded_.contains(token_hash) ? SessionSuperseded() : SessionUnknown();
+}
+
+uint64_t Roster::Through(const PublicKey& key, int64_t epoch) const {
+  MutexLock lock(&mutex_);
+  const auto found = sessions_.find(key);
+  return found == sessions_.end() || found->second->epoch != epoch ? 0 : found->second->through;
+}
+
+std::vector<SharedSession> Roster::All() const {
+  std::vector<SharedSession> all;
+  MutexLock lock(&mutex_);
+  for (const auto& [key, session] : sessions_) all.push_back(*session);
+  return all;
+}
+
+bool Roster::IsLive(const std::string& replica) const {
+  MutexLock lock(&mutex_);
+  return replicas_.contains(replica);
+}
+
+std::vector<std::string> Roster::LiveReplicas() const {
+  MutexLock lock(&mutex_);
+  return {replicas_.begin(), replicas_.end()};
+}
+
+std::optional<Roster::Number> Roster::OwnerOf(uint32_t number) const {
+  MutexLock lock(&mutex_);
+  const auto found = numbers_.find(number);
+  if (found == numbers_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<uint32_t> Roster::NumberOf(const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  const auto found = number_of_.find(key);
+  if (found == number_of_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<std::pair<uint32_t, Roster::Number>> Roster::AllNumbers() const {
+  MutexLock lock(&mutex_);
+  return {numbers_.begin(), numbers_.end()};
+}
+
+std::vector<Roster::Grave> Roster::AllGraves() const {
+  std::vector<Grave> all;
+  MutexLock lock(&mutex_);
+  for (const auto& [source, of_peer] : graves_) {
+    for (const auto& [name, grave] : of_peer) all.push_back(grave);
+  }
+  return all;
+}
+
+std::vector<std::string> Roster::Garbage(size_t most) const {
+  std::vector<std::string> garbage;
+  MutexLock lock(&mutex_);
+  for (const auto& [name, owner] : pages_) {
+    const auto session = sessions_.find(owner.key);
+    if (session != sessions_.end() && session->second->epoch == owner.epoch) continue;
+    garbage.push_back(name);
+    if (garbage.size() >= most) break;
+  }
+  return garbage;
+}
+
+}  // namespace arkshare

@@ -1,0 +1,143 @@
+// The peers that are here, as the log that the replicas of an index share says.
+#ifndef ARKSHARE_SERVICES_INDEX_REPLICA_ROSTER_H_
+#define ARKSHARE_SERVICES_INDEX_REPLICA_ROSTER_H_
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arkshare/replica/records.pb.h"
+#include "lib/core/content_id.h"
+#include "lib/core/key.h"
+#include "lib/core/mutex.h"
+#include "services/index/catalog/catalog.h"
+#include "services/index/replica/steps.h"
+#include "services/index/shared_log/shared_log.h"
+
+namespace arkshare {
+
+// A session as the log has it.
+struct SharedSession {
+  PublicKey key;
+  int64_t epoch = 0;  // the revision that began it
+  replica::SessionRecord record;
+  replica::ClaimRecord claim;
+  int64_t claim_revision = 0;  // that wrote the claim; 0: there is none
+  Catalog::ShelfPtr shelf;
+  uint64_t through = 0;   // the number of the last statement in sequence
+  bool complete = false;  // its peer has stated its whole folder
+};
+
+// The fold: a pure function of the log, without clock, limit, option or randomness, so that all
+// replicas come to the same result. It drives the catalog. Thread-safe; only the log folds.
+class Roster : public LogFold {
+ public:
+  // Hears of the sessions of this replica. Called by the log's thread without any lock, after the
+  // revision was folded.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    // The session has ended: kSessionUnknown, or kSessionSuperseded by a newer one of the key.
+    virtual void Ended(const PublicKey& key, int64_t epoch, const absl::Status& why) = 0;
+    // The claim of the session was written.
+    virtual void Claimed(const PublicKey& key, int64_t epoch,
+                         const replica::ClaimRecord& claim) = 0;
+    // The log is lost; the roster still has what it had. A load follows.
+    virtual void Lost() = 0;
+  };
+
+  // `scope` names this machine for loopback addresses; see SessionRecord.loopback_scope.
+  Roster(Catalog* catalog, std::string scope, Listener* listener)
+      : catalog_(catalog), scope_(std::move(scope)), listener_(listener) {}
+
+  void Load(int64_t revision, std::vector<LogEntry> entries) override;
+  void Step(int64_t revision, std::vector<LogEvent> events) override;
+  void Refounded() override;
+
+  std::optional<SharedSession> Find(const PublicKey& key) const;
+  // SESSION_UNKNOWN, or SESSION_SUPERSEDED when the key has registered again since.
+  absl::StatusOr<SharedSession> FindToken(const Sha256Digest& token_hash) const;
+  // Returns the number of the last statement of the session in sequence; 0 when it is not here.
+  uint64_t Through(const PublicKey& key, int64_t epoch) const;
+  std::vector<SharedSession> All() const;
+  bool IsLive(const std::string& replica) const;
+  std::vector<std::string> LiveReplicas() const;
+
+  struct Number {
+    PublicKey key;
+    int64_t revision = 0;  // that wrote it
+  };
+  std::optional<Number> OwnerOf(uint32_t number) const;
+  std::optional<uint32_t> NumberOf(const PublicKey& key) const;
+  std::vector<std::pair<uint32_t, Number>> AllNumbers() const;
+
+  // A grave of a key in the log, for the janitor.
+  struct Grave {
+    std::string key;
+    PublicKey source;
+    int64_t revision = 0;  // that wrote it
+    std::vector<uint64_t> numbers;
+  };
+  std::vector<Grave> AllGraves() const;
+  // Returns up to `most` keys of pages that are of no session any more.
+  std::vector<std::string> Garbage(size_t most) const;
+
+ private:
+  struct News {
+    PublicKey key;
+    int64_t epoch = 0;
+    std::optional<absl::Status> ended;  // nullopt: claimed
+    replica::ClaimRecord claim;
+  };
+  using SessionPtr = std::shared_ptr<SharedSession>;
+
+  void Fold(int64_t revision, const LogKey& key, LogEvent event, bool live,
+            std::vector<News>& news);
+  void FoldSession(int64_t revision, const LogKey& key, const std::optional<std::string>& value,
+                   std::vector<News>& news);
+  void FoldClaim(int64_t revision, const LogKey& key, const std::optional<std::string>& value,
+                 std::vector<News>& news);
+  void FoldReplica(const LogKey& key, bool lives);
+  void FoldNumber(int64_t revision, const LogKey& key, const std::optional<std::string>& value);
+  void FoldPage(const LogKey& key, LogEvent event, bool live);
+  void FoldGrave(int64_t revision, const LogKey& key, const LogEvent& event);
+  void End(const SessionPtr& session, const absl::Status& why, std::vector<News>& news);
+  void Show(const SharedSession& session);
+  void Tell(const std::vector<News>& news);
+  // Removes what the load does not have.
+  void Forget(const std::vector<LogEntry>& entries, std::vector<News>& news);
+  SessionPtr FindCurrent(const PublicKey& key) const ABSL_LOCKS_EXCLUDED(mutex_);
+  PeerInfo InfoOf(const PublicKey& key, const replica::SessionRecord& record) const;
+  NumberSet GraveOf(const PublicKey& key) const;
+
+  Catalog* const catalog_;
+  const std::string scope_;
+  Listener* const listener_;
+  mutable Mutex mutex_;
+  absl::flat_hash_map<PublicKey, SessionPtr> sessions_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<Sha256Digest, PublicKey> tokens_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<Sha256Digest> superseded_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<std::string> replicas_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<uint32_t, Number> numbers_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<PublicKey, uint32_t> number_of_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<PublicKey, absl::btree_map<std::string, Grave>> graves_
+      ABSL_GUARDED_BY(mutex_);
+  struct PageOf {
+    PublicKey key;
+    int64_t epoch = 0;
+    bool folded = false;  // into the session of the epoch
+  };
+  // The pages in the log, by key.
+  absl::btree_map<std::string, PageOf> pages_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_INDEX_REPLICA_ROSTER_H_
