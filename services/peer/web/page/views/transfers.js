@@ -134,6 +134,7 @@ export class TransfersView {
     }
     show(this.clearButton, counts.done > 0);
     this.clearButton.disabled = this.app.offlineReason() !== null;
+    show(this.outTitle, this.app.rpc.has('PeerService/ListUploads'));
     setText(this.outTitle, `${t.goingOut} ${t.number(this.app.world.uploads.size)}`);
     show(this.outgoing.element, this.app.world.uploads.size > 0);
     this.incoming.refresh();
