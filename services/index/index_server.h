@@ -43,8 +43,8 @@ struct IndexOptions {
   std::string home;
   absl::Duration lease = absl::Seconds(10);  // a peer that is silent for this long is gone
   std::string state_file;  // keeps numbers and sessions over restarts; empty: not kept
-  // What this index shares with its replicas, not started; null: it has none. Excludes `home` and
-  // `state_file`.
+  // The log that this index shares with its replicas, not started; null: it has none. Excludes
+  // `home` and `state_file`.
   std::shared_ptr<SharedLog> log;
   bool print_table = false;
   uint64_t max_books = 1'000'000;  // of one peer

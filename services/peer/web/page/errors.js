@@ -1,6 +1,6 @@
 /**
- * What a person can do about an error: a sentence for each reason of docs/protocol.md, and an
- * action of the page where there is one. A reason that is not here is shown in the words of the
+ * Tells a person how to go on after an error: a sentence for each reason of docs/protocol.md, and
+ * an action of the page where there is one. A reason that is not here is shown in the words of the
  * server.
  */
 import {t} from './lang.js';

@@ -29,13 +29,13 @@ class PeerApp extends App {
       await this.showSignIn('', error);
       return;
     }
-    // Of an error, only that the peer does not know the call matters here.
+    // An error matters here only when it says that the peer does not know the call.
     await Promise.all(ASKED.map((call) => this.rpc.call(call, {}).catch(() => {})));
     this.views = VIEWS.filter((view) => !(view in NEEDED) || this.rpc.has(NEEDED[view]));
     this.connection = new Connection(this.rpc, this.world);
     this.connection.start();
     await this.show();
-    // What the first view does not need.
+    // The first view does not need these.
     const [{Arrivals}, {listenForFiles}] =
         await Promise.all([import('./notify.js'), import('./upload.js')]);
     this.arrivals = new Arrivals(this);

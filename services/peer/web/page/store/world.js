@@ -1,5 +1,5 @@
 /**
- * What this tab knows of its peer: one store for each kind, filled by events. No DOM.
+ * Keeps the state of the peer for this tab: one store for each kind, filled by events. No DOM.
  *
  * An event is a plain object, so that the tab that reads from the peer can hand it to the others:
  * - {type: "begin", bootId}: a snapshot begins

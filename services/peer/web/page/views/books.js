@@ -21,8 +21,8 @@ export function holdersText(row) {
 }
 
 /**
- * What happens when a person gets a book. @param {any} app @param {any} row @param {boolean}
- * copyOnly
+ * Tells whether a book moves or is copied when a person gets it.
+ * @param {any} app @param {any} row @param {boolean} copyOnly
  */
 export function effectText(app, row, copyOnly) {
   if (app.world.has(row.contentKey)) return t.isHere;
