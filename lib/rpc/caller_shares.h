@@ -22,6 +22,10 @@ namespace arkshare {
 // for what is no address.
 std::string NetworkOfCaller(absl::string_view peer);
 
+// Returns the address of a caller, from grpc::ServerContext::peer(): "1.2.3.4:5" or
+// "[2001:db8::1]:5". Returns the text itself when it is no such address.
+std::string AddressOfCaller(absl::string_view peer);
+
 // Counts what each network has taken, and refuses more than its share. Remembers only networks that
 // have something now, so its memory is bounded by `in_all`. Thread-safe.
 class CallerShares {

@@ -116,7 +116,7 @@ absl::Status AnnounceStream::ReadAcknowledgements() {
       if (!applied.ok()) return applied;
     }
     watch_.Progress();
-    parts_.state->Acknowledged(!acknowledgement.unreachable());
+    parts_.state->Acknowledged(!acknowledgement.unreachable(), parts_.clock->Now());
   }
   return absl::OkStatus();
 }
