@@ -37,8 +37,7 @@ export class LibraryView {
       autocomplete: 'off',
       input: () => this.filter()
     });
-    const canOpen = (rows) =>
-        rows.length === 1 && rows[0].content !== '' && app.rpc.has('PeerService/OpenBook');
+    const canOpen = (rows) => rows.length === 1 && rows[0].content !== '';
     const lends = () => app.world.status?.policy === 'SHARE_POLICY_COPY';
     this.list = new List(app, {
       label: t.library,
