@@ -16,8 +16,22 @@ from browser import set_size, text_of, until, until_text, violations
 from fixture import BUILT_PAGE, PAGE, FakePeer, Fixture, id_of
 from samples import entry, furnish, holder, library, result, transfer
 
-VIEWS = ["search?q=tolkien", "library", "transfers", "group", "peer/3", "wishes", "limbo", "history",
-         "settings"]
+# The views, and a text that each shows when it is complete.
+VIEWS = {"search?q=tolkien": "Tolkien - Letters.pdf", "library": "audio/Dune.m4b", "transfers": "61 %",
+         "group": "peer 3", "peer/3": "119 books", "wishes": "le guin", "limbo": "Walden.epub",
+         "history": "Moby Dick.epub", "settings": "Chrome 156"}
+# Calls back when the page has drawn a few frames without a change.
+AT_REST = """
+const done = arguments[0];
+let frames = 0;
+const watch = new MutationObserver(() => { frames = 0; });
+watch.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+const count = () => {
+  if (++frames < 4) return requestAnimationFrame(count);
+  watch.disconnect();
+  done();
+};
+requestAnimationFrame(count);"""
 ROWS = "return document.querySelector('ark-table').order.keys.length"
 # Returns all that must not change while a person reads: see NothingJumpsTest.
 PLACE = """const table = document.querySelector('ark-table'), grid = table.grid;
@@ -55,6 +69,12 @@ class PageTest(unittest.TestCase):
         name = view.split("?")[0].split("/")[0]
         until(lambda: self.js("return document.querySelector('[aria-current]')?.hash") ==
               f"#/{'group' if name == 'peer' else name}", f"the view {name}")
+
+    def see(self, view):
+        """Shows a view, and waits until all of it is there."""
+        self.go(view)
+        until_text(self.driver, VIEWS[view], "main")
+        self.driver.execute_async_script(AT_REST)
 
     def js(self, script, *args):
         return self.driver.execute_script(script, *args)
@@ -483,8 +503,7 @@ class AccessibilityTest(PageTest):
     def test_every_control_has_a_name_and_every_view_its_landmarks(self):
         self.open(furnish(FakePeer()))
         for view in VIEWS:
-            self.go(view)
-            until(lambda: self.js("return document.querySelector('main').children.length > 1"), view)
+            self.see(view)
             nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
             nodes = [node for node in nodes if not node["ignored"]]
             def role(node):
@@ -522,11 +541,24 @@ class AccessibilityTest(PageTest):
             self.js("localStorage.setItem('arkshare-theme', arguments[0])", theme)
             self.driver.refresh()
             for view in VIEWS:
-                self.go(view)
-                time.sleep(0.2)
+                self.see(view)
                 self.driver.save_screenshot(str(browser.screenshots() / f"{theme}-{view.split('?')[0].replace('/', '-')}.png"))
                 self.assertEqual(self.js(CONTRAST), [], f"{view} {theme}")
         self.js("localStorage.removeItem('arkshare-theme')")
+
+    def test_forced_colours_keep_what_is_chosen_apart(self):
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+            {"name": "forced-colors", "value": "active"}]})
+        self.addCleanup(self.driver.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"features": []})
+        self.open(furnish(FakePeer()), "transfers")
+        self.assertTrue(self.js("return matchMedia('(forced-colors: active)').matches"))
+        def edges(selector):
+            return set(self.js("return Array.from(document.querySelectorAll(arguments[0]), (n) => "
+                               "getComputedStyle(n).borderBlockEndColor)", selector))
+        for chosen, others in (("nav [aria-current]", "nav a:not([aria-current])"),
+                               (".chips [aria-pressed=true]", ".chips [aria-pressed=false]")):
+            self.assertEqual(len(edges(chosen)), 1, chosen)
+            self.assertFalse(edges(chosen) & edges(others), chosen)
 
     def test_tab_reaches_every_control_and_the_focus_is_seen(self):
         from selenium.webdriver.common.keys import Keys
@@ -589,19 +621,31 @@ class ScreensTest(PageTest):
         for width, height in ((320, 640), (360, 740), (768, 1024), (1280, 800)):
             set_size(self.driver, width, height)
             for view in VIEWS:
-                self.go(view)
-                time.sleep(0.15)
+                self.see(view)
                 wide = self.js("return [document.documentElement.scrollWidth, innerWidth]")
                 self.assertLessEqual(wide[0], wide[1], f"{view} at {width}")
                 if width == 360:
                     self.driver.save_screenshot(str(
                         browser.screenshots() / f"phone-{view.split('?')[0].replace('/', '-')}.png"))
 
+    def test_a_phone_has_room_for_rows(self):
+        """A button that is not needed now takes no room there."""
+        def shown(name):
+            return self.js("return document.querySelector(arguments[0]).checkVisibility()", name)
+        self.open(furnish(FakePeer()), "search?q=nothing at all")
+        set_size(self.driver, 360, 640)
+        until_text(self.driver, "No peer has a book with “nothing at all”.", "ark-table")
+        until(lambda: shown(".wish"), "a wish is offered")
+        self.go("search?q=tolkien")
+        self.row("Tolkien - Letters.pdf").click()
+        until_text(self.driver, "1 selected", ".bar")
+        self.assertEqual([shown(".wish"), shown(".bar .all")], [False, False])
+
     def test_large_text_fits(self):
         self.open(furnish(FakePeer()))
         self.js("document.documentElement.style.fontSize = '200%'")
         for view in VIEWS:
-            self.go(view)
+            self.see(view)
             wide = self.js("return [document.documentElement.scrollWidth, innerWidth]")
             self.assertLessEqual(wide[0], wide[1], view)
 
@@ -610,8 +654,7 @@ class ScreensTest(PageTest):
         for width, least in ((1280, 24), (360, 44)):
             set_size(self.driver, width, 740)
             for view in VIEWS:
-                self.go(view)
-                time.sleep(0.1)
+                self.see(view)
                 # A label is a part of the target of its field.
                 small = self.js("""return Array.from(document.querySelectorAll(
                     'button, nav a, select, input')).filter((n) => n.checkVisibility()).map((n) => {

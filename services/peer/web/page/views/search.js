@@ -29,7 +29,7 @@ export class SearchView {
     const note = (key, text, action) => this.results.note(key, text, action);
     const copyOnly = () => this.copies.checked;
     const wish = () => app.addWish({keywords: this.query.trim()}, 'TELL');
-    this.wishButton = el('button', {hidden: true, click: wish}, t.makeWish);
+    this.wishButton = el('button.wish', {hidden: true, click: wish}, t.makeWish);
     this.list = new List(app, {
       label: t.search,
       store: this.results.store,
