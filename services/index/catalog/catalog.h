@@ -126,14 +126,30 @@ class Catalog {
   };
   // Makes each move in one step.
   void JoinMoves(const ShelfPtr& receiver, absl::Span<const Received> moves);
-  // Numbers of the peer are gone, whether they were known or not.
-  void JoinGone(const PublicKey& peer, absl::Span<const uint64_t> numbers);
+  // Numbers are gone, whether they were known or not.
+  void JoinGone(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers);
+  // The same for the peer's shelf, if it has one.
+  void JoinGone(const PublicKey& peer, absl::Span<const NumberRange> numbers);
+  struct Checked : Applied {
+    std::vector<size_t> known;  // those of the `count` statements that say nothing new
+  };
   // Returns how many of the statements may be stated, from the first, and why the next one not:
   // LIMIT_EXCEEDED, INVALID_FIELD.
-  Applied Check(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements) const;
+  Checked Check(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements) const;
   // Returns the same for each book that the shelf's peer has received.
   std::vector<absl::Status> CheckReceived(const ShelfPtr& shelf,
                                           absl::Span<const OwnerChange> changes) const;
+  struct Stated {
+    std::vector<BookListing> present;
+    std::vector<NumberRange> gone;  // the runs that have one of the numbers, whole
+  };
+  // Returns what the shelf has of the numbers: it says the same as all statements of them so far.
+  // Requires ascending ranges that do not meet, and few books in them.
+  Stated StatedOf(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const;
+  // Returns how many books and runs StatedOf returns.
+  size_t CountStated(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const;
+  // Returns how many books and runs of numbers that are gone the shelf has.
+  size_t CountStated(const ShelfPtr& shelf) const;
   // Returns a number that is at least as large as every number that is present on the shelf.
   uint64_t LargestPresent(const ShelfPtr& shelf) const;
 
@@ -201,6 +217,8 @@ class Catalog {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   // Returns whether the book is listed now and was not before.
   bool JoinPresentLocked(Shelf& shelf, const StatementRecord& statement)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
+  void JoinGoneLocked(Shelf& shelf, absl::Span<const NumberRange> numbers)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   // Lets the threads that wait for the lock go first.
   void GiveWayLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);

@@ -117,6 +117,8 @@ absl::Duration EtcdLog::behind() const { return board_->behind(); }
 
 size_t EtcdLog::queued_bytes() const { return writes_->queued_bytes(); }
 
+void EtcdLog::AwaitRoom(std::function<void()> go) { writes_->AwaitRoom(std::move(go)); }
+
 EtcdMetrics EtcdLog::metrics() const {
   EtcdMetrics metrics = board_->metrics();
   metrics.applied = waiters_->folded();

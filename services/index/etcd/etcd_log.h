@@ -47,6 +47,7 @@ class EtcdLog : public SharedLog {
   int64_t applied() const override;
   absl::Duration behind() const override;
   size_t queued_bytes() const override;
+  void AwaitRoom(std::function<void()> go) override;
 
   EtcdMetrics metrics() const;
 

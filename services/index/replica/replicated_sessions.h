@@ -62,6 +62,8 @@ class ReplicatedSessions : public Sessions, private Roster::Listener {
                   TellReached tell, Done<StreamStart> done) override;
   void HoldLease(const std::string& token, uint64_t stream_id) override;
   void ReleaseLease(const std::string& token, uint64_t stream_id) override;
+  bool has_room() const override { return log_->queued_bytes() <= kLogQueueBytes; }
+  void AwaitRoom(std::function<void()> go) override { log_->AwaitRoom(std::move(go)); }
   void Apply(const std::string& token, uint64_t stream_id, Announcement announcement,
              Done<Applied> done) override;
   void CloseStream(const std::string& token, uint64_t stream_id,

@@ -253,7 +253,7 @@ void ReplicatedSessions::Apply(const std::string& token, uint64_t stream_id,
   }
 
   const auto rest = absl::MakeSpan(announcement.statements).subspan(repeated);
-  const Catalog::Applied checked = catalog_->Check(seat->books.shelf(), rest);
+  const Catalog::Checked checked = catalog_->Check(seat->books.shelf(), rest);
   const bool complete = announcement.snapshot_complete && checked.status.ok();
   if (checked.count == 0 && !complete) return done(checked.status);
   uint64_t first = 0;
@@ -264,7 +264,7 @@ void ReplicatedSessions::Apply(const std::string& token, uint64_t stream_id,
     seat->sent_complete = seat->sent_complete || complete;
   }
   WritePage(
-      seat, stream_id, MakePage(first, rest.first(checked.count), complete),
+      seat, stream_id, MakePage(first, rest.first(checked.count), complete, checked.known),
       [this, seat, token, status = checked.status, done](const absl::StatusOr<int64_t>& revision) {
         if (!revision.ok()) return done(revision.status());
         if (*revision == 0) return WhyNotHere<Applied>(token, done);

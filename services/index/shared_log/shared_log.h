@@ -121,6 +121,9 @@ class SharedLog {
   // Bytes of writes that were not sent yet. Above kLogQueueBytes, a caller that can hold its own
   // callers back does so. Above sixteen times that, writes fail with STORE_UNREACHABLE.
   virtual size_t queued_bytes() const { return 0; }
+  // Calls `go` when a caller that was held back may go on: when there is room for what it is likely
+  // to bring, or when the log takes no writes. Only some of many callers go on at a time.
+  virtual void AwaitRoom(std::function<void()> go) { go(); }
 };
 
 }  // namespace arkshare
