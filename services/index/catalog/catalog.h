@@ -111,8 +111,10 @@ class Catalog {
   // that it is the same at all of them: statements are joined. A number that is gone stays gone,
   // and a number that is stated for two books is gone. Tombstones of absent peers are the caller's.
 
-  // From now on, changes have this revision, until the next call.
+  // From now on, changes have this revision, until the next call of one of the two.
   void BeginStep(uint64_t revision);
+  // The same for changes that make everything that of `revision`, from whatever it was.
+  void BeginLoad(uint64_t revision);
   // The log is another one now: ends all watches.
   void EndWatches();
   // The same as the other Open, with the tombstones from before the session.
@@ -184,6 +186,9 @@ class Catalog {
   std::vector<EventPtr> ContinueScan(SnapshotScan& scan) const;
   // Ends the snapshot and the events.
   void EndScan(SnapshotScan& scan);
+  // Goes on without a snapshot, see Events::Resume.
+  std::optional<std::vector<EventPtr>> Resume(std::shared_ptr<EventQueue> queue, uint64_t from);
+  void EndResumed(const EventQueue& queue);
 
   // Returns how many whole books a new session can have at least, if their names are of common
   // length.

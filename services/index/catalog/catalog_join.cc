@@ -40,6 +40,11 @@ void Catalog::BeginStep(uint64_t revision) {
   publisher_.BeginStep(revision);
 }
 
+void Catalog::BeginLoad(uint64_t revision) {
+  WriterLock lock(&tables_.mutex);
+  publisher_.BeginLoad(revision);
+}
+
 void Catalog::EndWatches() {
   const Change change(this);
   events_.CutOffAll();

@@ -37,7 +37,7 @@ std::vector<Catalog::Received> ReceivedOf(const Page& page) {
 
 void Roster::Load(int64_t revision, std::vector<LogEntry> entries) {
   std::vector<News> news;
-  catalog_->BeginStep(static_cast<uint64_t>(revision));
+  catalog_->BeginLoad(static_cast<uint64_t>(revision));
   Forget(entries, news);
   for (LogEntry& entry : entries) {
     const std::optional<LogKey> key = LogKey::Parse(entry.key);
