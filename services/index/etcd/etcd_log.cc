@@ -109,6 +109,8 @@ void EtcdLog::Await(int64_t revision, absl::Duration limit, Reached done) {
 
 std::string EtcdLog::birth() const { return board_->birth(); }
 
+int64_t EtcdLog::founded() const { return board_->founded(); }
+
 SharedLog::State EtcdLog::state() const { return board_->state(); }
 
 int64_t EtcdLog::applied() const { return waiters_->folded(); }

@@ -127,8 +127,9 @@ class ReplicatedSessions : public Sessions, private Roster::Listener {
   void RecordSome(std::shared_ptr<Recording> recording);
   // Notices that the log was lost or found.
   void SeeState();
-  // Writes a session to the new log, after the old one was lost.
-  void PutBack(const SharedSession& session, const std::string& token);
+  // Writes a session to the new log, after the old one was lost: it begins again there. `done` gets
+  // it when it has, by this replica or another one.
+  void PutBack(const SharedSession& session, Done<SharedSession> done);
 
   const absl::Duration lease_;
   const std::string scope_;

@@ -37,7 +37,12 @@ void ReplicatedSessions::OpenStream(const std::string& token, const std::string&
   Look(token, [=, this](const absl::StatusOr<SharedSession>& found) {
     if (!found.ok()) return done(found.status());
     if (absl::Status s = CheckHost(found->record.seen_at(), host); !s.ok()) return done(s);
-    Open(*found, token, end_stream, tell, done);
+    if (found->epoch >= log_->founded()) return Open(*found, token, end_stream, tell, done);
+    // It is from a backup, and its peer may have been told more than that has.
+    PutBack(*found, [=, this](const absl::StatusOr<SharedSession>& again) {
+      if (!again.ok()) return done(again.status());
+      Open(*again, token, end_stream, tell, done);
+    });
   });
 }
 

@@ -113,6 +113,9 @@ class SharedLog {
   virtual const std::string& replica() const = 0;
   // 16 bytes that name the log; another one after Refounded. Empty while joining.
   virtual std::string birth() const = 0;
+  // The revision at which the log got this birth. Keys that were written before are from a backup,
+  // and may be older than what was answered. 0 while joining.
+  virtual int64_t founded() const { return 0; }
   virtual State state() const = 0;
   // The last revision that was folded here.
   virtual int64_t applied() const = 0;
