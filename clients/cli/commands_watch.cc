@@ -27,6 +27,7 @@ class EventPrinter {
 
   // Returns false when the output cannot be written: its reader has gone, or the disk is full.
   bool Print(const v1::WatchResponse& event) {
+    if (WasPrinted(event)) return true;
     if (console_.json) {
       console_.out << ToJson(event) << '\n' << std::flush;
     } else if (const std::string words = InWords(event); !words.empty()) {
@@ -37,17 +38,41 @@ class EventPrinter {
     return console_.out.good();
   }
 
-  // Call when a watch begins: the next events are a snapshot.
+  // Call when a watch begins that has not resumed: the next events are a snapshot.
   void BeginSnapshot() {
     in_snapshot_ = true;
     peers_.clear();
     books_ = 0;
+    of_revision_ = to_skip_ = 0;
+  }
+  // Asks for what comes after the last event, if the snapshot before it is complete.
+  void GoOn(v1::WatchRequest& request) const {
+    request.set_from_revision(in_snapshot_ ? 0 : revision_);
+    request.set_from_boot_id(in_snapshot_ ? "" : boot_id_);
   }
 
   bool seen() const { return seen_; }
   const std::string& boot_id() const { return boot_id_; }
 
  private:
+  // A watch that resumes begins with all changes of the last revision, in the same order.
+  bool WasPrinted(const v1::WatchResponse& event) {
+    if (event.has_resumed()) {
+      to_skip_ = of_revision_;
+      return false;
+    }
+    if (event.revision() != revision_ || event.has_snapshot_complete()) {
+      revision_ = event.revision();
+      of_revision_ = to_skip_ = 0;
+    }
+    if (to_skip_ > 0) {
+      --to_skip_;
+      return true;
+    }
+    if (!in_snapshot_ && !event.has_snapshot_complete()) ++of_revision_;
+    return false;
+  }
+
   std::string InWords(const v1::WatchResponse& event) {
     switch (event.event_case()) {
       case v1::WatchResponse::kBookListed:
@@ -117,6 +142,9 @@ class EventPrinter {
   bool in_snapshot_ = true;
   bool seen_ = false;
   uint64_t books_ = 0;
+  uint64_t revision_ = 0;   // of the last event
+  size_t of_revision_ = 0;  // changes of that revision that were printed
+  size_t to_skip_ = 0;      // of those that come again
   std::string boot_id_;
   absl::flat_hash_map<uint32_t, Known> peers_;
 };
@@ -147,13 +175,15 @@ int RunWatch(Session& session, const WatchOptions& options) {
   // True while the index is away, so that the message about it is printed once.
   bool away = false;
   while (true) {
-    printer.BeginSnapshot();
+    printer.GoOn(request);
     const std::string last_boot_id = printer.boot_id();
     bool first = true;
     const absl::Status status =
         session.connection.Watch(request, [&](const v1::WatchResponse& event) {
+          if (first && !event.has_resumed()) printer.BeginSnapshot();
           if (first && printer.seen()) {
-            console.err << (event.boot_id() == last_boot_id
+            console.err << (event.has_resumed() ? "connected again; no change was missed\n"
+                            : event.boot_id() == last_boot_id
                                 ? "connected again; the current table follows:\n"
                                 : "the index has restarted; the current table follows:\n")
                         << std::flush;

@@ -122,6 +122,65 @@ TEST_F(WatchTest, EventsThatCameTogetherArePrintedOneByOne) {
             "+ 195 (2.0 KiB) at peer 1\n");
 }
 
+TEST_F(WatchTest, GoesOnWhereItWas) {
+  std::vector<v1::WatchRequest> requests;
+  const auto write = [](Writer* writer, uint64_t revision, const std::string& name) {
+    v1::WatchResponse event = Event("boot");
+    event.set_revision(revision);
+    event.mutable_book_listed()->set_peer_id(1);
+    *event.mutable_book_listed()->mutable_listing() = MakeListing(name);
+    writer->Write(event);
+  };
+  const auto resume = [](Writer* writer, uint64_t revision) {
+    v1::WatchResponse event = Event("boot");
+    event.set_revision(revision);
+    event.mutable_resumed();
+    writer->Write(event);
+  };
+  const auto lost = [] { return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed"); };
+  index_.SetWatchScript(
+      [&](const v1::WatchRequest& request, grpc::ServerContext*, Writer* writer) -> grpc::Status {
+        requests.push_back(request);
+        switch (requests.size()) {
+          case 1:
+            write(writer, 5, "in an unfinished snapshot");
+            return lost();
+          case 2:
+            write(writer, 5, "164");
+            WriteMark(writer, "boot");
+            write(writer, 7, "first of a step");
+            return lost();
+          case 3:
+            resume(writer, 7);
+            write(writer, 7, "first of a step");
+            write(writer, 7, "second of the step");
+            return lost();
+          case 4:
+            // It cannot resume.
+            write(writer, 9, "164");
+            WriteMark(writer, "boot");
+            return lost();
+          default:
+            return ToGrpcStatus(MakeError(Reason::kInvalidName, "enough"));
+        }
+      });
+  EXPECT_EQ(RunWatch(*session_, Quick()), kExitUsage);
+  EXPECT_EQ(out(),
+            "  in an unfinished snapshot (2.0 KiB) at peer 1\n"
+            "  164 (2.0 KiB) at peer 1\n"
+            "watching: 1 book at 0 peers so far; Ctrl-C ends\n"
+            "+ first of a step (2.0 KiB) at peer 1\n"
+            "+ second of the step (2.0 KiB) at peer 1\n"
+            "  164 (2.0 KiB) at peer 1\n"
+            "watching: 1 book at 0 peers so far; Ctrl-C ends\n");
+  EXPECT_THAT(err(), HasSubstr("no change was missed"));
+  ASSERT_EQ(requests.size(), 5u);
+  EXPECT_EQ(requests[1].from_revision(), 0u) << "its snapshot was not complete";
+  EXPECT_EQ(requests[2].from_revision(), 7u);
+  EXPECT_EQ(requests[2].from_boot_id(), Event("boot").boot_id());
+  EXPECT_EQ(requests[3].from_revision(), 7u);
+}
+
 TEST_F(WatchTest, ReconnectsAndSaysWhy) {
   std::atomic<int> watches = 0;
   index_.SetWatchScript(

@@ -220,7 +220,7 @@ absl::Status Connection::Watch(v1::WatchRequest request,
       status = MakeError(Reason::kIndexUnreachable, "the index has ended the watch; watch again");
     }
     // After the first event, the caller decides whether and when to watch again.
-    if (!IsUnreachable(status)) return status;
+    if (!IsElsewhere(status)) return status;
     if (!TryNextIndex(tried) || any) return status;
   }
 }

@@ -28,6 +28,7 @@
 #include "lib/rpc/answers.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/dialer.h"
+#include "lib/rpc/last_revision.h"
 #include "lib/rpc/tls_options.h"
 
 namespace arkshare {
@@ -132,6 +133,10 @@ class Connection {
     return reason == Reason::kIndexUnreachable || reason == Reason::kWrongKey ||
            reason == Reason::kHandshakeRefused;
   }
+  // True when another index may answer.
+  static bool IsElsewhere(const absl::Status& status) {
+    return IsUnreachable(status) || GetReason(status) == Reason::kIndexBehind;
+  }
   // The callback for a SlowNote on a call to `server`; null without OnSlowCall.
   std::function<void()> SlowCallback(const std::string& server) const {
     if (!on_slow_call_) return nullptr;
@@ -176,6 +181,7 @@ class Connection {
   size_t index_position_ = 0;
   std::string index_target_;
   std::unique_ptr<v1::IndexService::Stub> index_;
+  LastRevision revision_;
 };
 
 template <typename Request, typename Response>
@@ -203,14 +209,20 @@ absl::StatusOr<Response> Connection::CallIndex(
     SetTimeout(context, timeout);
     Interrupts::CallGuard guard(interrupts_, &context);
     const SlowNote note(SlowCallback(absl::StrCat("the index at ", index_target_)));
+    Request asked = request;
+    revision_.AddTo(asked);
     Response response;
-    const absl::Status status = FromIndex(((**stub).*method)(&context, request, &response));
+    const absl::Status status = FromIndex(((**stub).*method)(&context, asked, &response));
     if (status.ok()) {
       const absl::Status checked = Checked(CheckAnswer(request, response));
       if (!checked.ok()) return checked;
+      revision_.Hear(response);
       return response;
     }
-    if (!IsUnreachable(status) || !TryNextIndex(tried)) return status;
+    if (IsElsewhere(status) && TryNextIndex(tried)) continue;
+    // No replica has it, so what they share was lost, or they cannot reach it.
+    if (GetReason(status) == Reason::kIndexBehind) revision_.Set(0);
+    return status;
   }
 }
 

@@ -158,6 +158,7 @@ absl::Status CheckEvent(const v1::WatchResponse& event) {
     case v1::WatchResponse::kPeerGone:
       return CheckPeerId(event.peer_gone().peer_id(), "peer_gone.peer_id");
     case v1::WatchResponse::kSnapshotComplete:
+    case v1::WatchResponse::kResumed:
     case v1::WatchResponse::EVENT_NOT_SET:  // an event of a newer index
       return absl::OkStatus();
   }

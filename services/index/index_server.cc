@@ -168,6 +168,10 @@ IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_op
                    ? nullptr
                    : std::make_unique<Janitor>(options_.lease, options_.clock,
                                                replicated_sessions_->roster(), options_.log.get())),
+      merger_(options_.log == nullptr ? nullptr
+                                      : std::make_unique<PageMerger>(options_.clock, &catalog_,
+                                                                     replicated_sessions_->roster(),
+                                                                     options_.log.get())),
       service_({std::move(dial), group_.get(), gate_.get(), options_.dial_back_timeout,
                 ServesOtherMachines(options_.listen), options_.max_books, options_.max_watches,
                 options_.refusal_pause, options_.clock},
@@ -283,6 +287,7 @@ void IndexServer::RunHousekeeping() {
   while (true) {
     const absl::Duration next_lapse = sessions()->Expire();
     if (janitor_ != nullptr) janitor_->Run();
+    if (merger_ != nullptr) merger_->Run();
     service_.CheckReach();
     // In slices: a million books take seconds, and meanwhile leases end.
     const bool more_to_reclaim = catalog_.Reclaim();

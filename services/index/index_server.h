@@ -24,6 +24,7 @@
 #include "services/index/metrics/metrics_server.h"
 #include "services/index/overview/overview.h"
 #include "services/index/replica/janitor.h"
+#include "services/index/replica/page_merger.h"
 #include "services/index/replica/replicated_sessions.h"
 #include "services/index/service/dial_back.h"
 #include "services/index/service/index_service.h"
@@ -100,7 +101,8 @@ class IndexServer {
   // One of the two.
   std::unique_ptr<LocalSessions> local_sessions_;
   std::unique_ptr<ReplicatedSessions> replicated_sessions_;
-  std::unique_ptr<Janitor> janitor_;  // null without replicas
+  std::unique_ptr<Janitor> janitor_;    // null without replicas
+  std::unique_ptr<PageMerger> merger_;  // null without replicas
   IndexService service_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<AdminService> admin_;   // null without a home

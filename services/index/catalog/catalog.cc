@@ -312,7 +312,7 @@ std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> que
   if (!parts.snapshot || !parts.books) {
     ReaderLock lock(&tables_.mutex);
     // As below: no event comes while the lock is held.
-    events_.Add(queue);
+    events_.Add(queue, publisher_.revision());
     static const SnapshotScans::Shelves kNone;
     return SnapshotScans::StartFound(std::move(queue), publisher_.revision(),
                                      parts.snapshot ? shelves_.by_id() : kNone, {});
@@ -321,13 +321,13 @@ std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> que
     ReaderLock lock(&tables_.mutex);
     if (std::optional<std::vector<FoundBook>> found = FindFew(*queue->filter(), tables_)) {
       // The events after the revision go to the queue, because none comes while the lock is held.
-      events_.Add(queue);
+      events_.Add(queue, publisher_.revision());
       return SnapshotScans::StartFound(std::move(queue), publisher_.revision(), shelves_.by_id(),
                                        *std::move(found));
     }
   }
   WriterLock lock(&tables_.mutex);
-  events_.Add(queue);
+  events_.Add(queue, publisher_.revision());
   return scans_.Start(std::move(queue), publisher_.revision(), shelves_.by_id());
 }
 
@@ -348,6 +348,16 @@ void Catalog::EndScan(SnapshotScan& scan) {
   WriterLock lock(&tables_.mutex);
   scans_.End(scan);
 }
+
+std::optional<std::vector<EventPtr>> Catalog::Resume(std::shared_ptr<EventQueue> queue,
+                                                     uint64_t from) {
+  // No event comes while the lock is held.
+  ReaderLock lock(&tables_.mutex);
+  if (from > publisher_.revision()) return std::nullopt;
+  return events_.Resume(std::move(queue), from);
+}
+
+void Catalog::EndResumed(const EventQueue& queue) { events_.Remove(&queue); }
 
 uint64_t Catalog::RoomInBooks() const {
   ReaderLock lock(&tables_.mutex);

@@ -111,8 +111,10 @@ class Catalog {
   // that it is the same at all of them: statements are joined. A number that is gone stays gone,
   // and a number that is stated for two books is gone. Tombstones of absent peers are the caller's.
 
-  // From now on, changes have this revision, until the next call.
+  // From now on, changes have this revision, until the next call of one of the two.
   void BeginStep(uint64_t revision);
+  // The same for changes that make everything that of `revision`, from whatever it was.
+  void BeginLoad(uint64_t revision);
   // The log is another one now: ends all watches.
   void EndWatches();
   // The same as the other Open, with the tombstones from before the session.
@@ -126,14 +128,30 @@ class Catalog {
   };
   // Makes each move in one step.
   void JoinMoves(const ShelfPtr& receiver, absl::Span<const Received> moves);
-  // Numbers of the peer are gone, whether they were known or not.
-  void JoinGone(const PublicKey& peer, absl::Span<const uint64_t> numbers);
+  // Numbers are gone, whether they were known or not.
+  void JoinGone(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers);
+  // The same for the peer's shelf, if it has one.
+  void JoinGone(const PublicKey& peer, absl::Span<const NumberRange> numbers);
+  struct Checked : Applied {
+    std::vector<size_t> known;  // those of the `count` statements that say nothing new
+  };
   // Returns how many of the statements may be stated, from the first, and why the next one not:
   // LIMIT_EXCEEDED, INVALID_FIELD.
-  Applied Check(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements) const;
+  Checked Check(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements) const;
   // Returns the same for each book that the shelf's peer has received.
   std::vector<absl::Status> CheckReceived(const ShelfPtr& shelf,
                                           absl::Span<const OwnerChange> changes) const;
+  struct Stated {
+    std::vector<BookListing> present;
+    std::vector<NumberRange> gone;  // the runs that have one of the numbers, whole
+  };
+  // Returns what the shelf has of the numbers: it says the same as all statements of them so far.
+  // Requires ascending ranges that do not meet, and few books in them.
+  Stated StatedOf(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const;
+  // Returns how many books and runs StatedOf returns.
+  size_t CountStated(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const;
+  // Returns how many books and runs of numbers that are gone the shelf has.
+  size_t CountStated(const ShelfPtr& shelf) const;
   // Returns a number that is at least as large as every number that is present on the shelf.
   uint64_t LargestPresent(const ShelfPtr& shelf) const;
 
@@ -168,6 +186,9 @@ class Catalog {
   std::vector<EventPtr> ContinueScan(SnapshotScan& scan) const;
   // Ends the snapshot and the events.
   void EndScan(SnapshotScan& scan);
+  // Goes on without a snapshot, see Events::Resume.
+  std::optional<std::vector<EventPtr>> Resume(std::shared_ptr<EventQueue> queue, uint64_t from);
+  void EndResumed(const EventQueue& queue);
 
   // Returns how many whole books a new session can have at least, if their names are of common
   // length.
@@ -201,6 +222,8 @@ class Catalog {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   // Returns whether the book is listed now and was not before.
   bool JoinPresentLocked(Shelf& shelf, const StatementRecord& statement)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
+  void JoinGoneLocked(Shelf& shelf, absl::Span<const NumberRange> numbers)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   // Lets the threads that wait for the lock go first.
   void GiveWayLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);

@@ -1,5 +1,6 @@
 // Catalog as the fold of a log that replicas share.
 #include <absl/container/flat_hash_map.h>
+#include <absl/functional/function_ref.h>
 #include <absl/strings/str_cat.h>
 
 #include <optional>
@@ -10,10 +11,38 @@
 #include "services/index/catalog/catalog_change.h"
 
 namespace arkshare {
+namespace {
+
+// Calls present(number) for each book of the shelf that has one of the numbers, and gone(run) for
+// each run of numbers that are gone.
+void VisitStated(const Shelf& shelf, absl::Span<const NumberRange> numbers,
+                 absl::FunctionRef<void(uint64_t)> present,
+                 absl::FunctionRef<void(const NumberRange&)> gone) {
+  NumberSet runs;
+  for (const NumberRange& range : numbers) {
+    for (const auto* books : {&shelf.by_number, &shelf.parts}) {
+      for (auto book = books->lower_bound(range.first);
+           book != books->end() && book->first <= range.last; ++book) {
+        present(book->first);
+      }
+    }
+    for (const NumberSet* set : {&shelf.gone, &shelf.gone_earlier}) {
+      set->Visit(range, [&](const NumberRange& run) { runs.Insert(run); });
+    }
+  }
+  for (const NumberRange& run : runs.Runs()) gone(run);
+}
+
+}  // namespace
 
 void Catalog::BeginStep(uint64_t revision) {
   WriterLock lock(&tables_.mutex);
   publisher_.BeginStep(revision);
+}
+
+void Catalog::BeginLoad(uint64_t revision) {
+  WriterLock lock(&tables_.mutex);
+  publisher_.BeginLoad(revision);
 }
 
 void Catalog::EndWatches() {
@@ -76,16 +105,35 @@ void Catalog::JoinMoves(const ShelfPtr& receiver, absl::Span<const Received> mov
   tables_.holdings.AddWords();
 }
 
-void Catalog::JoinGone(const PublicKey& peer, absl::Span<const uint64_t> numbers) {
+void Catalog::JoinGone(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) {
   const Change change(this);
-  const ShelfPtr shelf = shelves_.Find(peer);
-  if (shelf == nullptr) return;
-  for (const uint64_t number : numbers) StateGoneLocked(*shelf, number).IgnoreError();
+  JoinGoneLocked(*shelf, numbers);
 }
 
-Catalog::Applied Catalog::Check(const ShelfPtr& shelf,
+void Catalog::JoinGone(const PublicKey& peer, absl::Span<const NumberRange> numbers) {
+  const Change change(this);
+  if (const ShelfPtr shelf = shelves_.Find(peer)) JoinGoneLocked(*shelf, numbers);
+}
+
+// A range can be as long as all that a peer has ever stated, so only its books are visited.
+void Catalog::JoinGoneLocked(Shelf& shelf, absl::Span<const NumberRange> numbers) {
+  size_t count = 0;
+  for (const NumberRange& range : numbers) {
+    for (const auto* books : {&shelf.by_number, &shelf.parts}) {
+      while (true) {
+        const auto book = books->lower_bound(range.first);
+        if (book == books->end() || book->first > range.last) break;
+        StateGoneLocked(shelf, book->first).IgnoreError();
+        if (++count % kStatementSlice == 0) GiveWayLocked();
+      }
+    }
+    tables_.holdings.MarkGone(shelf, range);
+  }
+}
+
+Catalog::Checked Catalog::Check(const ShelfPtr& shelf,
                                 absl::Span<const StatementRecord> statements) const {
-  Applied applied;
+  Checked applied;
   ReaderLock lock(&tables_.mutex);
   absl::flat_hash_map<uint64_t, const StatementRecord*> more;
   for (const StatementRecord& statement : statements) {
@@ -101,6 +149,11 @@ Catalog::Applied Catalog::Check(const ShelfPtr& shelf,
       }
     }
     if (!applied.status.ok()) break;
+    // A number that the shelf has belongs to the same book.
+    if (shelf->IsGone(statement.number) ||
+        (statement.present.has_value() && shelf->Has(statement.number))) {
+      applied.known.push_back(applied.count);
+    }
     ++applied.count;
   }
   return applied;
@@ -117,6 +170,32 @@ std::vector<absl::Status> Catalog::CheckReceived(const ShelfPtr& shelf,
     }
   }
   return statuses;
+}
+
+Catalog::Stated Catalog::StatedOf(const ShelfPtr& shelf,
+                                  absl::Span<const NumberRange> numbers) const {
+  Stated stated;
+  ReaderLock lock(&tables_.mutex);
+  VisitStated(
+      *shelf, numbers,
+      [&](uint64_t number) {
+        stated.present.push_back(*tables_.holdings.FindListing(*shelf, number));
+      },
+      [&](const NumberRange& run) { stated.gone.push_back(run); });
+  return stated;
+}
+
+size_t Catalog::CountStated(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const {
+  size_t count = 0;
+  ReaderLock lock(&tables_.mutex);
+  VisitStated(
+      *shelf, numbers, [&](uint64_t) { ++count; }, [&](const NumberRange&) { ++count; });
+  return count;
+}
+
+size_t Catalog::CountStated(const ShelfPtr& shelf) const {
+  ReaderLock lock(&tables_.mutex);
+  return shelf->size() + shelf->gone.range_count() + shelf->gone_earlier.range_count();
 }
 
 uint64_t Catalog::LargestPresent(const ShelfPtr& shelf) const {

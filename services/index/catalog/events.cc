@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -119,8 +120,27 @@ Events::~Events() {
   if (pulse_.joinable()) pulse_.join();
 }
 
-void Events::Add(std::shared_ptr<EventQueue> queue) {
+void Events::Add(std::shared_ptr<EventQueue> queue, uint64_t revision) {
   MutexLock lock(&mutex_);
+  if (!KeepsLocked()) {
+    kept_.clear();
+    kept_from_ = revision;
+  }
+  AddLocked(std::move(queue));
+}
+
+std::optional<std::vector<EventPtr>> Events::Resume(std::shared_ptr<EventQueue> queue,
+                                                    uint64_t from) {
+  MutexLock lock(&mutex_);
+  if (!KeepsLocked() || from < kept_from_) return std::nullopt;
+  const auto first = std::partition_point(
+      kept_.begin(), kept_.end(), [from](const EventPtr& event) { return event->revision < from; });
+  std::vector<EventPtr> missed(first, kept_.end());
+  AddLocked(std::move(queue));
+  return missed;
+}
+
+void Events::AddLocked(std::shared_ptr<EventQueue> queue) {
   ++queue_count_;
   line_.emplace_back(Added{std::move(queue)});
   if (pause_ > absl::ZeroDuration() && !pulse_.joinable()) {
@@ -131,7 +151,7 @@ void Events::Add(std::shared_ptr<EventQueue> queue) {
 void Events::Remove(const EventQueue* queue) {
   {
     MutexLock lock(&mutex_);
-    --queue_count_;
+    if (--queue_count_ == 0 && !keep_always_) keep_until_ = clock_->Monotonic() + kKeepEvents;
     line_.emplace_back(Removed{queue});
     if (pause_ > absl::ZeroDuration()) {
       wake_wanted_ = true;
@@ -142,19 +162,57 @@ void Events::Remove(const EventQueue* queue) {
   WakeAll();
 }
 
-bool Events::empty() const {
+bool Events::KeepsLocked() const {
+  if (loading_) return false;
+  if (keep_always_ || queue_count_ > 0) return true;
+  return keep_until_ != absl::InfinitePast() && clock_->Monotonic() < keep_until_;
+}
+
+size_t Events::wanted() const {
   MutexLock lock(&mutex_);
-  return queue_count_ == 0;
+  if (queue_count_ > 0) return kMostEventsBehind;
+  return KeepsLocked() ? kMostEventsKept : 0;
 }
 
 void Events::Publish(CatalogEvent event) {
   MutexLock lock(&mutex_);
-  if (queue_count_ == 0) return;
-  if (events_in_line_ >= kMostEventsInLine) return CutOffAllLocked();
+  const bool keeps = KeepsLocked();
+  if (queue_count_ == 0 && !keeps) return;
   event.since = clock_->Monotonic();
   event.wire = std::make_unique<std::array<CatalogEvent::Wire, 2>>();
-  line_.emplace_back(std::make_shared<const CatalogEvent>(std::move(event)));
+  const auto shared = std::make_shared<const CatalogEvent>(std::move(event));
+  if (keeps) KeepLocked(shared);
+  if (queue_count_ == 0) return;
+  if (events_in_line_ >= kMostEventsInLine) return CutOffAllLocked();
+  line_.emplace_back(shared);
   ++events_in_line_;
+}
+
+void Events::KeepLocked(const EventPtr& event) {
+  if (kept_from_ == kNever) kept_from_ = event->revision + 1;
+  kept_.push_back(event);
+  if (kept_.size() <= kMostEventsKept) return;
+  // Some of its revision may be left, but not all.
+  kept_from_ = std::max(kept_from_, kept_.front()->revision + 1);
+  kept_.pop_front();
+}
+
+void Events::ForgetKeptLocked() {
+  kept_.clear();
+  kept_from_ = kNever;
+}
+
+void Events::KeepAlways() {
+  MutexLock lock(&mutex_);
+  keep_always_ = true;
+  loading_ = false;
+}
+
+void Events::BeginLoad(uint64_t revision) {
+  MutexLock lock(&mutex_);
+  kept_.clear();
+  kept_from_ = revision + 1;
+  loading_ = true;
 }
 
 void Events::CutOffAll() {
@@ -166,7 +224,9 @@ void Events::CutOffAll() {
 void Events::CutOffAllLocked() {
   std::erase_if(line_, [](const Entry& entry) { return std::holds_alternative<EventPtr>(entry); });
   events_in_line_ = 0;
-  line_.emplace_back(CutOff());
+  ForgetKeptLocked();
+  // Without watchers, the line is not emptied.
+  if (queue_count_ > 0) line_.emplace_back(CutOff());
 }
 
 void Events::WakeReaders() {

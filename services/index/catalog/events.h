@@ -29,6 +29,11 @@ inline constexpr size_t kMostEventsBehind = 10'000;
 // Events that wait to be handed to watchers' queues. When there are more, all watchers are cut off:
 // the memory is bounded, and the catalog does not wait for watchers.
 inline constexpr size_t kMostEventsInLine = 100'000;
+// The last events, which are kept for watchers that come back. A watcher that gets them all is not
+// too far behind.
+inline constexpr size_t kMostEventsKept = 5'000;
+// How long events are kept when the last watcher has gone, unless they are always kept.
+inline constexpr absl::Duration kKeepEvents = absl::Minutes(1);
 
 struct BookEvent {
   uint32_t peer_id = 0;
@@ -43,6 +48,7 @@ struct CatalogEvent {
     kPeerListed,        // peer
     kPeerGone,          // peer_id
     kSnapshotComplete,  // only from Watch
+    kResumed,           // only from Watch
   };
   Kind kind = Kind::kSnapshotComplete;
   uint64_t revision = 0;  // of the catalog after this event
@@ -130,13 +136,24 @@ class Events {
   explicit Events(const Clock* clock, absl::Duration pause = absl::ZeroDuration());
   ~Events();
 
-  // The queue gets the events that are published from now on.
-  void Add(std::shared_ptr<EventQueue> queue);
+  // The queue gets the events that are published from now on, after `revision`.
+  void Add(std::shared_ptr<EventQueue> queue, uint64_t revision);
+  // The same for a watcher that has read everything up to `from`, and perhaps some of that revision
+  // itself: returns the events since then, with all of `from`. nullopt, and nothing is added, when
+  // they are not all here any more.
+  std::optional<std::vector<EventPtr>> Resume(std::shared_ptr<EventQueue> queue, uint64_t from);
   // Requires that the caller does not hold the catalog's lock.
   void Remove(const EventQueue* queue);
-  // Returns whether there is no watcher, so that events need not be made.
-  bool empty() const;
+  // Returns how many events that are published at once are of use: 0, when there is no watcher and
+  // none are kept, so that they need not be made; kMostEventsKept; or kMostEventsBehind.
+  size_t wanted() const;
   void Publish(CatalogEvent event);
+  // From now on, events are kept, whether there is a watcher or not: it may have been at another
+  // replica of the index.
+  void KeepAlways();
+  // Everything is loaded, which makes it that of `revision`, from whatever it was: its events do
+  // not tell what happened. They are not kept, until KeepAlways is called.
+  void BeginLoad(uint64_t revision);
   // Cuts off all watchers, because more has happened at once than a watcher may be behind.
   void CutOffAll();
   // Hands over what was published, and wakes its readers. Requires that the caller does not hold
@@ -155,6 +172,11 @@ class Events {
   using Woken = std::vector<std::shared_ptr<EventQueue>>;
 
   void CutOffAllLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddLocked(std::shared_ptr<EventQueue> queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether events are kept now.
+  bool KeepsLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void KeepLocked(const EventPtr& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetKeptLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Hands over all of the line, and adds those whose reader is to be woken to `woken`.
   void Dispatch(Woken& woken);
   void DispatchOne(Entry& entry, Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(dispatch_mutex_);
@@ -169,6 +191,14 @@ class Events {
   std::deque<Entry> line_ ABSL_GUARDED_BY(mutex_);
   size_t events_in_line_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t queue_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The last events, and the first revision from which on all are here; kNever: from that of the
+  // event after the next one.
+  static constexpr uint64_t kNever = ~uint64_t{0};
+  std::deque<EventPtr> kept_ ABSL_GUARDED_BY(mutex_);
+  uint64_t kept_from_ ABSL_GUARDED_BY(mutex_) = kNever;
+  bool keep_always_ ABSL_GUARDED_BY(mutex_) = false;
+  bool loading_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time keep_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   CondVar pulse_cv_;
   CondVar stop_cv_;
   bool wake_wanted_ ABSL_GUARDED_BY(mutex_) = false;

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "lib/core/errors.h"
 #include "services/index/testing/sample_books.h"
@@ -29,12 +31,12 @@ CatalogEvent PeerGone(uint32_t peer_id) {
 
 TEST(EventsTest, EveryWatcherGetsEverythingInOrder) {
   Events events(Clock::Real());
-  EXPECT_TRUE(events.empty());
+  EXPECT_EQ(events.wanted(), 0u);
   const auto one = std::make_shared<EventQueue>(std::nullopt, nullptr);
   const auto two = std::make_shared<EventQueue>(std::nullopt, nullptr);
-  events.Add(one);
+  events.Add(one, 0);
   events.Publish(Listed(1, "a"));
-  events.Add(two);
+  events.Add(two, 0);
   events.Publish(Listed(2, "b"));
   events.Remove(one.get());
   events.Publish(Listed(3, "c"));
@@ -46,11 +48,114 @@ TEST(EventsTest, EveryWatcherGetsEverythingInOrder) {
   EXPECT_EQ((*two->Pop())->revision, 3u);
 }
 
+std::vector<uint64_t> RevisionsOf(const std::optional<std::vector<EventPtr>>& events) {
+  std::vector<uint64_t> revisions;
+  if (!events.has_value()) return {0};
+  for (const EventPtr& event : *events) revisions.push_back(event->revision);
+  return revisions;
+}
+
+class ResumedEventsTest : public testing::Test {
+ protected:
+  // Returns the revisions that a watcher gets which has read everything up to one.
+  std::vector<uint64_t> From(uint64_t revision) {
+    const auto queue = std::make_shared<EventQueue>(std::nullopt, nullptr);
+    const auto missed = events_.Resume(queue, revision);
+    if (missed.has_value()) events_.Remove(queue.get());
+    return RevisionsOf(missed);
+  }
+  void Publish(uint64_t revision) { events_.Publish(Listed(revision, "book")); }
+  void Watch(uint64_t revision) {
+    queue_ = std::make_shared<EventQueue>(std::nullopt, nullptr);
+    events_.Add(queue_, revision);
+  }
+
+  using Revisions = std::vector<uint64_t>;
+  const Revisions kNotHere = {0};
+  FakeClock clock_;
+  Events events_{&clock_};
+  std::shared_ptr<EventQueue> queue_;
+};
+
+TEST_F(ResumedEventsTest, AWatcherThatComesBackGetsWhatItHasMissed) {
+  Watch(3);
+  Publish(4);
+  Publish(5);
+  EXPECT_EQ(From(2), kNotHere) << "before the first watcher";
+  EXPECT_EQ(From(3), (Revisions{4, 5}));
+  EXPECT_EQ(From(5), (Revisions{5}));
+  EXPECT_EQ(From(6), (Revisions{}));
+  // Also when it was the only one, for a while.
+  events_.Remove(queue_.get());
+  EXPECT_GT(events_.wanted(), 0u);
+  Publish(6);
+  EXPECT_EQ(From(4), (Revisions{4, 5, 6}));
+  clock_.Advance(2 * kKeepEvents);
+  EXPECT_EQ(events_.wanted(), 0u);
+  Publish(7);
+  EXPECT_EQ(From(4), kNotHere);
+  Watch(7);
+  Publish(8);
+  EXPECT_EQ(From(6), kNotHere) << "7 is missing";
+  EXPECT_EQ(From(7), (Revisions{8}));
+}
+
+TEST_F(ResumedEventsTest, LaterEventsComeAfterwards) {
+  Watch(0);
+  Publish(1);
+  const auto queue = std::make_shared<EventQueue>(std::nullopt, nullptr);
+  EXPECT_EQ(RevisionsOf(events_.Resume(queue, 1)), (Revisions{1}));
+  Publish(2);
+  events_.WakeReaders();
+  EXPECT_EQ((*queue->Pop())->revision, 2u);
+  EXPECT_EQ(*queue->Pop(), nullptr);
+}
+
+TEST_F(ResumedEventsTest, AReplicaKeepsEventsWithoutAWatcher) {
+  events_.BeginLoad(10);
+  Publish(10);
+  events_.KeepAlways();
+  EXPECT_EQ(events_.wanted(), kMostEventsKept);
+  Publish(11);
+  Publish(11);
+  Publish(12);
+  EXPECT_EQ(From(10), kNotHere) << "the load does not tell the steps before it";
+  EXPECT_EQ(From(11), (Revisions{11, 11, 12}));
+  events_.BeginLoad(20);
+  Publish(20);
+  events_.KeepAlways();
+  Publish(21);
+  EXPECT_EQ(From(12), kNotHere);
+  EXPECT_EQ(From(21), (Revisions{21}));
+}
+
+TEST_F(ResumedEventsTest, ARevisionThatIsNotWholeAnyMoreIsNotHere) {
+  events_.KeepAlways();
+  Publish(1);
+  for (size_t i = 0; i < kMostEventsKept; ++i) Publish(2);
+  EXPECT_EQ(From(1), kNotHere);
+  EXPECT_EQ(From(2).size(), kMostEventsKept);
+  Publish(3);
+  EXPECT_EQ(From(2), kNotHere);
+  EXPECT_EQ(From(3), (Revisions{3}));
+}
+
+TEST_F(ResumedEventsTest, WhatCutsAllWatchersOffIsMissedByThoseThatComeBack) {
+  events_.KeepAlways();
+  Publish(1);
+  events_.CutOffAll();
+  EXPECT_EQ(From(1), kNotHere);
+  Publish(2);
+  EXPECT_EQ(From(2), kNotHere) << "the rest of it may have been cut off";
+  Publish(3);
+  EXPECT_EQ(From(3), (Revisions{3}));
+}
+
 // The cost of Publish, under the catalog's lock, must not depend on watchers.
 TEST(EventsTest, WatchersGetNothingBeforeTheLockIsGivenBack) {
   Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, nullptr);
-  events.Add(queue);
+  events.Add(queue, 0);
   events.Publish(Listed(1, "a"));
   EXPECT_EQ(*queue->Pop(), nullptr);
   events.WakeReaders();
@@ -63,14 +168,14 @@ TEST(EventsTest, MoreThanTheLineHoldsCutsAllWatchersOff) {
   const auto one = std::make_shared<EventQueue>(BookQuery(Keywords{{"rare"}}), [&] { ++wakes; });
   const auto two = std::make_shared<EventQueue>(BookQuery(Keywords{{"rare"}}), nullptr);
   const auto late = std::make_shared<EventQueue>(std::nullopt, nullptr);
-  events.Add(one);
+  events.Add(one, 0);
   for (size_t i = 0; i < kMostEventsInLine; ++i) events.Publish(Listed(1, "common"));
   events.WakeReaders();
   EXPECT_TRUE(one->status().ok());
   for (size_t i = 0; i < kMostEventsInLine; ++i) events.Publish(Listed(1, "common"));
-  events.Add(two);
+  events.Add(two, 0);
   events.Publish(Listed(1, "common"));
-  events.Add(late);
+  events.Add(late, 0);
   events.Publish(Listed(2, "common"));
   events.WakeReaders();
   EXPECT_EQ(GetReason(one->status()), Reason::kWatchLagged);
@@ -93,7 +198,7 @@ TEST(EventsTest, AFilterKeepsMatchingBooksAndAllPeers) {
 TEST(EventsTest, AWatcherTooFarBehindIsCutOff) {
   Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, nullptr);
-  events.Add(queue);
+  events.Add(queue, 0);
   for (size_t i = 0; i < kMostEventsBehind; ++i) events.Publish(PeerGone(1));
   events.WakeReaders();
   EXPECT_TRUE(queue->status().ok());
@@ -109,7 +214,7 @@ TEST(EventsTest, AReaderIsWokenOnceAndOnlyWhenItWaits) {
   int wakes = 0;
   Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, [&] { ++wakes; });
-  events.Add(queue);
+  events.Add(queue, 0);
   events.Publish(PeerGone(1));
   events.WakeReaders();
   EXPECT_EQ(wakes, 0) << "the reader has not read yet";
@@ -134,7 +239,7 @@ TEST(EventsTest, AWatcherThatIsCutOffIsWokenEvenWhenItDoesNotWait) {
   int wakes = 0;
   Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, [&] { ++wakes; });
-  events.Add(queue);
+  events.Add(queue, 0);
   for (size_t i = 0; i <= kMostEventsBehind; ++i) events.Publish(PeerGone(1));
   events.WakeReaders();
   events.WakeReaders();
@@ -154,7 +259,7 @@ TEST(EventsTest, WithAPauseAThreadWakesReaders) {
     ++wakes;
     wakes.notify_all();
   });
-  events.Add(queue);
+  events.Add(queue, 0);
   read_all();
   for (int round = 1; round <= 5; ++round) {
     const int before = wakes;
@@ -173,7 +278,7 @@ TEST(EventsTest, NoReaderIsWokenAfterClose) {
   auto woken = std::make_unique<int>(0);
   Events events(Clock::Real());
   const auto queue = std::make_shared<EventQueue>(std::nullopt, [&] { ++*woken; });
-  events.Add(queue);
+  events.Add(queue, 0);
   std::thread publisher([&] {
     for (int i = 0; i < 1000; ++i) {
       queue->Pop().status().IgnoreError();

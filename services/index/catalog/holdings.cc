@@ -143,6 +143,13 @@ std::optional<BookListing> Holdings::Gone(Shelf& shelf, uint64_t number) {
   return removed;
 }
 
+void Holdings::MarkGone(Shelf& shelf, NumberRange range) {
+  if (shelf.closed) return;
+  gone_ranges_ -= shelf.gone.range_count();
+  shelf.gone.Insert(range);
+  gone_ranges_ += shelf.gone.range_count();
+}
+
 std::optional<BookListing> Holdings::GoneIfRoom(Shelf& shelf, uint64_t number) {
   if (!shelf.Has(number) && !CheckGone(shelf).ok()) return std::nullopt;
   return Gone(shelf, number);

@@ -57,6 +57,8 @@ class Holdings {
                Limits limits = Limits::kHeld);
   // Marks the number as gone and removes its book. Returns the book if it was a whole one.
   std::optional<BookListing> Gone(Shelf& shelf, uint64_t number);
+  // Marks all numbers of the range as gone. Requires that no book has one of them.
+  void MarkGone(Shelf& shelf, NumberRange range);
   // Marks the number as gone, if it is that of a book or there is room to remember it.
   std::optional<BookListing> GoneIfRoom(Shelf& shelf, uint64_t number);
   // Closes the shelf. RemoveSome removes its books later.
@@ -75,11 +77,12 @@ class Holdings {
   void AddWords() { books_.AddWords(); }
 
   BookListing ListingOf(EditionId edition, uint64_t number) const;
+  // Returns the shelf's book with this number, whole or partial.
+  std::optional<BookListing> FindListing(const Shelf& shelf, uint64_t number) const;
   // Puts some more whole books of the shelf in order of name, until shelf.by_name is complete.
   void OrderSome(Shelf& shelf) const;
 
  private:
-  std::optional<BookListing> FindListing(const Shelf& shelf, uint64_t number) const;
   void Remove(Shelf& shelf, uint64_t number);
   // Counts a book with a name of this many bytes, or stops counting it.
   void Charge(Shelf& shelf, size_t name_bytes);

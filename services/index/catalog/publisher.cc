@@ -24,7 +24,7 @@ void Publisher::PublishPeerGone(const Shelf& shelf) {
 }
 
 void Publisher::PublishBook(CatalogEvent::Kind kind, uint32_t peer_id, const BookListing& listing) {
-  if (events_->empty()) {
+  if (events_->wanted() == 0) {
     NextRevision();
     return;
   }
@@ -50,8 +50,9 @@ void Publisher::PublishMove(std::optional<BookEvent> old_book, std::optional<Boo
 }
 
 void Publisher::PublishBooksOf(const Shelf& shelf, const Holdings& holdings) {
-  if (events_->empty()) return;
-  if (shelf.by_number.size() > kMostEventsBehind) {
+  const size_t wanted = events_->wanted();
+  if (wanted == 0) return;
+  if (shelf.by_number.size() > wanted) {
     events_->CutOffAll();
     return;
   }

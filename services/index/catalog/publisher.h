@@ -25,6 +25,13 @@ class Publisher {
   void BeginStep(uint64_t revision) {
     revision_ = revision;
     in_step_ = true;
+    events_->KeepAlways();
+  }
+  // The same for changes that make everything that of `revision`, from whatever it was.
+  void BeginLoad(uint64_t revision) {
+    revision_ = revision;
+    in_step_ = true;
+    events_->BeginLoad(revision);
   }
 
   void Publish(CatalogEvent event);

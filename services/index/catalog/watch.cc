@@ -6,29 +6,43 @@
 namespace arkshare {
 
 Watch::Watch(Catalog* catalog, std::optional<BookQuery> filter, std::function<void()> wake,
-             WatchParts parts)
+             WatchParts parts, std::optional<uint64_t> from)
     : catalog_(catalog),
-      queue_(std::make_shared<EventQueue>(std::move(filter), std::move(wake), parts)),
-      scan_(catalog->StartScan(queue_)) {}
+      queue_(std::make_shared<EventQueue>(std::move(filter), std::move(wake), parts)) {
+  if (from.has_value()) {
+    if (const auto missed = catalog_->Resume(queue_, *from)) {
+      auto resumed = std::make_shared<CatalogEvent>();
+      resumed->kind = CatalogEvent::Kind::kResumed;
+      resumed->revision = *from;
+      first_.push_back(std::move(resumed));
+      for (const EventPtr& event : *missed) {
+        if (queue_->Wants(*event)) first_.push_back(event);
+      }
+      return;
+    }
+  }
+  scan_ = catalog_->StartScan(queue_);
+}
 
 Watch::~Watch() {
   Close();
-  catalog_->EndScan(*scan_);
+  if (scan_ != nullptr) catalog_->EndScan(*scan_);
+  if (scan_ == nullptr) catalog_->EndResumed(*queue_);
 }
 
 absl::StatusOr<EventPtr> Watch::Next() {
-  if (snapshot_complete_) return queue_->Pop();
-  if (snapshot_.empty()) {
+  if (first_.empty()) {
+    if (!more()) return queue_->Pop();
     // A watcher that is too far behind for the changes need not read the rest of the snapshot.
     if (absl::Status status = queue_->status(); !status.ok()) return status;
     ++slices_;
     const std::vector<EventPtr> slice = catalog_->ContinueScan(*scan_);
-    snapshot_.assign(slice.begin(), slice.end());
-    if (snapshot_.empty()) return nullptr;
+    first_.assign(slice.begin(), slice.end());
+    if (first_.empty()) return nullptr;
   }
-  EventPtr event = std::move(snapshot_.front());
-  snapshot_.pop_front();
-  snapshot_complete_ = event->kind == CatalogEvent::Kind::kSnapshotComplete;
+  EventPtr event = std::move(first_.front());
+  first_.pop_front();
+  if (event->kind == CatalogEvent::Kind::kSnapshotComplete) snapshot_complete_ = true;
   return event;
 }
 

@@ -1,4 +1,5 @@
-// A watch of the catalog: everything as of one revision, a mark, then every change after it.
+// A watch of the catalog: everything as of one revision, a mark, then every change after it; or,
+// for a reader that comes back, only the changes.
 #ifndef ARKSHARE_SERVICES_INDEX_CATALOG_WATCH_H_
 #define ARKSHARE_SERVICES_INDEX_CATALOG_WATCH_H_
 
@@ -18,8 +19,10 @@ namespace arkshare {
 class Watch {
  public:
   // `wake` is called, from any thread, when Next() has an event again after it returned null.
+  // With `from`, a revision that the reader has read: goes on there, if all later changes are still
+  // here. Then the first event is kResumed.
   Watch(Catalog* catalog, std::optional<BookQuery> filter, std::function<void()> wake,
-        WatchParts parts = {});
+        WatchParts parts = {}, std::optional<uint64_t> from = std::nullopt);
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -29,7 +32,7 @@ class Watch {
   // and `wake` is not called. WATCH_LAGGED.
   absl::StatusOr<EventPtr> Next();
   // Returns whether there may be more to read at once, after Next() has returned null.
-  bool more() const { return !snapshot_complete_; }
+  bool more() const { return scan_ != nullptr && !snapshot_complete_; }
   // Returns how many slices of the snapshot have been read.
   size_t slices() const { return slices_; }
   // WATCH_LAGGED as soon as Next will return it, whatever events it returns before. Thread-safe.
@@ -40,8 +43,8 @@ class Watch {
  private:
   Catalog* const catalog_;
   const std::shared_ptr<EventQueue> queue_;
-  const std::shared_ptr<SnapshotScan> scan_;
-  std::deque<EventPtr> snapshot_;
+  std::shared_ptr<SnapshotScan> scan_;  // null when it has resumed
+  std::deque<EventPtr> first_;          // of the snapshot, or of what the reader has missed
   bool snapshot_complete_ = false;
   size_t slices_ = 0;
 };

@@ -54,6 +54,7 @@ class Replica {
         std::erase_if(books_, [&](const auto& book) { return book.first.first == event.peer_id; });
         break;
       case Kind::kSnapshotComplete:
+      case Kind::kResumed:
         break;
     }
   }
@@ -275,6 +276,47 @@ TEST(WatchTest, AShelfTooLargeToShowAtOnceCutsWatchersOff) {
   Replica second;
   ASSERT_TRUE(Drain(again, second).ok());
   EXPECT_EQ(second.books(), BooksIn(catalog));
+}
+
+TEST(WatchTest, AReaderGoesOnWhereItWas) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  StateMany(catalog, one, 1, 3);
+  Replica replica;
+  uint64_t last = 0;
+  {
+    Watch watch(&catalog, std::nullopt, nullptr);
+    while (const EventPtr event = watch.Next().value()) {
+      replica.Apply(*event);
+      last = event->revision;
+    }
+  }
+  StateMany(catalog, one, 4, 2);
+  ASSERT_TRUE(catalog.Apply(one, {StatementRecord::Gone(1)}).status.ok());
+  Watch watch(&catalog, std::nullopt, nullptr, {}, last);
+  EXPECT_EQ((*watch.Next())->kind, Kind::kResumed);
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  EXPECT_FALSE(watch.more());
+  EXPECT_EQ(replica.books(), BooksIn(catalog));
+  StateMany(catalog, one, 6, 1);
+  ASSERT_TRUE(Drain(watch, replica).ok());
+  EXPECT_EQ(replica.books(), BooksIn(catalog));
+  // Only what it wants.
+  Watch filtered(&catalog, BookQuery(Keywords{{"5"}}), nullptr, {}, last);
+  EXPECT_EQ((*filtered.Next())->kind, Kind::kResumed);
+  EXPECT_EQ((*filtered.Next())->book->listing.name.value(), "book 5");
+  EXPECT_EQ(filtered.Next().value(), nullptr);
+}
+
+TEST(WatchTest, AReaderThatCannotGoOnGetsASnapshot) {
+  Catalog catalog({});
+  const auto one = Join(catalog, 1);
+  StateMany(catalog, one, 1, 3);
+  for (const uint64_t from : {uint64_t{1}, uint64_t{1'000}}) {
+    Watch watch(&catalog, std::nullopt, nullptr, {}, from);
+    Replica replica;
+    EXPECT_EQ((*watch.Next())->kind, Kind::kPeerListed) << from;
+  }
 }
 
 TEST(WatchTest, AnEndedWatchHoldsNothingUp) {

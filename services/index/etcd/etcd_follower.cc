@@ -45,8 +45,17 @@ void EtcdFollower::Run() {
     if (const std::optional<LoadCause> demand = parts_.board->TakeDemand()) {
       load_ = load_.value_or(*demand);
     }
+    if (load_.has_value() && std::exchange(waited_for_, load_) != load_) {
+      absl::BitGen random;
+      const absl::Duration pause =
+          PauseBeforeLoad(*load_, parts_.board->replicas().size(), absl::Uniform(random, 0.0, 1.0));
+      // The log may have changed meanwhile.
+      if (pause > absl::ZeroDuration() && parts_.board->Sleep(pause)) continue;
+    }
     if (load_.has_value()) Load(*found);
-    if (!load_.has_value()) Watch();
+    if (load_.has_value()) continue;
+    waited_for_.reset();
+    Watch();
   }
 }
 
@@ -75,10 +84,10 @@ std::optional<FoundLog> EtcdFollower::Look() {
   }
   switch (JudgeFounding(known, *found)) {
     case Founding::kSame:
-      if (known.birth.empty()) Begin(found->birth);
+      if (known.birth.empty()) Begin(*found);
       return found;
     case Founding::kAnother:
-      Begin(found->birth);
+      Begin(*found);
       return found;
     case Founding::kUnborn:
     case Founding::kOlder:
@@ -108,7 +117,7 @@ void EtcdFollower::Refound(const FoundLog& found) {
   }
 }
 
-void EtcdFollower::Begin(const std::string& birth) {
+void EtcdFollower::Begin(const FoundLog& found) {
   const bool refounded = !parts_.board->birth().empty();
   load_ = refounded ? LoadCause::kRefounded : LoadCause::kStart;
   if (refounded) {
@@ -116,7 +125,7 @@ void EtcdFollower::Begin(const std::string& birth) {
     parts_.writes->Abandon(StoreUnreachable());
     parts_.waiters->Refounded(StoreUnreachable());
   }
-  parts_.board->Began(birth);
+  parts_.board->Began(found.birth, found.birth_revision);
   if (!refounded) return;
   LogWarning("etcd_log_refounded");
   fold_->Refounded();

@@ -47,8 +47,8 @@ class EtcdFollower {
   void LookFailed(const EtcdAnswer<etcdserverpb::TxnResponse>& answer);
   // Gives the log another birth.
   void Refound(const FoundLog& found);
-  // Takes up the log of `birth`.
-  void Begin(const std::string& birth);
+  // Takes up the log that was found.
+  void Begin(const FoundLog& found);
   void Load(const FoundLog& found);
   // Reads one watch to its end.
   void Watch();
@@ -63,6 +63,7 @@ class EtcdFollower {
   WatchChain chain_;
   int failed_looks_ = 0;                               // in a row
   std::optional<LoadCause> load_ = LoadCause::kStart;  // why everything has to be loaded
+  std::optional<LoadCause> waited_for_;                // before the load
   std::thread thread_;
 };
 

@@ -21,6 +21,15 @@ bool IsWorthARetry(EtcdFault fault) {
 
 }  // namespace
 
+absl::Duration PauseBeforeLoad(LoadCause cause, size_t replicas, double random) {
+  constexpr absl::Duration kForEach = absl::Milliseconds(200);
+  constexpr absl::Duration kMost = absl::Seconds(2);
+  if (cause == LoadCause::kStart || cause == LoadCause::kRefounded || replicas < 2) {
+    return absl::ZeroDuration();
+  }
+  return random * std::min(kForEach * static_cast<int64_t>(replicas - 1), kMost);
+}
+
 LoadedLog LoadLog(EtcdClient& client, const std::string& prefix, int64_t revision,
                   const std::function<bool()>& go_on) {
   LoadedLog loaded;

@@ -109,6 +109,8 @@ void EtcdLog::Await(int64_t revision, absl::Duration limit, Reached done) {
 
 std::string EtcdLog::birth() const { return board_->birth(); }
 
+int64_t EtcdLog::founded() const { return board_->founded(); }
+
 SharedLog::State EtcdLog::state() const { return board_->state(); }
 
 int64_t EtcdLog::applied() const { return waiters_->folded(); }
@@ -116,6 +118,8 @@ int64_t EtcdLog::applied() const { return waiters_->folded(); }
 absl::Duration EtcdLog::behind() const { return board_->behind(); }
 
 size_t EtcdLog::queued_bytes() const { return writes_->queued_bytes(); }
+
+void EtcdLog::AwaitRoom(std::function<void()> go) { writes_->AwaitRoom(std::move(go)); }
 
 EtcdMetrics EtcdLog::metrics() const {
   EtcdMetrics metrics = board_->metrics();

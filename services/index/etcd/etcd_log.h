@@ -43,10 +43,12 @@ class EtcdLog : public SharedLog {
   void Await(int64_t revision, absl::Duration limit, Reached done) override;
   const std::string& replica() const override { return replica_; }
   std::string birth() const override;
+  int64_t founded() const override;
   State state() const override;
   int64_t applied() const override;
   absl::Duration behind() const override;
   size_t queued_bytes() const override;
+  void AwaitRoom(std::function<void()> go) override;
 
   EtcdMetrics metrics() const;
 

@@ -3,6 +3,7 @@
 #include "services/index/etcd/compaction.h"
 #include "services/index/etcd/endpoint_rotation.h"
 #include "services/index/etcd/etcd_fault.h"
+#include "services/index/etcd/etcd_loader.h"
 #include "services/index/etcd/etcd_version.h"
 #include "services/index/etcd/presence_check.h"
 
@@ -48,6 +49,19 @@ TEST(EtcdFaultTest, EveryAnswerOfEtcdSaysWhatToDo) {
   for (const auto& row : kRows) {
     EXPECT_EQ(FaultOf({row.code, row.message}), row.fault) << row.message;
     EXPECT_FALSE(FaultName(row.fault).empty());
+  }
+}
+
+TEST(PauseBeforeLoadTest, ReplicasThatLoadForOneReasonDoSoOneAfterTheOther) {
+  for (const LoadCause cause : {LoadCause::kCompacted, LoadCause::kGap, LoadCause::kReplicas}) {
+    EXPECT_EQ(PauseBeforeLoad(cause, 1, 0.9), absl::ZeroDuration()) << "it is alone";
+    EXPECT_EQ(PauseBeforeLoad(cause, 3, 0), absl::ZeroDuration());
+    EXPECT_EQ(PauseBeforeLoad(cause, 3, 0.5), absl::Milliseconds(200));
+    EXPECT_EQ(PauseBeforeLoad(cause, 100, 0.5), absl::Seconds(1));
+  }
+  // It has nothing until then.
+  for (const LoadCause cause : {LoadCause::kStart, LoadCause::kRefounded}) {
+    EXPECT_EQ(PauseBeforeLoad(cause, 100, 0.5), absl::ZeroDuration());
   }
 }
 

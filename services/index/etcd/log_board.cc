@@ -27,7 +27,7 @@ Liveness::Change LogBoard::Tick() {
   return liveness_.Tick(clock_->Monotonic());
 }
 
-void LogBoard::Began(const std::string& birth) {
+void LogBoard::Began(const std::string& birth, int64_t founded) {
   MutexLock lock(&mutex_);
   if (!known_.birth.empty()) {
     liveness_.Refounded();
@@ -35,6 +35,7 @@ void LogBoard::Began(const std::string& birth) {
   }
   known_ = KnownLog{};
   known_.birth = birth;
+  founded_ = founded;
   replicas_.clear();
   changed_.NotifyAll();
 }
@@ -192,6 +193,11 @@ int64_t LogBoard::folded() const {
 std::string LogBoard::birth() const {
   MutexLock lock(&mutex_);
   return known_.birth;
+}
+
+int64_t LogBoard::founded() const {
+  MutexLock lock(&mutex_);
+  return founded_;
 }
 
 SharedLog::State LogBoard::state() const {

@@ -38,7 +38,7 @@ class LogBoard {
   Liveness::Change Tick();
 
   // The follower's: the log that it folds now. The log is new to this replica, or refounded.
-  void Began(const std::string& birth);
+  void Began(const std::string& birth, int64_t founded);
   void Folded(int64_t revision, int64_t head_version);
   // The keys `r/` as they were folded.
   void SetReplicas(std::set<std::string> keys);
@@ -80,6 +80,7 @@ class LogBoard {
   KnownLog known() const;
   int64_t folded() const;
   std::string birth() const;
+  int64_t founded() const;
   SharedLog::State state() const;
   absl::Duration behind() const;
   // Without what others know: applied and queued bytes.
@@ -93,6 +94,7 @@ class LogBoard {
   Liveness liveness_ ABSL_GUARDED_BY(mutex_);
   WatchDog dog_ ABSL_GUARDED_BY(mutex_);
   KnownLog known_ ABSL_GUARDED_BY(mutex_);
+  int64_t founded_ ABSL_GUARDED_BY(mutex_) = 0;
   bool own_key_went_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<std::string> replicas_ ABSL_GUARDED_BY(mutex_);
   EtcdWatch* watch_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -1,10 +1,17 @@
 #include "services/index/etcd/pending_writes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/core/errors.h"
 
 namespace arkshare {
+namespace {
+
+// A caller that was held back brings about this much.
+constexpr size_t kBytesOfOne = 64 * 1024;
+
+}  // namespace
 
 absl::Status StoreUnreachable() {
   return MakeError(Reason::kStoreUnreachable,
@@ -41,23 +48,29 @@ uint64_t PendingWrites::epoch() const {
 
 void PendingWrites::Close(const absl::Status& status) {
   std::vector<SharedLog::Done> left;
+  Waiting waiting;
   {
     MutexLock lock(&mutex_);
     left = CloseLocked(status);
+    waiting = TakeRoomLocked();
   }
   for (const SharedLog::Done& done : left) done(status);
+  for (const std::function<void()>& go : waiting) go();
   waiters_->FailWrites(status);
 }
 
 void PendingWrites::Abandon(const absl::Status& status) {
   std::vector<SharedLog::Done> left;
+  Waiting waiting;
   {
     MutexLock lock(&mutex_);
     left = CloseLocked(status);
+    waiting = TakeRoomLocked();
     first_wanted_ = last_number_ + 1;
     ++epoch_;
   }
   for (const SharedLog::Done& done : left) done(status);
+  for (const std::function<void()>& go : waiting) go();
   waiters_->FailWrites(status);
 }
 
@@ -71,15 +84,43 @@ void PendingWrites::Stop(const absl::Status& status) {
 }
 
 std::optional<PendingWrites::Batch> PendingWrites::AwaitBatch() {
-  MutexLock lock(&mutex_);
-  while (!stopped_) {
-    if (std::optional<Batch> batch = batcher_.Next()) {
-      last_number_ = batch->number;
-      return batch;
+  while (true) {
+    std::optional<Batch> batch;
+    Waiting waiting;
+    {
+      MutexLock lock(&mutex_);
+      if (stopped_) return std::nullopt;
+      batch = batcher_.Next();
+      if (batch.has_value()) last_number_ = batch->number;
+      if (batch.has_value() || batcher_.idle()) waiting = TakeRoomLocked();
+      if (!batch.has_value() && waiting.empty()) changed_.Wait(&mutex_);
     }
-    changed_.Wait(&mutex_);
+    for (const std::function<void()>& go : waiting) go();
+    if (batch.has_value()) return batch;
   }
-  return std::nullopt;
+}
+
+void PendingWrites::AwaitRoom(std::function<void()> go) {
+  {
+    MutexLock lock(&mutex_);
+    if (open_ && (batcher_.queued_bytes() > kLogQueueBytes || !room_waiters_.empty())) {
+      room_waiters_.push_back(std::move(go));
+      changed_.NotifyOne();
+      return;
+    }
+  }
+  go();
+}
+
+PendingWrites::Waiting PendingWrites::TakeRoomLocked() {
+  const size_t room = kLogQueueBytes - std::min(kLogQueueBytes, batcher_.queued_bytes());
+  const size_t count = open_ ? room / kBytesOfOne : room_waiters_.size();
+  Waiting taken;
+  while (taken.size() < count && !room_waiters_.empty()) {
+    taken.push_back(std::move(room_waiters_.front()));
+    room_waiters_.pop_front();
+  }
+  return taken;
 }
 
 void PendingWrites::Made(const Batch& batch, int64_t revision) {

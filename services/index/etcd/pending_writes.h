@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -53,8 +55,14 @@ class PendingWrites {
   // False when the transaction must not be sent again.
   bool IsWanted(const Batch& batch) const;
   size_t queued_bytes() const;
+  // See SharedLog::AwaitRoom.
+  void AwaitRoom(std::function<void()> go);
 
  private:
+  using Waiting = std::vector<std::function<void()>>;
+
+  // Takes those that may go on now.
+  Waiting TakeRoomLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes `done` of a write; empty when it was answered.
   SharedLog::Done TakeLocked(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<SharedLog::Done> CloseLocked(const absl::Status& status)
@@ -72,6 +80,7 @@ class PendingWrites {
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status closed_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::function<void()>> room_waiters_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Returns the status that a write gets when the replica has no etcd.

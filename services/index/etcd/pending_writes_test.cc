@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "lib/core/errors.h"
@@ -136,6 +138,59 @@ TEST_F(PendingWritesTest, AfterStopThereIsNothingToSend) {
   WriteAnswer late;
   Add("b", late);
   EXPECT_EQ(ReasonOf(late), Reason::kShuttingDown);
+}
+
+TEST_F(PendingWritesTest, CallersThatAreHeldBackGoOnWhenTheQueueIsShort) {
+  std::atomic<int> going = 0;
+  const auto go = [&] { ++going; };
+  writes_.AwaitRoom(go);
+  EXPECT_EQ(going, 1) << "there is room";
+  constexpr size_t kPage = 1'000'000;
+  size_t added = 0;
+  while (writes_.queued_bytes() <= kLogQueueBytes) {
+    SharedLog::Write write;
+    write.changes.push_back({absl::StrCat(++added), std::string(kPage, 'x')});
+    writes_.Add(std::move(write), [](const absl::StatusOr<SharedLog::Outcome>&) {});
+  }
+  going = 0;
+  constexpr int kWaiting = 1'000;
+  for (int i = 0; i < kWaiting; ++i) writes_.AwaitRoom(go);
+  EXPECT_EQ(going, 0);
+  auto batch = writes_.AwaitBatch();
+  const size_t room = kLogQueueBytes - writes_.queued_bytes();
+  EXPECT_GT(going, 0);
+  EXPECT_LE(static_cast<size_t>(going), room / 1'000) << "as many as there is room for";
+  EXPECT_LT(going, kWaiting);
+  writes_.Made(*batch, 1);
+  while (writes_.queued_bytes() > 0) {
+    batch = writes_.AwaitBatch();
+    writes_.Made(*batch, 1);
+  }
+  writes_.AwaitRoom(go);
+  // With nothing left to send, all of them go on.
+  WriteAnswer last;
+  Add("last", last);
+  writes_.Made(*writes_.AwaitBatch(), 1);
+  std::thread idle([this] { EXPECT_FALSE(writes_.AwaitBatch().has_value()); });
+  while (going < kWaiting + 1) std::this_thread::yield();
+  writes_.Stop(absl::CancelledError());
+  idle.join();
+  EXPECT_EQ(going, kWaiting + 1);
+}
+
+TEST_F(PendingWritesTest, AReplicaThatIsCutOffHoldsNobodyBack) {
+  std::atomic<int> going = 0;
+  for (int i = 0; i < 20; ++i) {
+    SharedLog::Write write;
+    write.changes.push_back({absl::StrCat(i), std::string(1'000'000, 'x')});
+    writes_.Add(std::move(write), [](const absl::StatusOr<SharedLog::Outcome>&) {});
+  }
+  for (int i = 0; i < 1'000; ++i) writes_.AwaitRoom([&] { ++going; });
+  EXPECT_EQ(going, 0);
+  writes_.Close(StoreUnreachable());
+  EXPECT_EQ(going, 1'000);
+  writes_.AwaitRoom([&] { ++going; });
+  EXPECT_EQ(going, 1'001);
 }
 
 }  // namespace

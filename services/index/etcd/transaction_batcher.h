@@ -52,6 +52,8 @@ class TransactionBatcher {
 
   // Bytes of keys and values that are not under way.
   size_t queued_bytes() const { return queued_bytes_; }
+  // Returns whether nothing waits and nothing is under way.
+  bool idle() const { return under_way_ == 0 && ready_.empty(); }
   size_t under_way() const { return under_way_; }
 
  private:

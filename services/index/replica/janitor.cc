@@ -21,7 +21,7 @@ constexpr int kMostWrites = 8;
 constexpr size_t kMostChanges = 80;
 // Numbers that are kept for peers that are not here.
 constexpr size_t kMostNumbers = 10'000;
-// Listings in the graves of peers that are not here.
+// Ranges of listings in the graves of peers that are not here.
 constexpr size_t kMostGraves = 100'000;
 
 }  // namespace
@@ -87,20 +87,22 @@ void Janitor::HandOver() {
     if (!session.has_value() || !session->complete) continue;
     SharedLog::Write write;
     write.guards = {{SessionKey(source), session->epoch}};
-    std::vector<StatementRecord> gone;
+    Catalog::Stated gone;
     for (const Roster::Grave& grave : graves) {
       if (grave.revision >= session->epoch) continue;
       if (write.changes.size() >= kMostChanges) break;
-      if (gone.size() + grave.numbers.size() > kMaxItems) break;
-      for (const uint64_t number : grave.numbers) gone.push_back(StatementRecord::Gone(number));
+      if (!gone.gone.empty() && gone.gone.size() + grave.numbers.size() > kMaxItems) break;
+      gone.gone.insert(gone.gone.end(), grave.numbers.begin(), grave.numbers.end());
       write.changes.push_back({grave.key, std::nullopt});
     }
     if (write.changes.empty()) continue;
+    replica::PageRecord page;
+    AddStated(gone, page);
     // Before the deletions: at every moment one of the two says that they are gone.
     write.changes.insert(
         write.changes.begin(),
         {PageKey(source, session->epoch, absl::StrCat(log_->replica(), "-janitor"), next_page_++),
-         MakePage(/*first_sequence=*/0, gone, /*complete=*/false).SerializeAsString()});
+         page.SerializeAsString()});
     Commit(std::move(write));
     if (++writes >= kMostWrites) return;
   }
@@ -140,16 +142,16 @@ void Janitor::ForgetNumbers() {
   forget(std::move(numbers), too_many);
 
   std::vector<std::pair<int64_t, SharedLog::Write>> graves;
-  size_t listings = 0;
+  size_t ranges = 0;
   for (const Roster::Grave& grave : roster_.AllGraves()) {
     if (roster_.Find(grave.source).has_value()) continue;
-    listings += grave.numbers.size();
+    ranges += grave.numbers.size();
     SharedLog::Write write;
     write.guards = {{SessionKey(grave.source), 0}};
     write.changes = {{grave.key, std::nullopt}};
     graves.emplace_back(grave.revision, std::move(write));
   }
-  forget(std::move(graves), listings > kMostGraves ? kMostWrites : 0);
+  forget(std::move(graves), ranges > kMostGraves ? kMostWrites : 0);
 }
 
 void Janitor::Commit(SharedLog::Write write) {

@@ -319,6 +319,27 @@ TEST_F(ReplicasTest, AfterAnOlderBackupIsRestoredTheTokensOfBothTimesAreGood) {
   EXPECT_EQ(Open(*a, early).acknowledged, 0u) << "it may have said more than the backup has";
 }
 
+TEST_F(ReplicasTest, ASessionOfABackupThatNoReplicaHasBeginsAgain) {
+  auto a = Make();
+  const std::string token = Register(*a, 1);
+  Stream stream = Open(*a, token);
+  ASSERT_TRUE(Say(*a, token, stream, 1, {Present(1, "one", 1)}).ok());
+  const MemoryEngine::Contents backup = engine_.Save();
+  ASSERT_TRUE(Say(*a, token, stream, 2, {Present(2, "two", 2)}).ok());
+  const auto b = Make();
+  const std::string birth = b->log().birth();
+  a->Kill();
+  engine_.Refound(backup);
+  b->AwaitBirthAfter(birth);
+  b->sync().Expire();
+  EXPECT_EQ(WhyNot(*b, token), Reason::kUnspecified);
+  stream = Open(*b, token);
+  ASSERT_EQ(stream.acknowledged, 0u) << "not the 1 of the backup: its peer was told 2";
+  // So the peer states everything from the first number on.
+  EXPECT_EQ(*Say(*b, token, stream, 1, {Present(2, "two", 2), Present(3, "three", 3)}), 2u);
+  EXPECT_THAT(b->BooksOf(1), ElementsAre("three", "two"));
+}
+
 TEST_F(ReplicasTest, ALostOutcomeChangesNothing) {
   const auto a = Make();
   engine_.LoseOutcomes(1);

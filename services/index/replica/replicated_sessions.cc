@@ -303,20 +303,35 @@ void ReplicatedSessions::SeeState() {
     if (!cut_off) put_back.swap(put_back_);
   }
   for (const SeatPtr& seat : dirty) Pump(seat);
-  for (const auto& [session, token] : put_back) PutBack(session, token);
+  for (const auto& [session, token] : put_back) {
+    PutBack(session, [this, token = token](const absl::StatusOr<SharedSession>& again) {
+      if (!again.ok() || again->claim.replica() != log_->replica()) return;
+      MutexLock lock(&mutex_);
+      SitLocked(*again, token);
+    });
+  }
 }
 
 // The peer keeps its token and its number, and states its folder to the new log: a session that is
 // in it already, because it is an older backup, begins again.
-void ReplicatedSessions::PutBack(const SharedSession& session, const std::string& token) {
+void ReplicatedSessions::PutBack(const SharedSession& session, Done<SharedSession> done) {
   replica::ClaimRecord claim;
   claim.set_replica(log_->replica());
   replica::NumberRecord number;
   number.set_public_key(session.key.bytes());
+  const auto here = [this, key = session.key, token = session.record.token_hash()] {
+    const std::optional<SharedSession> now = roster_.Find(key);
+    if (!now.has_value() || now->record.token_hash() != token || now->epoch < log_->founded()) {
+      return absl::StatusOr<SharedSession>(SessionUnknown());
+    }
+    return absl::StatusOr<SharedSession>(*now);
+  };
   const std::optional<SharedSession> restored = roster_.Find(session.key);
-  if (restored.has_value() && restored->record.token_hash() != session.record.token_hash()) return;
+  const bool begun = restored.has_value() && restored->epoch >= log_->founded();
+  const bool other =
+      restored.has_value() && restored->record.token_hash() != session.record.token_hash();
   const std::optional<Roster::Number> owner = roster_.OwnerOf(session.record.peer_id());
-  if (owner.has_value() && owner->key != session.key) return;
+  if (begun || other || (owner.has_value() && owner->key != session.key)) return done(here());
   SharedLog::Write write;
   write.guards = {{SessionKey(session.key), restored.has_value() ? restored->epoch : 0},
                   {NumberKey(session.record.peer_id()), owner.has_value() ? owner->revision : 0}};
@@ -324,14 +339,9 @@ void ReplicatedSessions::PutBack(const SharedSession& session, const std::string
                    {ClaimKey(session.key), claim.SerializeAsString()},
                    {NumberKey(session.record.peer_id()), number.SerializeAsString()}};
   write.chain = session.key.hex();
-  log_->Commit(std::move(write),
-               [this, key = session.key, token](const absl::StatusOr<SharedLog::Outcome>& outcome) {
-                 if (!outcome.ok() || !outcome->made) return;
-                 const std::optional<SharedSession> now = roster_.Find(key);
-                 if (!now.has_value() || now->epoch != outcome->revision) return;
-                 MutexLock lock(&mutex_);
-                 SitLocked(*now, token);
-               });
+  log_->Commit(std::move(write), [here, done](const absl::StatusOr<SharedLog::Outcome>& outcome) {
+    done(outcome.ok() ? here() : outcome.status());
+  });
 }
 
 // --- reach

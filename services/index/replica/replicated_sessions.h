@@ -62,6 +62,8 @@ class ReplicatedSessions : public Sessions, private Roster::Listener {
                   TellReached tell, Done<StreamStart> done) override;
   void HoldLease(const std::string& token, uint64_t stream_id) override;
   void ReleaseLease(const std::string& token, uint64_t stream_id) override;
+  bool has_room() const override { return log_->queued_bytes() <= kLogQueueBytes; }
+  void AwaitRoom(std::function<void()> go) override { log_->AwaitRoom(std::move(go)); }
   void Apply(const std::string& token, uint64_t stream_id, Announcement announcement,
              Done<Applied> done) override;
   void CloseStream(const std::string& token, uint64_t stream_id,
@@ -125,8 +127,9 @@ class ReplicatedSessions : public Sessions, private Roster::Listener {
   void RecordSome(std::shared_ptr<Recording> recording);
   // Notices that the log was lost or found.
   void SeeState();
-  // Writes a session to the new log, after the old one was lost.
-  void PutBack(const SharedSession& session, const std::string& token);
+  // Writes a session to the new log, after the old one was lost: it begins again there. `done` gets
+  // it when it has, by this replica or another one.
+  void PutBack(const SharedSession& session, Done<SharedSession> done);
 
   const absl::Duration lease_;
   const std::string scope_;

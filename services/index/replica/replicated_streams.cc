@@ -37,7 +37,12 @@ void ReplicatedSessions::OpenStream(const std::string& token, const std::string&
   Look(token, [=, this](const absl::StatusOr<SharedSession>& found) {
     if (!found.ok()) return done(found.status());
     if (absl::Status s = CheckHost(found->record.seen_at(), host); !s.ok()) return done(s);
-    Open(*found, token, end_stream, tell, done);
+    if (found->epoch >= log_->founded()) return Open(*found, token, end_stream, tell, done);
+    // It is from a backup, and its peer may have been told more than that has.
+    PutBack(*found, [=, this](const absl::StatusOr<SharedSession>& again) {
+      if (!again.ok()) return done(again.status());
+      Open(*again, token, end_stream, tell, done);
+    });
   });
 }
 
@@ -253,7 +258,7 @@ void ReplicatedSessions::Apply(const std::string& token, uint64_t stream_id,
   }
 
   const auto rest = absl::MakeSpan(announcement.statements).subspan(repeated);
-  const Catalog::Applied checked = catalog_->Check(seat->books.shelf(), rest);
+  const Catalog::Checked checked = catalog_->Check(seat->books.shelf(), rest);
   const bool complete = announcement.snapshot_complete && checked.status.ok();
   if (checked.count == 0 && !complete) return done(checked.status);
   uint64_t first = 0;
@@ -264,7 +269,7 @@ void ReplicatedSessions::Apply(const std::string& token, uint64_t stream_id,
     seat->sent_complete = seat->sent_complete || complete;
   }
   WritePage(
-      seat, stream_id, MakePage(first, rest.first(checked.count), complete),
+      seat, stream_id, MakePage(first, rest.first(checked.count), complete, checked.known),
       [this, seat, token, status = checked.status, done](const absl::StatusOr<int64_t>& revision) {
         if (!revision.ok()) return done(revision.status());
         if (*revision == 0) return WhyNotHere<Applied>(token, done);

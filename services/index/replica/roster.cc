@@ -37,7 +37,7 @@ std::vector<Catalog::Received> ReceivedOf(const Page& page) {
 
 void Roster::Load(int64_t revision, std::vector<LogEntry> entries) {
   std::vector<News> news;
-  catalog_->BeginStep(static_cast<uint64_t>(revision));
+  catalog_->BeginLoad(static_cast<uint64_t>(revision));
   Forget(entries, news);
   for (LogEntry& entry : entries) {
     const std::optional<LogKey> key = LogKey::Parse(entry.key);
@@ -140,6 +140,7 @@ void Roster::FoldClaim(int64_t revision, const LogKey& key, const std::optional<
     MutexLock lock(&mutex_);
     session->claim = *claim;
     session->claim_revision = revision;
+    touched_.insert(key.peer);
   }
   catalog_->SetLoad(session->shelf, claim->free_slots(), claim->upload_limit());
   catalog_->SetAnswering(session->shelf, !claim->silent());
@@ -190,18 +191,16 @@ void Roster::FoldNumber(int64_t revision, const LogKey& key,
 void Roster::FoldPage(const LogKey& key, LogEvent event, bool live) {
   if (!event.value.has_value()) {
     MutexLock lock(&mutex_);
-    pages_.erase(event.key);
+    pages_.Remove(event.key);
     return;
   }
   const SessionPtr session = FindCurrent(key.peer);
   {
     MutexLock lock(&mutex_);
-    PageOf& page = pages_[event.key];
-    page.key = key.peer;
-    page.epoch = key.epoch;
+    pages_.Add(event.key, key.peer, key.epoch);
     if (session == nullptr || session->epoch != key.epoch) return;
     // It was sent again, or the log was loaded again.
-    if (std::exchange(page.folded, true)) return;
+    if (pages_.IsFolded(event.key)) return;
   }
   const std::optional<Page> page = ReadPage(*event.value);
   if (!page.has_value()) {
@@ -211,13 +210,16 @@ void Roster::FoldPage(const LogKey& key, LogEvent event, bool live) {
   // When the log is loaded, the graves that came before have what the origins say.
   if (live && !page->origins.empty()) catalog_->JoinMoves(session->shelf, ReceivedOf(*page));
   catalog_->Join(session->shelf, page->statements);
+  if (!page->gone.empty()) catalog_->JoinGone(session->shelf, page->gone);
   MutexLock lock(&mutex_);
+  pages_.SetFolded(event.key, *page);
+  touched_.insert(key.peer);
   session->through = std::max(session->through, page->through);
   session->complete = session->complete || page->complete;
 }
 
 void Roster::FoldGrave(int64_t revision, const LogKey& key, const LogEvent& event) {
-  std::vector<uint64_t> numbers;
+  std::vector<NumberRange> numbers;
   {
     MutexLock lock(&mutex_);
     if (!event.value.has_value()) {
@@ -229,8 +231,9 @@ void Roster::FoldGrave(int64_t revision, const LogKey& key, const LogEvent& even
     }
     const auto record = Parse<replica::GraveRecord>(*event.value);
     if (!record.has_value()) return;
-    numbers.assign(record->listing_numbers().begin(), record->listing_numbers().end());
+    numbers = NumbersOf(*record);
     graves_[key.peer][event.key] = {event.key, key.peer, revision, numbers};
+    touched_.insert(key.peer);
   }
   catalog_->JoinGone(key.peer, numbers);
 }
@@ -268,7 +271,7 @@ void Roster::Forget(const std::vector<LogEntry>& entries, std::vector<News>& new
                      [&](const auto& grave) { return !keys.contains(grave.first); });
       return of_peer.second.empty();
     });
-    absl::erase_if(pages_, [&](const auto& page) { return !keys.contains(page.first); });
+    pages_.RemoveIf([&](const std::string& page) { return !keys.contains(page); });
   }
   for (const std::string& replica : dead) {
     LogKey key;
@@ -313,7 +316,7 @@ NumberSet Roster::GraveOf(const PublicKey& key) const {
   const auto graves = graves_.find(key);
   if (graves == graves_.end()) return gone;
   for (const auto& [name, grave] : graves->second) {
-    for (const uint64_t number : grave.numbers) gone.Insert(number);
+    for (const NumberRange& range : grave.numbers) gone.Insert(range);
   }
   return gone;
 }

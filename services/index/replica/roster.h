@@ -19,6 +19,7 @@
 #include "lib/core/mutex.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/replica/steps.h"
+#include "services/index/replica/stored_pages.h"
 #include "services/index/shared_log/shared_log.h"
 
 namespace arkshare {
@@ -84,13 +85,19 @@ class Roster : public LogFold {
     std::string key;
     PublicKey source;
     int64_t revision = 0;  // that wrote it
-    std::vector<uint64_t> numbers;
+    std::vector<NumberRange> numbers;
   };
   std::vector<Grave> AllGraves() const;
+  std::vector<Grave> GravesOf(const PublicKey& source) const;
   // Returns those from before the session of their peer, if it has stated its whole folder.
   std::vector<Grave> OldGraves() const;
   // Returns up to `most` keys of pages that are of no session any more.
   std::vector<std::string> Garbage(size_t most) const;
+
+  // For the merger: the peers whose pages, graves or claims have changed since the last call.
+  std::vector<PublicKey> TakeTouched();
+  StoredPages::Sum SumOfPages(const PublicKey& key, int64_t epoch) const;
+  std::vector<StoredPage> PagesOf(const PublicKey& key, int64_t epoch) const;
 
  private:
   struct News {
@@ -132,13 +139,8 @@ class Roster : public LogFold {
   absl::flat_hash_map<PublicKey, uint32_t> number_of_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PublicKey, absl::btree_map<std::string, Grave>> graves_
       ABSL_GUARDED_BY(mutex_);
-  struct PageOf {
-    PublicKey key;
-    int64_t epoch = 0;
-    bool folded = false;  // into the session of the epoch
-  };
-  // The pages in the log, by key.
-  absl::btree_map<std::string, PageOf> pages_ ABSL_GUARDED_BY(mutex_);
+  StoredPages pages_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<PublicKey> touched_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

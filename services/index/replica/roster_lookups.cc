@@ -71,6 +71,15 @@ std::vector<Roster::Grave> Roster::AllGraves() const {
   return all;
 }
 
+std::vector<Roster::Grave> Roster::GravesOf(const PublicKey& source) const {
+  std::vector<Grave> graves;
+  MutexLock lock(&mutex_);
+  if (const auto found = graves_.find(source); found != graves_.end()) {
+    for (const auto& [name, grave] : found->second) graves.push_back(grave);
+  }
+  return graves;
+}
+
 std::vector<Roster::Grave> Roster::OldGraves() const {
   std::vector<Grave> old;
   MutexLock lock(&mutex_);
@@ -85,15 +94,29 @@ std::vector<Roster::Grave> Roster::OldGraves() const {
 }
 
 std::vector<std::string> Roster::Garbage(size_t most) const {
-  std::vector<std::string> garbage;
   MutexLock lock(&mutex_);
-  for (const auto& [name, owner] : pages_) {
-    const auto session = sessions_.find(owner.key);
-    if (session != sessions_.end() && session->second->epoch == owner.epoch) continue;
-    garbage.push_back(name);
-    if (garbage.size() >= most) break;
-  }
-  return garbage;
+  const auto& sessions = sessions_;
+  return pages_.Others(most, [&sessions](const PublicKey& key, int64_t epoch) {
+    const auto session = sessions.find(key);
+    return session != sessions.end() && session->second->epoch == epoch;
+  });
+}
+
+std::vector<PublicKey> Roster::TakeTouched() {
+  MutexLock lock(&mutex_);
+  std::vector<PublicKey> touched(touched_.begin(), touched_.end());
+  touched_.clear();
+  return touched;
+}
+
+StoredPages::Sum Roster::SumOfPages(const PublicKey& key, int64_t epoch) const {
+  MutexLock lock(&mutex_);
+  return pages_.SumOf(key, epoch);
+}
+
+std::vector<StoredPage> Roster::PagesOf(const PublicKey& key, int64_t epoch) const {
+  MutexLock lock(&mutex_);
+  return pages_.Of(key, epoch);
 }
 
 }  // namespace arkshare

@@ -6,6 +6,7 @@
 #include <memory>
 #include <random>
 
+#include "services/index/replica/page_merger.h"
 #include "services/index/replica/testing/log_writer.h"
 
 namespace arkshare {
@@ -21,6 +22,8 @@ enum class RuleMistake {
   kDropsGraves,      // tombstones are deleted without being handed over
   kGravesEndAtOnce,  // tombstones end when the source has stated its folder, and not by key
   kLimitInTheFold,   // a full shelf takes no more books
+  kMergeLosesGone,   // a merged page does not say which numbers are gone
+  kMergeLosesEnd,    // a merged page does not say how far its pages were
 };
 
 // Writes a random log as replicas, and late or lying peers, can write it.
@@ -42,6 +45,7 @@ class RandomLog {
     bool complete = false;
     uint64_t sent = 0;
     std::vector<std::pair<std::string, std::string>> pages;  // of the epoch
+    LogWriter::Changes merge;                                // decided on, and not written yet
   };
 
   uint32_t Below(uint32_t limit) { return random_() % limit; }
@@ -63,7 +67,7 @@ class RandomLog {
   void Step() {
     const uint8_t id = AnyPeer();
     Peer& peer = peers_[id];
-    switch (Below(12)) {
+    switch (Below(14)) {
       case 0: {
         const std::string replica = AnyReplica();
         const bool lives = log_.contents().contains("r/" + replica);
@@ -72,13 +76,14 @@ class RandomLog {
       }
       case 1:
         if (peer.epoch != 0) peer.former.push_back(peer.epoch);
-        peer = Peer{log_.Begin(id, AnyReplica()), peer.former, false, 0, {}};
+        peer = Peer{log_.Begin(id, AnyReplica()), peer.former, false, 0, {}, {}};
         return;
       case 2:
         if (peer.epoch == 0 || Below(3) > 0) return;
         log_.Write(
             {{SessionKey(TestKey(id)), std::nullopt}, {ClaimKey(TestKey(id)), std::nullopt}});
         peer.former.push_back(std::exchange(peer.epoch, 0));
+        peer.merge.clear();
         return;
       case 3:
       case 4:
@@ -99,6 +104,9 @@ class RandomLog {
         if (peer.epoch == 0 || peer.pages.empty()) return;
         log_.Write({{peer.pages.back().first, peer.pages.back().second}});
         return;
+      case 9:
+      case 10:
+        return Merge(id, peer);
       default:
         if (peer.epoch == 0) return;
         std::vector<StatementRecord> statements;
@@ -145,6 +153,38 @@ class RandomLog {
     log_.Write(changes);
   }
 
+  // Merges some pages as of now, or writes a merge that was decided on earlier.
+  void Merge(uint8_t id, Peer& peer) {
+    if (peer.epoch == 0) return;
+    if (!peer.merge.empty()) return Write(std::exchange(peer.merge, {}));
+    const Folded& folded = Fold();
+    const std::vector<StoredPage> pages = folded.roster.PagesOf(TestKey(id), peer.epoch);
+    std::vector<const StoredPage*> some;
+    for (const StoredPage& page : pages) {
+      if (Below(2) == 0) some.push_back(&page);
+    }
+    if (some.empty()) return;
+    replica::PageRecord merged =
+        MergePages(folded.catalog, folded.roster.Find(TestKey(id))->shelf, some);
+    if (mistake_ == RuleMistake::kMergeLosesGone) merged.clear_gone();
+    if (mistake_ == RuleMistake::kMergeLosesEnd) {
+      merged.clear_through();
+      merged.clear_snapshot_complete();
+    }
+    peer.merge = {{log_.NextPage(id, peer.epoch), merged.SerializeAsString()}};
+    for (const StoredPage* page : some) peer.merge.emplace_back(page->key, std::nullopt);
+    if (Below(2) == 0) Write(std::exchange(peer.merge, {}));
+  }
+  void Write(const LogWriter::Changes& changes) { log_.Write(changes); }
+  // Folds what was written since the last call.
+  Folded& Fold() {
+    for (; folded_steps_ < log_.steps().size(); ++folded_steps_) {
+      const auto& [revision, events] = log_.steps()[folded_steps_];
+      folded_.roster.Step(revision, events);
+    }
+    return folded_;
+  }
+
   void DropGraves(uint8_t id) {
     LogWriter::Changes changes;
     for (const auto& [key, entry] : log_.contents()) {
@@ -160,6 +200,8 @@ class RandomLog {
   const RuleMistake mistake_;
   LogWriter log_;
   std::map<uint8_t, Peer> peers_;
+  Folded folded_;
+  size_t folded_steps_ = 0;
 };
 
 // A replica whose fold refuses books beyond a limit of its own.
@@ -255,8 +297,9 @@ TEST(RosterReplayTest, AReconciledRosterHasMissedNothing) {
 }
 
 TEST(RosterReplayTest, MistakesAreFound) {
-  for (const RuleMistake mistake : {RuleMistake::kNoGraves, RuleMistake::kDropsGraves,
-                                    RuleMistake::kGravesEndAtOnce, RuleMistake::kLimitInTheFold}) {
+  for (const RuleMistake mistake :
+       {RuleMistake::kNoGraves, RuleMistake::kDropsGraves, RuleMistake::kGravesEndAtOnce,
+        RuleMistake::kLimitInTheFold, RuleMistake::kMergeLosesGone, RuleMistake::kMergeLosesEnd}) {
     EXPECT_GT(CountDifferences(300, mistake), 0) << static_cast<int>(mistake);
   }
 }

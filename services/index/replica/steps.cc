@@ -32,6 +32,10 @@ std::string Once(absl::string_view replica, uint64_t count) {
   return absl::StrCat(replica, "-", absl::Hex(count, absl::kZeroPad8));
 }
 
+bool IsRange(const replica::Range& range) {
+  return 0 < range.first() && range.first() <= range.last();
+}
+
 }  // namespace
 
 std::optional<LogKey> LogKey::Parse(absl::string_view key) {
@@ -79,6 +83,19 @@ std::string GraveKey(const PublicKey& source, absl::string_view replica, uint64_
   return absl::StrCat(Owned("t/", source), "/", Once(replica, count));
 }
 
+void AddStated(const Catalog::Stated& stated, replica::PageRecord& page) {
+  for (const BookListing& book : stated.present) {
+    v1::Statement statement;
+    *statement.mutable_present() = ToProto(book);
+    page.add_statements(statement.SerializeAsString());
+  }
+  for (const NumberRange& range : stated.gone) {
+    replica::Range& gone = *page.add_gone();
+    gone.set_first(range.first);
+    gone.set_last(range.last);
+  }
+}
+
 std::string EncodeStatement(const StatementRecord& statement) {
   v1::Statement proto;
   if (statement.present.has_value()) {
@@ -90,12 +107,17 @@ std::string EncodeStatement(const StatementRecord& statement) {
 }
 
 replica::PageRecord MakePage(uint64_t first_sequence, absl::Span<const StatementRecord> statements,
-                             bool complete) {
+                             bool complete, absl::Span<const size_t> left_out) {
   replica::PageRecord page;
   page.set_first_sequence(first_sequence);
   page.set_snapshot_complete(complete);
-  for (const StatementRecord& statement : statements) {
-    page.add_statements(EncodeStatement(statement));
+  if (!left_out.empty()) page.set_through(first_sequence + statements.size() - 1);
+  for (size_t i = 0; i < statements.size(); ++i) {
+    if (!left_out.empty() && left_out.front() == i) {
+      left_out.remove_prefix(1);
+    } else {
+      page.add_statements(EncodeStatement(statements[i]));
+    }
   }
   return page;
 }
@@ -109,6 +131,13 @@ std::optional<Page> ReadPage(absl::string_view value) {
   if (read->first_sequence > 0) page.through = read->first_sequence + page.statements.size() - 1;
   for (WireReader in(value); in.Next();) {
     if (in.IsNumber(replica::PageRecord::kThroughFieldNumber)) page.through = in.number();
+    if (in.IsBytes(replica::PageRecord::kGoneFieldNumber)) {
+      replica::Range range;
+      if (!range.ParseFromArray(in.bytes().data(), static_cast<int>(in.bytes().size()))) {
+        return std::nullopt;
+      }
+      if (IsRange(range)) page.gone.push_back({range.first(), range.last()});
+    }
     if (!in.IsBytes(replica::PageRecord::kOriginsFieldNumber)) continue;
     replica::PageRecord::Origin origin;
     if (!origin.ParseFromArray(in.bytes().data(), static_cast<int>(in.bytes().size()))) {
@@ -121,6 +150,22 @@ std::optional<Page> ReadPage(absl::string_view value) {
          origin.statement() == 0 ? Page::Origin::kNone : size_t{origin.statement()} - 1});
   }
   return page;
+}
+
+std::vector<NumberRange> NumbersOf(const replica::GraveRecord& grave) {
+  NumberSet numbers;
+  for (const uint64_t number : grave.listing_numbers()) numbers.Insert(number);
+  for (const replica::Range& range : grave.ranges()) {
+    if (IsRange(range)) numbers.Insert({range.first(), range.last()});
+  }
+  return numbers.Runs();
+}
+
+std::vector<NumberRange> NumbersOf(const Page& page) {
+  NumberSet numbers;
+  for (const StatementRecord& statement : page.statements) numbers.Insert(statement.number);
+  for (const NumberRange& range : page.gone) numbers.Insert(range);
+  return numbers.Runs();
 }
 
 }  // namespace arkshare

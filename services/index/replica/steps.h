@@ -12,7 +12,9 @@
 
 #include "arkshare/replica/records.pb.h"
 #include "lib/core/key.h"
+#include "services/index/catalog/catalog.h"
 #include "services/index/catalog/records.h"
+#include "services/index/store/number_set.h"
 
 namespace arkshare {
 
@@ -53,14 +55,22 @@ struct Page {
   bool complete = false;
   std::vector<StatementRecord> statements;
   std::vector<Origin> origins;
+  std::vector<NumberRange> gone;  // as well, when pages were merged
 };
 
-// Pages made of the statements first_sequence, first_sequence + 1 ….
+// Pages made of the statements first_sequence, first_sequence + 1 …, without those whose ascending
+// places are `left_out`.
 replica::PageRecord MakePage(uint64_t first_sequence, absl::Span<const StatementRecord> statements,
-                             bool complete);
+                             bool complete, absl::Span<const size_t> left_out = {});
+// The page says for each of these numbers what the shelf has.
+void AddStated(const Catalog::Stated& stated, replica::PageRecord& page);
 std::string EncodeStatement(const StatementRecord& statement);
 // Returns nullopt for bytes that are no page. Pure.
 std::optional<Page> ReadPage(absl::string_view value);
+// Returns the numbers in ascending ranges that do not touch each other. Leaves out ranges that are
+// none. Pure.
+std::vector<NumberRange> NumbersOf(const replica::GraveRecord& grave);
+std::vector<NumberRange> NumbersOf(const Page& page);
 
 }  // namespace arkshare
 

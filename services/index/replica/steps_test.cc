@@ -63,6 +63,34 @@ TEST(StepsTest, APageOutOfSequenceMovesNothingOn) {
   EXPECT_EQ(ReadPage(merged.SerializeAsString())->through, 40u);
 }
 
+TEST(StepsTest, AStatementThatIsLeftOutIsStillInSequence) {
+  const std::vector<StatementRecord> statements = {Present(4, "a", 1), StatementRecord::Gone(3),
+                                                   Present(5, "b", 2)};
+  const std::vector<size_t> left_out = {0, 2};
+  const auto page = ReadPage(MakePage(7, statements, false, left_out).SerializeAsString());
+  EXPECT_EQ(page->through, 9u);
+  ASSERT_EQ(page->statements.size(), 1u);
+  EXPECT_EQ(page->statements[0].number, 3u);
+}
+
+TEST(StepsTest, RangesThatAreGoneAreKept) {
+  replica::PageRecord record = MakePage(0, {Present(7, "a", 1), StatementRecord::Gone(9)}, false);
+  AddStated({{TestListing(12, "b", 2)}, {{1, 5}, {11, 11}}}, record);
+  replica::Range& wrong = *record.add_gone();
+  wrong.set_first(20);
+  wrong.set_last(19);
+  const auto page = ReadPage(record.SerializeAsString());
+  ASSERT_TRUE(page.has_value());
+  EXPECT_EQ(page->gone, (std::vector<NumberRange>{{1, 5}, {11, 11}}));
+  EXPECT_EQ(page->statements.back().present, TestListing(12, "b", 2));
+  EXPECT_EQ(NumbersOf(*page), (std::vector<NumberRange>{{1, 5}, {7, 7}, {9, 9}, {11, 12}}));
+  replica::GraveRecord grave;
+  grave.add_listing_numbers(6);
+  *grave.add_ranges() = record.gone(0);
+  *grave.add_ranges() = wrong;
+  EXPECT_EQ(NumbersOf(grave), (std::vector<NumberRange>{{1, 6}}));
+}
+
 TEST(StepsTest, BytesThatAreNoPageAreRefused) {
   EXPECT_FALSE(ReadPage("\xff").has_value());
   replica::PageRecord wrong = MakePage(1, {}, false);

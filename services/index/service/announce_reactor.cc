@@ -1,9 +1,5 @@
 // IndexService.Announce: one stream per session, heartbeats and statements.
 #include <absl/status/status.h>
-#include <absl/strings/str_cat.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <google/protobuf/wire_format_lite.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,6 +14,7 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
+#include "services/index/service/announce_wire.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
 #include "services/index/sessions/announce_reader.h"
@@ -35,28 +32,6 @@ constexpr size_t kMostRead = 16;
 // Messages of one stream that are being applied: with a shared log, an answer takes some
 // milliseconds.
 constexpr size_t kMostUnderWay = 4;
-
-// Empties `bytes`.
-absl::StatusOr<AnnounceMessage> Parse(grpc::ByteBuffer& bytes) {
-  grpc::Slice slice;
-  const bool whole = bytes.TrySingleSlice(&slice).ok() || bytes.DumpToSingleSlice(&slice).ok();
-  bytes.Clear();
-  if (!whole) return absl::DataLossError("the message is incomplete");
-  return ReadAnnouncement({reinterpret_cast<const char*>(slice.begin()), slice.size()});
-}
-
-// Returns the bytes before those of AnnounceResponse.members, which all streams share.
-std::string MembersHeader(size_t size) {
-  using google::protobuf::internal::WireFormatLite;
-  std::string header;
-  google::protobuf::io::StringOutputStream stream(&header);
-  google::protobuf::io::CodedOutputStream output(&stream);
-  output.WriteTag(WireFormatLite::MakeTag(v1::AnnounceResponse::kMembersFieldNumber,
-                                          WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
-  output.WriteVarint32(static_cast<uint32_t>(size));
-  output.Trim();
-  return header;
-}
 
 }  // namespace
 
@@ -184,7 +159,7 @@ class IndexService::AnnounceReactor
     service_->CheckOwner(token_, key_, [this, start](const absl::Status& owns) {
       if (owns.ok()) {
         Acknowledge(start.acknowledged, start.revision);
-        ReadFirst();
+        ReadNext();
       } else {
         Close([] {});
         End(owns);
@@ -194,7 +169,7 @@ class IndexService::AnnounceReactor
   }
 
   void ReadMessage() {
-    absl::StatusOr<AnnounceMessage> message = Parse(request_);
+    absl::StatusOr<AnnounceMessage> message = ReadAnnouncementOf(request_);
     // Bytes that are not a message end the stream as if it had broken.
     OnMessage(absl::IsDataLoss(message.status()) ? Read::kEnd : Read::kMessage, std::move(message));
   }
@@ -225,6 +200,7 @@ class IndexService::AnnounceReactor
     while (true) {
       Read read = Read::kPending;
       absl::StatusOr<AnnounceMessage> message;
+      const bool room = service_->sessions_->has_room();
       {
         MutexLock lock(&mutex_);
         if (!HasPendingLocked()) {
@@ -233,8 +209,9 @@ class IndexService::AnnounceReactor
         }
         std::swap(read, read_);
         message = std::move(message_);
-        if (read == Read::kMessage) StartRead(&request_);
+        if (read == Read::kMessage && room) StartRead(&request_);
       }
+      if (read == Read::kMessage && !room) ReadWhenThereIsRoom();
       if (read == Read::kEnd) {
         // The stream is broken or half-closed: hide the books now, not when the last write ends.
         ++holds_;
@@ -257,6 +234,17 @@ class IndexService::AnnounceReactor
         return;
       }
     }
+  }
+
+  // The peer waits, and is not silent.
+  void ReadWhenThereIsRoom() {
+    service_->sessions_->HoldLease(token_, stream_id_);
+    ++holds_;
+    service_->sessions_->AwaitRoom([this] {
+      service_->sessions_->ReleaseLease(token_, stream_id_);
+      ReadNext();
+      LetGo();
+    });
   }
 
   void Apply(absl::StatusOr<AnnounceMessage> message) {
@@ -320,7 +308,7 @@ class IndexService::AnnounceReactor
     service_->sessions_->CloseStream(token_, stream_id, std::move(done));
   }
 
-  void ReadFirst() {
+  void ReadNext() {
     MutexLock lock(&mutex_);
     if (!finished_) StartRead(&request_);
   }
@@ -355,16 +343,8 @@ class IndexService::AnnounceReactor
     response.set_acknowledged_sequence(acknowledged_);
     response.set_unreachable(unreachable_);
     response.set_revision(revision_);
-    std::string bytes = response.SerializeAsString();
-    if (members.has_value()) {
-      members_version_ = members->version;
-      bytes += MembersHeader(members->bytes.size());
-      const grpc::Slice slices[] = {grpc::Slice(bytes), members->bytes};
-      response_ = grpc::ByteBuffer(slices, 2);
-    } else {
-      const grpc::Slice slice(bytes);
-      response_ = grpc::ByteBuffer(&slice, 1);
-    }
+    if (members.has_value()) members_version_ = members->version;
+    response_ = EncodeAnswer(response, members.has_value() ? &members->bytes : nullptr);
     StartWrite(&response_);
   }
 

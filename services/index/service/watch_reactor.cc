@@ -4,6 +4,7 @@
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,6 +55,9 @@ v1::WatchResponse ToProto(const CatalogEvent& event, bool loopback) {
       break;
     case CatalogEvent::Kind::kSnapshotComplete:
       proto.mutable_snapshot_complete();
+      break;
+    case CatalogEvent::Kind::kResumed:
+      proto.mutable_resumed();
       break;
   }
   return proto;
@@ -176,7 +180,11 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
               .snapshot = !request.changes_only()};
     // A log that is lost ends the watch, so it has one boot_id.
     boot_id_ = service_->sessions_->boot_id();
-    const uint64_t revision = request.at_least_revision();
+    uint64_t revision = request.at_least_revision();
+    if (request.from_revision() > 0 && request.from_boot_id() == boot_id_) {
+      from_ = request.from_revision();
+      revision = std::max(revision, *from_);
+    }
     if (!service_->sessions_->replicated() || revision <= service_->sessions_->revision()) {
       AskForTurnLocked();
       return absl::OkStatus();
@@ -237,7 +245,7 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   bool WriteNext() {
     if (watch_ == nullptr) {
       watch_ = std::make_unique<arkshare::Watch>(
-          service_->catalog_, filter_, [this] { AskForTurn(); }, parts_);
+          service_->catalog_, filter_, [this] { AskForTurn(); }, parts_, from_);
     }
     {
       MutexLock lock(&mutex_);
@@ -283,9 +291,10 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   const std::optional<PublicKey> key_;
   std::unique_ptr<arkshare::Watch> watch_;  // only for the thread whose turn it is
   Mutex mutex_;
-  // These three are not changed after the first turn was asked for.
+  // These four are not changed after the first turn was asked for.
   std::optional<BookQuery> filter_;
   WatchParts parts_;
+  std::optional<uint64_t> from_;
   std::string boot_id_;
   CallerShares::Share share_ ABSL_GUARDED_BY(mutex_);
   bool has_turn_ ABSL_GUARDED_BY(mutex_) = false;    // it waits for its turn, or takes it

@@ -101,6 +101,10 @@ class Sessions {
     uint64_t acknowledged = 0;  // the number of the last statement that has been applied
     uint64_t revision = 0;      // of the shared log, that has them all; 0 without one
   };
+  // Whether the next message of a stream should be read now. False while messages that this index
+  // is about to share with its replicas take much memory: then AwaitRoom calls `go` later.
+  virtual bool has_room() const { return true; }
+  virtual void AwaitRoom(std::function<void()> go) { go(); }
   // Applies the message. A stream's messages are applied in the order of the calls, which must not
   // overlap; several may be without their answer. SEQUENCE_GAP, LIMIT_EXCEEDED, INVALID_FIELD;
   // STREAM_REPLACED for a stream that is not the session's last.

@@ -113,6 +113,9 @@ class SharedLog {
   virtual const std::string& replica() const = 0;
   // 16 bytes that name the log; another one after Refounded. Empty while joining.
   virtual std::string birth() const = 0;
+  // The revision at which the log got this birth. Keys that were written before are from a backup,
+  // and may be older than what was answered. 0 while joining.
+  virtual int64_t founded() const { return 0; }
   virtual State state() const = 0;
   // The last revision that was folded here.
   virtual int64_t applied() const = 0;
@@ -121,6 +124,9 @@ class SharedLog {
   // Bytes of writes that were not sent yet. Above kLogQueueBytes, a caller that can hold its own
   // callers back does so. Above sixteen times that, writes fail with STORE_UNREACHABLE.
   virtual size_t queued_bytes() const { return 0; }
+  // Calls `go` when a caller that was held back may go on: when there is room for what it is likely
+  // to bring, or when the log takes no writes. Only some of many callers go on at a time.
+  virtual void AwaitRoom(std::function<void()> go) { go(); }
 };
 
 }  // namespace arkshare

@@ -17,6 +17,21 @@ void NumberSet::Merge(const NumberSet& other) {
   for (const auto& [first, last] : other.ranges_) InsertRange(first, last);
 }
 
+void NumberSet::Visit(NumberRange range, absl::FunctionRef<void(const NumberRange&)> visit) const {
+  auto run = ranges_.upper_bound(range.first);
+  if (run != ranges_.begin() && std::prev(run)->second >= range.first) --run;
+  for (; run != ranges_.end() && run->first <= range.last; ++run) {
+    visit({run->first, run->second});
+  }
+}
+
+std::vector<NumberRange> NumberSet::Runs() const {
+  std::vector<NumberRange> runs;
+  runs.reserve(ranges_.size());
+  for (const auto& [first, last] : ranges_) runs.push_back({first, last});
+  return runs;
+}
+
 void NumberSet::InsertRange(uint64_t first, uint64_t last) {
   constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
   auto next = ranges_.upper_bound(first);

@@ -33,6 +33,26 @@ TEST(NumberSetTest, TheLargestNumberIsANumberToo) {
   EXPECT_FALSE(set.Contains(0));
 }
 
+TEST(NumberSetTest, VisitsTheRunsThatMeetARange) {
+  NumberSet numbers;
+  numbers.Insert({3, 5});
+  numbers.Insert({9, 12});
+  numbers.Insert(20);
+  const auto meets = [&](uint64_t first, uint64_t last) {
+    std::vector<NumberRange> runs;
+    numbers.Visit({first, last}, [&](const NumberRange& run) { runs.push_back(run); });
+    return runs;
+  };
+  EXPECT_EQ(meets(1, 2), std::vector<NumberRange>());
+  EXPECT_EQ(meets(1, 3), (std::vector<NumberRange>{{3, 5}}));
+  EXPECT_EQ(meets(5, 8), (std::vector<NumberRange>{{3, 5}}));
+  EXPECT_EQ(meets(6, 8), std::vector<NumberRange>());
+  EXPECT_EQ(meets(4, 9), (std::vector<NumberRange>{{3, 5}, {9, 12}}));
+  EXPECT_EQ(meets(10, 11), (std::vector<NumberRange>{{9, 12}}));
+  EXPECT_EQ(meets(0, ~uint64_t{0}), numbers.Runs());
+  EXPECT_EQ(numbers.Runs(), (std::vector<NumberRange>{{3, 5}, {9, 12}, {20, 20}}));
+}
+
 TEST(NumberSetTest, AgreesWithAPlainSet) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 200; ++round) {

@@ -92,6 +92,7 @@ absl::StatusOr<bool> AnnounceStream::Open() {
   v1::AnnounceResponse response;
   if (!call_->Read(&response)) return false;
   unreachable_ = response.unreachable();
+  parts_.index->StreamOpened(response.revision());
   const absl::StatusOr<bool> continues =
       parts_.statements->BeginStream(response.acknowledged_sequence());
   if (!continues.ok()) return continues.status();
@@ -108,6 +109,7 @@ absl::Status AnnounceStream::ReadAcknowledgements() {
   while (call_->Read(&acknowledgement)) {
     const bool reach_changed = acknowledgement.unreachable() != unreachable_;
     unreachable_ = acknowledgement.unreachable();
+    parts_.index->Heard(acknowledgement.revision());
     absl::Status taken = parts_.statements->Acknowledge(
         acknowledgement.acknowledged_sequence(), reach_changed || acknowledgement.has_members());
     if (!taken.ok()) return taken;

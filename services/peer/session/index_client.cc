@@ -55,6 +55,7 @@ void IndexClient::UseLocked(size_t position, const std::shared_ptr<grpc::Channel
   channel_ = channel;
   stub_ = v1::IndexService::NewStub(channel);
   token_.clear();
+  revision_.Set(0);
   unreachable_.clear();
   earlier_.clear();
 }
@@ -72,8 +73,10 @@ void IndexClient::UseNextReplica() {
   MutexLock lock(&mutex_);
   const size_t next = (in_use_ + 1) % addresses_.size();
   const std::string token = token_;
+  const uint64_t revision = revision_.Get();
   UseLocked(next, Connect(next));
   token_ = token;
+  revision_.Set(revision);
 }
 
 bool IndexClient::EarlierAnswers() {
@@ -202,10 +205,13 @@ void IndexClient::Stop() {
 absl::StatusOr<v1::SearchResponse> IndexClient::Search(const v1::SearchRequest& request) {
   grpc::ClientContext context;
   SetTimeout(context, kTimeout);
+  v1::SearchRequest asked = request;
+  revision_.AddTo(asked);
   v1::SearchResponse response;
-  const grpc::Status status = stub()->Search(&context, request, &response);
+  const grpc::Status status = stub()->Search(&context, asked, &response);
   if (!status.ok()) return ToStatus(status);
   if (absl::Status s = Checked(CheckAnswer(request, response)); !s.ok()) return s;
+  revision_.Hear(response);
   return response;
 }
 
@@ -224,8 +230,10 @@ absl::StatusOr<std::optional<v1::Peer>> IndexClient::FindPeer(uint32_t peer_id) 
 absl::StatusOr<std::optional<v1::Peer>> IndexClient::FindPeer(const v1::ListPeersRequest& request) {
   grpc::ClientContext context;
   SetTimeout(context, kTimeout);
+  v1::ListPeersRequest asked = request;
+  revision_.AddTo(asked);
   v1::ListPeersResponse response;
-  const grpc::Status status = stub()->ListPeers(&context, request, &response);
+  const grpc::Status status = stub()->ListPeers(&context, asked, &response);
   if (!status.ok()) return ToStatus(status);
   if (absl::Status s = Checked(CheckAnswer(request, response)); !s.ok()) return s;
   if (response.peers().empty()) return std::nullopt;
@@ -250,6 +258,7 @@ absl::StatusOr<std::vector<absl::Status>> IndexClient::UpdateOwner(
   const grpc::Status status = stub()->UpdateOwner(&context, request, &response);
   if (!status.ok()) return ToStatus(status);
   if (absl::Status s = Checked(CheckAnswer(request, response)); !s.ok()) return s;
+  revision_.Hear(response);
   std::vector<absl::Status> results;
   for (const v1::UpdateOwnerResponse::Result& result : response.results()) {
     results.push_back(result.has_error() ? FromItemError(result.error()) : absl::OkStatus());

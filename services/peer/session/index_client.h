@@ -17,6 +17,7 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/dialer.h"
+#include "lib/rpc/last_revision.h"
 
 namespace arkshare {
 
@@ -48,6 +49,12 @@ class IndexClient {
   std::shared_ptr<v1::IndexService::Stub> stub() const;
   // Returns the channel of this stub.
   std::shared_ptr<grpc::Channel> channel() const;
+
+  // A stream of the session has opened, and the index has this revision: at least what this peer
+  // was told before, unless what the replicas share was lost. All later answers contain it.
+  void StreamOpened(uint64_t revision) { revision_.Set(revision); }
+  // The index has told this revision on the stream. All later answers contain it.
+  void Heard(uint64_t revision) { revision_.Raise(revision); }
 
   // Sets the token for UpdateOwner, Unregister and AddToken; "" for none. `replicated`: all indexes
   // with the boot_id of this one know it.
@@ -85,6 +92,7 @@ class IndexClient {
   const std::vector<std::string> addresses_;
   const std::shared_ptr<Dialer> dialer_;
   const std::optional<PublicKey> key_;
+  LastRevision revision_;
   mutable Mutex mutex_;
   size_t in_use_ ABSL_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -32,6 +34,15 @@ class RegisteringIndex : public v1::IndexService::Service {
     response->set_boot_id(std::string(16, 'b'));
     return grpc::Status::OK;
   }
+  grpc::Status Search(grpc::ServerContext* /*context*/, const v1::SearchRequest* request,
+                      v1::SearchResponse* response) override {
+    asked_at_least = request->at_least_revision();
+    response->set_revision(revision);
+    return grpc::Status::OK;
+  }
+
+  std::atomic<uint64_t> asked_at_least = 0;
+  std::atomic<uint64_t> revision = 0;
 };
 
 class IndexClientTest : public testing::Test {
@@ -69,6 +80,31 @@ TEST_F(IndexClientTest, ItReturnsToTheFirstIndexOnceThatAnswers) {
   EXPECT_EQ(client.address(), first);
   EXPECT_EQ(client.WhyNotFirst(), "");
   EXPECT_TRUE(client.Register({}).ok());
+}
+
+TEST_F(IndexClientTest, AnswersContainWhatWasToldBefore) {
+  const auto first = Serve();
+  const auto second = Serve();
+  IndexClient client({first->address(), second->address()}, Dialer::Plaintext());
+  const auto asks = [&] {
+    EXPECT_TRUE(client.Search({}).ok());
+    return service_.asked_at_least.load();
+  };
+  EXPECT_EQ(asks(), 0u);
+  client.StreamOpened(5);
+  EXPECT_EQ(asks(), 5u);
+  client.Heard(8);
+  client.Heard(7);
+  service_.revision = 9;
+  EXPECT_EQ(asks(), 8u);
+  service_.revision = 3;
+  EXPECT_EQ(asks(), 9u);
+  client.UseNextReplica();
+  EXPECT_EQ(asks(), 9u) << "another replica of the same index";
+  client.StreamOpened(2);
+  EXPECT_EQ(asks(), 2u) << "the replicas have begun again";
+  client.UseNextAddress("another index");
+  EXPECT_EQ(asks(), 0u);
 }
 
 TEST_F(IndexClientTest, OtherCallsKnowWhyTheIndexCannotBeReached) {

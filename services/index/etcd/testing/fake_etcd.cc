@@ -17,9 +17,6 @@ namespace pb = ::etcdserverpb;
 
 namespace {
 
-// How long a handler waits before it looks whether its call was cancelled.
-constexpr absl::Duration kLook = absl::Milliseconds(5);
-
 bool IsOfLog(absl::string_view key) {
   return absl::StrContains(key, "/r/") || absl::EndsWith(key, "/head") ||
          absl::EndsWith(key, "/birth") || absl::EndsWith(key, "/compact");
@@ -69,9 +66,16 @@ class FakeEtcd::WatchService : public pb::Watch::Service {
       grpc::ServerReaderWriter<pb::WatchResponse, pb::WatchRequest>* stream) override;
 
  private:
-  // Fills the next response. False: the watch has ended.
-  bool Next(grpc::ServerContext* context, uint64_t era, int64_t* next, int64_t* head,
-            pb::WatchResponse* response);
+  struct State {
+    uint64_t era = 0;
+    int64_t next = 0;   // revision
+    int64_t head = 0;   // the version that was told last
+    bool gone = false;  // the client; guarded by FakeEtcd::mutex_
+  };
+  // Writes what happens until the watch ends. False: the node ends it.
+  bool Tell(State& state, grpc::ServerReaderWriter<pb::WatchResponse, pb::WatchRequest>* stream);
+  // Fills the next response. False: the node ends the watch.
+  bool Next(State& state, pb::WatchResponse* response);
 
   FakeEtcd* etcd_;
   Node* node_;
@@ -118,9 +122,7 @@ struct FakeEtcd::Node {
   // caller holds.
   grpc::Status Enter(FakeEtcd* owner, grpc::ServerContext* context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(owner->mutex_) {
-    while (paused && !owner->stopped_ && !context->IsCancelled()) {
-      owner->changed_.WaitFor(&owner->mutex_, kLook);
-    }
+    while (paused && !owner->stopped_) owner->changed_.Wait(&owner->mutex_);
     if (refusing || owner->stopped_) return Unavailable("etcdserver: no leader");
     if (context->IsCancelled()) return {grpc::StatusCode::CANCELLED, "cancelled"};
     return grpc::Status::OK;
@@ -180,60 +182,77 @@ grpc::Status FakeEtcd::WatchService::Watch(
     grpc::ServerReaderWriter<pb::WatchResponse, pb::WatchRequest>* stream) {
   pb::WatchRequest request;
   if (!stream->Read(&request)) return grpc::Status::OK;
-  int64_t next = request.create_request().start_revision();
+  State state;
+  state.next = request.create_request().start_revision();
   pb::WatchResponse response;
-  uint64_t era = 0;
-  int64_t head = 0;
   {
     MutexLock lock(&etcd_->mutex_);
     if (const grpc::Status entered = node_->Enter(etcd_, context); !entered.ok()) return entered;
-    era = etcd_->era_;
+    state.era = etcd_->era_;
     ++etcd_->watches_;
     etcd_->changed_.NotifyAll();
     response.mutable_header()->set_revision(etcd_->store_.revision());
     response.set_created(true);
-    if (next < etcd_->store_.compacted()) {
+    if (state.next < etcd_->store_.compacted()) {
       response.set_canceled(true);
       if (!etcd_->hide_compaction_) response.set_compact_revision(etcd_->store_.compacted());
     }
   }
+  // The only way to notice without looking again and again that the client has gone.
+  std::thread reader([&] {
+    pb::WatchRequest more;
+    while (stream->Read(&more)) {
+    }
+    MutexLock lock(&etcd_->mutex_);
+    state.gone = true;
+    etcd_->changed_.NotifyAll();
+  });
   stream->Write(response);
-  while (!response.canceled()) {
-    response.Clear();
-    if (!Next(context, era, &next, &head, &response)) return Unavailable("etcdserver: no leader");
-    stream->Write(response);
-  }
-  return grpc::Status::OK;
+  const bool ended = !response.canceled() && !Tell(state, stream);
+  // As in etcd, the stream of a watch that was cancelled stays until its client ends it.
+  if (ended) context->TryCancel();
+  reader.join();
+  return ended ? Unavailable("etcdserver: no leader") : grpc::Status::OK;
 }
 
-bool FakeEtcd::WatchService::Next(grpc::ServerContext* context, uint64_t era, int64_t* next,
-                                  int64_t* head, pb::WatchResponse* response) {
+bool FakeEtcd::WatchService::Tell(
+    State& state, grpc::ServerReaderWriter<pb::WatchResponse, pb::WatchRequest>* stream) {
+  pb::WatchResponse response;
+  while (!response.canceled()) {
+    response.Clear();
+    if (!Next(state, &response)) return false;
+    stream->Write(response);
+  }
+  return true;
+}
+
+bool FakeEtcd::WatchService::Next(State& state, pb::WatchResponse* response) {
   MutexLock lock(&etcd_->mutex_);
   while (true) {
-    if (etcd_->stopped_ || context->IsCancelled() || node_->refusing) return false;
+    if (etcd_->stopped_ || state.gone || node_->refusing) return false;
     if (!node_->paused) {
-      if (etcd_->era_ != era) {
+      if (etcd_->era_ != state.era) {
         response->set_canceled(true);
         if (!etcd_->hide_compaction_) {
           response->set_compact_revision(etcd_->store_.compacted());
         }
         return true;
       }
-      const std::vector<mvccpb::Event> events = etcd_->store_.Events(*next, 100);
+      const std::vector<mvccpb::Event> events = etcd_->store_.Events(state.next, 100);
       if (!events.empty()) {
         for (const mvccpb::Event& event : events) {
           *response->add_events() = event;
           mvccpb::KeyValue* kv = response->mutable_events()->rbegin()->mutable_kv();
-          *next = kv->mod_revision() + 1;
+          state.next = kv->mod_revision() + 1;
           if (!absl::EndsWith(kv->key(), "/head")) continue;
-          if (etcd_->hide_gaps_ && *head > 0) kv->set_version(*head + 1);
-          *head = kv->version();
+          if (etcd_->hide_gaps_ && state.head > 0) kv->set_version(state.head + 1);
+          state.head = kv->version();
         }
         response->mutable_header()->set_revision(etcd_->store_.revision());
         return true;
       }
     }
-    etcd_->changed_.WaitFor(&etcd_->mutex_, kLook);
+    etcd_->changed_.Wait(&etcd_->mutex_);
   }
 }
 
@@ -243,6 +262,7 @@ grpc::Status FakeEtcd::LeaseService::LeaseGrant(grpc::ServerContext* context,
   MutexLock lock(&etcd_->mutex_);
   if (const grpc::Status entered = node_->Enter(etcd_, context); !entered.ok()) return entered;
   response->set_id(etcd_->store_.Grant(absl::Seconds(request->ttl()), Monotonic()));
+  etcd_->changed_.NotifyAll();
   response->set_ttl(request->ttl());
   return grpc::Status::OK;
 }
@@ -399,8 +419,9 @@ bool FakeEtcd::AwaitWatches(int count) {
   const absl::Time end = Monotonic() + absl::Minutes(1);
   MutexLock lock(&mutex_);
   while (watches_ < count) {
-    if (Monotonic() > end) return false;
-    changed_.WaitFor(&mutex_, kLook);
+    const absl::Duration left = end - Monotonic();
+    if (left <= absl::ZeroDuration()) return false;
+    changed_.WaitFor(&mutex_, left);
   }
   return true;
 }
@@ -417,7 +438,12 @@ void FakeEtcd::ExpireInTime() {
       if (std::exchange(lose_expiry_, false)) store_.Lose(store_.revision());
       changed_.NotifyAll();
     }
-    changed_.WaitFor(&mutex_, absl::Milliseconds(50));
+    const absl::Time next = store_.NextExpiry();
+    if (next == absl::InfiniteFuture()) {
+      changed_.Wait(&mutex_);
+    } else {
+      changed_.WaitFor(&mutex_, next - Monotonic());
+    }
   }
 }
 

@@ -196,6 +196,12 @@ bool FakeStore::Expire(absl::Time now) {
   return changed;
 }
 
+absl::Time FakeStore::NextExpiry() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [id, lease] : leases_) next = std::min(next, lease.end);
+  return next;
+}
+
 std::vector<mvccpb::Event> FakeStore::Events(int64_t first, int limit) const {
   std::vector<mvccpb::Event> told;
   for (auto revision = events_.lower_bound(first); revision != events_.end(); ++revision) {

@@ -29,6 +29,8 @@ class FakeStore {
   int64_t KeepAlive(int64_t lease, absl::Time now);
   // Removes the keys of leases that are over. True when it changed a key.
   bool Expire(absl::Time now);
+  // Returns when the next lease is over.
+  absl::Time NextExpiry() const;
 
   // The events of revisions from `first` on, at most those of `limit` revisions.
   std::vector<mvccpb::Event> Events(int64_t first, int limit) const;

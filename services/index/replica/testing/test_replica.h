@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "services/index/replica/janitor.h"
+#include "services/index/replica/page_merger.h"
 #include "services/index/replica/replicated_sessions.h"
 #include "services/index/shared_log/testing/memory_log.h"
 #include "services/index/testing/await.h"
@@ -28,6 +29,7 @@ class IndexReplica : public SessionsHost {
         catalog_(CatalogOptions()),
         sessions_({kTestLease, "this machine"}, clock, &catalog_, log_.get()),
         janitor_(kTestLease, clock, sessions_.roster(), log_.get()),
+        merger_(clock, &catalog_, sessions_.roster(), log_.get()),
         sync_(&sessions_, [this] { Settle(); }) {
     log_->Start(sessions_.roster());
     AwaitRevision(1);
@@ -58,6 +60,7 @@ class IndexReplica : public SessionsHost {
   Roster& roster() { return *sessions_.roster(); }
   SyncSessions& sync() { return sync_; }
   Janitor& janitor() { return janitor_; }
+  PageMerger& merger() { return merger_; }
   SharedLog& log() { return *log_; }
   const std::string& name() const { return log_->replica(); }
   // As if the process were killed: its streams are gone, and its key is there until Expire.
@@ -89,6 +92,7 @@ class IndexReplica : public SessionsHost {
   Catalog catalog_;
   ReplicatedSessions sessions_;
   Janitor janitor_;
+  PageMerger merger_;
   SyncSessions sync_;
 };
 

@@ -111,6 +111,10 @@ class MemoryLog : public SharedLog {
     MutexLock lock(&engine_.mutex_);
     return birth_;
   }
+  int64_t founded() const override {
+    MutexLock lock(&engine_.mutex_);
+    return founded_;
+  }
   State state() const override {
     MutexLock lock(&engine_.mutex_);
     if (CutOffLocked()) return State::kCutOff;
@@ -247,13 +251,14 @@ class MemoryLog : public SharedLog {
       return LogOrder(a.key) < LogOrder(b.key);
     });
     next_ = engine_.history_.size();
-    return
-        [this, entries = std::move(entries), revision = engine_.revision_, birth = engine_.birth_] {
-          fold_->Load(revision, entries);
-          MutexLock lock(&engine_.mutex_);
-          applied_ = revision;
-          birth_ = birth;
-        };
+    return [this, entries = std::move(entries), revision = engine_.revision_,
+            birth = engine_.birth_, founded = engine_.founded_] {
+      fold_->Load(revision, entries);
+      MutexLock lock(&engine_.mutex_);
+      applied_ = revision;
+      birth_ = birth;
+      founded_ = founded;
+    };
   }
 
   MemoryEngine& engine_;
@@ -262,7 +267,8 @@ class MemoryLog : public SharedLog {
   std::atomic<int64_t> applied_ = 0;
   bool stopped_ ABSL_GUARDED_BY(engine_.mutex_) = false;
   std::string birth_ ABSL_GUARDED_BY(engine_.mutex_);  // of what was loaded
-  size_t next_ ABSL_GUARDED_BY(engine_.mutex_) = 0;    // in MemoryEngine::history_
+  int64_t founded_ ABSL_GUARDED_BY(engine_.mutex_) = 0;
+  size_t next_ ABSL_GUARDED_BY(engine_.mutex_) = 0;  // in MemoryEngine::history_
   bool was_cut_off_ ABSL_GUARDED_BY(engine_.mutex_) = false;
   SteadyTime cut_off_since_ ABSL_GUARDED_BY(engine_.mutex_);
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(engine_.mutex_);
@@ -364,6 +370,7 @@ void MemoryEngine::Refound(Contents contents) {
   std::erase_if(contents_, [](const auto& entry) { return entry.first.starts_with("r/"); });
   history_.clear();
   birth_ = RandomBytes(kBirthBytes);
+  founded_ = ++revision_;
   changed_.NotifyAll();
 }
 

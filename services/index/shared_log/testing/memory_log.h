@@ -62,6 +62,7 @@ class MemoryEngine {
   int64_t revision_ ABSL_GUARDED_BY(mutex_) = 1;
   std::vector<Revision> history_ ABSL_GUARDED_BY(mutex_);  // since the log was founded
   std::string birth_ ABSL_GUARDED_BY(mutex_);
+  int64_t founded_ ABSL_GUARDED_BY(mutex_) = 1;  // the revision of the birth
   std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> cut_off_ ABSL_GUARDED_BY(mutex_);
   bool all_cut_off_ ABSL_GUARDED_BY(mutex_) = false;
