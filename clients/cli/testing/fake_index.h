@@ -23,6 +23,8 @@ class FakeIndex final : public v1::IndexService::Service {
   void AddPeer(v1::Peer peer);
   void AddListing(uint32_t peer_id, v1::Listing listing);
   void SetWatchScript(WatchScript script);
+  // From now on it is a replica.
+  void SetReplica(v1::ReplicaState replica);
   // Says with every search that it has not looked at all books.
   void EndSearchesEarly();
 
@@ -46,6 +48,7 @@ class FakeIndex final : public v1::IndexService::Service {
   std::vector<v1::SearchResponse::Result> results_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::Peer> peers_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::pair<uint32_t, v1::Listing>> listings_ ABSL_GUARDED_BY(mutex_);
+  std::optional<v1::ReplicaState> replica_ ABSL_GUARDED_BY(mutex_);
   WatchScript watch_script_ ABSL_GUARDED_BY(mutex_);
   bool searches_end_early_ ABSL_GUARDED_BY(mutex_) = false;
 };

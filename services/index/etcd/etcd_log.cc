@@ -117,8 +117,8 @@ absl::Duration EtcdLog::behind() const { return board_->behind(); }
 
 size_t EtcdLog::queued_bytes() const { return writes_->queued_bytes(); }
 
-EtcdMetrics EtcdLog::metrics() const {
-  EtcdMetrics metrics = board_->metrics();
+LogMetrics EtcdLog::metrics() const {
+  LogMetrics metrics = board_->metrics();
   metrics.applied = waiters_->folded();
   metrics.queued_bytes = writes_->queued_bytes();
   return metrics;

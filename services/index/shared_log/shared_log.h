@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "services/index/shared_log/log_metrics.h"
+
 namespace arkshare {
 
 // The value of one key at one revision.
@@ -83,11 +85,7 @@ class SharedLog {
   // After: OK or STORE_UNREACHABLE (UNAVAILABLE). The revision is folded here before it is called.
   using Reached = std::function<void(absl::StatusOr<int64_t>)>;
 
-  enum class State {
-    kJoining,  // nothing was loaded yet
-    kLive,
-    kCutOff,  // no answer of the engine for three seconds; reads may be old, writes fail
-  };
+  using State = LogState;
 
   virtual ~SharedLog() = default;
 
@@ -121,6 +119,8 @@ class SharedLog {
   // Bytes of writes that were not sent yet. Above kLogQueueBytes, a caller that can hold its own
   // callers back does so. Above sixteen times that, writes fail with STORE_UNREACHABLE.
   virtual size_t queued_bytes() const { return 0; }
+  // All of these, and what was counted since the process began.
+  virtual LogMetrics metrics() const = 0;
 };
 
 }  // namespace arkshare
