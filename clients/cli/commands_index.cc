@@ -284,17 +284,21 @@ int RunHealth(Session& session, const HealthOptions& options) {
   Console& console = session.console;
   int worst = kExitDone;
   for (const std::string& address : options.addresses) {
-    const absl::StatusOr<bool> serving = session.connection.IsServing(address);
+    const absl::StatusOr<Connection::Health> health = session.connection.CheckHealth(address);
+    const bool serving = health.ok() && health->serving;
     if (console.json) {
       JsonObject object;
-      object.Add("address", address).Add("serving", serving.ok() && *serving);
+      object.Add("address", address).Add("serving", serving);
+      if (health.ok() && health->replica.has_value()) object.Add("replica", *health->replica);
       console.out << object.Finish() << '\n';
-    } else if (serving.ok()) {
-      console.out << EscapeForDisplay(address) << (*serving ? " serves\n" : " does not serve\n");
+    } else if (health.ok()) {
+      console.out << EscapeForDisplay(address) << (serving ? " serves" : " does not serve");
+      if (health->replica.has_value()) console.out << "; " << ReplicaInWords(*health->replica);
+      console.out << '\n';
     }
     console.out << std::flush;
-    worst = std::max(worst, serving.ok() ? (*serving ? kExitDone : kExitFailed)
-                                         : Report(session, serving.status(), address));
+    worst = std::max(worst, health.ok() ? (serving ? kExitDone : kExitFailed)
+                                        : Report(session, health.status(), address));
     if (session.interrupts.triggered()) break;
   }
   return worst;

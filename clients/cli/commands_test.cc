@@ -12,6 +12,7 @@
 
 #include <filesystem>
 
+#include "clients/cli/render.h"
 #include "clients/cli/testing/cli_fixture.h"
 #include "lib/core/content_id.h"
 #include "lib/core/errors.h"
@@ -574,6 +575,37 @@ TEST_F(CommandsTest, HealthPrintsWhatEachServerAnswers) {
   ASSERT_EQ(JsonLines().size(), 2u);
   EXPECT_FALSE(JsonLines()[0].fields().at("serving").bool_value());
   EXPECT_TRUE(JsonLines()[1].fields().at("serving").bool_value());
+}
+
+TEST_F(CommandsTest, HealthShowsTheReplicaOfAnIndex) {
+  peer_server_->SetServing(true);
+  index_server_->SetServing(true);
+  v1::ReplicaState replica;
+  replica.set_store(v1::ReplicaState::STORE_CUT_OFF);
+  replica.set_revision(81);
+  replica.mutable_behind()->set_seconds(5);
+  replica.mutable_reconciles()->set_start(1);
+  index_.SetReplica(replica);
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {peer_target_, index_address_}}), kExitDone);
+  EXPECT_EQ(out(), absl::StrCat(peer_target_, " serves\n", index_address_, " serves; ",
+                                ReplicaInWords(replica), "\n"));
+  out_.str("");
+  session_->console.json = true;
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {index_address_}}), kExitDone);
+  const auto lines = JsonLines();
+  ASSERT_EQ(lines.size(), 1u);
+  const auto& shown = lines[0].fields().at("replica").struct_value().fields();
+  EXPECT_EQ(shown.at("store").string_value(), "cut_off");
+  EXPECT_EQ(shown.at("revision").number_value(), 81);
+  EXPECT_EQ(shown.at("reconciles").struct_value().fields().at("start").number_value(), 1);
+
+  // An index that says what cannot be is healthy all the same.
+  session_->console.json = false;
+  out_.str("");
+  replica.mutable_behind()->set_seconds(-1);
+  index_.SetReplica(replica);
+  EXPECT_EQ(RunHealth(*session_, {.addresses = {index_address_}}), kExitDone);
+  EXPECT_EQ(out(), absl::StrCat(index_address_, " serves\n"));
 }
 
 TEST_F(CommandsTest, WithoutAPeerEveryCommandSaysSo) {

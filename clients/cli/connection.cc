@@ -19,6 +19,7 @@
 #include "grpc/health/v1/health.pb.h"
 #include "lib/core/clock.h"
 #include "lib/core/errors.h"
+#include "lib/rpc/answers.h"
 #include "lib/rpc/key_handshake.h"
 #include "lib/rpc/key_mode.h"
 #include "lib/rpc/status.h"
@@ -259,7 +260,7 @@ absl::StatusOr<v1::PingResponse> Connection::Ping(v1::FileService::Stub& stub,
   return response;
 }
 
-absl::StatusOr<bool> Connection::IsServing(const std::string& address) {
+absl::StatusOr<Connection::Health> Connection::CheckHealth(const std::string& address) {
   using grpc::health::v1::HealthCheckRequest;
   using grpc::health::v1::HealthCheckResponse;
   const bool is_socket = absl::StartsWith(address, "unix:");
@@ -271,9 +272,10 @@ absl::StatusOr<bool> Connection::IsServing(const std::string& address) {
   }
   const PublicKey* const expected = key.has_value() ? &*key : nullptr;
   KeepCallbackQueue();
-  grpc::TemplatedGenericStub<HealthCheckRequest, HealthCheckResponse> stub(
+  const std::shared_ptr<grpc::Channel> channel =
       is_socket ? MakeChannel(address, grpc::InsecureChannelCredentials())
-                : dialer().Dial(address, expected));
+                : dialer().Dial(address, expected);
+  grpc::TemplatedGenericStub<HealthCheckRequest, HealthCheckResponse> stub(channel);
   grpc::ClientContext context;
   SetTimeout(context, kCallTimeout);
   Interrupts::CallGuard guard(interrupts_, &context);
@@ -288,7 +290,27 @@ absl::StatusOr<bool> Connection::IsServing(const std::string& address) {
     const absl::Status why = FromGrpcStatus(status, address, Reason::kPeerUnreachable);
     return is_socket ? why : WithCause(why, address, address, expected);
   }
-  return response.status() == HealthCheckResponse::SERVING;
+  Health health;
+  health.serving = response.status() == HealthCheckResponse::SERVING;
+  if (health.serving) health.replica = AskForReplica(channel);
+  return health;
+}
+
+std::optional<v1::ReplicaState> Connection::AskForReplica(
+    const std::shared_ptr<grpc::Channel>& channel) {
+  grpc::ClientContext context;
+  SetTimeout(context, kCallTimeout);
+  Interrupts::CallGuard guard(interrupts_, &context);
+  v1::ListPeersRequest request;
+  request.set_page_size(1);
+  v1::ListPeersResponse response;
+  // Peers do not have the call.
+  const grpc::Status status =
+      v1::IndexService::NewStub(channel)->ListPeers(&context, request, &response);
+  if (!status.ok() || !CheckAnswer(request, response).ok() || !response.has_replica()) {
+    return std::nullopt;
+  }
+  return response.replica();
 }
 
 absl::StatusOr<std::string> Connection::IndexTarget() {

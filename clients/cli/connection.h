@@ -107,10 +107,14 @@ class Connection {
   absl::StatusOr<v1::PingResponse> Ping(v1::FileService::Stub& stub, const v1::PingRequest& request,
                                         const std::string& server);
 
+  struct Health {
+    bool serving = false;
+    std::optional<v1::ReplicaState> replica;  // of an index that has replicas, and serves
+  };
   // Asks the server at `address` ("HOST:PORT" or "unix:PATH") over grpc.health.v1 whether it
   // serves. kPeerUnreachable when no server answers. In a group, a server on a port must prove the
   // key of the index or of a member: else kWrongKey.
-  absl::StatusOr<bool> IsServing(const std::string& address);
+  absl::StatusOr<Health> CheckHealth(const std::string& address);
 
   // Returns the names of the group's members, as the own peer has them; with TLS files and without
   // a peer in a group, as the index has them; none without a group. Asks at the first call, and
@@ -159,6 +163,9 @@ class Connection {
   // Says why a connection failed, which blocks for some seconds.
   absl::Status WithCause(const absl::Status& status, const std::string& server,
                          const std::string& target, const PublicKey* key);
+  // Asks an index how its replica is. Nothing of a peer, of an index without replicas, or when the
+  // call fails.
+  std::optional<v1::ReplicaState> AskForReplica(const std::shared_ptr<grpc::Channel>& channel);
   // In a group, the key of the member or of the index at `address`; else nothing.
   absl::StatusOr<std::optional<PublicKey>> KeyForHealth(const std::string& address);
   // Selects the next index after `tried` of them did not answer. False when all were tried.

@@ -174,6 +174,10 @@ JsonObject& JsonObject::Add(absl::string_view key, bool value) {
   return AddRaw(key, value ? "true" : "false");
 }
 
+JsonObject& JsonObject::Add(absl::string_view key, const google::protobuf::Message& value) {
+  return AddRaw(key, ToJson(value));
+}
+
 std::string JsonObject::Finish() const { return absl::StrCat("{", members_, "}"); }
 
 JsonObject& JsonObject::AddRaw(absl::string_view key, absl::string_view value) {

@@ -31,6 +31,7 @@ class JsonObject {
   JsonObject& Add(absl::string_view key, uint64_t value);
   JsonObject& Add(absl::string_view key, double value);
   JsonObject& Add(absl::string_view key, bool value);
+  JsonObject& Add(absl::string_view key, const google::protobuf::Message& value);
   std::string Finish() const;
 
  private:

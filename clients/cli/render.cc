@@ -12,6 +12,7 @@
 #include "lib/core/book_name.h"
 #include "lib/core/byte_size.h"
 #include "lib/core/content_id.h"
+#include "lib/rpc/convert.h"
 #include "lib/rpc/host_port.h"
 
 namespace arkshare {
@@ -166,6 +167,34 @@ std::string PolicyInWords(v1::SharePolicy policy) {
     default:
       return "?";
   }
+}
+
+std::string ReplicaInWords(const v1::ReplicaState& replica) {
+  std::string words = replica.store() == v1::ReplicaState::STORE_LIVE      ? "live"
+                      : replica.store() == v1::ReplicaState::STORE_CUT_OFF ? "cut off"
+                                                                           : "joining";
+  const absl::StatusOr<absl::Duration> behind = DurationFromProto(replica.behind(), "behind");
+  if (replica.has_behind() && behind.ok()) {
+    absl::StrAppend(&words, " for ", absl::FormatDuration(absl::Floor(*behind, absl::Seconds(1))));
+  }
+  const v1::ReplicaState::Reconciles& by = replica.reconciles();
+  const std::pair<absl::string_view, uint64_t> causes[] = {{"start", by.start()},
+                                                           {"compacted", by.compacted()},
+                                                           {"gap", by.gap()},
+                                                           {"replicas", by.replicas()},
+                                                           {"refounded", by.refounded()}};
+  uint64_t reconciles = 0;
+  std::vector<std::string> parts;
+  for (const auto& [cause, count] : causes) {
+    reconciles += count;
+    if (count > 0) parts.push_back(absl::StrCat(cause, " ", count));
+  }
+  absl::StrAppend(&words, " at revision ", replica.revision(), ", ",
+                  FormatByteSize(replica.queued_bytes()), " queued, ",
+                  Count(replica.transactions(), "transaction", "transactions"), ", ",
+                  Count(reconciles, "reconcile", "reconciles"));
+  if (!parts.empty()) absl::StrAppend(&words, " (", absl::StrJoin(parts, ", "), ")");
+  return words;
 }
 
 std::string Count(uint64_t n, absl::string_view one, absl::string_view many) {

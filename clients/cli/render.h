@@ -70,6 +70,9 @@ std::string ShortRoot(const v1::ContentId& content);
 std::string LimitInWords(uint64_t bytes_per_second);
 // "move" or "copy".
 std::string PolicyInWords(v1::SharePolicy policy);
+// "live at revision 81, 0 B queued, 12 transactions, 2 reconciles (start 1, gap 1)"; while it is
+// cut off, "cut off for 12s at revision 81, …".
+std::string ReplicaInWords(const v1::ReplicaState& replica);
 // "1 book", "2 books".
 std::string Count(uint64_t n, absl::string_view one, absl::string_view many);
 

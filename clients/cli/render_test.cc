@@ -92,5 +92,28 @@ TEST(WordsTest, LimitsAndCounts) {
   EXPECT_EQ(Count(0, "book", "books"), "0 books");
 }
 
+TEST(RenderTest, AReplicaIsOneLine) {
+  v1::ReplicaState replica;
+  replica.set_store(v1::ReplicaState::STORE_LIVE);
+  replica.set_revision(81);
+  replica.set_transactions(1);
+  replica.mutable_reconciles()->set_start(1);
+  EXPECT_EQ(ReplicaInWords(replica),
+            "live at revision 81, 0 B queued, 1 transaction, 1 reconcile (start 1)");
+  replica.set_store(v1::ReplicaState::STORE_CUT_OFF);
+  replica.mutable_behind()->set_seconds(72);
+  replica.mutable_behind()->set_nanos(900'000'000);
+  replica.set_queued_bytes(2048);
+  replica.set_transactions(12);
+  v1::ReplicaState::Reconciles& reconciles = *replica.mutable_reconciles();
+  reconciles.set_compacted(2);
+  reconciles.set_gap(3);
+  reconciles.set_replicas(4);
+  reconciles.set_refounded(5);
+  EXPECT_EQ(ReplicaInWords(replica),
+            "cut off for 1m12s at revision 81, 2.0 KiB queued, 12 transactions, 15 reconciles "
+            "(start 1, compacted 2, gap 3, replicas 4, refounded 5)");
+}
+
 }  // namespace
 }  // namespace arkshare

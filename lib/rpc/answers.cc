@@ -80,6 +80,17 @@ absl::Status CheckPeer(const v1::Peer& peer, absl::string_view field) {
   return CheckPeerAddress(peer.address(), absl::StrCat(field, ".address"));
 }
 
+absl::Status CheckReplica(const v1::ReplicaState& replica) {
+  if (replica.store() == v1::ReplicaState::STORE_UNSPECIFIED ||
+      !v1::ReplicaState::Store_IsValid(replica.store())) {
+    return AnswerInvalid("replica.store is not known");
+  }
+  if (!DurationFromProto(replica.behind(), "behind").ok()) {
+    return AnswerInvalid("replica.behind must be 0 or more");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckHolder(const v1::Holder& holder) {
   if (absl::Status s = CheckWhoAndWhere(holder, "holder"); !s.ok()) return s;
   if (holder.listing_number() == 0) {
@@ -232,6 +243,9 @@ absl::Status CheckAnswer(const v1::ListPeersRequest& request, const v1::ListPeer
         (request.has_public_key() && peer.public_key() != request.public_key())) {
       return AnswerInvalid("another peer than the one that was asked for");
     }
+  }
+  if (answer.has_replica()) {
+    if (absl::Status s = CheckReplica(answer.replica()); !s.ok()) return s;
   }
   return CheckPageToken(answer.next_page_token(), answer.peers_size());
 }

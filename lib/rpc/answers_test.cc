@@ -207,9 +207,19 @@ TEST(AnswersTest, PeersAreInOrderAndThoseThatWereAskedFor) {
       {{"order", [](A& a) { a.mutable_peers(1)->set_peer_id(1); }},
        {"address", [](A& a) { a.mutable_peers(0)->set_address("1\x1b]0;"); }},
        {"public_key", [](A& a) { a.mutable_peers(0)->clear_public_key(); }},
+       {"store", [](A& a) { a.mutable_replica()->set_revision(1); }},
+       {"behind",
+        [](A& a) {
+          a.mutable_replica()->set_store(v1::ReplicaState::STORE_LIVE);
+          a.mutable_replica()->mutable_behind()->set_seconds(-1);
+        }},
        {"peers", [](A& a) {
           for (int i = 0; i < 100; ++i) *a.add_peers() = a.peers(0);
         }}});
+  A replica = good;
+  replica.mutable_replica()->set_store(v1::ReplicaState::STORE_CUT_OFF);
+  replica.mutable_replica()->mutable_behind()->set_seconds(1);
+  EXPECT_TRUE(CheckAnswer(v1::ListPeersRequest(), replica).ok());
   v1::ListPeersRequest one;
   one.set_peer_id(1);
   EXPECT_EQ(GetReason(CheckAnswer(one, good)), Reason::kAnswerInvalid) << "two";

@@ -22,6 +22,7 @@
 #include "lib/rpc/key_mode.h"
 #include "services/index/admin/admin_client.h"
 #include "services/index/book_memory.h"
+#include "services/index/group/logged_group.h"
 #include "services/index/machine_scope.h"
 #include "services/index/metrics/metrics_page.h"
 #include "services/index/service/overview_pass.h"
@@ -80,11 +81,6 @@ absl::Status CheckOptions(const IndexOptions& options) {
         "give only one of --home, --insecure, and --tls-cert with --tls-key and --tls-ca: each is "
         "another way to admit peers");
   }
-  if (options.log != nullptr && home) {
-    return absl::InvalidArgumentError(
-        "--etcd does not go together with --home yet, because the members of a group are in one "
-        "folder: give --tls-cert, --tls-key and --tls-ca, or --insecure in a network of your own");
-  }
   if (options.log != nullptr && !options.state_file.empty()) {
     return absl::InvalidArgumentError(
         "give only one of --etcd and --state: with --etcd, numbers and sessions are there");
@@ -108,10 +104,13 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
   std::unique_ptr<KeyDialer> key_dialer;
   DialMeans dial;
   if (!options.home.empty()) {
-    absl::StatusOr<std::unique_ptr<Group>> opened = Group::Open(options.home, options.clock);
+    absl::StatusOr<std::unique_ptr<Group>> opened =
+        Group::Open(options.home, options.clock, options.log.get());
     if (!opened.ok()) return opened.status();
     group = *std::move(opened);
-    if (options.state_file.empty()) options.state_file = options.home + "/state";
+    if (options.state_file.empty() && options.log == nullptr) {
+      options.state_file = options.home + "/state";
+    }
     leaf = MakeLeafCertificate(group->key(), {CertificateHosts(options.listen), std::nullopt});
     key_dialer = std::make_unique<KeyDialer>(*leaf);
     dial.keys = key_dialer.get();
@@ -177,6 +176,9 @@ IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_op
                 options_.refusal_pause, options_.clock},
                &catalog_, sessions()) {
   if (group_ == nullptr) return;
+  if (options_.log != nullptr) {
+    fold_ = std::make_unique<SplitFold>(kGroupKeys, group_->fold(), replicated_sessions_->roster());
+  }
   members_ = group_->members();
   group_->SetListener([this](const std::shared_ptr<const MemberList>& members) {
     service_.MembersChanged(*members_, members);
@@ -191,7 +193,11 @@ Sessions* IndexServer::sessions() const {
 
 absl::Status IndexServer::Join() {
   if (options_.log == nullptr) return absl::OkStatus();
-  options_.log->Start(replicated_sessions_->roster());
+  if (fold_ != nullptr) {
+    options_.log->Start(fold_.get());
+  } else {
+    options_.log->Start(replicated_sessions_->roster());
+  }
   // Shared, because the answer may come after the wait, when the log stops.
   const auto joined = std::make_shared<std::promise<absl::Status>>();
   options_.log->Await(1, kMostJoin, [joined](const absl::StatusOr<int64_t>& reached) {
@@ -205,7 +211,8 @@ absl::Status IndexServer::Join() {
     stop_cv_.WaitFor(&mutex_, kJoinPause);
     here = Clock::Real()->Monotonic() < end;
   }
-  if (here) return absl::OkStatus();
+  // Members that this replica has and the log does not are admitted by all replicas from now on.
+  if (here) return group_ == nullptr ? absl::OkStatus() : group_->PutBack();
   return absl::UnavailableError(
       absl::StrCat("what the replicas of this index share cannot be read: look whether the "
                    "addresses of --etcd are right and that most of its nodes run"));
@@ -288,6 +295,7 @@ void IndexServer::RunHousekeeping() {
     const absl::Duration next_lapse = sessions()->Expire();
     if (janitor_ != nullptr) janitor_->Run();
     if (merger_ != nullptr) merger_->Run();
+    if (group_ != nullptr) PutGroupBack();
     service_.CheckReach();
     // In slices: a million books take seconds, and meanwhile leases end.
     const bool more_to_reclaim = catalog_.Reclaim();
@@ -307,6 +315,14 @@ void IndexServer::RunHousekeeping() {
     if (stopping_) break;
   }
   SaveIds();
+}
+
+void IndexServer::PutGroupBack() {
+  const absl::Status put_back = group_->PutBack();
+  if (!put_back.ok() && put_back != last_put_back_) {
+    LogWarning("group_not_put_back", {{"why", put_back}});
+  }
+  last_put_back_ = put_back;
 }
 
 void IndexServer::SaveIds() {

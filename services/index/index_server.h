@@ -32,6 +32,7 @@
 #include "services/index/service/member_gate.h"
 #include "services/index/sessions/local_sessions.h"
 #include "services/index/shared_log/shared_log.h"
+#include "services/index/shared_log/split_fold.h"
 #include "services/index/table_printer.h"
 
 namespace arkshare {
@@ -45,7 +46,7 @@ struct IndexOptions {
   absl::Duration lease = absl::Seconds(10);  // a peer that is silent for this long is gone
   std::string state_file;  // keeps numbers and sessions over restarts; empty: not kept
   // The log that this index shares with its replicas, not started; null: it has none. Excludes
-  // `home` and `state_file`.
+  // `state_file`.
   std::shared_ptr<SharedLog> log;
   bool print_table = false;
   uint64_t max_books = 1'000'000;  // of one peer
@@ -89,6 +90,7 @@ class IndexServer {
   // Ends lapsed leases, frees the memory of peers that left, and saves the state file.
   void RunHousekeeping();
   void SaveIds();
+  void PutGroupBack();
 
   const IndexOptions options_;
   std::unique_ptr<StateLock> state_lock_;      // null without a state file
@@ -101,6 +103,7 @@ class IndexServer {
   // One of the two.
   std::unique_ptr<LocalSessions> local_sessions_;
   std::unique_ptr<ReplicatedSessions> replicated_sessions_;
+  std::unique_ptr<SplitFold> fold_;     // null without a home or without replicas
   std::unique_ptr<Janitor> janitor_;    // null without replicas
   std::unique_ptr<PageMerger> merger_;  // null without replicas
   IndexService service_;
@@ -112,7 +115,8 @@ class IndexServer {
   Mutex mutex_;
   CondVar stop_cv_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status last_save_;  // of the state file; for the housekeeper only
+  absl::Status last_save_;      // of the state file; for the housekeeper only
+  absl::Status last_put_back_;  // the same of the group
   std::thread housekeeper_;
 };
 

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""docker/compose.yaml as people run it, and with docker/compose.keys.yaml on top of it: builds the image,
-starts the stack, and looks at it from outside.
+"""docker/compose.yaml as people run it, and with docker/compose.keys.yaml or docker/compose.etcd.yaml on
+top of it: builds the image, starts the stack, and looks at it from outside.
 
 Needs a running Docker engine, and docker compose or docker-compose; without them it is skipped (77), and
 with REQUIRE_DOCKER=1 it fails instead. Everything has a project name of its own and is removed at the
-end; the image arkshare-test stays, so that the next build finds its layers.
+end; the images arkshare-test and arkshare-etcd-test stay, so that the next build finds their layers.
 """
 
 import errno
@@ -28,9 +28,12 @@ import grpcurl_commands  # noqa: E402
 PROJECT = f"arkshare-test-{os.getpid()}"
 IMAGE = f"arkshare-test:{os.getpid()}"  # Another checkout may be tested at the same time.
 KEPT_IMAGE = "arkshare-test:latest"
+ETCD_IMAGE = "arkshare-etcd-test:latest"
 BASE = "debian:bookworm-slim"
 OWN_BASE = "arkshare-base:bookworm"
 PEERS = [f"peer{n}" for n in range(1, 6)]
+INDEXES = ["index", "index2"]
+ETCDS = ["etcd1", "etcd2", "etcd3"]
 LEASE = 10  # seconds; the index's default
 SOON = 40  # seconds for what should take a few
 
@@ -111,7 +114,8 @@ class Stack:
         for file in (f"{ROOT}/docker/compose.yaml", *files):
             self.command += ["-f", file]
         self.env = {**os.environ, "ARKSHARE_BASE": base, "ARKSHARE_IMAGE": IMAGE,
-                    "ARKSHARE_INDEX_PORT": "0", "SECCOMP": HERE, **free_web_ports()}
+                    "ARKSHARE_INDEX_PORT": "0", "ARKSHARE_INDEX2_PORT": "0", "ETCD_IMAGE": ETCD_IMAGE,
+                    "SECCOMP": HERE, **free_web_ports()}
 
     def compose(self, *args, **options):
         return run(*self.command, *args, env=self.env, **options)
@@ -170,9 +174,9 @@ class Stack:
         found = self.ask_index("search", "--name", book)
         return sorted(f"peer{holder['peer_id']}" for result in found for holder in result["holders"])
 
-    def table(self):
+    def table(self, index="index"):
         """Returns what the index lists: {(peer, book)}."""
-        shown = self.exec("index", "sh", "-c", "for n in 1 2 3 4 5; do echo peer$n;"
+        shown = self.exec(index, "sh", "-c", "for n in 1 2 3 4 5; do echo peer$n;"
                           " arkshare-cli --index 127.0.0.1:50051 --json browse $n; done", check=False)
         pairs, peer = set(), None
         for line in shown.stdout.splitlines():
@@ -424,6 +428,81 @@ class GroupTest(unittest.TestCase):
         self.assertEqual(self.stack.exec("peer5", "arkshare-cli", "ping", "1").returncode, 0)
 
 
+class EtcdTest(unittest.TestCase):
+    """Two replicas of the index on three nodes of etcd. In the order of the names."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = etcd_stack
+        cls.addClassCleanup(etcd_stack.remove)
+        cls.stack.start()
+        assert sorted(cls.stack.ids) == sorted([*ETCDS, *INDEXES, *PEERS]), cls.stack.ids
+        for service in cls.stack.ids:
+            eventually(f"{service} is healthy", lambda: cls.stack.healthy(service))
+        cls.books = {(peer, book) for peer in PEERS for book in cls.stack.disk(peer)}
+
+    def assert_whole(self):
+        """Both indexes list every book at its peer, and nowhere else."""
+        for index in INDEXES:
+            eventually(f"{index} lists all", lambda: self.stack.table(index) == self.books)
+
+    def crash_and_await(self, service):
+        before = self.stack.inspect(service, ".RestartCount")
+        self.stack.crash(service)
+        eventually(f"{service} runs again", lambda: self.stack.inspect(service, ".State.Running") and
+                   self.stack.inspect(service, ".RestartCount") == before + 1)
+
+    def await_health(self, service):
+        eventually(f"{service} is healthy again", lambda: self.stack.healthy(service))
+
+    def test_01_both_indexes_are_live_and_list_all_books(self):
+        self.assertEqual(len(self.books), 25)
+        self.assert_whole()
+        for index in INDEXES:
+            (health,) = self.stack.cli(index, "health", "127.0.0.1:50051")
+            self.assertEqual(health["replica"]["store"], "live", health)
+            self.assertGreater(health["replica"]["revision"], 0)
+
+    def test_02_containers_may_do_little(self):
+        for service in [*ETCDS, "index2"]:
+            host = self.stack.inspect(service, ".HostConfig")
+            self.assertEqual(host["CapDrop"], ["ALL"])
+            self.assertIn("no-new-privileges:true", host["SecurityOpt"])
+            self.assertTrue(host["ReadonlyRootfs"])
+            self.assertGreater(host["Memory"], 0)
+            self.assertEqual(self.stack.exec(service, "id", "-u").stdout, "10001\n")
+
+    def test_03_each_node_of_etcd_crashes(self):
+        for service in ETCDS:
+            self.crash_and_await(service)
+            self.await_health(service)
+            self.assert_whole()
+
+    def test_04_each_index_crashes_and_the_other_one_misses_nothing(self):
+        for service, other in (INDEXES, reversed(INDEXES)):
+            self.stack.crash(service)
+            # Looked at from the first moment until the crashed one lists all books again.
+            eventually(f"{service} is whole again", lambda: self.assertEqual(
+                self.stack.table(other), self.books) or self.stack.table(service) == self.books)
+            self.await_health(service)
+            self.assertGreater(self.stack.inspect(service, ".RestartCount"), 0)
+
+    def test_05_each_peer_crashes(self):
+        for service in PEERS:
+            self.crash_and_await(service)
+            self.assert_whole()
+            self.await_health(service)
+
+    def test_06_books_move_after_all_of_that(self):
+        for receiver, source in (("peer1", "peer5"), ("peer3", "peer2")):
+            book = sorted(self.stack.disk(source))[0]
+            self.stack.exec(receiver, "arkshare-cli", "get", book)
+            self.books.remove((source, book))
+            self.books.add((receiver, book))
+            self.assert_whole()
+            self.assertIn(book, self.stack.disk(receiver))
+
+
 class OperatorTest(unittest.TestCase):
     """"Run it for your group" of docs/operator.md in a clean container, as a reader types it."""
 
@@ -473,7 +552,7 @@ until grep -q "^serving address=" out.{n}; do kill -0 $! || {{ cat out.{n}; exit
 
 class LastTest(unittest.TestCase):
     def test_nothing_is_left(self):
-        for used in (stack, group_stack):
+        for used in (stack, group_stack, etcd_stack):
             self.assertEqual(used.left(), ["", "", ""])
 
 
@@ -483,15 +562,18 @@ if __name__ == "__main__":
     command, base = find_compose(), find_base()
     stack = Stack(command, base, PROJECT, f"{HERE}/refuse-openat2.yaml")
     group_stack = Stack(command, base, f"{PROJECT}-keys", f"{ROOT}/docker/compose.keys.yaml")
+    etcd_stack = Stack(command, base, f"{PROJECT}-etcd", f"{ROOT}/docker/compose.etcd.yaml")
     print("Building the image", flush=True)
     # By hand, because what compose starts for it would outlive an interrupted test.
     docker("build", "-f", f"{ROOT}/docker/Dockerfile", "-t", IMAGE, "--build-arg",
            f"BASE={stack.env['ARKSHARE_BASE']}", ROOT, timeout=3600)
     try:
         stack.compose("build", timeout=3600)  # The same again, from the cache.
+        etcd_stack.compose("build", "etcd1", timeout=600)
         unittest.main(verbosity=2)
     finally:
         stack.remove()
         group_stack.remove()
+        etcd_stack.remove()
         docker("tag", IMAGE, KEPT_IMAGE, check=False)
         docker("rmi", IMAGE, check=False)

@@ -33,6 +33,7 @@ absl::StatusOr<Response> ResultOf(const grpc::Status& status, const Response& re
 absl::Status GroupIndex::Start(std::map<std::string, std::string> env) {
   ProcessOptions start;
   start.argv = {IndexBinary(), "--listen", "127.0.0.1:0", "--home", home()};
+  start.argv.insert(start.argv.end(), options_.begin(), options_.end());
   start.env = std::move(env);
   start.log_file = folder_ + "/index.log";
   absl::StatusOr<std::unique_ptr<Process>> process = Process::Start(std::move(start));

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arkshare/v1/index.grpc.pb.h"
@@ -19,8 +20,10 @@ namespace arkshare {
 // A running index. Killed when it goes out of scope. Not thread-safe.
 class GroupIndex {
  public:
-  // `folder` gets its log and home/, and must exist. The path must be short.
-  explicit GroupIndex(std::string folder) : folder_(std::move(folder)) {}
+  // `folder` gets its log and home/, and must exist. The path must be short. `options`: more of
+  // them.
+  explicit GroupIndex(std::string folder, std::vector<std::string> options = {})
+      : folder_(std::move(folder)), options_(std::move(options)) {}
 
   // Starts it, also again after it has ended, and waits until it serves; at another port each time.
   absl::Status Start(std::map<std::string, std::string> env = {});
@@ -37,11 +40,12 @@ class GroupIndex {
   absl::StatusOr<v1::JoinResponse> Join(const PrivateKey& key, const std::string& word);
   // Connects as the owner of `key`, and asks for the list of members.
   absl::StatusOr<v1::ListMembersResponse> ListMembers(const PrivateKey& key);
-
- private:
+  // Connects as the owner of `key`, with the proof of the invitation unless `word` is empty.
   std::unique_ptr<v1::IndexService::Stub> Connect(const PrivateKey& key, const std::string& word);
 
+ private:
   const std::string folder_;
+  const std::vector<std::string> options_;
   std::string address_;
   std::unique_ptr<Process> process_;
 };

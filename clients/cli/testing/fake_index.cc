@@ -33,6 +33,11 @@ void FakeIndex::AddListing(uint32_t peer_id, v1::Listing listing) {
   listings_.emplace(place, peer_id, std::move(listing));
 }
 
+void FakeIndex::SetReplica(v1::ReplicaState replica) {
+  MutexLock lock(&mutex_);
+  replica_ = std::move(replica);
+}
+
 void FakeIndex::SetWatchScript(WatchScript script) {
   MutexLock lock(&mutex_);
   watch_script_ = std::move(script);
@@ -84,6 +89,7 @@ grpc::Status FakeIndex::ListPeers(grpc::ServerContext*, const v1::ListPeersReque
   auto [peers, next] = Page(found, request->page_token());
   for (v1::Peer& peer : peers) *response->add_peers() = std::move(peer);
   response->set_next_page_token(next);
+  if (replica_.has_value()) *response->mutable_replica() = *replica_;
   return grpc::Status::OK;
 }
 

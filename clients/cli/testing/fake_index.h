@@ -26,6 +26,8 @@ class FakeIndex final : public v1::IndexService::Service {
   void SetWatchScript(WatchScript script);
   // Makes ListMembers answer; by default the index has no group. Its calls are not counted.
   void SetMembers(v1::MembersUpdate members);
+  // From now on it is a replica.
+  void SetReplica(v1::ReplicaState replica);
   // Says with every search that it has not looked at all books.
   void EndSearchesEarly();
 
@@ -52,6 +54,7 @@ class FakeIndex final : public v1::IndexService::Service {
   std::vector<v1::Peer> peers_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::pair<uint32_t, v1::Listing>> listings_ ABSL_GUARDED_BY(mutex_);
   std::optional<v1::MembersUpdate> members_ ABSL_GUARDED_BY(mutex_);
+  std::optional<v1::ReplicaState> replica_ ABSL_GUARDED_BY(mutex_);
   WatchScript watch_script_ ABSL_GUARDED_BY(mutex_);
   bool searches_end_early_ ABSL_GUARDED_BY(mutex_) = false;
 };

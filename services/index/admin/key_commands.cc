@@ -50,7 +50,7 @@ int ImportKeyFrom(std::istream& input, const std::string& home) {
   }
   std::cerr << home << " has the key now. Start the index, and give it its list of members, from "
             << "any member: arkshare-index members import .arkshare/members --home " << home
-            << "\n";
+            << "\nA replica gets the list from the others: start it with their --etcd.\n";
   return kExitDone;
 }
 

@@ -159,7 +159,7 @@ void EtcdBeat::AskStatus() {
   const auto status = parts_.client->Status(kBeatTimeout);
   if (!status.ok()) return;
   next_status_ = now + kStatusInterval;
-  parts_.board->SetDbBytes(status.response.dbsize());
+  parts_.board->SetStoreBytes(status.response.dbsize());
   if (told_version_) return;
   told_version_ = true;
   const std::string& version = status.response.version();

@@ -121,8 +121,8 @@ size_t EtcdLog::queued_bytes() const { return writes_->queued_bytes(); }
 
 void EtcdLog::AwaitRoom(std::function<void()> go) { writes_->AwaitRoom(std::move(go)); }
 
-EtcdMetrics EtcdLog::metrics() const {
-  EtcdMetrics metrics = board_->metrics();
+LogMetrics EtcdLog::metrics() const {
+  LogMetrics metrics = board_->metrics();
   metrics.applied = waiters_->folded();
   metrics.queued_bytes = writes_->queued_bytes();
   return metrics;

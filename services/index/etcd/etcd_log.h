@@ -12,8 +12,8 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
-#include "services/index/etcd/etcd_metrics.h"
 #include "services/index/etcd/etcd_options.h"
+#include "services/index/shared_log/log_metrics.h"
 #include "services/index/shared_log/shared_log.h"
 
 namespace arkshare {
@@ -49,8 +49,7 @@ class EtcdLog : public SharedLog {
   absl::Duration behind() const override;
   size_t queued_bytes() const override;
   void AwaitRoom(std::function<void()> go) override;
-
-  EtcdMetrics metrics() const;
+  LogMetrics metrics() const override;
 
  private:
   explicit EtcdLog(const Clock* clock);

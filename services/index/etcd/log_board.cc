@@ -152,9 +152,9 @@ void LogBoard::CountLoad(LoadCause cause) {
   ++metrics_.loads[static_cast<size_t>(cause)];
 }
 
-void LogBoard::SetDbBytes(int64_t bytes) {
+void LogBoard::SetStoreBytes(int64_t bytes) {
   MutexLock lock(&mutex_);
-  metrics_.db_bytes = bytes;
+  metrics_.store_bytes = bytes;
 }
 
 bool LogBoard::Sleep(absl::Duration duration) {
@@ -210,9 +210,9 @@ absl::Duration LogBoard::behind() const {
   return liveness_.Behind(clock_->Monotonic());
 }
 
-EtcdMetrics LogBoard::metrics() const {
+LogMetrics LogBoard::metrics() const {
   MutexLock lock(&mutex_);
-  EtcdMetrics metrics = metrics_;
+  LogMetrics metrics = metrics_;
   metrics.state = liveness_.state();
   metrics.behind = liveness_.Behind(clock_->Monotonic());
   return metrics;

@@ -14,10 +14,10 @@
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 #include "services/index/etcd/etcd_client.h"
-#include "services/index/etcd/etcd_metrics.h"
 #include "services/index/etcd/founding.h"
 #include "services/index/etcd/liveness.h"
 #include "services/index/etcd/watch_dog.h"
+#include "services/index/shared_log/log_metrics.h"
 
 namespace arkshare {
 
@@ -70,7 +70,7 @@ class LogBoard {
   void CountSentAgain();
   void CountCompaction();
   void CountLoad(LoadCause cause);
-  void SetDbBytes(int64_t bytes);
+  void SetStoreBytes(int64_t bytes);
 
   // Waits; false after Stop.
   bool Sleep(absl::Duration duration);
@@ -84,7 +84,7 @@ class LogBoard {
   SharedLog::State state() const;
   absl::Duration behind() const;
   // Without what others know: applied and queued bytes.
-  EtcdMetrics metrics() const;
+  LogMetrics metrics() const;
 
  private:
   const Clock* const clock_;
@@ -100,7 +100,7 @@ class LogBoard {
   EtcdWatch* watch_ ABSL_GUARDED_BY(mutex_) = nullptr;
   size_t watch_endpoint_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<LoadCause> demand_ ABSL_GUARDED_BY(mutex_);
-  EtcdMetrics metrics_ ABSL_GUARDED_BY(mutex_);
+  LogMetrics metrics_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/core/clock.h"
@@ -19,7 +20,9 @@
 #include "lib/core/member_list.h"
 #include "lib/core/mutex.h"
 #include "services/index/files/state_lock.h"
+#include "services/index/group/group_store.h"
 #include "services/index/group/invitations.h"
+#include "services/index/shared_log/shared_log.h"
 
 namespace arkshare {
 
@@ -27,24 +30,29 @@ namespace arkshare {
 //   key          the seed of the index's key, in hex
 //   members      MemberList::ToText
 //   invitations  Invitations::ToText
-// A change is on the disk before anybody learns of it.
+// Replicas of an index have the same key. Their group is in the log that they share, and the files
+// are a copy of it; see LogStore. A change is on the disk or in the log before anybody learns of
+// it, and is decided again when another replica has changed the group meanwhile.
 //
-// Thread-safe. Methods that change something wait for the disk, one after the other; the others do
-// not wait. Internal: a file cannot be read or written.
+// Thread-safe. Methods that change something wait for the disk or the log, one after the other; the
+// others do not wait. Internal: a file cannot be read or written. STORE_UNREACHABLE and other
+// errors of SharedLog::Commit.
 class Group {
  public:
-  // Opens the group, and makes its key and files if there are none. InvalidArgument when the folder
-  // cannot be used, another process uses it, or a file in it is damaged.
-  static absl::StatusOr<std::unique_ptr<Group>> Open(const std::string& home, const Clock* clock);
+  // Opens the group, and makes its key and files if there are none. `log`, if there is one, must
+  // outlive the group, and is to be started with fold(). InvalidArgument when the folder cannot be
+  // used, another process uses it, or a file in it is damaged.
+  static absl::StatusOr<std::unique_ptr<Group>> Open(const std::string& home, const Clock* clock,
+                                                     SharedLog* log = nullptr);
 
   const PrivateKey& key() const { return key_; }
   std::shared_ptr<const MemberList> members() const;
   Invitations invitations() const;
 
-  // Called after each change of the list of members, one change after the other. Set it before the
-  // first change.
-  using Listener = std::function<void(const std::shared_ptr<const MemberList>& members)>;
-  void SetListener(Listener listener);
+  // See GroupStore.
+  void SetListener(GroupStore::Listener listener) { store_->SetListener(std::move(listener)); }
+  LogFold* fold() { return store_->fold(); }
+  absl::Status PutBack() { return store_->PutBack(); }
 
   // Decides in a handshake: a member may connect, and so may a program that knows the secret of an
   // invitation, even of one that has ended, so that Join can say why it is refused.
@@ -93,29 +101,27 @@ class Group {
   uint64_t newer_version_seen() const;
 
  private:
-  Group(std::string home, std::unique_ptr<StateLock> lock, PrivateKey key, MemberList members,
-        Invitations invitations, const Clock* clock);
+  Group(std::unique_ptr<StateLock> lock, PrivateKey key, std::unique_ptr<GroupStore> store,
+        const Clock* clock);
 
-  absl::Status SaveInvitations(Invitations invitations) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
-  absl::Status SaveMembers(MemberList members) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
-  absl::Status ChangeMembers(const MemberChanges& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
-  absl::Status CheckUpToDate(IfOutdated if_outdated) const;
+  // Changes the contents, or returns why not. It is called again when they have changed meanwhile.
+  using Decide = std::function<absl::Status(GroupContents& contents)>;
+  absl::Status Change(const Decide& decide);
+  // Makes the next list of members.
+  absl::Status ChangeMembers(const MemberChanges& changes, GroupContents& contents) const;
+  absl::Status CheckUpToDate(const GroupContents& contents, IfOutdated if_outdated) const;
+  // Returns the version of the newest list that `contents` lack; 0 for none.
+  uint64_t NewerSeen(const GroupContents& contents) const;
   bool IsSeen(const MemberList& list) const;
-  // True when this index has neither `list` nor a newer one.
-  bool Lacks(const SignedVersion& list) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const std::string home_;
   const std::unique_ptr<StateLock> lock_;
   const PrivateKey key_;
+  const std::unique_ptr<GroupStore> store_;
   const Clock* const clock_;
-  // Held during a change, from reading the old state until the listener has returned.
+  // Held during a change, from reading the old state until it is made.
   Mutex changing_ ABSL_ACQUIRED_BEFORE(mutex_);
   mutable Mutex mutex_;
-  std::shared_ptr<const MemberList> members_ ABSL_GUARDED_BY(mutex_);
-  std::string digest_ ABSL_GUARDED_BY(mutex_);  // of members_
-  SignedVersion seen_ ABSL_GUARDED_BY(mutex_);  // the newest list that this index lacks
-  std::shared_ptr<const Invitations> invitations_ ABSL_GUARDED_BY(mutex_);
-  Listener listener_ ABSL_GUARDED_BY(changing_);
+  SignedVersion seen_ ABSL_GUARDED_BY(mutex_);  // the newest list that this index lacked
 };
 
 }  // namespace arkshare

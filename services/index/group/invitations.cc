@@ -86,6 +86,30 @@ bool Invitations::Cancel(const std::string& id) {
   return place != all_.end() && !std::exchange(place->second.cancelled, true);
 }
 
+void Invitations::Set(IssuedInvitation invitation) {
+  std::string id = InvitationId(invitation.secret);
+  all_.insert_or_assign(std::move(id), std::move(invitation));
+}
+
+void Invitations::Merge(const Invitations& others) {
+  for (const auto& [id, other] : others.all_) {
+    const auto [place, absent] = all_.try_emplace(id, other);
+    if (absent) continue;
+    IssuedInvitation& here = place->second;
+    here.cancelled |= other.cancelled;
+    for (const InvitationUse& use : other.used_by) {
+      const auto known =
+          std::find_if(here.used_by.begin(), here.used_by.end(),
+                       [&](const InvitationUse& mine) { return mine.key == use.key; });
+      if (known == here.used_by.end()) {
+        here.used_by.push_back(use);
+      } else {
+        known->removed |= use.removed;
+      }
+    }
+  }
+}
+
 absl::Status Invitations::Use(const std::string& id, const PublicKey& key, absl::Time now) {
   const auto place = all_.find(id);
   if (place == all_.end()) {
@@ -152,8 +176,7 @@ absl::Status Invitations::ReadLine(absl::string_view line) {
   if (parts.first == "invitation") {
     absl::StatusOr<IssuedInvitation> invitation = ParseInvitation(parts.second);
     if (!invitation.ok()) return invitation.status();
-    std::string id = InvitationId(invitation->secret);
-    all_.insert_or_assign(std::move(id), *std::move(invitation));
+    Set(*std::move(invitation));
     return absl::OkStatus();
   }
   const std::vector<absl::string_view> fields = absl::StrSplit(parts.second, ' ');

@@ -62,6 +62,13 @@ class Invitations {
   // False when there is no such invitation, or it was cancelled before.
   bool Cancel(const std::string& id);
 
+  // Adds the invitation, or replaces the one with its id.
+  void Set(IssuedInvitation invitation);
+  void Erase(const std::string& id) { all_.erase(id); }
+  // Adds the invitations and uses of the other ones. What was cancelled or removed in either stays
+  // so.
+  void Merge(const Invitations& others);
+
   // Records that `key` joins by the invitation. OK, too, when the same key has joined by it before,
   // because its first answer may have been lost. kInvitationUsed when other keys have used it up or
   // the key was removed since, kInvitationExpired when it has expired or was cancelled, kNotAMember

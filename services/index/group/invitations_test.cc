@@ -51,6 +51,23 @@ TEST(InvitationsTest, UsesCountKeys) {
   EXPECT_EQ(GetReason(invitations.Use(IdOf(sample), MemberKey(4), kNow)), Reason::kInvitationUsed);
 }
 
+TEST(InvitationsTest, MergedOnesKeepAllUses) {
+  IssuedInvitation sample = Sample();
+  sample.uses = 2;
+  Invitations a = With(sample);
+  Invitations b = With(sample);
+  ASSERT_TRUE(a.Use(IdOf(sample), MemberKey(1), kNow).ok());
+  ASSERT_TRUE(b.Use(IdOf(sample), MemberKey(2), kNow).ok());
+  b.RemoveMember(MemberKey(2));
+  a.Merge(b);
+  EXPECT_EQ(GetReason(a.Use(IdOf(sample), MemberKey(3), kNow)), Reason::kInvitationUsed);
+  EXPECT_EQ(GetReason(a.Use(IdOf(sample), MemberKey(2), kNow)), Reason::kInvitationUsed);
+  EXPECT_TRUE(a.Use(IdOf(sample), MemberKey(1), kNow).ok());
+  const Invitations once = a;
+  a.Merge(b);
+  EXPECT_EQ(a, once);
+}
+
 TEST(InvitationsTest, EndWithTimeAndByHand) {
   const IssuedInvitation sample = Sample();
   Invitations invitations = With(sample);

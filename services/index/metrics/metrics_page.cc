@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -129,18 +130,50 @@ void AddCatalog(const Catalog& catalog, std::vector<MetricFamily>& families) {
                            static_cast<double>(holdings)));
 }
 
-void AddReplica(const Sessions& sessions, std::vector<MetricFamily>& families) {
-  const absl::Duration behind = sessions.behind();
-  families.push_back(Gauge("arkshare_index_replica_connected",
-                           "1 while this replica is connected to what it shares with the others, "
-                           "0 while it is cut off from it.",
-                           behind == absl::ZeroDuration() ? 1 : 0));
+void AddReplica(const LogMetrics& log, std::vector<MetricFamily>& families) {
+  MetricFamily state =
+      NewFamily("arkshare_index_replica_state",
+                "1 for the state of this replica, 0 for the others: joining, live, "
+                "or cut off from what it shares.",
+                MetricType::Gauge);
+  for (size_t i = 0; i < kLogStates; ++i) {
+    const auto each = static_cast<LogState>(i);
+    AddGauge(state, {{"state", std::string(LogStateName(each))}}, each == log.state ? 1 : 0);
+  }
+  families.push_back(std::move(state));
   families.push_back(Gauge("arkshare_index_replica_behind_seconds",
                            "For how long this replica has been cut off from the others.",
-                           absl::ToDoubleSeconds(behind)));
+                           absl::ToDoubleSeconds(log.behind)));
   families.push_back(Gauge("arkshare_index_replica_revision",
                            "The last revision that this replica has.",
-                           static_cast<double>(sessions.revision())));
+                           static_cast<double>(log.applied)));
+  families.push_back(Gauge("arkshare_index_replica_queued_bytes",
+                           "Changes of this replica that wait to be sent to the store.",
+                           static_cast<double>(log.queued_bytes)));
+  families.push_back(Counter("arkshare_index_replica_transactions_total",
+                             "Transactions of this replica that the store has made.",
+                             static_cast<double>(log.transactions)));
+  families.push_back(Counter("arkshare_index_replica_sent_again_total",
+                             "Transactions that were sent again, because their outcome was lost.",
+                             static_cast<double>(log.sent_again)));
+  families.push_back(Counter("arkshare_index_replica_compactions_total",
+                             "How often this replica had the store forget what is old.",
+                             static_cast<double>(log.compactions)));
+  families.push_back(Gauge("arkshare_index_replica_store_bytes",
+                           "The size of the store at the node that was asked last.",
+                           static_cast<double>(log.store_bytes)));
+  MetricFamily loads =
+      NewFamily("arkshare_index_replica_reconciles_total",
+                "How often this replica has read everything that it shares, by "
+                "cause: at its start, because the store had forgotten or lost "
+                "changes, because it disagreed about the live replicas, or because "
+                "the store began again.",
+                MetricType::Counter);
+  for (size_t i = 0; i < kLoadCauses; ++i) {
+    AddCounter(loads, {{"cause", std::string(LoadCauseName(static_cast<LoadCause>(i)))}},
+               static_cast<double>(log.loads[i]));
+  }
+  families.push_back(std::move(loads));
 }
 
 double ResidentBytes() {
@@ -193,7 +226,7 @@ std::vector<MetricFamily> MetricsPage::Collect() const {
   families.push_back(Counter("arkshare_index_lease_expiries_total",
                              "Peers that were silent for a lease.",
                              static_cast<double>(sessions_.lapsed_count())));
-  if (sessions_.replicated()) AddReplica(sessions_, families);
+  if (const std::optional<LogMetrics> log = sessions_.log_metrics()) AddReplica(*log, families);
   AddProcess(families);
   return families;
 }

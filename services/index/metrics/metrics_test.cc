@@ -13,6 +13,7 @@
 #include "lib/core/errors.h"
 #include "lib/http/testing/raw_client.h"
 #include "services/index/index_server.h"
+#include "services/index/shared_log/testing/memory_log.h"
 #include "services/index/testing/fake_peer.h"
 #include "services/index/testing/sample_books.h"
 
@@ -21,6 +22,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // Asks as Prometheus does: under any name.
@@ -147,6 +149,46 @@ TEST_F(MetricsTest, TheTextIsWhatPrometheusReads) {
     }
   }
   EXPECT_TRUE(typed.contains("arkshare_index_call_seconds"));
+}
+
+TEST_F(MetricsTest, AReplicaTellsHowItIs) {
+  MemoryEngine engine;
+  options_.log = engine.MakeReplica();
+  Start();
+  FakePeer peer(server_->address());
+  ASSERT_TRUE(peer.Register().ok());
+  std::map<std::string, double> samples = Scrape();
+  EXPECT_EQ(samples[R"(arkshare_index_replica_state{state="live"})"], 1);
+  EXPECT_EQ(samples[R"(arkshare_index_replica_state{state="cut_off"})"], 0);
+  EXPECT_EQ(samples["arkshare_index_replica_behind_seconds"], 0);
+  EXPECT_GE(samples["arkshare_index_replica_transactions_total"], 1);
+  EXPECT_GE(samples["arkshare_index_replica_revision"], 1);
+  EXPECT_EQ(samples.count(R"(arkshare_index_replica_reconciles_total{cause="gap"})"), 1u);
+
+  engine.CutOffAll(true);
+  samples = Scrape();
+  EXPECT_EQ(samples[R"(arkshare_index_replica_state{state="live"})"], 0);
+  EXPECT_EQ(samples[R"(arkshare_index_replica_state{state="cut_off"})"], 1);
+  EXPECT_GT(samples["arkshare_index_replica_behind_seconds"], 0);
+  grpc::ClientContext context;
+  v1::ListPeersResponse peers;
+  ASSERT_TRUE(peer.index().ListPeers(&context, v1::ListPeersRequest(), &peers).ok());
+  EXPECT_EQ(peers.replica().store(), v1::ReplicaState::STORE_CUT_OFF);
+  EXPECT_TRUE(peers.replica().has_behind());
+  EXPECT_EQ(peers.peers_size(), 1);
+  server_.reset();
+}
+
+TEST_F(MetricsTest, WithoutReplicasNothingIsSaidOfThem) {
+  Start();
+  for (const auto& [name, value] : Scrape()) {
+    EXPECT_THAT(name, Not(HasSubstr("replica"))) << value;
+  }
+  FakePeer peer(server_->address());
+  grpc::ClientContext context;
+  v1::ListPeersResponse peers;
+  ASSERT_TRUE(peer.index().ListPeers(&context, v1::ListPeersRequest(), &peers).ok());
+  EXPECT_FALSE(peers.has_replica());
 }
 
 TEST_F(MetricsTest, OffUnlessAskedFor) {

@@ -59,6 +59,7 @@ class MistakenLog : public SharedLog {
   State state() const override { return log_->state(); }
   int64_t applied() const override { return log_->applied(); }
   absl::Duration behind() const override { return log_->behind(); }
+  LogMetrics metrics() const override { return log_->metrics(); }
 
  private:
   const Mistake mistake_;

@@ -51,6 +51,7 @@ class ReplicatedSessions : public Sessions, private Roster::Listener {
   std::string boot_id() const override { return log_->birth(); }
   uint64_t revision() const override { return static_cast<uint64_t>(log_->applied()); }
   absl::Duration behind() const override { return log_->behind(); }
+  std::optional<LogMetrics> log_metrics() const override { return log_->metrics(); }
   void AwaitRevision(uint64_t revision, std::function<void(absl::Status)> done) override;
   void AwaitLatest(std::function<void(absl::Status)> done) override;
   uint64_t lapsed_count() const override { return lapsed_count_; }

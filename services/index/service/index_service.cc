@@ -37,6 +37,25 @@ constexpr size_t kMostSearchesOfNetwork = 16;
 constexpr size_t kMostSearchesWaiting = 256;
 constexpr absl::Duration kSearchRetry = absl::Seconds(1);
 
+v1::ReplicaState ReplicaStateOf(const LogMetrics& log) {
+  v1::ReplicaState proto;
+  proto.set_store(log.state == LogState::kLive     ? v1::ReplicaState::STORE_LIVE
+                  : log.state == LogState::kCutOff ? v1::ReplicaState::STORE_CUT_OFF
+                                                   : v1::ReplicaState::STORE_JOINING);
+  proto.set_revision(static_cast<uint64_t>(log.applied));
+  if (log.behind > absl::ZeroDuration()) *proto.mutable_behind() = ToProto(log.behind);
+  proto.set_queued_bytes(log.queued_bytes);
+  proto.set_transactions(log.transactions);
+  const auto count = [&](LoadCause cause) { return log.loads[static_cast<size_t>(cause)]; };
+  v1::ReplicaState::Reconciles& reconciles = *proto.mutable_reconciles();
+  reconciles.set_start(count(LoadCause::kStart));
+  reconciles.set_compacted(count(LoadCause::kCompacted));
+  reconciles.set_gap(count(LoadCause::kGap));
+  reconciles.set_replicas(count(LoadCause::kReplicas));
+  reconciles.set_refounded(count(LoadCause::kRefounded));
+  return proto;
+}
+
 absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
                                                    const v1::ListPeersRequest& request,
                                                    bool loopback) {
@@ -212,7 +231,12 @@ grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* c
   }
   return AnswerAt(context, request->at_least_revision(), timer, response,
                   [this, request, loopback = IsLoopback(*context)] {
-                    return RunListPeers(*catalog_, *request, loopback);
+                    absl::StatusOr<v1::ListPeersResponse> peers =
+                        RunListPeers(*catalog_, *request, loopback);
+                    const std::optional<LogMetrics> log = sessions_->log_metrics();
+                    if (peers.ok() && log.has_value())
+                      *peers->mutable_replica() = ReplicaStateOf(*log);
+                    return peers;
                   });
 }
 

@@ -17,6 +17,7 @@
 #include "services/index/catalog/records.h"
 #include "services/index/sessions/announced_shelf.h"
 #include "services/index/sessions/reached_peers.h"
+#include "services/index/shared_log/log_metrics.h"
 
 namespace arkshare {
 
@@ -48,6 +49,8 @@ class Sessions {
   virtual uint64_t revision() const = 0;
   // How long this replica has had no connection to the others; zero while it has one.
   virtual absl::Duration behind() const = 0;
+  // Returns the figures of the shared log; nullopt without one.
+  virtual std::optional<LogMetrics> log_metrics() const { return std::nullopt; }
   // Calls `done` when the catalog has this revision, or everything that any replica has answered
   // before the call. INDEX_BEHIND, STORE_UNREACHABLE.
   virtual void AwaitRevision(uint64_t revision, std::function<void(absl::Status)> done) = 0;

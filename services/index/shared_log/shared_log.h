@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "services/index/shared_log/log_metrics.h"
+
 namespace arkshare {
 
 // The value of one key at one revision.
@@ -83,11 +85,7 @@ class SharedLog {
   // After: OK or STORE_UNREACHABLE (UNAVAILABLE). The revision is folded here before it is called.
   using Reached = std::function<void(absl::StatusOr<int64_t>)>;
 
-  enum class State {
-    kJoining,  // nothing was loaded yet
-    kLive,
-    kCutOff,  // no answer of the engine for three seconds; reads may be old, writes fail
-  };
+  using State = LogState;
 
   virtual ~SharedLog() = default;
 
@@ -127,6 +125,8 @@ class SharedLog {
   // Calls `go` when a caller that was held back may go on: when there is room for what it is likely
   // to bring, or when the log takes no writes. Only some of many callers go on at a time.
   virtual void AwaitRoom(std::function<void()> go) { go(); }
+  // All of these, and what was counted since the process began.
+  virtual LogMetrics metrics() const = 0;
 };
 
 }  // namespace arkshare

@@ -64,6 +64,7 @@ class MemoryLog : public SharedLog {
       }
       if (refused.ok()) {
         Outcome outcome = engine_.TryLocked(write);
+        if (outcome.made) ++transactions_;
         for (; engine_.lost_outcomes_ > 0; --engine_.lost_outcomes_) {
           outcome = engine_.TryLocked(write);
         }
@@ -126,6 +127,14 @@ class MemoryLog : public SharedLog {
     if (!CutOffLocked()) return absl::ZeroDuration();
     return std::max(absl::Nanoseconds(1),
                     absl::FromChrono(std::chrono::steady_clock::now() - cut_off_since_));
+  }
+  LogMetrics metrics() const override {
+    LogMetrics metrics;
+    metrics.state = state();
+    metrics.applied = applied();
+    metrics.behind = behind();
+    metrics.transactions = transactions_;
+    return metrics;
   }
 
  private:
@@ -265,6 +274,7 @@ class MemoryLog : public SharedLog {
   const std::string name_;
   LogFold* fold_ = nullptr;
   std::atomic<int64_t> applied_ = 0;
+  std::atomic<uint64_t> transactions_ = 0;
   bool stopped_ ABSL_GUARDED_BY(engine_.mutex_) = false;
   std::string birth_ ABSL_GUARDED_BY(engine_.mutex_);  // of what was loaded
   int64_t founded_ ABSL_GUARDED_BY(engine_.mutex_) = 0;
