@@ -58,6 +58,8 @@ class SlowLog : public SharedLog {
     go();
   }
 
+  LogMetrics metrics() const override { return log_->metrics(); }
+
   void Fill() { full_ = true; }
   // Blocks until a caller is held back.
   void AwaitWaiting() {

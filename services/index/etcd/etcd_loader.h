@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "services/index/etcd/etcd_client.h"
-#include "services/index/etcd/etcd_metrics.h"
+#include "services/index/shared_log/log_metrics.h"
 #include "services/index/shared_log/shared_log.h"
 
 namespace arkshare {
