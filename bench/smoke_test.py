@@ -34,6 +34,10 @@ def main():
         for attack in ("watch: ", "false-index: ", "windows: "):
             (line,) = [line for line in shown.splitlines() if line.startswith(attack)][-1:]
             assert "→" in line, line
+    shown = run("web")
+    if "SKIP web" not in shown:  # Chromium or python3-selenium is not installed.
+        (line,) = [line for line in shown.splitlines() if line.startswith("20 small files dropped")]
+        assert "—" not in line, line
     return 0
 
 

@@ -1,5 +1,6 @@
 """The owner's page: how soon it is there, how it follows changes, and what it costs the peer."""
 
+import dataclasses
 import os
 import time
 
@@ -13,8 +14,6 @@ try:
 except ImportError:
     grpc = None
 
-ROWS, QUICK_ROWS = 100_000, 10_000
-FILES, QUICK_FILES = 10_000, 1_000
 STREAMS = 10
 CALLS = 1_000
 PAINTS = 5
@@ -24,13 +23,29 @@ LONGEST_SECONDS = 900
 # Files that get another name at a time, and the pause before the next ones: 2,000 changes a second.
 RENAMED, RENAME_EVERY = 250, 0.25
 
+
+@dataclasses.dataclass
+class Sizes:
+    """The books of the peer, files that are dropped, and how long each look takes."""
+    rows: int = 100_000
+    files: int = 10_000
+    change_seconds: float = 8
+    idle_seconds: float = 60  # the peer looks at its folder once a minute, so it does that once
+
+
+def sizes_of(options):
+    if options.smoke:
+        return Sizes(200, 20, 1, 1)
+    return Sizes(10_000, 1_000) if options.quick else Sizes()
+
+
 # From a change of the field to the rows that it leads to. Returns milliseconds.
 FILTER = """
 const done = arguments[0], table = document.querySelector('ark-table'), times = [];
 const field = document.querySelector('.toolbar input[type=search]');
 (async () => {
   for (let i = 0; i < 10; ++i) {
-    const words = i % 2 ? '' : `book 0${i}`, before = table.order.keys.length, begun = performance.now();
+    const words = i % 2 ? '' : `book 00000${i}`, before = table.order.keys.length, begun = performance.now();
     field.value = words;
     field.dispatchEvent(new Event('input'));
     while (table.order.keys.length === before) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -108,7 +123,7 @@ def library_figures(opened_page):
             "filter": quantile(opened_page.driver.execute_async_script(FILTER), 0.5)}
 
 
-def change_figures(opened_page, scene, seconds=8):
+def change_figures(opened_page, scene, seconds):
     """Changes a second that reach the page, and the share of its main thread that they take."""
     opened_page.js(COUNT_CHANGES)
     shelf = os.path.join(scene.books, "shelf 000")
@@ -161,16 +176,15 @@ def drop_figure(opened_page, scene, count):
     return time.monotonic() - begun
 
 
-def idle_figure(scene, seconds=60):
-    """The share of a processor that the peer uses while nothing happens. It looks at its folder once a
-    minute, so it does that once meanwhile."""
+def idle_figure(scene, seconds):
+    """The share of a processor that the peer uses while nothing happens."""
     before = scene.process.cpu()
     time.sleep(seconds)
     return (scene.process.cpu() - before) / seconds * 100
 
 
-def measure(scene, found):
-    alone = idle_figure(scene)
+def measure(scene, sizes, found):
+    alone = idle_figure(scene, sizes.idle_seconds)
     resident = scene.process.reset_peak()
     calls = scene.sign_in()
     found["idle"] = (scene.process.reset_peak() - resident) / MIB
@@ -188,22 +202,22 @@ def measure(scene, found):
         found.update(library_figures(shown))
         shown.load("library")
         shown.wait("return marks.all", "all rows")
-        found["CPU"] = max(0.0, idle_figure(scene) - alone)
-        found["changes"], found["main thread"] = change_figures(shown, scene)
+        found["CPU"] = max(0.0, idle_figure(scene, sizes.idle_seconds) - alone)
+        found["changes"], found["main thread"] = change_figures(shown, scene, sizes.change_seconds)
         shown.go("search")
-        found["letters"] = quantile(shown.driver.execute_async_script(SEARCH, 5000, LETTERS), 0.95)
+        found["letters"] = quantile(shown.driver.execute_async_script(SEARCH, sizes.rows // 2, LETTERS), 0.95)
         found["told"] = told_figure(shown, calls)
-        found["dropped"] = drop_figure(shown, scene,
-                                       QUICK_FILES if scene.stage.lab.options.quick else FILES)
+        found["dropped"] = drop_figure(shown, scene, sizes.files)
 
 
 def the_page(stage):
-    scene = page.PeerWithPage(stage, QUICK_ROWS if stage.lab.options.quick else ROWS)
+    sizes = sizes_of(stage.lab.options)
+    scene = page.PeerWithPage(stage, sizes.rows)
     found = {}
 
     def look():
         try:
-            measure(scene, found)
+            measure(scene, sizes, found)
         except AssertionError as error:  # the page did not do what it should
             raise Failed(str(error)) from error
     sample = stage.time(look, 0, limit=LONGEST_SECONDS)
@@ -217,8 +231,7 @@ def run(lab):
         raise Missing("python3-grpcio is not installed")
     rows = lab.measure([("the page", the_page)])
     found = rows[0].samples[0].extra if rows[0].samples else {}
-    count = QUICK_ROWS if lab.options.quick else ROWS
-    files = QUICK_FILES if lab.options.quick else FILES
+    count, files = sizes_of(lab.options).rows, sizes_of(lab.options).files
     wanted = (
         ("first paint in a new browser, ms", "paint", 300, None),
         ("the page, bytes with gzip", "bytes", 45_000, None),
