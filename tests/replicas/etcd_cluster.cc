@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <utility>
@@ -22,6 +23,7 @@ namespace {
 
 constexpr char kEtcd[] = "/usr/bin/etcd";
 constexpr char kEtcdctl[] = "/usr/bin/etcdctl";
+constexpr char kClusterToken[] = "arkshare-test";
 
 // Returns different ports on which no program listens now. They are outside of the range from which
 // the kernel takes ports for connections, so none of them is taken until the nodes listen.
@@ -47,9 +49,16 @@ std::vector<int> FreePorts(size_t count) {
 
 bool EtcdCluster::Installed() { return access(kEtcd, X_OK) == 0 && access(kEtcdctl, X_OK) == 0; }
 
-EtcdCluster::EtcdCluster() {
+std::string EtcdCluster::Newer() {
+  const char* program = getenv("ARKSHARE_NEWER_ETCD");
+  return program == nullptr ? "" : program;
+}
+
+EtcdCluster::EtcdCluster(int64_t quota) : quota_(quota) {
   const std::vector<int> ports = FreePorts(2 * kNodes);
-  for (size_t i = 0; i < kNodes; ++i) nodes_.push_back({ports[2 * i], ports[2 * i + 1], nullptr});
+  for (size_t i = 0; i < kNodes; ++i) {
+    nodes_.push_back({ports[2 * i], ports[2 * i + 1], nullptr, kEtcd});
+  }
   for (size_t i = 0; i < kNodes; ++i) Start(i);
   AwaitServing();
 }
@@ -64,15 +73,21 @@ std::vector<std::string> EtcdCluster::endpoints() const {
 
 std::string EtcdCluster::DataOf(size_t node) const { return dir_ / absl::StrCat("data", node); }
 
-void EtcdCluster::Start(size_t node) {
+std::string EtcdCluster::PeerUrl(size_t node) const {
+  return absl::StrCat("http://127.0.0.1:", nodes_[node].peer_port);
+}
+
+std::string EtcdCluster::Members() const {
   std::vector<std::string> members;
-  for (size_t i = 0; i < kNodes; ++i) {
-    members.push_back(absl::StrCat("n", i, "=http://127.0.0.1:", nodes_[i].peer_port));
-  }
+  for (size_t i = 0; i < kNodes; ++i) members.push_back(absl::StrCat("n", i, "=", PeerUrl(i)));
+  return absl::StrJoin(members, ",");
+}
+
+void EtcdCluster::Start(size_t node) {
   const std::string client = absl::StrCat("http://127.0.0.1:", nodes_[node].client_port);
-  const std::string peer = absl::StrCat("http://127.0.0.1:", nodes_[node].peer_port);
+  const std::string peer = PeerUrl(node);
   ProcessOptions options;
-  options.argv = {kEtcd,
+  options.argv = {nodes_[node].program,
                   "--name",
                   absl::StrCat("n", node),
                   "--data-dir",
@@ -86,9 +101,11 @@ void EtcdCluster::Start(size_t node) {
                   "--initial-advertise-peer-urls",
                   peer,
                   "--initial-cluster",
-                  absl::StrJoin(members, ","),
+                  Members(),
                   "--initial-cluster-token",
-                  "arkshare-test",
+                  kClusterToken,
+                  "--quota-backend-bytes",
+                  absl::StrCat(quota_),
                   "--logger",
                   "zap",
                   "--log-level",
@@ -99,10 +116,11 @@ void EtcdCluster::Start(size_t node) {
   nodes_[node].process = *std::move(process);
 }
 
-std::string EtcdCluster::Control(std::vector<std::string> arguments) {
+std::string EtcdCluster::Control(std::vector<std::string> arguments, size_t node) {
   ProcessOptions options;
-  options.argv = {kEtcdctl, "--endpoints", absl::StrJoin(endpoints(), ","), "--command-timeout",
-                  "2s"};
+  const std::vector<std::string> all = endpoints();
+  options.argv = {kEtcdctl, "--endpoints", node < kNodes ? all[node] : absl::StrJoin(all, ","),
+                  "--command-timeout", "2s"};
   options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
   options.env = {{"ETCDCTL_API", "3"}};
   options.log_file = dir_ / absl::StrCat("etcdctl", ++controls_, ".log");
@@ -130,6 +148,33 @@ void EtcdCluster::Pause(size_t node) { ASSERT_TRUE(nodes_[node].process->Signal(
 
 void EtcdCluster::Resume(size_t node) { ASSERT_TRUE(nodes_[node].process->Signal(SIGCONT).ok()); }
 
+void EtcdCluster::Replace(size_t node, const std::string& program) {
+  ASSERT_TRUE(nodes_[node].process->Stop().ok());
+  nodes_[node].program = program;
+  Start(node);
+}
+
+std::string EtcdCluster::Save() {
+  const std::string backup = dir_ / absl::StrCat("backup", ++controls_);
+  const std::string answer = Control({"snapshot", "save", backup}, /*node=*/0);
+  EXPECT_TRUE(absl::StrContains(answer, "Snapshot saved")) << answer;
+  return backup;
+}
+
+void EtcdCluster::Restore(const std::string& backup) {
+  for (size_t i = 0; i < kNodes; ++i) Kill(i);
+  for (size_t i = 0; i < kNodes; ++i) {
+    std::filesystem::remove_all(DataOf(i));
+    const std::string answer =
+        Control({"snapshot", "restore", backup, "--name", absl::StrCat("n", i), "--data-dir",
+                 DataOf(i), "--initial-cluster", Members(), "--initial-cluster-token",
+                 kClusterToken, "--initial-advertise-peer-urls", PeerUrl(i)});
+    ASSERT_TRUE(std::filesystem::exists(DataOf(i))) << answer;
+  }
+  for (size_t i = 0; i < kNodes; ++i) Start(i);
+  AwaitServing();
+}
+
 void EtcdCluster::Wipe() {
   for (size_t i = 0; i < kNodes; ++i) Kill(i);
   for (size_t i = 0; i < kNodes; ++i) std::filesystem::remove_all(DataOf(i));
@@ -155,6 +200,27 @@ void EtcdCluster::AwaitServing() {
 void EtcdCluster::Compact(int64_t revision) {
   const std::string answer = Control({"compact", absl::StrCat(revision)});
   EXPECT_TRUE(absl::StrContains(answer, "compacted revision")) << answer;
+}
+
+int64_t EtcdCluster::Revision() {
+  const std::string status = Control({"endpoint", "status", "--write-out", "json"}, /*node=*/0);
+  constexpr absl::string_view kField = "\"revision\":";
+  const size_t place = absl::string_view(status).find(kField);
+  int64_t revision = 0;
+  if (place != absl::string_view::npos) {
+    const absl::string_view rest = absl::string_view(status).substr(place + kField.size());
+    EXPECT_TRUE(absl::SimpleAtoi(rest.substr(0, rest.find_first_not_of("0123456789")), &revision));
+  }
+  EXPECT_GT(revision, 0) << status;
+  return revision;
+}
+
+void EtcdCluster::MakeRoom() {
+  Compact(Revision());
+  for (size_t i = 0; i < kNodes; ++i) Control({"defrag"}, i);
+  Control({"alarm", "disarm"});
+  const std::string left = Control({"alarm", "list"});
+  EXPECT_FALSE(absl::StrContains(left, "NOSPACE")) << left;
 }
 
 }  // namespace arkshare

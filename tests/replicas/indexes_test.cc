@@ -2,6 +2,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <memory>
@@ -150,6 +151,48 @@ TEST_F(IndexesTest, EtcdIsWipedAndEverythingComesBack) {
            Holders(*b_, "of two") != std::multiset<uint32_t>{0};
   }));
   EXPECT_EQ(IdOf(*one), first);
+}
+
+TEST_F(IndexesTest, AStoppedReplicaCatchesUpWithACompactedLog) {
+  const auto one = StartPeer("one", *a_, *b_);
+  const uint32_t number = IdOf(*one);
+  ASSERT_TRUE(a_->process().Signal(SIGSTOP).ok());
+  WriteBook(one->books(), "later", "written while its index was stopped");
+  EXPECT_TRUE(
+      EventuallyTrue([&] { return Holders(*b_, "later") == std::multiset<uint32_t>{number}; }));
+  etcd_->Compact(etcd_->Revision());
+  ASSERT_TRUE(a_->process().Signal(SIGCONT).ok());
+  EXPECT_TRUE(EventuallyTrue([&] {
+    EXPECT_EQ(Holders(*b_, "of one"), std::multiset<uint32_t>{number});
+    return Holders(*a_, "later") == std::multiset<uint32_t>{number} &&
+           Holders(*a_, "of one") == std::multiset<uint32_t>{number};
+  }));
+  EXPECT_EQ(IdOf(*one), number);
+}
+
+TEST_F(IndexesTest, EtcdIsRestoredFromABackupAndEverythingComesBack) {
+  const auto one = StartPeer("one", *a_, *b_);
+  const uint32_t first = IdOf(*one);
+  const std::string backup = etcd_->Save();
+  // A book and a peer, with its number, come after the backup.
+  WriteBook(one->books(), "later", "written after the backup");
+  const auto two = StartPeer("two", *b_, *a_);
+  const uint32_t second = IdOf(*two);
+  EXPECT_TRUE(
+      EventuallyTrue([&] { return Holders(*b_, "later") == std::multiset<uint32_t>{first}; }));
+  etcd_->Restore(backup);
+  EXPECT_TRUE(EventuallyTrue([&] {
+    for (IndexProcess* index : {a_.get(), b_.get()}) {
+      if (Holders(*index, "of one") != std::multiset<uint32_t>{first} ||
+          Holders(*index, "later") != std::multiset<uint32_t>{first} ||
+          Holders(*index, "of two") != std::multiset<uint32_t>{second}) {
+        return false;
+      }
+    }
+    return true;
+  }));
+  EXPECT_EQ(IdOf(*one), first);
+  EXPECT_EQ(IdOf(*two), second);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/core/clock.h"
+#include "lib/core/errors.h"
 #include "services/index/etcd/etcd_log.h"
 #include "services/index/shared_log/testing/conformance.h"
 #include "services/index/shared_log/testing/log_calls.h"
@@ -35,6 +36,8 @@ std::unique_ptr<EtcdLog> MakeLog(const std::vector<std::string>& endpoints) {
 
 class RealWorld : public LogWorld {
  public:
+  explicit RealWorld(int64_t quota = 0) : etcd_(quota) {}
+
   EtcdCluster& etcd() { return etcd_; }
 
   std::unique_ptr<SharedLog> MakeReplica() override { return MakeLog(etcd_.endpoints()); }
@@ -197,6 +200,17 @@ TEST_F(EtcdFailureTest, AllNodesAreKilledAndComeBack) {
   EXPECT_TRUE(WritesGoOn());
 }
 
+TEST_F(EtcdFailureTest, TheNodesAreUpgradedOneAfterTheOther) {
+  if (EtcdCluster::Newer().empty()) {
+    GTEST_SKIP() << "no newer etcd: scripts/newer_etcd builds one; set ARKSHARE_NEWER_ETCD to it";
+  }
+  for (size_t node = 0; node < EtcdCluster::kNodes; ++node) {
+    etcd().Replace(node, EtcdCluster::Newer());
+    etcd().AwaitServing();
+    EXPECT_TRUE(WritesGoOn()) << node;
+  }
+}
+
 // A replica whose way to etcd is cut, while the others go on and compact.
 TEST_F(EtcdFailureTest, CompactedWhileAReplicaIsAway) {
   std::array<Relay, EtcdCluster::kNodes> relays;
@@ -229,6 +243,67 @@ TEST_F(EtcdFailureTest, CompactedWhileAReplicaIsAway) {
   for (const auto& [key, value] : a_->Values()) EXPECT_EQ(fold.ValueOf(key), value) << key;
   log->Stop();
   EXPECT_THAT(fold.Mistakes(), testing::IsEmpty());
+}
+
+class EtcdLossTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!EtcdCluster::Installed()) GTEST_SKIP() << "etcd-server and etcd-client are not installed";
+  }
+};
+
+TEST_F(EtcdLossTest, AnOlderBackupIsAnotherLog) {
+  RealWorld world;
+  TestReplica a(world);
+  TestReplica b(world);
+  const CommitAnswer early = CommitNow(a.log(), PutOf("s/early", "x"));
+  ASSERT_TRUE(early.ok()) << early.status();
+  const std::string backup = world.etcd().Save();
+  ASSERT_TRUE(CommitNow(a.log(), PutOf("s/late", "x")).ok());
+  ASSERT_TRUE(MarkNow(b.log()).ok());
+  const std::string birth = a.log().birth();
+  EXPECT_LE(a.log().founded(), early->revision);
+
+  world.etcd().Restore(backup);
+  EXPECT_TRUE(a.fold().AwaitRefounded(1));
+  EXPECT_TRUE(b.fold().AwaitRefounded(1));
+  ASSERT_TRUE(AwaitLive(a.log()));
+  ASSERT_TRUE(AwaitLive(b.log()));
+  EXPECT_NE(a.log().birth(), birth);
+  EXPECT_EQ(a.log().birth(), b.log().birth());
+  EXPECT_GT(a.log().founded(), early->revision) << "what the backup has is from before";
+  EXPECT_EQ(a.log().founded(), b.log().founded());
+  EXPECT_EQ(a.fold().ValueOf("s/early"), "x");
+  EXPECT_EQ(a.fold().ValueOf("s/late"), std::nullopt);
+  ASSERT_TRUE(CommitNow(b.log(), PutOf("s/again", "x")).ok());
+  ASSERT_TRUE(MarkNow(a.log()).ok());
+  EXPECT_EQ(a.Values(), b.Values());
+}
+
+TEST_F(EtcdLossTest, AFullEtcdRefusesWritesUntilItHasRoomAgain) {
+  RealWorld world(/*quota=*/8 * 1024 * 1024);
+  TestReplica a(world);
+  TestReplica b(world);
+  ASSERT_TRUE(CommitNow(a.log(), PutOf("s/kept", "x")).ok());
+  const std::string page(900'000, 'x');
+  CommitAnswer answer = SharedLog::Outcome();
+  for (int i = 0; i < 20 && answer.ok(); ++i) {
+    answer = CommitNow(a.log(), PutOf("c/page", page));
+  }
+  EXPECT_EQ(GetReason(answer.status()), Reason::kStoreFull);
+  EXPECT_EQ(GetReason(CommitNow(b.log(), PutOf("s/more", "x")).status()), Reason::kStoreFull);
+  // Nothing is lost meanwhile, and no replica seems dead.
+  EXPECT_EQ(a.log().state(), SharedLog::State::kLive);
+  EXPECT_EQ(b.fold().ValueOf("s/kept"), "x");
+  EXPECT_TRUE(b.fold().AwaitKey(absl::StrCat("r/", a.log().replica())));
+  world.etcd().MakeRoom();
+  ASSERT_TRUE(CommitNow(b.log(), PutOf("s/more", "x")).ok());
+  ASSERT_TRUE(MarkNow(a.log()).ok());
+  ASSERT_TRUE(MarkNow(b.log()).ok());
+  EXPECT_EQ(a.Values(), b.Values());
+  EXPECT_EQ(a.fold().ValueOf("s/kept"), "x");
+  EXPECT_EQ(a.fold().ValueOf("c/page"), page);
+  EXPECT_EQ(a.fold().refounded() + b.fold().refounded(), 0);
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ pb::TxnRequest MakeCompactionClaim(const std::string& prefix, const std::string&
   compare->set_key(absl::StrCat(prefix, kCompactKey));
   compare->set_mod_revision(state.written);
   AddPut(absl::StrCat(prefix, kCompactKey), absl::StrCat(target), request.add_success());
-  AddPut(absl::StrCat(prefix, kHeadKey), "", request.add_success());
+  AddHead(prefix, request);
   return request;
 }
 

@@ -91,7 +91,7 @@ bool EtcdBeat::PutPresence(const std::string& birth) {
   pb::RequestOp* put = request.add_success();
   AddPut(absl::StrCat(parts_.prefix, parts_.replica_key), presence.SerializeAsString(), put);
   put->mutable_request_put()->set_lease(lease_);
-  AddPut(absl::StrCat(parts_.prefix, kHeadKey), "", request.add_success());
+  AddHead(parts_.prefix, request);
   const int64_t folded = parts_.board->folded();
   const auto answer = parts_.client->Txn(request, kBeatTimeout);
   if (answer.fault == EtcdFault::kLeaseGone) lease_ = 0;

@@ -84,7 +84,11 @@ std::optional<FoundLog> EtcdFollower::Look() {
   }
   switch (JudgeFounding(known, *found)) {
     case Founding::kSame:
-      if (known.birth.empty()) Begin(*found);
+      if (known.birth.empty()) {
+        Begin(*found);
+      } else if (!HasSameHistory()) {
+        return std::nullopt;
+      }
       return found;
     case Founding::kAnother:
       Begin(*found);
@@ -95,6 +99,31 @@ std::optional<FoundLog> EtcdFollower::Look() {
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+// A backup that is a little older may have been written to so much since that neither revisions nor
+// versions show it.
+bool EtcdFollower::HasSameHistory() {
+  if (chain_.head_revision() == 0) return true;
+  etcdserverpb::RangeRequest request;
+  request.set_key(absl::StrCat(parts_.prefix, kHeadKey));
+  request.set_revision(chain_.head_revision());
+  const auto answer = parts_.client->Range(request, kLookTimeout);
+  if (answer.ok()) {
+    const auto& kvs = answer.response.kvs();
+    if (!kvs.empty() && kvs[0].mod_revision() == chain_.head_revision() &&
+        kvs[0].value() == chain_.head_value()) {
+      return true;
+    }
+  } else if (answer.fault == EtcdFault::kCompacted) {
+    // Nothing is there to compare. The watch is told, too, and everything is loaded again.
+    return true;
+  } else if (answer.fault != EtcdFault::kFutureRevision) {
+    Pause(answer.fault);
+    return false;
+  }
+  parts_.board->LostEnd();
+  return false;
 }
 
 void EtcdFollower::LookFailed(const EtcdAnswer<etcdserverpb::TxnResponse>& answer) {
@@ -126,6 +155,7 @@ void EtcdFollower::Begin(const FoundLog& found) {
     parts_.waiters->Refounded(StoreUnreachable());
   }
   parts_.board->Began(found.birth, found.birth_revision);
+  chain_.Begin(/*next=*/1, /*head_version=*/0, found.birth);
   if (!refounded) return;
   LogWarning("etcd_log_refounded");
   fold_->Refounded();
@@ -153,7 +183,8 @@ void EtcdFollower::Load(const FoundLog& found) {
   LogInfo("etcd_loaded",
           {{"cause", LoadCauseName(cause)}, {"keys", loaded.entries.size()}, {"revision", end}});
   fold_->Load(end, std::move(loaded.entries));
-  chain_.Begin(found.revision + 1, found.head_version, parts_.board->birth());
+  chain_.Begin(found.revision + 1, found.head_version, parts_.board->birth(), found.head_revision,
+               found.head_value);
   load_.reset();
   parts_.board->CountLoad(cause);
   parts_.board->SetReplicas(std::move(replicas));

@@ -43,6 +43,9 @@ class EtcdFollower {
   // Makes sure that the log in etcd is the one that is folded, or begins again. Returns what is
   // there; nullopt: repeat it.
   std::optional<FoundLog> Look();
+  // Returns whether etcd has what was folded last. False: look again; when it has not, the board
+  // knows.
+  bool HasSameHistory();
   // Tells people, not each time, that etcd does not answer.
   void LookFailed(const EtcdAnswer<etcdserverpb::TxnResponse>& answer);
   // Gives the log another birth.

@@ -40,6 +40,7 @@ std::optional<FoundLog> ReadFounding(const pb::TxnResponse& response) {
   if (!head.empty()) {
     found.head_version = head[0].version();
     found.head_revision = head[0].mod_revision();
+    found.head_value = head[0].value();
   }
   const auto& own = response.responses(2).response_range().kvs();
   replica::Presence presence;
@@ -56,7 +57,7 @@ pb::TxnRequest MakeBirth(const std::string& prefix, const FoundLog& found,
   compare->set_key(absl::StrCat(prefix, kBirthKey));
   compare->set_mod_revision(found.birth_revision);
   AddPut(absl::StrCat(prefix, kBirthKey), birth, request.add_success());
-  AddPut(absl::StrCat(prefix, kHeadKey), "", request.add_success());
+  AddHead(prefix, request);
   return request;
 }
 

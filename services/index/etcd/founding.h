@@ -28,6 +28,7 @@ struct FoundLog {
   int64_t birth_revision = 0;
   int64_t head_version = 0;
   int64_t head_revision = 0;
+  std::string head_value;
   uint64_t beat = 0;  // in the key of this replica; 0: there is none
 };
 

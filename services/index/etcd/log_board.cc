@@ -22,6 +22,11 @@ void LogBoard::Committed(int64_t revision, int64_t folded) {
   dog_.Committed(revision, clock_->Monotonic());
 }
 
+void LogBoard::LostEnd() {
+  MutexLock lock(&mutex_);
+  known_.end_lost = true;
+}
+
 Liveness::Change LogBoard::Tick() {
   MutexLock lock(&mutex_);
   return liveness_.Tick(clock_->Monotonic());

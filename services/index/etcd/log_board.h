@@ -34,6 +34,8 @@ class LogBoard {
   // a revision that is not larger shows that etcd has lost a part of the log. Then the watch ends,
   // so that the follower looks.
   void Committed(int64_t revision, int64_t folded);
+  // The end of the log that was folded is lost.
+  void LostEnd();
   // Judges the time, see Liveness::Tick.
   Liveness::Change Tick();
 

@@ -11,7 +11,8 @@ namespace arkshare {
 
 // 16 random bytes that name the log.
 inline constexpr absl::string_view kBirthKey = "birth";
-// Written in every transaction of the log, so its version counts them.
+// Written in every transaction of the log, so its version counts them. Its value is another one
+// each time, so that it tells one history of the log from another.
 inline constexpr absl::string_view kHeadKey = "head";
 // How far the log is compacted, and when that was decided.
 inline constexpr absl::string_view kCompactKey = "compact";

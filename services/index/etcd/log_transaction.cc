@@ -1,6 +1,7 @@
 #include "services/index/etcd/log_transaction.h"
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/random/random.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -60,6 +61,12 @@ void DemandBirth(const std::string& prefix, const std::string& birth, pb::TxnReq
   compare->set_value(birth);
 }
 
+void AddHead(const std::string& prefix, pb::TxnRequest& request) {
+  const uint64_t once = absl::Uniform<uint64_t>(absl::BitGen());
+  AddPut(absl::StrCat(prefix, kHeadKey),
+         std::string(reinterpret_cast<const char*>(&once), sizeof(once)), request.add_success());
+}
+
 pb::TxnRequest MakeTransaction(const std::string& prefix, const std::string& birth,
                                const TransactionBatcher::Batch& batch) {
   pb::TxnRequest request;
@@ -83,7 +90,7 @@ pb::TxnRequest MakeTransaction(const std::string& prefix, const std::string& bir
       }
     }
   }
-  AddPut(absl::StrCat(prefix, kHeadKey), "", request.add_success());
+  AddHead(prefix, request);
   return request;
 }
 

@@ -23,6 +23,9 @@ void DemandBirth(const std::string& prefix, const std::string& birth,
 
 // Makes all changes in the order of the writes, and `head` after them, when all guards hold.
 // Otherwise it reads every guarded key. Pure.
+// Writes `head`.
+void AddHead(const std::string& prefix, etcdserverpb::TxnRequest& request);
+
 etcdserverpb::TxnRequest MakeTransaction(const std::string& prefix, const std::string& birth,
                                          const TransactionBatcher::Batch& batch);
 

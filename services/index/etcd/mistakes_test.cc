@@ -65,24 +65,25 @@ TEST(MistakeTest, RetryingAfterACompactionIsFound) {
   EXPECT_EQ(WatchesUntilItLoads(false), 50);
 }
 
-// Returns an etcd that has lost everything but what a replica compares: the birth, the version of
-// `head` and the revision.
+// Returns an etcd that has lost everything but what a replica compares: the birth, and `head` at
+// all revisions.
 FakeStore WithoutTheEvidence(const FakeStore& lost, const std::string& birth) {
-  etcdserverpb::RangeRequest read;
-  read.set_key(absl::StrCat(kMistakesPrefix, "head"));
-  etcdserverpb::RangeResponse head;
-  EXPECT_TRUE(lost.Range(read, &head).ok());
   FakeStore store;
-  for (int64_t version = 0; version < head.kvs(0).version(); ++version) {
-    etcdserverpb::TxnRequest request;
-    if (version == 0) AddPut(absl::StrCat(kMistakesPrefix, "birth"), birth, request.add_success());
-    AddPut(absl::StrCat(kMistakesPrefix, "head"), "", request.add_success());
-    etcdserverpb::TxnResponse response;
-    EXPECT_TRUE(store.Txn(request, &response).ok());
-  }
   while (store.revision() < lost.revision()) {
+    etcdserverpb::RangeRequest read;
+    read.set_key(absl::StrCat(kMistakesPrefix, "head"));
+    read.set_revision(store.revision() + 1);
+    etcdserverpb::RangeResponse head;
+    EXPECT_TRUE(lost.Range(read, &head).ok());
     etcdserverpb::TxnRequest request;
-    AddPut("/another/key", "", request.add_success());
+    if (head.kvs().empty() || head.kvs(0).mod_revision() != read.revision()) {
+      AddPut("/another/key", "", request.add_success());
+    } else {
+      if (head.kvs(0).version() == 1) {
+        AddPut(absl::StrCat(kMistakesPrefix, "birth"), birth, request.add_success());
+      }
+      AddPut(absl::StrCat(kMistakesPrefix, "head"), head.kvs(0).value(), request.add_success());
+    }
     etcdserverpb::TxnResponse response;
     EXPECT_TRUE(store.Txn(request, &response).ok());
   }

@@ -10,7 +10,10 @@
 
 namespace arkshare {
 
-void WatchChain::Begin(int64_t next, int64_t head_version, std::string birth) {
+void WatchChain::Begin(int64_t next, int64_t head_version, std::string birth, int64_t head_revision,
+                       std::string head_value) {
+  head_revision_ = head_revision;
+  head_value_ = std::move(head_value);
   birth_ = std::move(birth);
   next_ = next;
   head_version_ = head_version;
@@ -55,6 +58,8 @@ WatchChain::End WatchChain::AddEvent(mvccpb::Event& event, Step& step) {
   if (key == kHeadKey) {
     if (!put || event.kv().version() != head_version_ + 1) return End::kGap;
     head_version_ = event.kv().version();
+    head_revision_ = event.kv().mod_revision();
+    head_value_ = event.kv().value();
     return End::kWhole;
   }
   if (key == kBirthKey && (!put || event.kv().value() != birth_)) return End::kOtherBirth;

@@ -36,7 +36,9 @@ class WatchChain {
 
   // The log was loaded: `head_version` is the version of `head` at the revision before `next`; 0
   // when there was none. `birth` names the log.
-  void Begin(int64_t next, int64_t head_version, std::string birth);
+  // `head_revision` wrote `head_value`.
+  void Begin(int64_t next, int64_t head_version, std::string birth, int64_t head_revision = 0,
+             std::string head_value = "");
   // A watch was opened again: what was told in part comes again.
   void Reopened();
   // Adds one response that has events. Keeps them until the last fragment of the response came.
@@ -45,6 +47,9 @@ class WatchChain {
   // The revision from which to watch.
   int64_t next() const { return next_; }
   int64_t head_version() const { return head_version_; }
+  // The last `head` that was told; 0: there was none.
+  int64_t head_revision() const { return head_revision_; }
+  const std::string& head_value() const { return head_value_; }
 
  private:
   // Adds one event to the last step. Returns how the chain goes on.
@@ -54,6 +59,8 @@ class WatchChain {
   std::string birth_;
   int64_t next_ = 1;
   int64_t head_version_ = 0;
+  int64_t head_revision_ = 0;
+  std::string head_value_;
   std::vector<mvccpb::Event> fragments_;
 };
 
