@@ -176,10 +176,11 @@ Catalog::Stated Catalog::StatedOf(const ShelfPtr& shelf,
                                   absl::Span<const NumberRange> numbers) const {
   Stated stated;
   ReaderLock lock(&tables_.mutex);
-  const Holdings& holdings = tables_.holdings;
   VisitStated(
       *shelf, numbers,
-      [&](uint64_t number) { stated.present.push_back(*holdings.FindListing(*shelf, number)); },
+      [&](uint64_t number) ABSL_SHARED_LOCKS_REQUIRED(tables_.mutex) {
+        stated.present.push_back(*tables_.holdings.FindListing(*shelf, number));
+      },
       [&](const NumberRange& run) { stated.gone.push_back(run); });
   return stated;
 }

@@ -95,11 +95,12 @@ std::vector<Roster::Grave> Roster::OldGraves() const {
 
 std::vector<std::string> Roster::Garbage(size_t most) const {
   MutexLock lock(&mutex_);
-  const auto& sessions = sessions_;
-  return pages_.Others(most, [&sessions](const PublicKey& key, int64_t epoch) {
-    const auto session = sessions.find(key);
-    return session != sessions.end() && session->second->epoch == epoch;
-  });
+  const auto is_of_session = [this](const PublicKey& key,
+                                    int64_t epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto session = sessions_.find(key);
+    return session != sessions_.end() && session->second->epoch == epoch;
+  };
+  return pages_.Others(most, is_of_session);
 }
 
 std::vector<PublicKey> Roster::TakeTouched() {
