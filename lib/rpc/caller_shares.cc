@@ -21,17 +21,35 @@ namespace {
 constexpr absl::string_view kLoopbackNetwork = "loopback";
 constexpr absl::string_view kUnknownNetwork = "unknown";
 constexpr size_t kNetworkBytes = 8;  // the first 64 bits of an IPv6 address
+// The network of RelayedCallerHost.
+constexpr uint32_t kRelayedCallers = 0x7f800000;
+constexpr uint32_t kRelayedMask = 0xffc00000;
+
+std::string InWords(const in_addr& v4) {
+  char text[INET_ADDRSTRLEN];
+  return inet_ntop(AF_INET, &v4, text, sizeof(text));
+}
+
+std::string NetworkOfV4(const in_addr& v4) {
+  if ((ntohl(v4.s_addr) & kRelayedMask) == kRelayedCallers) {
+    return absl::StrCat("relayed ", InWords(v4));
+  }
+  const std::string host = InWords(v4);
+  return IsLoopbackHost(host) ? std::string(kLoopbackNetwork) : host;
+}
 
 std::string NetworkOfAddress(const std::string& host) {
-  if (IsLoopbackHost(host)) return std::string(kLoopbackNetwork);
   in_addr v4{};
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return host;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return NetworkOfV4(v4);
   in6_addr v6{};
   char text[INET6_ADDRSTRLEN];
-  if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return std::string(kUnknownNetwork);
-  if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-    return inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof(text));
+  const bool is_v6 = inet_pton(AF_INET6, host.c_str(), &v6) == 1;
+  if (is_v6 && IN6_IS_ADDR_V4MAPPED(&v6)) {
+    std::memcpy(&v4, &v6.s6_addr[12], sizeof(v4));
+    return NetworkOfV4(v4);
   }
+  if (IsLoopbackHost(host)) return std::string(kLoopbackNetwork);
+  if (!is_v6) return std::string(kUnknownNetwork);
   std::memset(&v6.s6_addr[kNetworkBytes], 0, sizeof(v6.s6_addr) - kNetworkBytes);
   return absl::StrCat(inet_ntop(AF_INET6, &v6, text, sizeof(text)), "/64");
 }
@@ -48,6 +66,10 @@ std::string NetworkOfCaller(absl::string_view peer) {
   absl::string_view host(plain.data() + scheme + 1, port - scheme - 1);
   if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
   return NetworkOfAddress(std::string(host.substr(0, host.find('%'))));
+}
+
+std::string RelayedCallerHost(uint32_t caller) {
+  return InWords({.s_addr = htonl(kRelayedCallers | (caller & ~kRelayedMask))});
 }
 
 CallerShares::Share::Share(Share&& other) noexcept

@@ -85,6 +85,12 @@ absl::Status CheckOptions(const IndexOptions& options) {
         "--etcd does not go together with --home yet, because the members of a group are in one "
         "folder: give --tls-cert, --tls-key and --tls-ca, or --insecure in a network of your own");
   }
+  if (options.log != nullptr && !options.relay.empty()) {
+    return absl::InvalidArgumentError(
+        "--etcd does not go together with --relay yet, because a peer is called by the replica "
+        "that "
+        "has its stream");
+  }
   if (options.log != nullptr && !options.state_file.empty()) {
     return absl::InvalidArgumentError(
         "give only one of --etcd and --state: with --etcd, numbers and sessions are there");
@@ -95,6 +101,13 @@ absl::Status CheckOptions(const IndexOptions& options) {
         "your friends with arkshare-index invite; or, if you have certificates, --tls-cert, ",
         "--tls-key and --tls-ca; or --insecure if every machine in that network may read and ",
         "change all data"));
+  }
+  if (!home && !tls && !options.insecure && !options.relay.empty() &&
+      ServesOtherMachines(options.relay)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("will not carry connections at --relay ", options.relay,
+                     " without encryption: give --home DIR, or --insecure if every machine in ",
+                     "that network may read and change all data"));
   }
   return absl::OkStatus();
 }
@@ -121,7 +134,20 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     if (!credentials.ok()) return credentials.status();
     dial.credentials = *std::move(credentials);
   }
+  std::unique_ptr<RelayServer> relay;
+  if (!options.relay.empty()) {
+    absl::StatusOr<std::unique_ptr<RelayServer>> started =
+        RelayServer::Start({.listen = options.relay,
+                            .public_port = options.relay_port,
+                            .bytes_per_second = options.relay_limit,
+                            .connections = options.relay_connections,
+                            .tls = !options.home.empty() || options.tls.enabled()});
+    if (!started.ok()) return started.status();
+    relay = *std::move(started);
+    dial.relay = relay->own_address();
+  }
   LocalSessions::Options session_options;
+  if (relay != nullptr) session_options.relay_port = static_cast<uint32_t>(relay->port());
   session_options.lease = options.lease;
   std::unique_ptr<StateLock> state_lock;
   if (!options.state_file.empty()) {
@@ -136,8 +162,9 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     session_options.peer_ids = *std::move(ids);
   }
 
-  std::unique_ptr<IndexServer> server(new IndexServer(
-      std::move(options), std::move(session_options), std::move(dial), std::move(group)));
+  std::unique_ptr<IndexServer> server(new IndexServer(std::move(options),
+                                                      std::move(session_options), std::move(dial),
+                                                      std::move(group), std::move(relay)));
   server->key_dialer_ = std::move(key_dialer);
   server->state_lock_ = std::move(state_lock);
   if (absl::Status s = server->Join(); !s.ok()) return s;
@@ -146,7 +173,8 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
 }
 
 IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_options,
-                         DialMeans dial, std::unique_ptr<Group> group)
+                         DialMeans dial, std::unique_ptr<Group> group,
+                         std::unique_ptr<RelayServer> relay)
     : options_(std::move(options)),
       group_(std::move(group)),
       gate_(group_ == nullptr ? nullptr
@@ -170,8 +198,9 @@ IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_op
                                                replicated_sessions_->roster(), options_.log.get())),
       service_({std::move(dial), group_.get(), gate_.get(), options_.dial_back_timeout,
                 ServesOtherMachines(options_.listen), options_.max_books, options_.max_watches,
-                options_.refusal_pause, options_.clock},
-               &catalog_, sessions()) {
+                options_.refusal_pause, options_.clock, relay.get()},
+               &catalog_, sessions()),
+      relay_(std::move(relay)) {
   if (group_ == nullptr) return;
   members_ = group_->members();
   group_->SetListener([this](const std::shared_ptr<const MemberList>& members) {
@@ -211,7 +240,7 @@ absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
   if (!options_.metrics.empty()) {
     absl::StatusOr<std::unique_ptr<MetricsServer>> metrics = MetricsServer::Start(
         options_.metrics, options_.metrics_public,
-        std::make_shared<MetricsPage>(&service_.stats(), &catalog_, sessions()));
+        std::make_shared<MetricsPage>(&service_.stats(), &catalog_, sessions(), relay_.get()));
     if (!metrics.ok()) return metrics.status();
     metrics_ = *std::move(metrics);
   }

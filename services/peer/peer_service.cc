@@ -90,6 +90,20 @@ grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusReq
   if (parts_.membership != nullptr) {
     *response->mutable_group() = DescribeGroup(*parts_.membership);
   }
+  response->set_way(state.online ? state.way : v1::WAY_UNSPECIFIED);
+  response->set_relay_address(state.relay);
+  if (parts_.mapper != nullptr && state.way == v1::WAY_DIRECT) {
+    const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
+    if (mapping.has_value() && mapping->proven) {
+      response->set_mapped_address(mapping->address);
+      response->set_mapped_by(mapping->protocol);
+      *response->mutable_mapped_until() = ToProto(mapping->until);
+    }
+  }
+  if (parts_.calls != nullptr) {
+    response->set_relayed_connections(static_cast<uint32_t>(parts_.calls->connections()));
+    response->set_relayed_bytes(parts_.calls->bytes());
+  }
   return grpc::Status::OK;
 }
 

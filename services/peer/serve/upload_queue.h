@@ -14,9 +14,9 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
+#include "lib/core/upload_turns.h"
 #include "services/peer/serve/goodput_meter.h"
 #include "services/peer/serve/upload_line.h"
-#include "services/peer/serve/upload_turns.h"
 
 namespace arkshare {
 
