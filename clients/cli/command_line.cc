@@ -72,6 +72,9 @@ CommandLine::CommandLine(std::string default_peer, std::string browser)
   AddCommand(*app_, "ls", "List the files in your folder, and why some are not shared", RunLs);
   AddCommand(*app_, "status", "Show your peer's status", RunStatus);
   AddTransfers();
+  AddCommand(*app_, "uploads", "List the downloads of other peers from your peer", RunUploads);
+  AddHistory();
+  AddWish();
   AddShare();
   AddUnshare();
   AddLimits();
@@ -178,6 +181,7 @@ void CommandLine::AddTransfers() {
   CLI::App* const transfers =
       AddCommand(*app_, "transfers", "List current and past transfers", run);
   transfers->require_subcommand(0, 1);
+  transfers->add_flag("--watch", transfers_.watch, "Print every change until Ctrl-C");
   CLI::App* const keep = AddCommand(
       *transfers, "keep",
       "Keep a received book whose source is gone for good; the source may have a copy too", run);
@@ -195,6 +199,48 @@ void CommandLine::AddTransfers() {
       *transfers, "forget",
       "Remove ended and failed transfers from the list, with what they keep on the disk", run);
   forget->add_option("ID", transfers_.forget, "The IDs that transfers shows")->required();
+  CLI::App* const retry = AddCommand(
+      *transfers, "retry", "Go on with transfers that failed, or that wait for another try", run);
+  retry->add_option("ID", transfers_.retry, "The IDs that transfers shows")->required();
+}
+
+void CommandLine::AddHistory() {
+  CLI::App* const history =
+      AddCommand(*app_, "history", "List the books that came and went, newest first",
+                 [this](Session& session) {
+                   if (history_all_) history_.limit = kNoLimit;
+                   return RunHistory(session, history_);
+                 });
+  history->add_option("--limit", history_.limit, "The maximum number of books")
+      ->check(WholeNumber(1))
+      ->capture_default_str();
+  history->add_flag("--all", history_all_, "List all of them");
+}
+
+void CommandLine::AddWish() {
+  const auto run = [this](Session& session) { return RunWish(session, wish_); };
+  CLI::App* const wish =
+      AddCommand(*app_, "wish", "List the books that your peer watches for", run);
+  wish->require_subcommand(0, 1);
+  CLI::App* const add =
+      AddCommand(*wish, "add", "Watch for a book that no peer may have yet, also after restarts",
+                 [this](Session& session) {
+                   wish_.add = true;
+                   return RunWish(session, wish_);
+                 });
+  Unmark(add->add_option("WORDS", wish_.words, "Each matches the start of a word in the name"));
+  Unmark(add->add_option("--name", wish_.name, "The exact name"));
+  add->add_option("--root", wish_.root, "The root of the content; requires --size");
+  add->add_option("--size", wish_.size, "The size of the content in bytes");
+  add->add_flag("--get", wish_.get,
+                "Get what is found; each source decides whether a book is moved or copied");
+  add->add_flag("--copy", wish_.copy, "Get copies of what is found");
+  add->add_option("--limit", wish_.limit, "The maximum number of books to get")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  AddCommand(*wish, "list", "List the wishes and what they have found", run);
+  CLI::App* const remove = AddCommand(*wish, "remove", "Forget wishes", run);
+  remove->add_option("NO", wish_.remove, "The numbers that wish list shows")->required();
 }
 
 void CommandLine::AddShare() {

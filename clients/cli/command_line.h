@@ -9,6 +9,7 @@
 #include <string>
 
 #include "clients/cli/commands.h"
+#include "clients/cli/commands_owner.h"
 #include "clients/cli/connection.h"
 #include "clients/cli/session.h"
 
@@ -49,6 +50,8 @@ class CommandLine {
   void AddHealth();
   void AddGet();
   void AddTransfers();
+  void AddHistory();
+  void AddWish();
   void AddShare();
   void AddUnshare();
   void AddLimits();
@@ -69,6 +72,9 @@ class CommandLine {
   HealthOptions health_;
   GetOptions get_;
   TransfersOptions transfers_;
+  HistoryOptions history_;
+  bool history_all_ = false;
+  WishOptions wish_;
   ShareOptions share_;
   UnshareOptions unshare_;
   uint64_t upload_limit_ = 0;    // bytes a second

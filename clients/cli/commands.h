@@ -22,7 +22,7 @@ namespace arkshare {
 int RunLs(Session& session);
 int RunStatus(Session& session);
 
-// At most one of the four; none: list all. A transfer is named by at least the first 6 hex digits
+// At most one of them; none: list all. A transfer is named by at least the first 6 hex digits
 // of its ID, which must fit one transfer.
 struct TransfersOptions {
   // The transfer whose received book becomes a copy, because its source does not answer.
@@ -34,6 +34,9 @@ struct TransfersOptions {
   std::vector<std::string> cancel = {};
   // The transfers to remove from the list.
   std::vector<std::string> forget = {};
+  // The transfers that failed or wait, and are to go on.
+  std::vector<std::string> retry = {};
+  bool watch = false;  // print changes until interrupted
 };
 // The peer first finishes a call to the source that is in progress, so keep needs a long timeout.
 inline constexpr absl::Duration kKeepTimeout = absl::Minutes(2);

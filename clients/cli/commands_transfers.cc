@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "clients/cli/commands.h"
+#include "clients/cli/commands_owner.h"
 #include "clients/cli/fetch.h"
 #include "clients/cli/json.h"
 #include "clients/cli/progress.h"
@@ -154,8 +155,8 @@ std::string ShownId(const v1::Transfer& transfer) {
 // Calls `method` with the transfers that have these ids, and reports each result. `done` says what
 // has become of a transfer.
 template <typename Request, typename Method>
-int EndTransfers(Session& session, const std::vector<std::string>& ids, Method method,
-                 absl::string_view done) {
+int CallForTransfers(Session& session, const std::vector<std::string>& ids, Method method,
+                     absl::string_view done) {
   Console& console = session.console;
   const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.CallPeer(
       &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
@@ -197,13 +198,18 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
     return PlaceTransfer(session, options.place, options.place_name);
   }
   if (!options.cancel.empty()) {
-    return EndTransfers<v1::CancelTransfersRequest>(
+    return CallForTransfers<v1::CancelTransfersRequest>(
         session, options.cancel, &v1::PeerService::Stub::CancelTransfers, "cancelled");
   }
   if (!options.forget.empty()) {
-    return EndTransfers<v1::ForgetTransfersRequest>(
+    return CallForTransfers<v1::ForgetTransfersRequest>(
         session, options.forget, &v1::PeerService::Stub::ForgetTransfers, "forgotten");
   }
+  if (!options.retry.empty()) {
+    return CallForTransfers<v1::RetryTransfersRequest>(
+        session, options.retry, &v1::PeerService::Stub::RetryTransfers, "going on with");
+  }
+  if (options.watch) return WatchTransfers(session);
   const absl::StatusOr<v1::ListTransfersResponse> response = session.connection.CallPeer(
       &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
   if (!response.ok()) return Report(session, response.status());

@@ -165,6 +165,25 @@ absl::Status Connection::FetchMany(
   return FromPeer(reader->Finish());
 }
 
+absl::Status Connection::WatchOwn(
+    const v1::WatchOwnRequest& request,
+    const std::function<bool(const v1::WatchOwnResponse&)>& on_message) {
+  grpc::ClientContext context;
+  Interrupts::CallGuard guard(interrupts_, &context);
+  const std::unique_ptr<grpc::ClientReader<v1::WatchOwnResponse>> reader =
+      peer_->WatchOwn(&context, request);
+  v1::WatchOwnResponse message;
+  while (reader->Read(&message)) {
+    if (on_message(message)) continue;
+    context.TryCancel();
+    reader->Finish();
+    return absl::CancelledError("the messages are not wanted any more");
+  }
+  const absl::Status status = FromPeer(reader->Finish());
+  if (!status.ok()) return status;
+  return MakeError(Reason::kPeerUnreachable, "the peer has ended the watch; watch again");
+}
+
 absl::Status Connection::Watch(v1::WatchRequest request,
                                const std::function<bool(const v1::WatchResponse&)>& on_event) {
   for (size_t tried = 1;; ++tried) {

@@ -88,6 +88,11 @@ class Connection {
       const v1::FetchManyRequest& request,
       const std::function<void(uint32_t index, const v1::Transfer& transfer)>& on_update);
 
+  // Passes what the peer tells its owner to `on_message` until the stream ends. The result is never
+  // OK; Cancelled once `on_message` has returned false.
+  absl::Status WatchOwn(const v1::WatchOwnRequest& request,
+                        const std::function<bool(const v1::WatchOwnResponse&)>& on_message);
+
   // Passes the events to `on_event` one by one until the stream ends. The result is never OK;
   // Cancelled once `on_event` has returned false.
   absl::Status Watch(v1::WatchRequest request,

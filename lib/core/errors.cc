@@ -46,6 +46,7 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kFileNotFound, "FILE_NOT_FOUND", absl::StatusCode::kNotFound},
     {Reason::kInvitationUnknown, "INVITATION_UNKNOWN", absl::StatusCode::kNotFound},
     {Reason::kMemberUnknown, "MEMBER_UNKNOWN", absl::StatusCode::kNotFound},
+    {Reason::kWishUnknown, "WISH_UNKNOWN", absl::StatusCode::kNotFound},
     {Reason::kAlreadyInLibrary, "ALREADY_IN_LIBRARY", absl::StatusCode::kAlreadyExists},
     {Reason::kNameTaken, "NAME_TAKEN", absl::StatusCode::kAlreadyExists},
     {Reason::kKeyInUse, "KEY_IN_USE", absl::StatusCode::kAlreadyExists},

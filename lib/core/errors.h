@@ -46,6 +46,7 @@ enum class Reason {
   kFileNotFound,
   kInvitationUnknown,
   kMemberUnknown,
+  kWishUnknown,
   // ALREADY_EXISTS: the book is there, or the name or key is taken.
   kAlreadyInLibrary,
   kNameTaken,

@@ -63,18 +63,33 @@ uint64_t RateLimiter::rate() const {
   return bucket_.rate();
 }
 
-absl::Duration RateLimiter::Take(uint64_t bytes) {
-  const absl::Time now = clock_->Monotonic();
+uint64_t RateLimiter::taken() const {
   MutexLock lock(&mutex_);
-  bucket_.Take(bytes, now);
-  return bucket_.Wait(now);
+  return bucket_.taken();
+}
+
+double RateLimiter::BytesPerSecond() const {
+  MutexLock lock(&mutex_);
+  return meter_.BytesPerSecond(clock_->Monotonic());
+}
+
+uint64_t RateLimiter::TakeLocked(uint64_t bytes) {
+  const absl::Time now = clock_->Monotonic();
+  meter_.Note(bytes, now);
+  return bucket_.Take(bytes, now);
+}
+
+absl::Duration RateLimiter::Take(uint64_t bytes) {
+  MutexLock lock(&mutex_);
+  TakeLocked(bytes);
+  return bucket_.Wait(clock_->Monotonic());
 }
 
 bool RateLimiter::Pay(uint64_t bytes, const std::function<bool()>& wanted) {
   uint64_t mark = 0;
   {
     MutexLock lock(&mutex_);
-    mark = bucket_.Take(bytes, clock_->Monotonic());
+    mark = TakeLocked(bytes);
   }
   while (true) {
     {

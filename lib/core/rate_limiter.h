@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "lib/core/clock.h"
+#include "lib/core/goodput_meter.h"
 #include "lib/core/mutex.h"
 
 namespace arkshare {
@@ -26,6 +27,8 @@ class TokenBucket {
   // Changes the rate. Owed bytes stay owed, and are paid for at the new rate.
   void SetRate(uint64_t bytes_per_second, absl::Time now);
   uint64_t rate() const { return rate_; }
+  // The total of all bytes taken so far.
+  uint64_t taken() const { return taken_; }
   // Takes bytes. Returns a mark: the total of all bytes taken so far.
   uint64_t Take(uint64_t bytes, absl::Time now);
   // Returns the time until all taken bytes are paid for; with `mark`, all bytes up to that Take.
@@ -51,6 +54,10 @@ class RateLimiter {
 
   void SetRate(uint64_t bytes_per_second);
   uint64_t rate() const;
+  // Returns the total of all bytes taken so far.
+  uint64_t taken() const;
+  // Returns how many bytes a second were taken lately; see GoodputMeter.
+  double BytesPerSecond() const;
   // Takes `bytes`. The caller must sleep for the returned time.
   absl::Duration Take(uint64_t bytes);
   // Takes `bytes` and waits until they are paid for; follows changes of the rate. While it waits,
@@ -59,10 +66,14 @@ class RateLimiter {
   bool Pay(uint64_t bytes, const std::function<bool()>& wanted);
 
  private:
+  // Returns the mark of TokenBucket::Take.
+  uint64_t TakeLocked(uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const Clock* const clock_;
   mutable Mutex mutex_;
   CondVar changed_;
   TokenBucket bucket_ ABSL_GUARDED_BY(mutex_);
+  GoodputMeter meter_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare

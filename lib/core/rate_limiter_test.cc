@@ -222,6 +222,23 @@ TEST(TokenBucketTest, EachMarkIsPaidSeparately) {
   EXPECT_EQ(bucket.Wait(second, now + absl::Milliseconds(200)), absl::Milliseconds(100));
 }
 
+TEST(RateLimiterTest, MeasuresWhatIsTaken) {
+  FakeClock clock;
+  RateLimiter limiter(&clock, 0);
+  for (int i = 0; i < 40; ++i) {
+    clock.Advance(absl::Milliseconds(100));
+    if (i % 2 == 0) {
+      limiter.Take(1000);
+    } else {
+      EXPECT_TRUE(limiter.Pay(1000, [] { return true; }));
+    }
+  }
+  EXPECT_EQ(limiter.taken(), 40'000U);
+  EXPECT_NEAR(limiter.BytesPerSecond(), 10'000, 500);
+  clock.Advance(absl::Seconds(4));
+  EXPECT_EQ(limiter.BytesPerSecond(), 0);
+}
+
 TEST(RateLimiterTest, IsThreadSafe) {
   FakeClock clock;
   RateLimiter limiter(&clock, 1000);

@@ -19,7 +19,13 @@ namespace arkshare {
 namespace {
 
 constexpr absl::string_view kLoopbackNetwork = "loopback";
+constexpr absl::string_view kRelayedNetwork = "relayed ";
 constexpr absl::string_view kUnknownNetwork = "unknown";
+// gRPC writes the brackets of IPv6 and the % of its zone as escapes.
+std::string Unescape(absl::string_view peer) {
+  return absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}});
+}
+
 constexpr size_t kNetworkBytes = 8;  // the first 64 bits of an IPv6 address
 // The network of RelayedCallerHost.
 constexpr uint32_t kRelayedCallers = 0x7f800000;
@@ -32,7 +38,7 @@ std::string InWords(const in_addr& v4) {
 
 std::string NetworkOfV4(const in_addr& v4) {
   if ((ntohl(v4.s_addr) & kRelayedMask) == kRelayedCallers) {
-    return absl::StrCat("relayed ", InWords(v4));
+    return absl::StrCat(kRelayedNetwork, InWords(v4));
   }
   const std::string host = InWords(v4);
   return IsLoopbackHost(host) ? std::string(kLoopbackNetwork) : host;
@@ -56,10 +62,18 @@ std::string NetworkOfAddress(const std::string& host) {
 
 }  // namespace
 
+std::string AddressOfCaller(absl::string_view peer) {
+  std::string plain = Unescape(peer);
+  if (absl::StartsWith(NetworkOfCaller(peer), kRelayedNetwork)) return "the relay";
+  for (const absl::string_view scheme : {"ipv4:", "ipv6:"}) {
+    if (absl::StartsWith(plain, scheme)) return plain.substr(scheme.size());
+  }
+  return plain;
+}
+
 std::string NetworkOfCaller(absl::string_view peer) {
   if (absl::StartsWith(peer, "unix")) return std::string(kLoopbackNetwork);
-  // gRPC writes the brackets of IPv6 and the % of its zone as escapes.
-  const std::string plain = absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}});
+  const std::string plain = Unescape(peer);
   const size_t scheme = plain.find(':');
   const size_t port = plain.rfind(':');
   if (scheme == port) return std::string(kUnknownNetwork);

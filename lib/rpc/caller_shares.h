@@ -28,6 +28,11 @@ std::string NetworkOfCaller(absl::string_view peer);
 // AnnounceResponse.Call.caller, of which 22 bits are used: 127.128.0.0/10.
 std::string RelayedCallerHost(uint32_t caller);
 
+// Returns the address of a caller, from grpc::ServerContext::peer(): "1.2.3.4:5" or
+// "[2001:db8::1]:5"; "the relay" for one of RelayedCallerHost. Returns the text itself when it is
+// no such address.
+std::string AddressOfCaller(absl::string_view peer);
+
 // Counts what each network has taken, and refuses more than its share. Remembers only networks that
 // have something now, so its memory is bounded by `in_all`. Thread-safe.
 class CallerShares {

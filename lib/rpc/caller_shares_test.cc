@@ -42,6 +42,12 @@ TEST(NetworkOfCallerTest, IsAnAddressOrTheFirstHalfOfOne) {
   for (const auto& [peer, network] : cases) EXPECT_EQ(NetworkOfCaller(peer), network) << peer;
 }
 
+TEST(AddressOfCallerTest, SaysWhenTheRelayIsInBetween) {
+  EXPECT_EQ(AddressOfCaller("ipv4:192.0.2.7:1234"), "192.0.2.7:1234");
+  EXPECT_EQ(AddressOfCaller("ipv4:127.0.0.1:1234"), "127.0.0.1:1234");
+  EXPECT_EQ(AddressOfCaller("ipv4:" + RelayedCallerHost(5) + ":1234"), "the relay");
+}
+
 TEST(NetworkOfCallerTest, RelayedCallersAreNetworksOfTheirOwn) {
   const auto network = [](uint32_t caller) {
     return NetworkOfCaller("ipv4:" + RelayedCallerHost(caller) + ":5");

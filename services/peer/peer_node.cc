@@ -104,7 +104,7 @@ absl::Status PeerNode::Open() {
   queue_ =
       std::make_unique<UploadQueue>(UploadQueue::Options{.line = {.slots = options_.slots},
                                                          .bytes_per_second = options_.upload_limit},
-                                    clock);
+                                    clock, &bell_);
   download_limiter_ = std::make_unique<RateLimiter>(clock, options_.download_limit);
   watchdog_ = std::make_unique<IdleWatchdog>(clock);
   file_service_ = std::make_unique<FileService>(
@@ -121,7 +121,8 @@ absl::Status PeerNode::Open() {
       std::make_unique<SmallFetcher>(holders_.get(), download_limiter_.get(), watchdog_.get());
   transfers_ = std::make_unique<Transfers>(
       Transfers::Parts{folder_.get(), ledger_.get(), cache_.get(), library_.get(), holders_.get(),
-                       fetcher_.get(), small_fetcher_.get(), index_.get(), &partials_, clock},
+                       fetcher_.get(), small_fetcher_.get(), index_.get(), &partials_, clock,
+                       &bell_},
       *key);
 
   if (absl::Status s = handover_->Recover(); !s.ok()) return s;
@@ -200,7 +201,11 @@ absl::Status PeerNode::Serve() {
                        },
                        [this] { return holders_->TakeSilent(); }, watchdog_.get(),
                        membership_.get(), calls_.get(), mapper_.get()},
-      key->public_key(), [this] { transfers_->RetryNow(); },
+      key->public_key(),
+      [this] {
+        transfers_->RetryNow();
+        wishes_->IndexIsBack();
+      },
       [this] {
         LogCritical("superseded", {{"why", kSupersededAdvice}});
         request_stop_();
@@ -209,11 +214,22 @@ absl::Status PeerNode::Serve() {
       options_.page, PeerPageAssets(),
       OwnerPage::Index{[this] { return index_->channel(); }, [this] { return index_->address(); }},
       AddedBook::Parts{folder_.get(), library_.get(), scanner_.get()}, Clock::Real());
+  wishes_ = std::make_unique<Wishes>(
+      Wishes::Parts{.ledger = ledger_.get(),
+                    .library = library_.get(),
+                    .transfers = transfers_.get(),
+                    .index = index_.get(),
+                    .clock = Clock::Real(),
+                    .bell = &bell_,
+                    .own_peer_id = [this] { return announcer_->GetState().peer_id; },
+                    .membership = membership_.get()});
+  if (absl::Status s = wishes_->Load(); !s.ok()) return s;
   peer_service_ = std::make_unique<PeerService>(
       PeerService::Parts{folder_.get(), library_.get(), scanner_.get(), handover_.get(),
                          sharing_.get(), transfers_.get(), announcer_.get(), index_.get(),
-                         queue_.get(), download_limiter_.get(), Clock::Real(), membership_.get(),
-                         page_.get(), calls_.get(), mapper_.get()},
+                         queue_.get(), download_limiter_.get(), Clock::Real(), ledger_.get(),
+                         wishes_.get(), &bell_, membership_.get(), page_.get(), calls_.get(),
+                         mapper_.get()},
       *key, files_server_->address(), request_stop_);
   // A server of its own, with threads of its own: other peers cannot keep the owner out.
   absl::StatusOr<std::unique_ptr<RpcServer>> control =
@@ -228,6 +244,7 @@ absl::Status PeerNode::Serve() {
   }
   transfers_->Start();
   announcer_->Start();
+  wishes_->Start();
   control_server_->SetServing(true);
   return absl::OkStatus();
 }
@@ -243,6 +260,8 @@ PeerNode::~PeerNode() {
   if (queue_) queue_->Close();
   partials_.Stop();
   if (transfers_) transfers_->Stop();
+  if (wishes_) wishes_->Stop();
+  bell_.Close();
   // Its streams are calls of the control server, which would wait for them.
   if (page_) page_->Stop();
   if (control_server_) control_server_->Shutdown(kDrain);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/core/bell.h"
 #include "lib/core/rate_limiter.h"
 #include "lib/rpc/dialer.h"
 #include "lib/rpc/idle_watchdog.h"
@@ -38,6 +39,7 @@
 #include "services/peer/session/index_client.h"
 #include "services/peer/transfer/transfers.h"
 #include "services/peer/web/owner_page.h"
+#include "services/peer/wishes/wishes.h"
 
 namespace arkshare {
 
@@ -105,6 +107,7 @@ class PeerNode {
 
   PeerOptions options_;
   const std::function<void()> request_stop_;
+  Bell bell_;  // for the streams of PeerService.WatchOwn
   std::unique_ptr<SharedFolder> folder_;
   std::unique_ptr<Membership> membership_;     // nullptr in no group
   std::unique_ptr<MemberCalls> member_calls_;  // the same
@@ -133,6 +136,7 @@ class PeerNode {
   std::unique_ptr<Announcer> announcer_;
   std::unique_ptr<OwnerPage> page_;
   std::string page_address_;
+  std::unique_ptr<Wishes> wishes_;
   std::unique_ptr<PeerService> peer_service_;
   std::unique_ptr<RpcServer> control_server_;
 };

@@ -13,18 +13,24 @@
 #include "lib/core/limits.h"
 #include "lib/rpc/status.h"
 #include "services/peer/group/export_tls.h"
-#include "services/peer/owner_protos.h"
+#include "services/peer/owner/owner_protos.h"
 #include "services/peer/web/page_caller.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kProgressEvery = absl::Milliseconds(250);
+// Each costs a thread.
+constexpr size_t kMostWatches = 16;
 
-// Returns those that are not empty.
-std::vector<std::string> Troubles(std::vector<std::string> all) {
-  std::erase(all, "");
-  return all;
+template <typename Result>
+void SetResult(const absl::Status& status, Result* result) {
+  if (!status.ok()) *result->mutable_error() = ToItemError(status);
+}
+template <typename Result>
+void SetResult(const absl::StatusOr<TransferId>& id, Result* result) {
+  SetResult(id.status(), result);
+  if (id.ok()) result->set_new_transfer_id(id->bytes());
 }
 
 // Calls `act` with the ids of the request, and adds a result for each to the response.
@@ -37,11 +43,11 @@ grpc::Status ForEachTransfer(const Request& request, Response* response, Act act
     if (!id.ok()) return ToGrpcStatus(id.status());
     ids.push_back(*id);
   }
-  const std::vector<absl::Status> statuses = act(ids);
+  const auto results = act(ids);
   for (size_t i = 0; i < ids.size(); ++i) {
     typename Response::Result* result = response->add_results();
     result->set_transfer_id(ids[i].bytes());
-    if (!statuses[i].ok()) *result->mutable_error() = ToItemError(statuses[i]);
+    SetResult(results[i], result);
   }
   return grpc::Status::OK;
 }
@@ -52,98 +58,21 @@ PeerService::PeerService(Parts parts, PrivateKey key, std::string listen_address
                          std::function<void()> shut_down)
     : parts_(parts),
       key_(std::move(key)),
-      listen_address_(std::move(listen_address)),
-      shut_down_(std::move(shut_down)) {}
+      shut_down_(std::move(shut_down)),
+      boot_id_(RandomBytes(16)),
+      status_({parts.folder, parts.ledger, parts.library, parts.scanner, parts.sharing,
+               parts.announcer, parts.index, parts.queue, parts.download_limiter, parts.clock,
+               parts.membership, parts.calls, parts.mapper},
+              key_.public_key(), std::move(listen_address)),
+      entries_(parts.ledger, parts.announcer),
+      watches_({.what = "watches",
+                .most_of_network = kMostWatches,
+                .most_in_all = kMostWatches,
+                .retry_after = std::nullopt}) {}
 
 grpc::Status PeerService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                                     v1::GetStatusResponse* response) {
-  const Announcer::State state = parts_.announcer->GetState();
-  const Library::Totals totals = parts_.library->GetTotals();
-  response->set_peer_id(state.peer_id);
-  response->set_public_key(key_.public_key().bytes());
-  response->set_address(state.address);
-  response->set_listen_address(listen_address_);
-  response->set_index_address(parts_.index->address());
-  response->set_online(state.online);
-  response->set_trouble(absl::StrJoin(Troubles({state.trouble, parts_.scanner->Trouble()}), "; "));
-  response->set_policy(parts_.library->policy() == SharePolicy::kMove ? v1::SHARE_POLICY_MOVE
-                                                                      : v1::SHARE_POLICY_COPY);
-  response->set_share_folder(parts_.folder->path());
-  response->set_book_count(totals.books);
-  response->set_book_bytes(totals.bytes);
-  response->set_pending_files(totals.pending);
-  response->set_not_indexed_count(totals.unsettled + parts_.announcer->left_out());
-  for (const Sharing::Progress& share : parts_.sharing->Running()) {
-    v1::ShareProgress* proto = response->add_shares();
-    proto->set_path(share.path);
-    proto->set_bytes_done(share.bytes_done);
-    proto->set_bytes_total(share.bytes_total);
-  }
-  response->set_upload_slots(static_cast<uint32_t>(parts_.queue->slots()));
-  response->set_uploads_running(static_cast<uint32_t>(parts_.queue->running()));
-  response->set_uploads_waiting(static_cast<uint32_t>(parts_.queue->waiting()));
-  response->set_upload_limit(parts_.queue->limit());
-  response->set_download_limit(parts_.download_limiter->rate());
-  if (absl::StatusOr<std::vector<ReleaseRecord>> limbo = parts_.handover->Limbo(); limbo.ok()) {
-    response->set_limbo_count(limbo->size());
-  }
-  if (parts_.membership != nullptr) {
-    *response->mutable_group() = DescribeGroup(*parts_.membership);
-  }
-  response->set_way(state.online ? state.way : v1::WAY_UNSPECIFIED);
-  response->set_relay_address(state.relay);
-  if (parts_.mapper != nullptr && state.way == v1::WAY_DIRECT) {
-    const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
-    if (mapping.has_value() && mapping->proven) {
-      response->set_mapped_address(mapping->address);
-      response->set_mapped_by(mapping->protocol);
-      *response->mutable_mapped_until() = ToProto(mapping->until);
-    }
-  }
-  if (parts_.calls != nullptr) {
-    response->set_relayed_connections(static_cast<uint32_t>(parts_.calls->connections()));
-    response->set_relayed_bytes(parts_.calls->bytes());
-  }
-  return grpc::Status::OK;
-}
-
-v1::LibraryEntry PeerService::DescribeItem(const LibraryItem& item) const {
-  v1::LibraryEntry entry = ToProto(item);
-  if (item.book && item.book->record.unsettled) {
-    entry.set_not_indexed_reason("it was received just now, and the index is still to be told");
-  } else if (item.book) {
-    entry.set_not_indexed_reason(parts_.announcer->WhyLeftOut(item.book->record.number));
-  }
-  return entry;
-}
-
-grpc::Status PeerService::ListLibrary(grpc::ServerContext*, const v1::ListLibraryRequest* request,
-                                      v1::ListLibraryResponse* response) {
-  if (!request->name().empty()) {
-    absl::StatusOr<BookName> name = BookName::Parse(request->name());
-    if (!name.ok()) return ToGrpcStatus(name.status());
-    if (std::optional<Book> book = parts_.library->Find(*name)) {
-      const uint64_t size = book->record.content.size;
-      const std::string path = book->record.path;
-      *response->add_entries() = DescribeItem(LibraryItem{path, size, *std::move(book), ""});
-    } else if (std::optional<LibraryItem> item = parts_.library->FindUnlisted(name->value())) {
-      *response->add_entries() = DescribeItem(*item);
-    }
-    return grpc::Status::OK;
-  }
-  absl::StatusOr<int> page = PageSize(request->page_size(), kMaxItems, kMaxItems);
-  if (!page.ok()) return ToGrpcStatus(page.status());
-  // The token is the hex of the last path, since a token must be UTF-8 and a path need not be.
-  absl::StatusOr<std::string> after = FromHex(request->page_token());
-  if (!after.ok()) {
-    return ToGrpcStatus(
-        MakeError(Reason::kPageTokenInvalid, "page_token is not one that this call returned"));
-  }
-  const std::vector<LibraryItem> items = parts_.library->Items(*after, static_cast<size_t>(*page));
-  for (const LibraryItem& item : items) *response->add_entries() = DescribeItem(item);
-  if (items.size() == static_cast<size_t>(*page)) {
-    response->set_next_page_token(ToHex(items.back().path));
-  }
+  *response = status_.Describe();
   return grpc::Status::OK;
 }
 
@@ -226,13 +155,14 @@ grpc::Status PeerService::FetchMany(grpc::ServerContext* context,
   }
   const Transfers::GroupPtr group = parts_.transfers->BeginMany(wishes);
   return RepeatUntilEnd(*context, [&]() -> std::optional<grpc::Status> {
-    const Transfers::GroupChanges news = parts_.transfers->AwaitMany(*group, kProgressEvery);
+    const Transfers::GroupChanges news = parts_.transfers->AwaitMany(
+        *group, request->detach() ? absl::ZeroDuration() : kProgressEvery);
     for (const Transfers::GroupChange& change : news.changes) {
       add(indexes[change.wish], change.view);
     }
     if (response.updates_size() > 0 && !writer->Write(response)) return grpc::Status::CANCELLED;
     response.Clear();
-    if (news.all_ended) return grpc::Status::OK;
+    if (news.all_ended || request->detach()) return grpc::Status::OK;
     return std::nullopt;
   });
 }
@@ -326,6 +256,14 @@ grpc::Status PeerService::ForgetTransfers(grpc::ServerContext*,
   });
 }
 
+grpc::Status PeerService::RetryTransfers(grpc::ServerContext*,
+                                         const v1::RetryTransfersRequest* request,
+                                         v1::RetryTransfersResponse* response) {
+  return ForEachTransfer(*request, response, [this](absl::Span<const TransferId> ids) {
+    return parts_.transfers->Retry(ids);
+  });
+}
+
 grpc::Status PeerService::SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                                     v1::SetLimitsResponse* response) {
   if (request->has_upload_limit()) parts_.queue->SetLimit(request->upload_limit());
@@ -340,12 +278,7 @@ grpc::Status PeerService::ListLimbo(grpc::ServerContext*, const v1::ListLimboReq
   absl::StatusOr<std::vector<ReleaseRecord>> limbo = parts_.handover->Limbo();
   if (!limbo.ok()) return ToGrpcStatus(limbo.status());
   for (const ReleaseRecord& record : *limbo) {
-    v1::LimboEntry* entry = response->add_entries();
-    entry->set_transfer_id(record.item.transfer_id.bytes());
-    entry->set_name(parts_.handover->NameOf(record.item.listing));
-    *entry->mutable_content() = ToProto(record.item.content);
-    entry->set_receiver_public_key(record.receiver.bytes());
-    *entry->mutable_release_time() = ToProto(record.time);
+    *response->add_entries() = ToProto(record, parts_.handover->NameOf(record.item.listing));
   }
   return grpc::Status::OK;
 }

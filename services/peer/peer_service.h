@@ -1,4 +1,5 @@
-// PeerService: the calls by which the owner drives this peer. The contract is peer.proto.
+// PeerService: the calls by which the owner drives this peer. The contract is peer.proto. The
+// handlers are in three sources: peer_service.cc, peer_service_library.cc, peer_service_owner.cc.
 #ifndef ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_
 #define ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_
 
@@ -9,17 +10,22 @@
 #include <string>
 
 #include "arkshare/v1/peer.grpc.pb.h"
+#include "lib/core/bell.h"
 #include "lib/core/clock.h"
 #include "lib/core/rate_limiter.h"
+#include "lib/rpc/caller_shares.h"
 #include "services/peer/calls/call_answerer.h"
 #include "services/peer/group/membership.h"
 #include "services/peer/library/sharing.h"
+#include "services/peer/owner/library_entries.h"
+#include "services/peer/owner/owner_status.h"
 #include "services/peer/reach/port_mapper.h"
 #include "services/peer/serve/handover.h"
 #include "services/peer/serve/upload_queue.h"
 #include "services/peer/session/announcer.h"
 #include "services/peer/transfer/transfers.h"
 #include "services/peer/web/owner_page.h"
+#include "services/peer/wishes/wishes.h"
 
 namespace arkshare {
 
@@ -37,6 +43,9 @@ class PeerService final : public v1::PeerService::Service {
     UploadQueue* queue;
     RateLimiter* download_limiter;
     const Clock* clock;
+    Ledger* ledger;
+    Wishes* wishes;
+    Bell* bell;
     const Membership* membership = nullptr;  // nullptr: this peer is in no group
     OwnerPage* page = nullptr;
     const CallAnswerer* calls = nullptr;  // nullptr: this peer does not use the relay
@@ -49,8 +58,12 @@ class PeerService final : public v1::PeerService::Service {
 
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
                          v1::GetStatusResponse* response) override;
+  grpc::Status WatchOwn(grpc::ServerContext* context, const v1::WatchOwnRequest* request,
+                        grpc::ServerWriter<v1::WatchOwnResponse>* writer) override;
   grpc::Status ListLibrary(grpc::ServerContext* context, const v1::ListLibraryRequest* request,
                            v1::ListLibraryResponse* response) override;
+  grpc::Status HasBooks(grpc::ServerContext* context, const v1::HasBooksRequest* request,
+                        v1::HasBooksResponse* response) override;
   grpc::Status Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
                      grpc::ServerWriter<v1::FetchResponse>* writer) override;
   grpc::Status FetchMany(grpc::ServerContext* context, const v1::FetchManyRequest* request,
@@ -71,6 +84,19 @@ class PeerService final : public v1::PeerService::Service {
   grpc::Status ForgetTransfers(grpc::ServerContext* context,
                                const v1::ForgetTransfersRequest* request,
                                v1::ForgetTransfersResponse* response) override;
+  grpc::Status RetryTransfers(grpc::ServerContext* context,
+                              const v1::RetryTransfersRequest* request,
+                              v1::RetryTransfersResponse* response) override;
+  grpc::Status ListUploads(grpc::ServerContext* context, const v1::ListUploadsRequest* request,
+                           v1::ListUploadsResponse* response) override;
+  grpc::Status ListHistory(grpc::ServerContext* context, const v1::ListHistoryRequest* request,
+                           v1::ListHistoryResponse* response) override;
+  grpc::Status AddWish(grpc::ServerContext* context, const v1::AddWishRequest* request,
+                       v1::AddWishResponse* response) override;
+  grpc::Status RemoveWish(grpc::ServerContext* context, const v1::RemoveWishRequest* request,
+                          v1::RemoveWishResponse* response) override;
+  grpc::Status ListWishes(grpc::ServerContext* context, const v1::ListWishesRequest* request,
+                          v1::ListWishesResponse* response) override;
   grpc::Status SetLimits(grpc::ServerContext* context, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override;
   grpc::Status ListLimbo(grpc::ServerContext* context, const v1::ListLimboRequest* request,
@@ -95,8 +121,10 @@ class PeerService final : public v1::PeerService::Service {
                         v1::ShutdownResponse* response) override;
 
  private:
-  // Returns what the library knows of a file, and why the index does not list it.
-  v1::LibraryEntry DescribeItem(const LibraryItem& item) const;
+  void AddEntries(absl::Span<const LibraryItem> items, v1::ListLibraryResponse* response) const;
+  // Answers ListLibrary in an order that is not that of the paths, or for keywords.
+  absl::Status ListInOrder(const v1::ListLibraryRequest& request, int page_size,
+                           v1::ListLibraryResponse* response) const;
   // Reads a wish as this peer's role allows it.
   absl::StatusOr<FetchWish> Parse(const v1::FetchRequest& request) const;
   // Repeats `step` until it returns the end of the call, the caller has gone, or the peer stops.
@@ -111,8 +139,11 @@ class PeerService final : public v1::PeerService::Service {
 
   const Parts parts_;
   const PrivateKey key_;
-  const std::string listen_address_;
   const std::function<void()> shut_down_;
+  const std::string boot_id_;  // of this process
+  const OwnerStatus status_;
+  const LibraryEntries entries_;
+  CallerShares watches_;  // the streams of WatchOwn
 };
 
 }  // namespace arkshare

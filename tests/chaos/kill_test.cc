@@ -230,6 +230,7 @@ TEST(FailpointsTest, AllAreTested) {
   std::set<std::string> tested = {"source.refusal_recorded", "source.confirmed",
                                   "index.update_received", "index.update_applied", "member.joined"};
   tested.insert({"index.invitation_used", "index.members_saved"});  // kill_group_test
+  tested.insert({"wish.recorded", "wish.found", "wish.fetched"});   // kill_wish_test
   for (const Step& step : kSteps) tested.insert(step.failpoint);
   std::set<std::string> found;
   const std::regex failpoint("ARKSHARE_FAILPOINT(_ERROR)?\\(\"([a-z._]+)\"\\)");

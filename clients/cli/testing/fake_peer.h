@@ -53,6 +53,10 @@ class FakePeer final : public v1::PeerService::Service {
   void SetPageUrl(const std::string& url);
   // From the moment at which this file exists, a browser is signed in at the page.
   void SignInWhenFileAppears(const std::string& path);
+  void AddUpload(v1::Upload upload);
+  void AddHistory(v1::HistoryEntry entry);
+  // Adds a message that WatchOwn sends before it ends with SHUTTING_DOWN.
+  void AddWatchMessage(v1::WatchOwnResponse message);
   // Sets the answer of ExportTls; by default the peer is in no group.
   void SetExport(absl::StatusOr<v1::ExportTlsResponse> answer);
 
@@ -66,6 +70,7 @@ class FakePeer final : public v1::PeerService::Service {
   // The transfers that were cancelled or forgotten.
   std::vector<std::string> ended() const;
   std::vector<std::string> restored() const;
+  std::vector<v1::Wish> wishes() const;
   int shutdowns() const;
 
   grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
@@ -93,6 +98,21 @@ class FakePeer final : public v1::PeerService::Service {
                                v1::CancelTransfersResponse* response) override;
   grpc::Status ForgetTransfers(grpc::ServerContext*, const v1::ForgetTransfersRequest* request,
                                v1::ForgetTransfersResponse* response) override;
+  // Removes the transfers from the list, as those that go on under another id.
+  grpc::Status RetryTransfers(grpc::ServerContext*, const v1::RetryTransfersRequest* request,
+                              v1::RetryTransfersResponse* response) override;
+  grpc::Status WatchOwn(grpc::ServerContext*, const v1::WatchOwnRequest* request,
+                        grpc::ServerWriter<v1::WatchOwnResponse>* writer) override;
+  grpc::Status ListUploads(grpc::ServerContext*, const v1::ListUploadsRequest*,
+                           v1::ListUploadsResponse* response) override;
+  grpc::Status ListHistory(grpc::ServerContext*, const v1::ListHistoryRequest* request,
+                           v1::ListHistoryResponse* response) override;
+  grpc::Status AddWish(grpc::ServerContext*, const v1::AddWishRequest* request,
+                       v1::AddWishResponse* response) override;
+  grpc::Status RemoveWish(grpc::ServerContext*, const v1::RemoveWishRequest* request,
+                          v1::RemoveWishResponse*) override;
+  grpc::Status ListWishes(grpc::ServerContext*, const v1::ListWishesRequest*,
+                          v1::ListWishesResponse* response) override;
   grpc::Status SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override;
   grpc::Status ListLimbo(grpc::ServerContext*, const v1::ListLimboRequest*,
@@ -138,6 +158,10 @@ class FakePeer final : public v1::PeerService::Service {
   std::map<std::string, absl::Status> refused_to_end_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> ended_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::LimboEntry> limbo_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::Upload> uploads_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::HistoryEntry> history_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::WatchOwnResponse> watch_messages_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::Wish> wishes_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> restored_ ABSL_GUARDED_BY(mutex_);
   grpc::Status shutdown_status_ ABSL_GUARDED_BY(mutex_);
   std::string page_url_ ABSL_GUARDED_BY(mutex_) = "http://127.0.0.1:8470/#/open=CODE";

@@ -308,6 +308,15 @@ CatalogTable Catalog::Table(size_t most_peers, size_t most_books) const {
 }
 
 std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> queue) {
+  const WatchParts parts = queue->parts();
+  if (!parts.snapshot || !parts.books) {
+    ReaderLock lock(&tables_.mutex);
+    // As below: no event comes while the lock is held.
+    events_.Add(queue);
+    static const SnapshotScans::Shelves kNone;
+    return SnapshotScans::StartFound(std::move(queue), publisher_.revision(),
+                                     parts.snapshot ? shelves_.by_id() : kNone, {});
+  }
   if (queue->filter().has_value()) {
     ReaderLock lock(&tables_.mutex);
     if (std::optional<std::vector<FoundBook>> found = FindFew(*queue->filter(), tables_)) {
@@ -328,7 +337,7 @@ std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) const {
     ReaderLock lock(&tables_.mutex);
     events = SnapshotScans::Continue(scan, tables_.holdings);
   }
-  if (scan.queue->filter().has_value()) {
+  if (scan.queue->filter().has_value() || !scan.queue->parts().peers) {
     std::erase_if(events, [&](const EventPtr& event) { return !scan.queue->Wants(*event); });
   }
   return events;

@@ -33,11 +33,15 @@ absl::Status Lagged() {
 
 }  // namespace
 
-EventQueue::EventQueue(std::optional<BookQuery> filter, std::function<void()> wake)
-    : filter_(std::move(filter)), wake_(std::move(wake)) {}
+EventQueue::EventQueue(std::optional<BookQuery> filter, std::function<void()> wake,
+                       WatchParts parts)
+    : filter_(std::move(filter)), parts_(parts), wake_(std::move(wake)) {}
 
 bool EventQueue::Wants(const CatalogEvent& event) const {
-  if (!filter_.has_value() || !event.book.has_value()) return true;
+  if (event.kind == CatalogEvent::Kind::kSnapshotComplete) return true;
+  if (!event.book.has_value()) return parts_.peers;
+  if (!parts_.books) return false;
+  if (!filter_.has_value()) return true;
   return Matches(*filter_, event.book->listing) ||
          (event.old_book.has_value() && Matches(*filter_, event.old_book->listing));
 }

@@ -63,15 +63,23 @@ struct CatalogEvent {
 
 using EventPtr = std::shared_ptr<const CatalogEvent>;
 
+// The parts of a watch that its reader wants.
+struct WatchParts {
+  bool books = true;
+  bool peers = true;
+  bool snapshot = true;  // otherwise only changes
+};
+
 // The events that wait for one watcher. Thread-safe.
 class EventQueue {
  public:
-  // Takes only books that match `filter`, when there is one, and all events of peers. `wake` is
-  // called, from any thread, after an event was queued for a reader that had found none, and when
-  // the reader is cut off.
-  EventQueue(std::optional<BookQuery> filter, std::function<void()> wake);
+  // Takes only books that match `filter`, when there is one, and only the kinds of events in
+  // `parts`. `wake` is called, from any thread, after an event was queued for a reader that had
+  // found none, and when the reader is cut off.
+  EventQueue(std::optional<BookQuery> filter, std::function<void()> wake, WatchParts parts = {});
 
   const std::optional<BookQuery>& filter() const { return filter_; }
+  const WatchParts& parts() const { return parts_; }
   // Returns whether `event` passes the filter.
   bool Wants(const CatalogEvent& event) const;
   void Push(EventPtr event);
@@ -93,6 +101,7 @@ class EventQueue {
   bool WakeIsDueLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::optional<BookQuery> filter_;
+  const WatchParts parts_;
   mutable Mutex mutex_;
   std::deque<EventPtr> events_ ABSL_GUARDED_BY(mutex_);
   bool lagged_ ABSL_GUARDED_BY(mutex_) = false;

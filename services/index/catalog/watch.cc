@@ -5,9 +5,10 @@
 
 namespace arkshare {
 
-Watch::Watch(Catalog* catalog, std::optional<BookQuery> filter, std::function<void()> wake)
+Watch::Watch(Catalog* catalog, std::optional<BookQuery> filter, std::function<void()> wake,
+             WatchParts parts)
     : catalog_(catalog),
-      queue_(std::make_shared<EventQueue>(std::move(filter), std::move(wake))),
+      queue_(std::make_shared<EventQueue>(std::move(filter), std::move(wake), parts)),
       scan_(catalog->StartScan(queue_)) {}
 
 Watch::~Watch() {

@@ -18,7 +18,8 @@ namespace arkshare {
 class Watch {
  public:
   // `wake` is called, from any thread, when Next() has an event again after it returned null.
-  Watch(Catalog* catalog, std::optional<BookQuery> filter, std::function<void()> wake);
+  Watch(Catalog* catalog, std::optional<BookQuery> filter, std::function<void()> wake,
+        WatchParts parts = {});
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;

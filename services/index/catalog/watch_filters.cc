@@ -27,6 +27,7 @@ void WatchFilters::Add(QueuePtr queue) {
   free_.pop_back();
   slot_of_[queue.get()] = slot;
   slots_[slot] = {std::move(queue)};
+  if (!slots_[slot].queue->parts().books) return;
   const std::optional<BookQuery>& filter = slots_[slot].queue->filter();
   if (!filter.has_value()) {
     without_filter_.push_back(slot);
@@ -50,7 +51,9 @@ void WatchFilters::Remove(const EventQueue* queue) {
   if (place == slot_of_.end()) return;
   const uint32_t slot = place->second;
   const std::optional<BookQuery>& filter = queue->filter();
-  if (!filter.has_value()) {
+  if (!queue->parts().books) {
+    // No book leads to it.
+  } else if (!filter.has_value()) {
     std::erase(without_filter_, slot);
   } else if (const auto* name = std::get_if<BookName>(&filter->what())) {
     EraseFrom(by_name_, name->value(), slot);
@@ -72,7 +75,11 @@ void WatchFilters::Remove(const EventQueue* queue) {
 }
 
 void WatchFilters::VisitThoseThatWant(const CatalogEvent& event, Visit visit) {
-  if (!event.book.has_value()) return VisitAll(visit);
+  if (!event.book.has_value()) {
+    return VisitAll([&](const QueuePtr& queue) {
+      if (queue->Wants(event)) visit(queue);
+    });
+  }
   ++event_;
   for (const uint32_t slot : without_filter_) visit(slots_[slot].queue);
   VisitBook(event.book->listing, visit);

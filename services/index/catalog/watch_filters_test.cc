@@ -49,7 +49,8 @@ TEST(WatchFiltersTest, FindThoseThatWantAnEventWhoeverElseWatches) {
           filter = BookQuery(Keywords{{words.begin(), words.end()}});
         }
       }
-      queues.push_back(std::make_shared<EventQueue>(std::move(filter), nullptr));
+      const WatchParts parts{.books = random() % 16 != 0, .peers = random() % 16 != 0};
+      queues.push_back(std::make_shared<EventQueue>(std::move(filter), nullptr, parts));
       filters.Add(queues.back());
     } else if (!queues.empty() && random() % 3 == 0) {
       std::swap(queues[random() % queues.size()], queues.back());

@@ -410,5 +410,64 @@ TEST(WatchTest, SnapshotAndChangesFitTogetherWhateverHappensMeanwhile) {
   EXPECT_LE(lagged, 8) << "most scenarios reach their end";
 }
 
+// Returns the kinds of the events that wait, in order.
+std::vector<Kind> KindsOf(Watch& watch) {
+  std::vector<Kind> kinds;
+  while (true) {
+    const absl::StatusOr<EventPtr> event = watch.Next();
+    EXPECT_TRUE(event.ok()) << event.status();
+    if (!event.ok() || (*event == nullptr && !watch.more())) return kinds;
+    if (*event != nullptr) kinds.push_back((*event)->kind);
+  }
+}
+
+TEST(WatchPartsTest, AReaderGetsThePartsThatItWants) {
+  const BookQuery query{Keywords{{"book"}}};
+  const struct {
+    WatchParts parts;
+    std::optional<BookQuery> filter;
+    std::vector<Kind> snapshot, changes;
+  } cases[] = {
+      {{},
+       std::nullopt,
+       {Kind::kPeerListed, Kind::kBookListed, Kind::kSnapshotComplete},
+       {Kind::kBookListed, Kind::kPeerListed}},
+      {{.snapshot = false},
+       std::nullopt,
+       {Kind::kSnapshotComplete},
+       {Kind::kBookListed, Kind::kPeerListed}},
+      {{.snapshot = false},
+       query,
+       {Kind::kSnapshotComplete},
+       {Kind::kBookListed, Kind::kPeerListed}},
+      {{.books = false},
+       std::nullopt,
+       {Kind::kPeerListed, Kind::kSnapshotComplete},
+       {Kind::kPeerListed}},
+      {{.books = false, .snapshot = false},
+       std::nullopt,
+       {Kind::kSnapshotComplete},
+       {Kind::kPeerListed}},
+      {{.peers = false},
+       std::nullopt,
+       {Kind::kBookListed, Kind::kSnapshotComplete},
+       {Kind::kBookListed}},
+      {{.peers = false}, query, {Kind::kBookListed, Kind::kSnapshotComplete}, {Kind::kBookListed}},
+  };
+  int number = 0;
+  for (const auto& one : cases) {
+    SCOPED_TRACE(number++);
+    Catalog catalog({});
+    const auto shelf = Join(catalog, 1);
+    StateMany(catalog, shelf, 1, 1);
+    Watch watch(
+        &catalog, one.filter, [] {}, one.parts);
+    EXPECT_EQ(KindsOf(watch), one.snapshot);
+    StateMany(catalog, shelf, 2, 1);
+    Join(catalog, 2);
+    EXPECT_EQ(KindsOf(watch), one.changes);
+  }
+}
+
 }  // namespace
 }  // namespace arkshare

@@ -224,7 +224,7 @@ TEST_F(RelayHostileTest, AReceiverThatTakesNothingHoldsUpNoOther) {
   std::vector<Tunnel> stalled;
   for (int i = 0; i < 8; ++i) {
     stalled.push_back(ConnectBoth(kHostile));
-    // What is taken lies in the sockets, and at most 64 KiB in the relay.
+    // These bytes are in the sockets, and at most 64 KiB of them in the relay.
     EXPECT_LT(stalled.back().peer->FillUp(), size_t{32} << 20);
   }
   Tunnel honest = ConnectBoth();

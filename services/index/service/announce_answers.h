@@ -1,4 +1,4 @@
-// What the index says on one Announce stream.
+// The messages of the index on one Announce stream.
 #ifndef ARKSHARE_SERVICES_INDEX_SERVICE_ANNOUNCE_ANSWERS_H_
 #define ARKSHARE_SERVICES_INDEX_SERVICE_ANNOUNCE_ANSWERS_H_
 

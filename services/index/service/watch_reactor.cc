@@ -165,8 +165,15 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
     }
     absl::StatusOr<std::optional<BookQuery>> filter = BookQuery::Parse(request);
     if (!filter.ok()) return filter.status();
+    if (request.peers_only() && (filter->has_value() || request.books_only())) {
+      return MakeError(Reason::kInvalidField,
+                       "peers_only leaves out all books; leave out the query and books_only");
+    }
     MutexLock lock(&mutex_);
     filter_ = *std::move(filter);
+    parts_ = {.books = !request.peers_only(),
+              .peers = !request.books_only(),
+              .snapshot = !request.changes_only()};
     // A log that is lost ends the watch, so it has one boot_id.
     boot_id_ = service_->sessions_->boot_id();
     const uint64_t revision = request.at_least_revision();
@@ -229,8 +236,8 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   // that it is too far behind when it reads.
   bool WriteNext() {
     if (watch_ == nullptr) {
-      watch_ =
-          std::make_unique<arkshare::Watch>(service_->catalog_, filter_, [this] { AskForTurn(); });
+      watch_ = std::make_unique<arkshare::Watch>(
+          service_->catalog_, filter_, [this] { AskForTurn(); }, parts_);
     }
     {
       MutexLock lock(&mutex_);
@@ -276,8 +283,10 @@ class IndexService::WatchReactor : public grpc::ServerWriteReactor<grpc::ByteBuf
   const std::optional<PublicKey> key_;
   std::unique_ptr<arkshare::Watch> watch_;  // only for the thread whose turn it is
   Mutex mutex_;
-  std::optional<BookQuery> filter_;  // not changed after the first turn was asked for
-  std::string boot_id_;              // nor this
+  // These three are not changed after the first turn was asked for.
+  std::optional<BookQuery> filter_;
+  WatchParts parts_;
+  std::string boot_id_;
   CallerShares::Share share_ ABSL_GUARDED_BY(mutex_);
   bool has_turn_ ABSL_GUARDED_BY(mutex_) = false;    // it waits for its turn, or takes it
   bool wants_turn_ ABSL_GUARDED_BY(mutex_) = false;  // since its last turn began

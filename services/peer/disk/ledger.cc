@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS listings(
   name TEXT NOT NULL, path BLOB NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL,
   inode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
   ctime_ns INTEGER NOT NULL DEFAULT -1,       -- -1: not believed; the file is to be hashed again
-  state INTEGER NOT NULL, unsettled INTEGER NOT NULL);
+  state INTEGER NOT NULL, unsettled INTEGER NOT NULL,
+  time INTEGER NOT NULL DEFAULT 0);           -- milliseconds since the epoch; 0: not known
 CREATE INDEX IF NOT EXISTS listings_present ON listings(state) WHERE state = 1;
 CREATE TABLE IF NOT EXISTS releases(
   transfer_id BLOB PRIMARY KEY, listing INTEGER NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL,
@@ -37,15 +38,40 @@ CREATE TABLE IF NOT EXISTS transfers(
   transfer_id BLOB PRIMARY KEY, move INTEGER NOT NULL, source BLOB NOT NULL,
   source_listing INTEGER NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL, name TEXT NOT NULL,
   state INTEGER NOT NULL, listing INTEGER NOT NULL, ticket BLOB NOT NULL,
-  index_told INTEGER NOT NULL, confirmed INTEGER NOT NULL);
+  index_told INTEGER NOT NULL, confirmed INTEGER NOT NULL,
+  time INTEGER NOT NULL DEFAULT 0);           -- when the book was owned; 0: not, or not known
 CREATE INDEX IF NOT EXISTS transfers_open ON transfers(state) WHERE state < 4;
 CREATE TABLE IF NOT EXISTS unshared(path BLOB PRIMARY KEY);
 -- The newest files and folders at such a path, to follow them when they are renamed: a FileMark.
 CREATE TABLE IF NOT EXISTS unshared_marks(
   path BLOB NOT NULL, folder INTEGER NOT NULL, inode INTEGER NOT NULL, born_ns INTEGER NOT NULL,
   PRIMARY KEY(path, inode, born_ns));
+-- kind: 1 a name, 2 keywords, 3 a content, whose root is the query. action: WishRecord::Action.
+CREATE TABLE IF NOT EXISTS wishes(
+  wish INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, query BLOB NOT NULL,
+  size INTEGER NOT NULL, action INTEGER NOT NULL, fetch_limit INTEGER NOT NULL,
+  time INTEGER NOT NULL, UNIQUE(kind, query, size));
+CREATE TABLE IF NOT EXISTS wish_finds(
+  wish INTEGER NOT NULL, root BLOB NOT NULL, size INTEGER NOT NULL, name TEXT NOT NULL,
+  peer INTEGER NOT NULL, time INTEGER NOT NULL, fetched INTEGER NOT NULL,
+  PRIMARY KEY(wish, root, size));
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL);
 )sql";
+
+// These need the columns that AddColumns adds.
+constexpr char kHistoryIndexes[] = R"sql(
+CREATE INDEX IF NOT EXISTS transfers_history ON transfers(time, transfer_id) WHERE state IN (3, 4);
+CREATE INDEX IF NOT EXISTS releases_history ON releases(time, transfer_id) WHERE state > 0;
+)sql";
+
+// Brings the tables of an earlier version to the present form.
+absl::Status AddColumns(SqlDatabase& db) {
+  // The files are hashed once more: kDoubtedCtime.
+  absl::Status status = db.AddColumn("listings", "ctime_ns", "INTEGER NOT NULL DEFAULT -1");
+  if (status.ok()) status = db.AddColumn("listings", "time", "INTEGER NOT NULL DEFAULT 0");
+  if (status.ok()) status = db.AddColumn("transfers", "time", "INTEGER NOT NULL DEFAULT 0");
+  return status;
+}
 
 }  // namespace
 
@@ -56,7 +82,9 @@ Ledger::Ledger(const SharedFolder* folder, const Clock* clock, std::unique_ptr<S
       listings_(db_.get()),
       releases_(db_.get()),
       transfers_(db_.get()),
-      unshared_(db_.get()) {}
+      unshared_(db_.get()),
+      history_(db_.get()),
+      wishes_(db_.get()) {}
 
 absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
                                                      const Clock* clock) {
@@ -76,7 +104,8 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const SharedFolder* folder,
   MutexLock lock(&ledger->mutex_);
   absl::Status made = ledger->Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (absl::Status s = ledger->db_->Execute(kLedgerSchema); !s.ok()) return s;
-    if (absl::Status s = ledger->listings_.AddMissingColumns(); !s.ok()) return s;
+    if (absl::Status s = AddColumns(*ledger->db_); !s.ok()) return s;
+    if (absl::Status s = ledger->db_->Execute(kHistoryIndexes); !s.ok()) return s;
     if (absl::Status s = ledger->releases_.TrimRefusals(); !s.ok()) return s;
     return ledger->ComparePlace(folder->traits());
   });
@@ -150,7 +179,7 @@ absl::StatusOr<std::vector<uint64_t>> Ledger::ReplaceListings(absl::Span<const R
         if (absl::Status s = listings_.SetState({gone}, gone_state); !s.ok()) return s;
       }
       if (added == nullptr) continue;
-      absl::StatusOr<uint64_t> inserted = listings_.Insert(*added);
+      absl::StatusOr<uint64_t> inserted = listings_.Insert(*added, clock_->Now());
       if (!inserted.ok()) return inserted.status();
       numbers[i] = *inserted;
     }
@@ -238,6 +267,7 @@ absl::Status Ledger::RecordReleases(absl::Span<const ReleaseRecord> records) {
     if (record.state != ReleaseRecord::State::kRefused) released.push_back(record.item.listing);
   }
   MutexLock lock(&mutex_);
+  ++release_changes_;
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (absl::Status s = releases_.Insert(records, clock_->Now()); !s.ok()) return s;
     if (released.size() < records.size()) {
@@ -251,12 +281,18 @@ absl::Status Ledger::RecordReleases(absl::Span<const ReleaseRecord> records) {
 absl::Status Ledger::RecordReleaseStates(absl::Span<const TransferId> ids,
                                          ReleaseRecord::State state) {
   MutexLock lock(&mutex_);
+  ++release_changes_;
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return releases_.SetState(ids, state); });
 }
 
 absl::StatusOr<std::vector<ReleaseRecord>> Ledger::HiddenReleases() {
   MutexLock lock(&mutex_);
   return releases_.Hidden();
+}
+
+absl::StatusOr<uint64_t> Ledger::CountHidden() {
+  MutexLock lock(&mutex_);
+  return releases_.CountHidden();
 }
 
 absl::StatusOr<std::vector<ReleaseRecord>> Ledger::ConfirmedReleases() {
@@ -291,10 +327,11 @@ absl::StatusOr<std::vector<uint64_t>> Ledger::RecordOwned(absl::Span<const Owned
   absl::Status status = Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     numbers.clear();  // drops those of a first attempt on a full disk
     for (const Owned& book : books) {
-      absl::StatusOr<uint64_t> number = listings_.Insert(*book.listing);
+      absl::StatusOr<uint64_t> number = listings_.Insert(*book.listing, clock_->Now());
       if (!number.ok()) return number.status();
       numbers.push_back(*number);
-      absl::Status s = transfers_.SetOwned(*book.transfer, *number, book.listing->name);
+      absl::Status s =
+          transfers_.SetOwned(*book.transfer, *number, book.listing->name, clock_->Now());
       if (!s.ok()) return s;
     }
     return absl::OkStatus();

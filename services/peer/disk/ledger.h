@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,11 +22,13 @@
 #include "lib/core/content_id.h"
 #include "lib/core/mutex.h"
 #include "lib/core/ticket.h"
+#include "services/peer/disk/ledger_history.h"
 #include "services/peer/disk/ledger_listings.h"
 #include "services/peer/disk/ledger_records.h"
 #include "services/peer/disk/ledger_releases.h"
 #include "services/peer/disk/ledger_transfers.h"
 #include "services/peer/disk/ledger_unshared.h"
+#include "services/peer/disk/ledger_wishes.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/disk/sqlite.h"
 
@@ -91,6 +94,10 @@ class Ledger {
   absl::Status RecordReleaseStates(absl::Span<const TransferId> ids, ReleaseRecord::State state);
   // Returns what was released and is neither confirmed nor restored; oldest first.
   absl::StatusOr<std::vector<ReleaseRecord>> HiddenReleases();
+  // Returns how many these are.
+  absl::StatusOr<uint64_t> CountHidden();
+  // Grows when a release is recorded or gets another state.
+  uint64_t release_changes() const { return release_changes_; }
   // Returns what is confirmed and waits for the proof that its hidden copy may be deleted.
   absl::StatusOr<std::vector<ReleaseRecord>> ConfirmedReleases();
 
@@ -118,6 +125,19 @@ class Ledger {
   absl::StatusOr<std::vector<UnsharedRecord>> Unshared();
   absl::Status RecordUnshared(absl::Span<const UnsharedRecord> records);
   absl::Status RecordShared(absl::Span<const std::string> paths);
+  // --- For the owner; see ledger_owner.cc ---
+  // Returns when each of these listings was added, in order; the epoch when it is not known.
+  absl::StatusOr<std::vector<absl::Time>> ListedTimes(absl::Span<const uint64_t> numbers);
+  // Returns the records that come after `after`; see LedgerHistory.
+  absl::StatusOr<std::vector<HistoryRecord>> History(const std::optional<HistoryPlace>& after,
+                                                     size_t limit);
+  absl::StatusOr<std::vector<WishRecord>> Wishes();
+  // Adds a wish, or changes the one with the same query; returns its id. See LedgerWishes.
+  absl::StatusOr<uint64_t> RecordWish(const WishRecord& wish);
+  absl::Status RemoveWish(uint64_t wish);
+  absl::Status RecordFinds(uint64_t wish, absl::Span<const WishFind> finds);
+  absl::Status RecordFetched(uint64_t wish, const ContentId& content);
+
   // Returns the number that the index gave this peer last; 0 for none.
   absl::StatusOr<uint32_t> LastPeerId();
   absl::Status SetLastPeerId(uint32_t id);
@@ -145,6 +165,9 @@ class Ledger {
   LedgerReleases releases_ ABSL_GUARDED_BY(mutex_);
   LedgerTransfers transfers_ ABSL_GUARDED_BY(mutex_);
   LedgerUnshared unshared_ ABSL_GUARDED_BY(mutex_);
+  LedgerHistory history_ ABSL_GUARDED_BY(mutex_);
+  LedgerWishes wishes_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<uint64_t> release_changes_ = 0;
   // False when it was given up; made again as soon as there is room.
   bool reserve_ ABSL_GUARDED_BY(mutex_) = true;
 };

@@ -46,10 +46,10 @@ absl::StatusOr<std::optional<ListingRecord>> LedgerListings::Find(uint64_t numbe
   return ReadListing(rows);
 }
 
-absl::StatusOr<uint64_t> LedgerListings::Insert(const ListingRecord& listing) {
+absl::StatusOr<uint64_t> LedgerListings::Insert(const ListingRecord& listing, absl::Time now) {
   SqlStatement insert(db_,
                       "INSERT INTO listings(name, path, root, size, inode, mtime_ns, ctime_ns, "
-                      "state, unsettled) VALUES(?, ?, ?, ?, ?, ?, ?, 1, ?)");
+                      "state, unsettled, time) VALUES(?, ?, ?, ?, ?, ?, ?, 1, ?, ?)");
   absl::Status status = insert.BindText(listing.name.value())
                             .BindBlob(listing.path)
                             .BindBlob(RootBytes(listing.content))
@@ -58,9 +58,22 @@ absl::StatusOr<uint64_t> LedgerListings::Insert(const ListingRecord& listing) {
                             .Bind(listing.identity.mtime_ns)
                             .Bind(listing.identity.ctime_ns)
                             .Bind(listing.unsettled ? 1 : 0)
+                            .Bind(absl::ToUnixMillis(now))
                             .Run();
   if (!status.ok()) return status;
   return static_cast<uint64_t>(sqlite3_last_insert_rowid(db_->handle()));
+}
+
+absl::StatusOr<std::vector<absl::Time>> LedgerListings::Times(
+    absl::Span<const uint64_t> numbers) const {
+  std::vector<absl::Time> times;
+  for (const uint64_t number : numbers) {
+    SqlStatement rows(db_, "SELECT time FROM listings WHERE number = ?");
+    absl::StatusOr<bool> row = rows.Bind(static_cast<int64_t>(number)).Step();
+    if (!row.ok()) return row.status();
+    times.push_back(*row ? absl::FromUnixMillis(rows.Int(0)) : absl::UnixEpoch());
+  }
+  return times;
 }
 
 absl::StatusOr<uint64_t> LedgerListings::DrawNumber() {
@@ -131,19 +144,6 @@ absl::Status LedgerListings::SetIdentity(uint64_t number, const FileIdentity& id
 absl::Status LedgerListings::DoubtAll() {
   SqlStatement update(db_, "UPDATE listings SET ctime_ns = ? WHERE state = 1");
   return update.Bind(kDoubtedCtime).Run();
-}
-
-absl::Status LedgerListings::AddMissingColumns() {
-  bool has_ctime = false;
-  {
-    SqlStatement columns(db_, "SELECT COUNT(*) FROM pragma_table_info('listings') WHERE name = ?");
-    absl::StatusOr<bool> row = columns.BindText("ctime_ns").Step();
-    if (!row.ok()) return row.status();
-    has_ctime = *row && columns.Int(0) > 0;
-  }
-  if (has_ctime) return absl::OkStatus();
-  // kDoubtedCtime: the files are hashed once more.
-  return db_->Execute("ALTER TABLE listings ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT -1");
 }
 
 absl::Status LedgerListings::Rename(uint64_t number, const BookName& name) {

@@ -4,6 +4,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 #include <absl/types/span.h>
 
 #include <cstdint>
@@ -26,8 +27,10 @@ class LedgerListings {
   absl::StatusOr<std::vector<ListingRecord>> Present() const;
   absl::StatusOr<std::optional<ListingRecord>> Find(uint64_t number) const;
 
-  // Adds a present listing and returns the number that the table draws for it.
-  absl::StatusOr<uint64_t> Insert(const ListingRecord& listing);
+  // Adds a present listing at `now`, and returns the number that the table draws for it.
+  absl::StatusOr<uint64_t> Insert(const ListingRecord& listing, absl::Time now);
+  // Returns when each listing was added, in order; the epoch when it is not known.
+  absl::StatusOr<std::vector<absl::Time>> Times(absl::Span<const uint64_t> numbers) const;
   // Uses up a number without a listing, and returns it.
   absl::StatusOr<uint64_t> DrawNumber();
   absl::Status SetState(absl::Span<const uint64_t> numbers, ListingRecord::State state);
@@ -43,8 +46,6 @@ class LedgerListings {
   absl::Status SetIdentity(uint64_t number, const FileIdentity& identity);
   // Gives the present listings kDoubtedCtime.
   absl::Status DoubtAll();
-  // Brings the table of an earlier version to the present form.
-  absl::Status AddMissingColumns();
   // Sets name and path.
   absl::Status Rename(uint64_t number, const BookName& name);
 

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
@@ -79,6 +81,59 @@ struct TransferRecord {
   std::optional<MoveTicket> ticket{};  // once released
   bool index_told = false;             // UpdateOwner was answered
   bool confirmed = false;              // Confirm was answered
+};
+
+// Words that a name must have; see SearchRequest.keywords in index.proto.
+struct WishKeywords {
+  std::string text;
+
+  bool operator==(const WishKeywords&) const = default;
+};
+using WishQuery = std::variant<WishKeywords, BookName, ContentId>;
+
+// A content that a wish has found.
+struct WishFind {
+  ContentId content;
+  BookName name;         // that the index told first
+  uint32_t peer_id = 0;  // had it then
+  absl::Time time{};
+  bool fetched = false;  // was received for the wish
+};
+
+// A book that the owner wants to learn of; see PeerService.AddWish in peer.proto.
+struct WishRecord {
+  enum class Action { kTell = 1, kCopy = 2, kAny = 3 };
+
+  uint64_t id = 0;  // from 1, never used twice
+  WishQuery query{};
+  Action action = Action::kTell;
+  uint32_t fetch_limit = 1;  // books to receive, at most
+  absl::Time time{};         // when it was added
+  std::vector<WishFind> finds{};
+};
+
+// Where a record is in the history.
+struct HistoryPlace {
+  absl::Time time{};  // the epoch: unknown
+  TransferId id;
+
+  bool operator==(const HistoryPlace&) const = default;
+};
+
+// A book that came or went.
+struct HistoryRecord {
+  enum class Kind {
+    kReceived,  // by a move
+    kCopied,
+    kGiven,     // by a move
+    kRestored,  // was given, and its hidden copy was put back
+  };
+
+  HistoryPlace place;
+  Kind kind = Kind::kReceived;
+  PublicKey other;  // the other peer
+  ContentId content;
+  std::string name;  // here; empty when it is not known any more
 };
 
 }  // namespace arkshare

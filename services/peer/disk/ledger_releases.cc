@@ -98,6 +98,13 @@ absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Hidden() const {
   return ReadAll(rows);
 }
 
+absl::StatusOr<uint64_t> LedgerReleases::CountHidden() const {
+  SqlStatement rows(db_, "SELECT COUNT(*) FROM releases WHERE state = 1");
+  absl::StatusOr<bool> row = rows.Step();
+  if (!row.ok()) return row.status();
+  return static_cast<uint64_t>(rows.Int(0));
+}
+
 absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Confirmed() const {
   SqlStatement rows(db_,
                     absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 4 ORDER BY rowid"));

@@ -33,6 +33,7 @@ class LedgerReleases {
   absl::StatusOr<std::optional<ReleaseRecord>> FindOfContent(const ContentId& content) const;
   // Neither confirmed nor restored, oldest first.
   absl::StatusOr<std::vector<ReleaseRecord>> Hidden() const;
+  absl::StatusOr<uint64_t> CountHidden() const;
   // Confirmed, but the hidden copy is not yet proven to be the book; oldest first.
   absl::StatusOr<std::vector<ReleaseRecord>> Confirmed() const;
 

@@ -76,16 +76,17 @@ absl::Status LedgerTransfers::SetState(absl::Span<const TransferId> ids,
 }
 
 absl::Status LedgerTransfers::SetOwned(const TransferRecord& record, uint64_t listing,
-                                       const BookName& name) {
+                                       const BookName& name, absl::Time now) {
   SqlStatement update(db_,
                       "UPDATE transfers SET state = 3, move = ?, listing = ?, name = ?, "
-                      "ticket = ? WHERE transfer_id = ?");
+                      "ticket = ?, time = ? WHERE transfer_id = ?");
   return update.Bind(record.kept   ? 2
                      : record.move ? 1
                                    : 0)
       .Bind(static_cast<int64_t>(listing))
       .BindText(name.value())
       .BindBlob(record.ticket ? EncodeTicket(*record.ticket) : std::string())
+      .Bind(absl::ToUnixMillis(now))
       .BindBlob(record.id.bytes())
       .Run();
 }

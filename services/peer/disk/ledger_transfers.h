@@ -4,6 +4,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 #include <absl/types/span.h>
 
 #include <cstdint>
@@ -28,8 +29,10 @@ class LedgerTransfers {
 
   absl::Status InsertIntents(absl::Span<const TransferRecord> records);
   absl::Status SetState(absl::Span<const TransferId> ids, TransferRecord::State state);
-  // Stores kOwned, the listing and the name that the book has here, and the record's ticket.
-  absl::Status SetOwned(const TransferRecord& record, uint64_t listing, const BookName& name);
+  // Stores kOwned at `now`, the listing and the name that the book has here, and the record's
+  // ticket.
+  absl::Status SetOwned(const TransferRecord& record, uint64_t listing, const BookName& name,
+                        absl::Time now);
   absl::Status Rename(const TransferId& id, const BookName& name);
   // Stores index_told, confirmed and state.
   absl::Status SetProgress(absl::Span<const TransferRecord> records);

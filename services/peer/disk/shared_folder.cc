@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 
 #include <cerrno>
@@ -353,6 +354,12 @@ std::vector<SharedFolder::HiddenFile> SharedFolder::ListHidden() const {
 }
 
 // --- The reserve ---
+
+uint64_t SharedFolder::FreeBytes() const {
+  struct statvfs disk {};
+  if (::fstatvfs(root_.get(), &disk) != 0) return 0;
+  return static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+}
 
 bool SharedFolder::FreeReserve() const { return ::unlinkat(state_.get(), "reserve", 0) == 0; }
 

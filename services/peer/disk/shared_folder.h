@@ -137,6 +137,9 @@ class SharedFolder {
   absl::StatusOr<OpenedFile> OpenHidden(const HiddenFile& hidden) const;
   std::vector<HiddenFile> ListHidden() const;
 
+  // Returns how many bytes this program can still write on the disk of the folder; 0 when unknown.
+  uint64_t FreeBytes() const;
+
   // --- The reserve ---
   // Deletes the reserve, a file of 1 MiB, so that the ledger can still write when the disk is full.
   // Returns false when there is none.

@@ -127,4 +127,16 @@ absl::Status SqlDatabase::Execute(const char* sql) {
   return SqlError(db_, "database");
 }
 
+absl::Status SqlDatabase::AddColumn(const char* table, const char* column,
+                                    const char* declaration) {
+  {
+    SqlStatement columns(this, "SELECT COUNT(*) FROM pragma_table_info(?) WHERE name = ?");
+    absl::StatusOr<bool> row = columns.BindText(table).BindText(column).Step();
+    if (!row.ok()) return row.status();
+    if (*row && columns.Int(0) > 0) return absl::OkStatus();
+  }
+  return Execute(
+      absl::StrCat("ALTER TABLE ", table, " ADD COLUMN ", column, " ", declaration).c_str());
+}
+
 }  // namespace arkshare

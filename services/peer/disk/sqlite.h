@@ -59,6 +59,8 @@ class SqlDatabase {
 
   // Runs statements without parameters and rows.
   absl::Status Execute(const char* sql);
+  // Adds a column to a table unless it has it.
+  absl::Status AddColumn(const char* table, const char* column, const char* declaration);
   sqlite3* handle() { return db_; }
 
   // Runs `body` between BEGIN IMMEDIATE and COMMIT; rolls back and returns its error when it fails.

@@ -42,6 +42,13 @@ struct LibraryItem {
   std::string unshared_reason;  // for people; empty when shared or still being hashed
 };
 
+// The values by which the files of the folder are put in order.
+struct LibraryKey {
+  std::string path;
+  uint64_t size = 0;    // bytes
+  uint64_t number = 0;  // of the listing; 0: not listed
+};
+
 // A book opened for one reader.
 struct ServedBook {
   UniqueFd fd;

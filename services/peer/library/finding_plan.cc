@@ -78,9 +78,13 @@ bool FindingPlan::TakeUnchanged(const Finding& finding, LibraryTables& tables) {
     return false;
   }
   tables.unlisted.Erase(finding.path);
-  known.trouble.clear();  // it was just read
-  known.lend_only = finding.lend_only;
-  known.lend_reason = finding.lend_reason;
+  if (!known.trouble.empty() || known.lend_only != finding.lend_only ||
+      known.lend_reason != finding.lend_reason) {
+    known.trouble.clear();  // it was just read
+    known.lend_only = finding.lend_only;
+    known.lend_reason = finding.lend_reason;
+    tables.watches.Touch(finding.path);
+  }
   if (known.record.identity != finding.book->identity) {
     known.record.identity = finding.book->identity;
     touched_.push_back({known.record.number, finding.book->identity});

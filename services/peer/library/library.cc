@@ -94,6 +94,16 @@ std::vector<LibraryItem> Library::Items(const std::string& after, size_t limit) 
   return shared_.tables.Items(after, limit);
 }
 
+std::vector<LibraryKey> Library::Keys(const std::string& after, size_t limit) const {
+  MutexLock lock(&shared_.mutex);
+  return shared_.tables.Keys(after, limit);
+}
+
+std::optional<LibraryItem> Library::ItemAt(const std::string& path) const {
+  MutexLock lock(&shared_.mutex);
+  return shared_.tables.ItemAt(path);
+}
+
 std::vector<std::string> Library::PathsBeneath(const std::string& folder) const {
   MutexLock lock(&shared_.mutex);
   return shared_.tables.PathsBeneath(folder);
@@ -102,7 +112,8 @@ std::vector<std::string> Library::PathsBeneath(const std::string& folder) const 
 Library::Totals Library::GetTotals() const {
   MutexLock lock(&shared_.mutex);
   return {shared_.tables.listings.size(), shared_.tables.listings.bytes(),
-          shared_.tables.unlisted.pending(), shared_.tables.listings.unsettled()};
+          shared_.tables.unlisted.pending(), shared_.tables.listings.unsettled(),
+          shared_.tables.unlisted.by_path().size()};
 }
 
 // --- Serving ---
@@ -202,8 +213,11 @@ void Library::Confirm(const std::string& path, bool lend_only, const std::string
   MutexLock lock(&shared_.mutex);
   ListingTable::Entry* entry = shared_.tables.listings.FindPath(path);
   if (entry == nullptr) return;
-  entry->book.lend_only = lend_only;
-  entry->book.trouble = trouble;
+  Book& book = entry->book;
+  if (book.lend_only == lend_only && book.trouble == trouble) return;
+  book.lend_only = lend_only;
+  book.trouble = trouble;
+  shared_.tables.watches.Touch(path);
 }
 
 std::vector<std::optional<std::string>> Library::ConfirmAll(absl::Span<const SeenFile> files) {
@@ -215,7 +229,9 @@ std::vector<std::optional<std::string>> Library::ConfirmAll(absl::Span<const See
       if (entry == nullptr) continue;
       Book& book = entry->book;
       if (book.record.identity != files[i].identity || !book.trouble.empty()) continue;
-      book.lend_only = files[i].lend_only;
+      if (std::exchange(book.lend_only, files[i].lend_only) != files[i].lend_only) {
+        shared_.tables.watches.Touch(files[i].path);
+      }
       reasons[i] = book.lend_reason;
     }
   }
@@ -224,9 +240,9 @@ std::vector<std::optional<std::string>> Library::ConfirmAll(absl::Span<const See
 
 void Library::SetLendReason(const std::string& path, const std::string& reason) {
   MutexLock lock(&shared_.mutex);
-  if (ListingTable::Entry* entry = shared_.tables.listings.FindPath(path)) {
-    entry->book.lend_reason = reason;
-  }
+  ListingTable::Entry* const entry = shared_.tables.listings.FindPath(path);
+  if (entry == nullptr || std::exchange(entry->book.lend_reason, reason) == reason) return;
+  shared_.tables.watches.Touch(path);
 }
 
 void Library::NoteUnshared(const std::string& path, uint64_t size, const std::string& reason) {

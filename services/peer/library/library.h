@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,7 @@
 #include "services/peer/library/finding_plan.h"
 #include "services/peer/library/library_feed.h"
 #include "services/peer/library/library_tables.h"
+#include "services/peer/library/library_watch.h"
 #include "services/peer/library/releases.h"
 #include "services/peer/library/unshared_files.h"
 
@@ -65,6 +67,10 @@ class Library {
   std::optional<LibraryItem> FindUnlisted(const std::string& path) const;
   // Returns at most `limit` items in order of path, after `after` ("" for the first).
   std::vector<LibraryItem> Items(const std::string& after, size_t limit) const;
+  // Returns the keys of the same items.
+  std::vector<LibraryKey> Keys(const std::string& after, size_t limit) const;
+  // Returns the item at a path, listed or not; nullopt when there is none.
+  std::optional<LibraryItem> ItemAt(const std::string& path) const;
   // Returns the paths of all files beneath a folder, shared or not; "" for all.
   std::vector<std::string> PathsBeneath(const std::string& folder) const;
   struct Totals {
@@ -72,6 +78,7 @@ class Library {
     uint64_t bytes = 0;
     uint64_t pending = 0;    // still to be hashed
     uint64_t unsettled = 0;  // books that the index has not answered for
+    uint64_t unlisted = 0;   // files that are not listed, with those that are still to be hashed
   };
   Totals GetTotals() const;
 
@@ -155,6 +162,12 @@ class Library {
   // --- The feed for the index ---
   using Change = LibraryFeed::Change;
   LibraryFeed& feed() { return feed_; }
+
+  // --- For the owner ---
+  // Begins a watch, which rings `bell` when it has news. Both must outlive it.
+  std::unique_ptr<LibraryWatch> Watch(Bell* bell) {
+    return std::make_unique<LibraryWatch>(&shared_, bell);
+  }
 
  private:
   // Has the ledger record a plan, then makes it in the tables.

@@ -22,24 +22,57 @@ void LibraryTables::End(uint64_t number) {
   feed.Push(number);
 }
 
-std::vector<LibraryItem> LibraryTables::Items(const std::string& after, size_t limit) const {
-  std::vector<LibraryItem> out;
-  auto listed = listings.by_path().upper_bound(after);
-  const auto listed_end = listings.by_path().end();
-  auto other = unlisted.by_path().upper_bound(after);
-  const auto other_end = unlisted.by_path().end();
-  while (out.size() < limit && (listed != listed_end || other != other_end)) {
-    if (other == other_end || (listed != listed_end && listed->first <= other->first)) {
-      const Book& book = listings.Find(listed->second)->book;
-      out.push_back({listed->first, book.record.content.size, book, ""});
-      if (other != other_end && other->first == listed->first) ++other;
-      ++listed;
+template <typename Listed, typename Other>
+void LibraryTables::Walk(const std::string& after, size_t limit, Listed listed, Other other) const {
+  auto book = listings.by_path().upper_bound(after);
+  const auto books_end = listings.by_path().end();
+  auto file = unlisted.by_path().upper_bound(after);
+  const auto files_end = unlisted.by_path().end();
+  for (size_t n = 0; n < limit && (book != books_end || file != files_end); ++n) {
+    if (file == files_end || (book != books_end && book->first <= file->first)) {
+      listed(listings.Find(book->second)->book);
+      if (file != files_end && file->first == book->first) ++file;
+      ++book;
     } else {
-      out.push_back({other->first, other->second.size, std::nullopt, other->second.reason});
-      ++other;
+      other(file->first, file->second);
+      ++file;
     }
   }
+}
+
+std::vector<LibraryItem> LibraryTables::Items(const std::string& after, size_t limit) const {
+  std::vector<LibraryItem> out;
+  Walk(
+      after, limit,
+      [&](const Book& book) {
+        out.push_back({book.record.path, book.record.content.size, book, ""});
+      },
+      [&](const std::string& path, const UnlistedFiles::Entry& entry) {
+        out.push_back({path, entry.size, std::nullopt, entry.reason});
+      });
   return out;
+}
+
+std::vector<LibraryKey> LibraryTables::Keys(const std::string& after, size_t limit) const {
+  std::vector<LibraryKey> out;
+  Walk(
+      after, limit,
+      [&](const Book& book) {
+        out.push_back({book.record.path, book.record.content.size, book.record.number});
+      },
+      [&](const std::string& path, const UnlistedFiles::Entry& entry) {
+        out.push_back({path, entry.size, 0});
+      });
+  return out;
+}
+
+std::optional<LibraryItem> LibraryTables::ItemAt(const std::string& path) const {
+  if (const ListingTable::Entry* entry = listings.FindPath(path)) {
+    return LibraryItem{path, entry->book.record.content.size, entry->book, ""};
+  }
+  const UnlistedFiles::Entry* other = unlisted.Find(path);
+  if (other == nullptr) return std::nullopt;
+  return LibraryItem{path, other->size, std::nullopt, other->reason};
 }
 
 std::vector<std::string> LibraryTables::PathsBeneath(const std::string& folder) const {

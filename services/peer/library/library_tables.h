@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,14 +14,22 @@
 #include "services/peer/library/change_feed.h"
 #include "services/peer/library/listing_table.h"
 #include "services/peer/library/path_claims.h"
+#include "services/peer/library/path_watch.h"
 #include "services/peer/library/unlisted_files.h"
 
 namespace arkshare {
 
 // Pure: no lock, no clock, no I/O. Library guards it.
 struct LibraryTables {
-  ListingTable listings;
-  UnlistedFiles unlisted;
+  LibraryTables() = default;
+  LibraryTables(const LibraryTables&) = delete;
+  LibraryTables& operator=(const LibraryTables&) = delete;
+
+  // The tables after it tell it of their entries that appear, change or go. A change of a field of
+  // a Book that people see is told by the class that makes it.
+  PathWatches watches;
+  ListingTable listings{&watches};
+  UnlistedFiles unlisted{&watches};
   PathClaims claims;
   ChangeFeed feed;
 
@@ -31,8 +40,15 @@ struct LibraryTables {
 
   // Returns at most `limit` items in order of path, after `after` ("" for the first).
   std::vector<LibraryItem> Items(const std::string& after, size_t limit) const;
+  // Returns the keys of the same items.
+  std::vector<LibraryKey> Keys(const std::string& after, size_t limit) const;
+  // Returns the item at a path; nullopt when there is none.
+  std::optional<LibraryItem> ItemAt(const std::string& path) const;
   // Returns the paths of all files beneath a folder, shared or not; "" for all.
   std::vector<std::string> PathsBeneath(const std::string& folder) const;
+  // Calls `listed` or `other` for each of at most `limit` items in order of path, after `after`.
+  template <typename Listed, typename Other>
+  void Walk(const std::string& after, size_t limit, Listed listed, Other other) const;
   // Returns everything that is announced, books that are being received too.
   std::vector<BookListing> Announced() const;
 };

@@ -4,8 +4,13 @@
 
 namespace arkshare {
 
+void ListingTable::Touch(const std::string& path) {
+  if (watches_ != nullptr) watches_->Touch(path);
+}
+
 void ListingTable::Insert(Book book) {
   const uint64_t number = book.record.number;
+  Touch(book.record.path);
   by_path_[book.record.path] = number;
   by_name_[book.record.name] = number;
   by_content_[book.record.content].insert(number);
@@ -19,6 +24,7 @@ void ListingTable::Erase(uint64_t number) {
   if (it == entries_.end()) return;
   const ListingRecord& record = it->second.book.record;
   it->second.ended->store(true);
+  Touch(record.path);
   by_path_.erase(record.path);
   // The name may lead to another listing: that of a received book, or of a path that is the same in
   // NFC.
@@ -36,7 +42,9 @@ void ListingTable::Erase(uint64_t number) {
 
 void ListingTable::Settle(uint64_t number) {
   Entry* const entry = Find(number);
-  if (entry != nullptr && std::exchange(entry->book.record.unsettled, false)) --unsettled_;
+  if (entry == nullptr || !std::exchange(entry->book.record.unsettled, false)) return;
+  --unsettled_;
+  Touch(entry->book.record.path);
 }
 
 const ListingTable::Entry* ListingTable::Find(uint64_t number) const {

@@ -16,12 +16,17 @@
 #include "lib/core/book_name.h"
 #include "lib/core/content_id.h"
 #include "services/peer/library/book.h"
+#include "services/peer/library/path_watch.h"
 
 namespace arkshare {
 
 // Pure: no lock, no clock, no I/O. Library guards it.
 class ListingTable {
  public:
+  // Tells `watches` of each listing that appears, settles or goes. It must outlive the table;
+  // nullptr: tells nothing.
+  explicit ListingTable(PathWatches* watches = nullptr) : watches_(watches) {}
+
   struct Entry {
     Book book;
     bool releasing = false;  // a release of it is being decided
@@ -57,6 +62,9 @@ class ListingTable {
   uint64_t unsettled() const { return unsettled_; }
 
  private:
+  void Touch(const std::string& path);
+
+  PathWatches* const watches_;
   absl::flat_hash_map<uint64_t, Entry> entries_;
   std::map<std::string, uint64_t> by_path_;
   absl::flat_hash_map<BookName, uint64_t> by_name_;

@@ -122,11 +122,17 @@ absl::Status DownloadMany(UploadCall& call, const v1::DownloadManyRequest& reque
   if (!ids.ok()) return ids.status();
   uint64_t bytes = 0;
   for (const ContentId& id : *ids) bytes += id.size;
-  const absl::Status slot = call.WaitForSlot(bytes, [&](const v1::DownloadResponse::Queued& place) {
-    v1::DownloadManyResponse message;
-    *message.mutable_queued() = place;
-    return writer->Write(message);
-  });
+  UploadQueue::Subject subject{.content = ids->front(),
+                               .books = static_cast<uint32_t>(ids->size())};
+  if (const std::optional<Book> first = library->FindContent(ids->front())) {
+    subject.name = first->record.name.value();
+  }
+  const absl::Status slot =
+      call.WaitForSlot(std::move(subject), bytes, [&](const v1::DownloadResponse::Queued& place) {
+        v1::DownloadManyResponse message;
+        *message.mutable_queued() = place;
+        return writer->Write(message);
+      });
   if (!slot.ok()) return slot;
 
   PartWriter parts(&call, writer);

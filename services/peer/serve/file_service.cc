@@ -180,10 +180,11 @@ absl::Status FileService::DownloadRange(UploadCall& call, const v1::DownloadRequ
   if (request.read_limit() > 0) end = offset + std::min(request.read_limit(), end - offset);
   v1::DownloadResponse response;
   const absl::Status slot =
-      call.WaitForSlot(end - offset, [&](const v1::DownloadResponse::Queued& place) {
-        *response.mutable_queued() = place;
-        return stream->Write(response);
-      });
+      call.WaitForSlot({.name = content->name(), .content = *id, .offset = offset}, end - offset,
+                       [&](const v1::DownloadResponse::Queued& place) {
+                         *response.mutable_queued() = place;
+                         return stream->Write(response);
+                       });
   if (!slot.ok()) return slot;
 
   *response.mutable_header()->mutable_content() = ToProto(*id);

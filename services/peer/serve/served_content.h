@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "lib/core/content_id.h"
 #include "lib/core/file_attributes.h"
@@ -41,6 +42,8 @@ class ServedContent {
   // When the listing has gone, goes on with another listing of the same content.
   // Errors: kBookChanged; kPieceNotHere for a part that has not come; those of Open.
   absl::Status Read(uint64_t offset, absl::Span<uint8_t> out);
+  // Returns the name of the listing that it reads; empty for a book that this peer still receives.
+  std::string name() const { return book_ ? book_->book.record.name.value() : ""; }
   // Returns those of the file; nullopt for a book that this peer still receives.
   std::optional<FileAttributes> attributes() const;
 

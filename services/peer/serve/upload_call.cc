@@ -7,6 +7,7 @@
 
 #include "lib/rpc/caller_shares.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/key_credentials.h"
 
 namespace arkshare {
 namespace {
@@ -33,7 +34,9 @@ UploadCall::UploadCall(grpc::ServerContext* context, UploadQueue* queue, IdleWat
         return !context_->IsCancelled();
       }) {}
 
-absl::Status UploadCall::WaitForSlot(uint64_t bytes, WritePlace write) {
+absl::Status UploadCall::WaitForSlot(UploadQueue::Subject subject, uint64_t bytes,
+                                     WritePlace write) {
+  subject.receiver = CallerKey(*context_);
   // The flow is the connection: the receiver's key is not known here, and several receivers may
   // share an address.
   const std::string peer = context_->peer();
@@ -43,7 +46,7 @@ absl::Status UploadCall::WaitForSlot(uint64_t bytes, WritePlace write) {
         watch_.Progress();
         return !context_->IsCancelled() && write(ToProto(place));
       },
-      [context = context_] { context->TryCancel(); });
+      [context = context_] { context->TryCancel(); }, std::move(subject));
   if (!slot.ok()) return slot.status();
   slot_.emplace(*std::move(slot));
   return absl::OkStatus();

@@ -23,11 +23,11 @@ class UploadCall {
   // All must outlive it.
   UploadCall(grpc::ServerContext* context, UploadQueue* queue, IdleWatchdog* watchdog);
 
-  // Waits for a slot for `bytes`; keeps it until the call ends. Meanwhile `write` tells the
-  // receiver its place; it returns false when the receiver has gone.
-  // Errors: those of UploadQueue::WaitForSlot.
+  // Waits for a slot for `bytes` of `subject`, and adds the receiver's key to it; keeps the slot
+  // until the call ends. Meanwhile `write` tells the receiver its place; it returns false when the
+  // receiver has gone. Errors: those of UploadQueue::WaitForSlot.
   using WritePlace = absl::FunctionRef<bool(const v1::DownloadResponse::Queued& place)>;
-  absl::Status WaitForSlot(uint64_t bytes, WritePlace write);
+  absl::Status WaitForSlot(UploadQueue::Subject subject, uint64_t bytes, WritePlace write);
 
   // Returns how many of the `left` bytes, more than 0, to send now (UploadQueue::Slot::NextBytes);
   // 0 when the receiver has gone. Requires a slot.

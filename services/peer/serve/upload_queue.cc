@@ -28,15 +28,17 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
-UploadQueue::UploadQueue(Options options, const Clock* clock)
+UploadQueue::UploadQueue(Options options, const Clock* clock, Bell* bell)
     : options_(options),
       clock_(clock),
+      bell_(bell),
       line_(options.line),
       turns_(options.bytes_per_second, clock->Monotonic()) {}
 
 absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
     const UploadLine::Receiver& receiver, uint64_t bytes,
-    const std::function<bool(const Place&)>& on_place, std::function<void()> cancel) {
+    const std::function<bool(const Place&)>& on_place, std::function<void()> cancel,
+    Subject subject) {
   Stream stream = 0;
   {
     MutexLock lock(&mutex_);
@@ -47,7 +49,13 @@ absl::StatusOr<UploadQueue::Slot> UploadQueue::WaitForSlot(
     const bool arrived = line_.Arrive(stream, receiver, bytes);
     NotifyLine(before);
     if (!arrived) return TooManyWait();
-    uploads_[stream] = {.cancel = std::move(cancel), .writing_since = absl::InfiniteFuture()};
+    uploads_[stream] = {.cancel = std::move(cancel),
+                        .writing_since = absl::InfiniteFuture(),
+                        .flow = receiver.flow,
+                        .subject = std::move(subject),
+                        .bytes = bytes,
+                        .start = clock_->Now()};
+    if (bell_ != nullptr) bell_->Ring();
     ParkStalled();
     if (line_.IsRunning(stream)) return TakeSlot(stream, receiver);
   }
@@ -137,6 +145,7 @@ absl::Time UploadQueue::ParkDue(const Upload& upload) const {
 void UploadQueue::NotifyLine(uint64_t before) {
   if (line_.version() == before) return;
   line_changed_.NotifyAll();
+  if (bell_ != nullptr) bell_->Ring();
   for (const Stream stream : line_.TakeDropped()) {
     const Upload& upload = uploads_.at(stream);
     // Otherwise its thread is here, and answers with the reason.
@@ -148,15 +157,14 @@ void UploadQueue::LeaveLine(Stream stream) {
   const uint64_t before = line_.version();
   line_.Leave(stream);
   uploads_.erase(stream);
+  if (bell_ != nullptr) bell_->Ring();
   NotifyLine(before);
 }
 
 void UploadQueue::ReleaseSlot(Stream stream) {
   MutexLock lock(&mutex_);
-  const auto upload = uploads_.find(stream);
-  if (upload->second.being_sent > 0) {
-    meter_.Note(upload->second.being_sent, clock_->Monotonic());
-  }
+  Upload& upload = uploads_.at(stream);
+  if (upload.being_sent > 0) NoteTaken(upload);
   turns_.Leave(stream);
   LeaveLine(stream);
 }
@@ -191,9 +199,8 @@ uint64_t UploadQueue::NextBytes(Stream stream, uint64_t left, const std::functio
   {
     MutexLock lock(&mutex_);
     Upload& upload = uploads_.at(stream);
-    meter_.Note(upload.being_sent, clock_->Monotonic());
+    NoteTaken(upload);
     upload.begun = true;
-    upload.written += std::exchange(upload.being_sent, 0);
     upload.writing_since = absl::InfiniteFuture();
     if (line_.IsDropped(stream)) return 0;
     has_slot = line_.IsRunning(stream);
@@ -255,6 +262,15 @@ void UploadQueue::GrantTurns() {
   }
 }
 
+void UploadQueue::NoteTaken(Upload& upload) {
+  const absl::Time now = clock_->Monotonic();
+  const uint64_t bytes = std::exchange(upload.being_sent, 0);
+  meter_.Note(bytes, now);
+  upload.meter.Note(bytes, now);
+  upload.written += bytes;
+  bytes_sent_ += bytes;
+}
+
 void UploadQueue::NoteGranted(Stream stream, uint64_t bytes) {
   Upload& upload = uploads_.at(stream);
   upload.being_sent = bytes;
@@ -312,6 +328,41 @@ int UploadQueue::waiting() const {
 int UploadQueue::ready() const {
   MutexLock lock(&mutex_);
   return line_.ready();
+}
+
+std::vector<UploadQueue::View> UploadQueue::List() const {
+  MutexLock lock(&mutex_);
+  const absl::Time now = clock_->Monotonic();
+  std::vector<View> views;
+  for (const auto& [stream, upload] : uploads_) {
+    if (line_.IsDropped(stream)) continue;
+    View view{.stream = stream,
+              .subject = upload.subject,
+              .flow = upload.flow,
+              .bytes = upload.bytes,
+              .bytes_sent = upload.written,
+              .bytes_per_second = upload.meter.BytesPerSecond(now),
+              .start = upload.start};
+    if (line_.IsRunning(stream)) {
+      view.state = View::State::kRunning;
+    } else if (line_.IsParked(stream)) {
+      view.state = View::State::kParked;
+    } else {
+      view.position = line_.Position(stream);
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+uint64_t UploadQueue::bytes_sent() const {
+  MutexLock lock(&mutex_);
+  return bytes_sent_;
+}
+
+double UploadQueue::BytesPerSecond() const {
+  MutexLock lock(&mutex_);
+  return meter_.BytesPerSecond(clock_->Monotonic());
 }
 
 }  // namespace arkshare

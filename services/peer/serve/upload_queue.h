@@ -11,14 +11,27 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "lib/core/bell.h"
 #include "lib/core/clock.h"
+#include "lib/core/content_id.h"
+#include "lib/core/goodput_meter.h"
+#include "lib/core/key.h"
 #include "lib/core/mutex.h"
 #include "lib/core/upload_turns.h"
-#include "services/peer/serve/goodput_meter.h"
 #include "services/peer/serve/upload_line.h"
 
 namespace arkshare {
+
+// The bytes that a stream asks for, as its owner sees them.
+struct UploadSubject {
+  std::string name{};  // of the first book; empty when it is not known
+  ContentId content{};
+  uint32_t books = 1;
+  uint64_t offset = 0;                  // of the range in the book
+  std::optional<PublicKey> receiver{};  // only known in a group
+};
 
 // Threads wait here for what UploadLine (slots) and UploadTurns (bytes) decide. A receiver that has
 // not taken yet what it was told of its place gets no slot. While another stream waits for its
@@ -38,7 +51,9 @@ class UploadQueue {
     absl::Duration chunk_limit = absl::Seconds(10);
   };
 
-  UploadQueue(Options options, const Clock* clock);
+  // Rings `bell`, unless it is nullptr, when a stream comes, goes or gets a slot. Both must outlive
+  // it.
+  UploadQueue(Options options, const Clock* clock, Bell* bell = nullptr);
 
   // One thread holds it while it uploads. Its destructor gives the slot to the next in line.
   class Slot {
@@ -67,6 +82,7 @@ class UploadQueue {
     UploadLine::Stream stream_;
   };
 
+  using Subject = UploadSubject;
   struct Place {
     int position = 0;  // how many streams are served before
     std::optional<absl::Duration> estimated_wait{};
@@ -79,7 +95,8 @@ class UploadQueue {
   // after Close.
   absl::StatusOr<Slot> WaitForSlot(
       const UploadLine::Receiver& receiver, uint64_t bytes,
-      const std::function<bool(const Place&)>& on_place, std::function<void()> cancel = [] {});
+      const std::function<bool(const Place&)>& on_place, std::function<void()> cancel = [] {},
+      Subject subject = {});
   // Gives out no more slots.
   void Close();
 
@@ -94,8 +111,28 @@ class UploadQueue {
   int waiting() const;
   int ready() const;
 
- private:
   using Stream = UploadLine::Stream;
+  // A stream that is here, as the owner sees it.
+  struct View {
+    enum class State { kWaiting, kRunning, kParked };
+
+    Stream stream = 0;  // from 1, in the order in which they came
+    State state = State::kWaiting;
+    Subject subject{};
+    std::string flow{};  // of UploadLine::Receiver
+    uint64_t bytes = 0;  // to be sent in all
+    uint64_t bytes_sent = 0;
+    double bytes_per_second = 0;
+    int position = 0;  // while it waits
+    absl::Time start{};
+  };
+  // Oldest first.
+  std::vector<View> List() const;
+  // The bytes that were sent since the beginning.
+  uint64_t bytes_sent() const;
+  double BytesPerSecond() const;
+
+ private:
   // A stream whose thread waits to send.
   struct Sender {
     CondVar changed;
@@ -109,6 +146,11 @@ class UploadQueue {
     uint64_t written = 0;     // in all; gRPC has taken them, and all but its buffer the receiver
     // Since when its thread writes; InfiniteFuture while it does not.
     absl::Time writing_since;
+    std::string flow;
+    Subject subject;
+    uint64_t bytes = 0;  // to be sent in all
+    GoodputMeter meter{};
+    absl::Time start;
   };
 
   // The stream runs: gives it its slot.
@@ -136,11 +178,14 @@ class UploadQueue {
   void SleepUntilTurn(Stream stream, Sender& sender);
   // Grants all turns that the limit allows now.
   void GrantTurns() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The receiver has taken what was granted last.
+  void NoteTaken(Upload& upload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteGranted(Stream stream, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PassTimer(Stream stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   const Clock* const clock_;
+  Bell* const bell_;
   mutable Mutex mutex_;
   CondVar line_changed_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
@@ -148,6 +193,7 @@ class UploadQueue {
   UploadLine line_ ABSL_GUARDED_BY(mutex_);
   UploadTurns turns_ ABSL_GUARDED_BY(mutex_);
   GoodputMeter meter_ ABSL_GUARDED_BY(mutex_);
+  uint64_t bytes_sent_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<Stream, Upload> uploads_ ABSL_GUARDED_BY(mutex_);
   std::map<Stream, Sender*> senders_ ABSL_GUARDED_BY(mutex_);  // that wait for a turn
   // This sender sleeps until the limit allows more and then grants the next turn to any of them.

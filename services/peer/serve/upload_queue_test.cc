@@ -528,5 +528,60 @@ TEST(UploadQueue, AStreamThatDoesNotWantToWaitNeedNot) {
   EXPECT_EQ(two.NextBytes(kLarge, Always), kMiB);
 }
 
+TEST(UploadQueueTest, ListsTheStreamsThatRunAndWait) {
+  FakeClock clock;
+  Bell bell;
+  UploadQueue queue(Slots(1), &clock, &bell);
+  EXPECT_TRUE(queue.List().empty());
+  const FakeBook book = FakeBook::OfSize(100);
+  std::unique_ptr<Waiter> waiter;
+  {
+    UploadQueue::Slot slot = Must(queue.WaitForSlot(
+        {"ipv4:1.2.3.4:5", ""}, kLarge, [](const UploadQueue::Place&) { return true; }, [] {},
+        {.name = "a book", .content = book.id, .offset = 7}));
+    waiter = Line(&queue, 0, "two");
+    const std::vector<UploadQueue::View> views = queue.List();
+    ASSERT_EQ(views.size(), 2U);
+    EXPECT_EQ(views[0].stream, 1U);
+    EXPECT_EQ(views[0].state, UploadQueue::View::State::kRunning);
+    EXPECT_EQ(views[0].subject.name, "a book");
+    EXPECT_EQ(views[0].subject.content, book.id);
+    EXPECT_EQ(views[0].subject.offset, 7U);
+    EXPECT_EQ(views[0].flow, "ipv4:1.2.3.4:5");
+    EXPECT_EQ(views[0].bytes, kLarge);
+    EXPECT_EQ(views[0].bytes_sent, 0U);
+    EXPECT_EQ(views[0].start, clock.Now());
+    EXPECT_EQ(views[1].state, UploadQueue::View::State::kWaiting);
+    EXPECT_EQ(views[1].position, 0);
+  }
+  EXPECT_TRUE(waiter->AwaitEnd().ok());
+  EXPECT_EQ(queue.List().front().state, UploadQueue::View::State::kRunning);
+  waiter->Leave();
+  waiter.reset();
+  EXPECT_TRUE(queue.List().empty());
+  EXPECT_GE(bell.rings().all, 4U) << "each comes and goes";
+}
+
+TEST(UploadQueueTest, CountsTheBytesOfEachStreamAndOfAll) {
+  FakeClock clock;
+  UploadQueue queue(Slots(2), &clock);
+  uint64_t first_bytes = 0;
+  {
+    UploadQueue::Slot slot = TakeFree(&queue);
+    for (int i = 0; i < 40; ++i) {
+      clock.Advance(absl::Milliseconds(100));
+      first_bytes = slot.NextBytes(1000, [] { return true; });
+    }
+    const UploadQueue::View view = queue.List().front();
+    EXPECT_EQ(view.bytes_sent, 39 * first_bytes) << "the last ones are still on the way";
+    EXPECT_NEAR(view.bytes_per_second, 10'000, 500);
+    EXPECT_NEAR(queue.BytesPerSecond(), 10'000, 500);
+    EXPECT_EQ(queue.bytes_sent(), view.bytes_sent);
+  }
+  EXPECT_EQ(queue.bytes_sent(), 40 * first_bytes);
+  clock.Advance(absl::Seconds(4));
+  EXPECT_EQ(queue.BytesPerSecond(), 0);
+}
+
 }  // namespace
 }  // namespace arkshare

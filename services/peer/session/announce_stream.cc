@@ -122,7 +122,7 @@ absl::Status AnnounceStream::ReadAcknowledgements() {
       }
     }
     watch_.Progress();
-    parts_.state->Acknowledged(!acknowledgement.unreachable());
+    parts_.state->Acknowledged(!acknowledgement.unreachable(), parts_.clock->Now());
   }
   return absl::OkStatus();
 }

@@ -62,9 +62,9 @@ void SessionState::SetNotes(const std::string& not_first_index, const std::strin
   SetReachedLocked(reached_);
 }
 
-void SessionState::Acknowledged(bool reached) {
+void SessionState::Acknowledged(bool reached, absl::Time now) {
   MutexLock lock(&mutex_);
-  view_.online = true;
+  if (!std::exchange(view_.online, true)) view_.online_since = now;
   SetReachedLocked(reached);
 }
 

@@ -3,6 +3,7 @@
 #define ARKSHARE_SERVICES_PEER_SESSION_SESSION_STATE_H_
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <string>
@@ -20,7 +21,8 @@ class SessionState {
     uint32_t peer_id = 0;  // from the last registration, even of an earlier run; 0 for none
     std::string address;   // where other peers reach this one; empty without a session
     bool online = false;
-    std::string trouble;  // for people; empty when all is well
+    absl::Time online_since{};  // when online
+    std::string trouble;        // for people; empty when all is well
     // How other peers reach this one; WAY_UNSPECIFIED while they do not.
     v1::Way way = v1::WAY_UNSPECIFIED;
     std::string relay;  // of the index, "HOST:PORT"; empty: it has none
@@ -46,8 +48,8 @@ class SessionState {
   // The trouble of a session is, joined: its reachability, why the first index is not in use, and
   // which books the index does not list. Each is for people, and empty when all is well.
   void SetNotes(const std::string& not_first_index, const std::string& not_listed);
-  // The index has answered on the stream, and can (`reached`) or cannot reach this peer now.
-  void Acknowledged(bool reached);
+  // The index has answered on the stream at `now`, and can (`reached`) or cannot reach this peer.
+  void Acknowledged(bool reached, absl::Time now);
   // The stream has ended. Returns false when the index had not answered on it.
   bool WentOffline();
 

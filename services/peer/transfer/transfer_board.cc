@@ -55,9 +55,22 @@ bool Answers(const TransferView& view, const FetchWish& wish) {
 
 }  // namespace
 
+void TransferBoard::CountChange(Entry* entry) {
+  ++changes_;
+  if (entry != nullptr) {
+    ++entry->version;
+    entry->changed = changes_;
+  } else {
+    last_forgotten_ = changes_;
+  }
+  changed_.NotifyAll();
+  if (bell_ != nullptr) bell_->Ring();
+}
+
 void TransferBoard::Remember(const EntryPtr& entry) {
   by_id_[entry->view.record.id] = entry;
   in_order_.push_back(entry);
+  CountChange(entry.get());
   if (in_order_.size() <= kMaxRemembered) return;
   const auto over = std::find_if(in_order_.begin(), in_order_.end(), [](const EntryPtr& other) {
     return other->view.record.state >= TransferRecord::State::kDone;
@@ -65,6 +78,7 @@ void TransferBoard::Remember(const EntryPtr& entry) {
   if (over == in_order_.end()) return;
   by_id_.erase((*over)->view.record.id);
   in_order_.erase(over);
+  CountChange(nullptr);
 }
 
 void TransferBoard::Add(const TransferPtr& transfer, TransferView view, const GroupPtr& group,
@@ -89,8 +103,7 @@ void TransferBoard::Update(const Transfer& transfer,
   entry.view.record = transfer.record;
   entry.view.waits_for_place = false;
   change(entry.view);
-  ++entry.version;
-  changed_.NotifyAll();
+  CountChange(&entry);
   if (HasEnded(entry.view.state)) Answer(entry, entry.view.error);
   if (had_ended || !HasEnded(entry.view.state)) return;
   for (const std::weak_ptr<Group>& member_of : entry.groups) {
@@ -112,6 +125,13 @@ void TransferBoard::Fail(const Transfer& transfer, const absl::Status& why) {
 
 TransferBoard::GroupPtr TransferBoard::NewGroup(size_t wishes) {
   return std::make_shared<Group>(wishes);
+}
+
+void TransferBoard::Reopen(Entry& entry) {
+  entry.view.state = TransferView::State::kFetching;
+  entry.view.error = absl::OkStatus();
+  entry.view.message.clear();
+  CountChange(&entry);
 }
 
 TransferBoard::Joined TransferBoard::Join(absl::Span<const FetchWish> wishes, const GroupPtr& group,
@@ -136,10 +156,7 @@ TransferBoard::Joined TransferBoard::Join(absl::Span<const FetchWish> wishes, co
     }
     Entry& entry = **found;
     if (entry.view.state == TransferView::State::kFailed) {
-      entry.view.state = TransferView::State::kFetching;
-      entry.view.error = absl::OkStatus();
-      entry.view.message.clear();
-      ++entry.version;
+      Reopen(entry);
       joined.reopened.push_back(entry.transfer);
     }
     entry.groups.push_back(group);
@@ -215,7 +232,33 @@ absl::Status TransferBoard::Forget(const TransferId& id) {
   }
   by_id_.erase(found);
   std::erase(in_order_, entry);
+  CountChange(nullptr);
   return absl::OkStatus();
+}
+
+absl::StatusOr<TransferBoard::GoOn> TransferBoard::AskGoOn(const TransferId& id) {
+  MutexLock lock(&mutex_);
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return NoSuchTransfer();
+  Entry& entry = *found->second;
+  GoOn go_on{.transfer = entry.transfer};
+  switch (entry.view.record.state) {
+    case TransferRecord::State::kIntent:
+      if (entry.view.state == TransferView::State::kFailed) {
+        Reopen(entry);
+        go_on.how = GoOn::How::kResume;
+      }
+      return go_on;
+    case TransferRecord::State::kPrepared:
+    case TransferRecord::State::kOwned:
+      return go_on;
+    case TransferRecord::State::kDropped:
+      go_on.how = GoOn::How::kBeginAgain;
+      return go_on;
+    case TransferRecord::State::kDone:
+      break;
+  }
+  return MakeError(Reason::kTransferNotWaiting, "the book is here already; nothing is left to do");
 }
 
 absl::StatusOr<TransferPtr> TransferBoard::AskKeep(const TransferId& id) {
@@ -234,8 +277,7 @@ absl::StatusOr<TransferPtr> TransferBoard::AskKeep(const TransferId& id) {
     entry.transfer->keep = true;
     entry.view.message = "to be kept as a copy, unless the source answers just now";
   }
-  ++entry.version;
-  changed_.NotifyAll();
+  CountChange(&entry);
   return entry.transfer;
 }
 
@@ -331,16 +373,6 @@ TransferBoard::GroupChanges TransferBoard::AwaitGroup(Group& group, absl::Durati
     }
   }
   return out;
-}
-
-std::vector<TransferView> TransferBoard::List() const {
-  MutexLock lock(&mutex_);
-  std::vector<TransferView> views;
-  for (auto it = in_order_.rbegin(); it != in_order_.rend() && views.size() < kMaxRemembered;
-       ++it) {
-    views.push_back((*it)->view);
-  }
-  return views;
 }
 
 void TransferBoard::Stop() {

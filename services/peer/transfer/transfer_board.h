@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/core/bell.h"
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 #include "services/peer/transfer/brought.h"
@@ -52,8 +53,8 @@ class TransferBoard {
   class Group;
   using GroupPtr = std::shared_ptr<Group>;
 
-  // `clock` must outlive it.
-  explicit TransferBoard(const Clock* clock) : clock_(clock) {}
+  // Rings `bell`, unless it is nullptr, when a view has changed. Both must outlive it.
+  explicit TransferBoard(const Clock* clock, Bell* bell = nullptr) : clock_(clock), bell_(bell) {}
 
   // --- For the workers ---
   // Shows a transfer that has begun or goes on after a restart, and sets the view's start. With a
@@ -97,6 +98,19 @@ class TransferBoard {
   // kTransferNotEndable when there is still something to do for it.
   absl::Status Forget(const TransferId& id);
 
+  // How a transfer goes on, because its owner wants it to.
+  struct GoOn {
+    enum class How {
+      kHurry,       // it goes on by itself: end its delay
+      kResume,      // was shown as failed, and now as fetching
+      kBeginAgain,  // was given up
+    };
+    TransferPtr transfer;
+    How how = How::kHurry;
+  };
+  // Errors: kTransferUnknown; kTransferNotWaiting when the book is here.
+  absl::StatusOr<GoOn> AskGoOn(const TransferId& id);
+
   // Another place that the owner has chosen for a book.
   struct PlaceWish {
     TransferPtr transfer;
@@ -137,6 +151,16 @@ class TransferBoard {
   GroupChanges AwaitGroup(Group& group, absl::Duration wait) const;
   // Newest first, at most 1,000.
   std::vector<TransferView> List() const;
+  struct Changes {
+    std::vector<TransferView> views{};  // the latest of each, in the order in which they changed
+    // The ids of all transfers that are remembered, when one was forgotten.
+    std::optional<std::vector<TransferId>> remaining{};
+    uint64_t mark = 0;  // for the next call
+    bool more = false;  // `most` views were not enough
+  };
+  // Returns what has changed since an earlier call returned `mark`; 0: since the beginning. At most
+  // `most` views.
+  Changes ChangesSince(uint64_t mark, size_t most) const;
 
   // Ends all waits; later ones end at once.
   void Stop();
@@ -147,6 +171,7 @@ class TransferBoard {
     TransferPtr transfer;
     TransferView view;
     uint64_t version = 1;
+    uint64_t changed = 0;                        // changes_ after the last change of the view
     std::vector<std::weak_ptr<Group>> groups{};  // to be told of the end
     PlaceWishPtr place{};                        // without an answer
   };
@@ -155,12 +180,19 @@ class TransferBoard {
   absl::StatusOr<EntryPtr> FindToPlace(const TransferId& id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer(Entry& entry, const absl::Status& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Shows an interrupted download as going on.
+  void Reopen(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Remember(const EntryPtr& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Counts a change of a view; nullptr: one was forgotten.
+  void CountChange(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock* const clock_;
+  Bell* const bell_;
   mutable Mutex mutex_;
   mutable CondVar changed_;  // a view
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;         // of views, and forgotten ones
+  uint64_t last_forgotten_ ABSL_GUARDED_BY(mutex_) = 0;  // changes_ after the last of them
   absl::flat_hash_map<TransferId, EntryPtr> by_id_ ABSL_GUARDED_BY(mutex_);
   std::deque<EntryPtr> in_order_ ABSL_GUARDED_BY(mutex_);  // oldest first
 };

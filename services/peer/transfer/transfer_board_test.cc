@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "services/peer/testing/fakes.h"
 
@@ -40,6 +42,11 @@ class TransferBoardTest : public testing::Test {
   }
   TransferView View(const Transfer& transfer) {
     return Must(board_.Await(transfer.record.id, 0, absl::ZeroDuration())).view;
+  }
+  static std::vector<std::string> NamesOf(const TransferBoard::Changes& changes) {
+    std::vector<std::string> names;
+    for (const TransferView& view : changes.views) names.push_back(view.record.name.value());
+    return names;
   }
   TransferBoard::GroupChanges News(TransferBoard::Group& group) {
     return board_.AwaitGroup(group, absl::ZeroDuration());
@@ -233,6 +240,54 @@ TEST_F(TransferBoardTest, RemembersOpenTransfersAndAThousandInAll) {
   board_.Update(*ended, [](TransferView&) { FAIL() << "it is forgotten"; });
   Add("one more");
   EXPECT_EQ(View(*oldest).state, ViewState::kFetching) << "the open ones are kept";
+}
+
+TEST_F(TransferBoardTest, TellsWhatHasChangedSinceAMark) {
+  const TransferPtr a = Add("a");
+  const TransferPtr b = Add("b");
+  TransferBoard::Changes changes = board_.ChangesSince(0, 9);
+  EXPECT_THAT(NamesOf(changes), ElementsAre("a", "b"));
+  EXPECT_FALSE(changes.remaining.has_value());
+  EXPECT_THAT(NamesOf(board_.ChangesSince(changes.mark, 9)), IsEmpty());
+  Add("c");
+  board_.Update(*a, [](TransferView& view) { view.bytes_done = 1; });
+  board_.Update(*a, [](TransferView& view) { view.bytes_done = 2; });
+  changes = board_.ChangesSince(changes.mark, 9);
+  EXPECT_THAT(NamesOf(changes), ElementsAre("c", "a")) << "in the order of their last changes";
+  EXPECT_EQ(changes.views.back().bytes_done, 2U);
+}
+
+TEST_F(TransferBoardTest, ChangesThatAreTooManyComeInParts) {
+  for (const char* name : {"a", "b", "c"}) Add(name);
+  TransferBoard::Changes changes = board_.ChangesSince(0, 2);
+  EXPECT_THAT(NamesOf(changes), ElementsAre("a", "b"));
+  EXPECT_TRUE(changes.more);
+  changes = board_.ChangesSince(changes.mark, 2);
+  EXPECT_THAT(NamesOf(changes), ElementsAre("c"));
+  EXPECT_FALSE(changes.more);
+}
+
+TEST_F(TransferBoardTest, TellsWhichTransfersRemainWhenOneIsForgotten) {
+  const TransferPtr a = Add("a");
+  const TransferPtr b = Add("b");
+  const uint64_t mark = board_.ChangesSince(0, 9).mark;
+  End(*a);
+  Must(board_.Forget(a->record.id));
+  const TransferBoard::Changes changes = board_.ChangesSince(mark, 9);
+  EXPECT_THAT(NamesOf(changes), IsEmpty());
+  ASSERT_TRUE(changes.remaining.has_value());
+  EXPECT_THAT(*changes.remaining, ElementsAre(b->record.id));
+  EXPECT_FALSE(board_.ChangesSince(changes.mark, 9).remaining.has_value());
+}
+
+TEST_F(TransferBoardTest, RingsWhenAViewChanges) {
+  Bell bell;
+  TransferBoard board(&clock_, &bell);
+  const TransferPtr a = Make("a");
+  board.Add(a, {.record = a->record});
+  EXPECT_EQ(bell.rings().all, 1U);
+  board.Update(*a, [](TransferView&) {});
+  EXPECT_EQ(bell.rings().all, 2U);
 }
 
 }  // namespace

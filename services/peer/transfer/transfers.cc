@@ -22,7 +22,7 @@ constexpr absl::Duration kPlaceWait = absl::Milliseconds(100);
 
 Transfers::Transfers(Parts parts, const PrivateKey& key)
     : parts_(parts),
-      board_(parts.clock),
+      board_(parts.clock, parts.bell),
       store_(parts.folder, parts.ledger, parts.library, parts.clock),
       offers_(parts.partials, parts.ledger, parts.library),
       dropper_(&offers_, &store_, &board_),
@@ -204,6 +204,45 @@ std::vector<absl::Status> Transfers::Forget(absl::Span<const TransferId> ids) {
   return results;
 }
 
+std::vector<absl::StatusOr<TransferId>> Transfers::Retry(absl::Span<const TransferId> ids) {
+  std::vector<absl::StatusOr<TransferId>> results;
+  std::vector<FetchWish> wishes;  // of those that begin again
+  std::vector<size_t> of_wishes;  // their places in the results
+  for (const TransferId& id : ids) {
+    const absl::StatusOr<TransferBoard::GoOn> go_on = board_.AskGoOn(id);
+    if (!go_on.ok()) {
+      results.push_back(go_on.status());
+      continue;
+    }
+    LogInfo("retry_asked", {{"transfer", id}});
+    switch (go_on->how) {
+      case TransferBoard::GoOn::How::kHurry:
+        workers_.Hurry(go_on->transfer);
+        break;
+      case TransferBoard::GoOn::How::kResume:
+        workers_.Resume(go_on->transfer);
+        break;
+      case TransferBoard::GoOn::How::kBeginAgain: {
+        const TransferRecord& record = go_on->transfer->record;
+        of_wishes.push_back(results.size());
+        // A book that would have come as a copy does not move in the second attempt.
+        wishes.push_back(
+            {.content = record.content, .save_as = record.name, .copy_only = !record.move});
+        break;
+      }
+    }
+    results.push_back(id);
+  }
+  const GroupPtr group = BeginMany(wishes);
+  for (size_t i = 0; i < wishes.size(); ++i) {
+    absl::StatusOr<TransferId> begun = board_.TransferOf(*group, i);
+    // The new transfer takes the place of the old one in the list.
+    if (begun.ok()) board_.Forget(*results[of_wishes[i]]).IgnoreError();
+    results[of_wishes[i]] = std::move(begun);
+  }
+  return results;
+}
+
 absl::StatusOr<TransferView> Transfers::Place(const TransferId& id, const BookName& name) {
   if (absl::Status s = board_.MayPlace(id); !s.ok()) return s;
   Entrance::Checked checked;
@@ -254,6 +293,10 @@ Transfers::GroupChanges Transfers::AwaitMany(Group& group, absl::Duration wait) 
 }
 
 std::vector<TransferView> Transfers::List() const { return board_.List(); }
+
+TransferBoard::Changes Transfers::ChangesSince(uint64_t mark, size_t most) const {
+  return board_.ChangesSince(mark, most);
+}
 
 bool Transfers::stopping() const { return board_.stopped(); }
 

@@ -67,6 +67,7 @@ class Transfers {
     IndexClient* index;
     PartialBooks* partials;
     const Clock* clock;
+    Bell* bell = nullptr;  // rung when a transfer has changed
   };
   using Change = TransferBoard::Change;
   using Group = TransferBoard::Group;
@@ -108,10 +109,15 @@ class Transfers {
   // PeerService.ForgetTransfers.
   std::vector<absl::Status> Forget(absl::Span<const TransferId> ids);
 
-  // See TransferBoard for these three.
+  // Lets transfers go on that failed or wait. Returns for each, in order, the id under which it
+  // goes on, or why it does not. See PeerService.RetryTransfers.
+  std::vector<absl::StatusOr<TransferId>> Retry(absl::Span<const TransferId> ids);
+
+  // See TransferBoard for these four.
   absl::StatusOr<Change> Await(const TransferId& id, uint64_t version, absl::Duration wait) const;
   GroupChanges AwaitMany(Group& group, absl::Duration wait) const;
   std::vector<TransferView> List() const;
+  TransferBoard::Changes ChangesSince(uint64_t mark, size_t most) const;
   bool stopping() const;
 
  private:

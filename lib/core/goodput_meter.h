@@ -1,6 +1,6 @@
 // Measures how fast bytes went lately.
-#ifndef ARKSHARE_SERVICES_PEER_SERVE_GOODPUT_METER_H_
-#define ARKSHARE_SERVICES_PEER_SERVE_GOODPUT_METER_H_
+#ifndef ARKSHARE_LIB_CORE_GOODPUT_METER_H_
+#define ARKSHARE_LIB_CORE_GOODPUT_METER_H_
 
 #include <absl/time/time.h>
 
@@ -27,4 +27,4 @@ class GoodputMeter {
 
 }  // namespace arkshare
 
-#endif  // ARKSHARE_SERVICES_PEER_SERVE_GOODPUT_METER_H_
+#endif  // ARKSHARE_LIB_CORE_GOODPUT_METER_H_

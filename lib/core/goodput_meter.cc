@@ -1,4 +1,4 @@
-#include "services/peer/serve/goodput_meter.h"
+#include "lib/core/goodput_meter.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,0 +1,33 @@
+// The entries of the folder, for its owner.
+#ifndef ARKSHARE_SERVICES_PEER_OWNER_LIBRARY_ENTRIES_H_
+#define ARKSHARE_SERVICES_PEER_OWNER_LIBRARY_ENTRIES_H_
+
+#include <absl/types/span.h>
+
+#include <vector>
+
+#include "arkshare/v1/peer.pb.h"
+#include "services/peer/disk/ledger.h"
+#include "services/peer/library/book.h"
+#include "services/peer/session/announcer.h"
+
+namespace arkshare {
+
+// Adds to what the library knows what the ledger and the session with the index know. Thread-safe.
+class LibraryEntries {
+ public:
+  // Both must outlive it.
+  LibraryEntries(Ledger* ledger, const Announcer* announcer)
+      : ledger_(ledger), announcer_(announcer) {}
+
+  // Describes each item, in order.
+  std::vector<v1::LibraryEntry> Describe(absl::Span<const LibraryItem> items) const;
+
+ private:
+  Ledger* const ledger_;
+  const Announcer* const announcer_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_OWNER_LIBRARY_ENTRIES_H_
