@@ -232,7 +232,8 @@ std::optional<v1::RegisterRequest> Announcer::NextRecheck() {
       return MakeRequest(/*by_relay=*/false, /*try_mapped=*/true);
     }
   }
-  if (!state_.reached() && !by_relay_ && relay_port_ != 0 && now >= next_relay_try_) {
+  const bool away = !state_.reached() || mapping_died_;
+  if (away && !by_relay_ && relay_port_ != 0 && now >= next_relay_try_) {
     next_relay_try_ = now + options_.recheck;
     return MakeRequest(/*by_relay=*/true);
   }
@@ -247,6 +248,7 @@ void Announcer::Judge(const v1::RegisterRequest& request, bool reached) {
   if (parts_.mapper == nullptr || request.by_relay()) return;
   const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
   if (mapping.has_value() && request.port() == static_cast<uint32_t>(mapping->port)) {
+    mapping_died_ = !reached && mapping->proven;
     parts_.mapper->Judge(mapping->generation, reached);
   }
 }
@@ -314,6 +316,7 @@ absl::Status Announcer::Register() {
 
 void Announcer::Adopt(const v1::RegisterResponse& response) {
   lease_ = DurationFromProto(response.lease(), "lease").value_or(kMinLease);
+  mapping_died_ = false;
   numbers_.Check(parts_.index->address(), response.largest_listing_number());
   // The feed begins before the session can be used. A transfer may then call UpdateOwner with the
   // token, and what the library announces of that book must come after the snapshot.

@@ -148,6 +148,7 @@ class Announcer {
   Recheck recheck_;
   v1::RegisterRequest rechecked_;  // that recheck_ sends
   uint64_t tried_mapping_ = 0;     // PortMapper::Mapping::generation
+  bool mapping_died_ = false;      // that other peers use to reach this one
   bool by_relay_ = false;          // how this peer registers first
   uint32_t relay_port_ = 0;        // of the index in use; 0: it has no relay
   uint32_t kept_relay_port_ = 0;   // in the ledger

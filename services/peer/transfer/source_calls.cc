@@ -54,7 +54,8 @@ absl::StatusOr<std::string> SourceCalls::SourceAddress(const Batch& transfers) {
     const BookHolder source{.peer_id = (*peer)->peer_id(),
                             .key = transfers[0]->record.source,
                             .address = address,
-                            .relay = relay};
+                            .relay = relay,
+                            .name = transfers[0]->reserved};
     const std::vector<BookHolder> reachable = holders_->Reachable({source}, kSourcePingTimeout);
     if (reachable.empty()) {
       return MakeError(Reason::kPeerUnreachable, "the source cannot be reached now");
