@@ -178,8 +178,9 @@ class IndexService::AnnounceReactor
     // A session of the index's former process is known only now.
     service_->CheckOwner(token_, key_, [this, start](const absl::Status& owns) {
       if (owns.ok()) {
-        Acknowledge(start.acknowledged, start.revision);
+        // Once it is told that the stream is open, it can be called.
         BecomeCallable();
+        Acknowledge(start.acknowledged, start.revision);
         ReadFirst();
       } else {
         Close([] {});
