@@ -15,10 +15,9 @@
 int main(int argc, char** argv) {
   arkshare::TuneProcess();
   const std::map<std::string, void (*)(const arkshare::LoadOptions&)> modes = {
-      {"peers", arkshare::RunPeers},
-      {"rebirth", arkshare::RunRebirth},
-      {"owner", arkshare::RunOwner},
-      {"watch", arkshare::RunWatch}};
+      {"peers", arkshare::RunPeers},       {"rebirth", arkshare::RunRebirth},
+      {"owner", arkshare::RunOwner},       {"watch", arkshare::RunWatch},
+      {"replicas", arkshare::RunReplicas}, {"replica_search", arkshare::RunReplicaSearch}};
   arkshare::LoadOptions options;
   std::string mode;
   CLI::App app("An index under load.");
@@ -36,6 +35,9 @@ int main(int argc, char** argv) {
   app.add_option("--churn", options.churn, "how many of all peers leave every minute, of 1")
       ->capture_default_str();
   app.add_option("--state", options.state, "the index's state file");
+  app.add_option("--etcd", options.etcd, "endpoints of etcd; the index is a replica");
+  app.add_option("--etcd-leader", options.etcd_leader,
+                 "the process id of etcd's leader, which is killed");
   app.add_option("--watchers", options.watchers)->capture_default_str();
   app.add_option("--changes", options.changes, "a second, for the watchers")->capture_default_str();
   CLI11_PARSE(app, argc, argv);

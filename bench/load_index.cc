@@ -100,4 +100,17 @@ uint64_t LoadIndex::ResidentBytes() const { return std::stoull(Status("VmRSS:"))
 
 int LoadIndex::Threads() const { return std::stoi(Status("Threads:")); }
 
+LoadIndex StartLoadIndex(const LoadOptions& options, absl::Duration lease,
+                         const std::string& prefix) {
+  // All peers of the benchmark have the same address.
+  std::vector<std::string> command = {options.program, "--lease", absl::FormatDuration(lease),
+                                      "--connections", "0"};
+  if (!options.etcd.empty()) {
+    command.insert(command.end(), {"--etcd", options.etcd, "--etcd-prefix", prefix + "/"});
+  } else if (!options.state.empty()) {
+    command.insert(command.end(), {"--state", options.state});
+  }
+  return LoadIndex(std::move(command));
+}
+
 }  // namespace arkshare

@@ -23,6 +23,8 @@ struct LoadOptions {
   absl::Duration time = absl::Seconds(60);  // to measure
   double churn = 0.1;                       // the share of peers that leave every minute
   std::string state;                        // the index's state file
+  std::string etcd;                         // the endpoints of etcd: the index is a replica
+  int etcd_leader = 0;                      // its process id; 0: it is not killed
   size_t watchers = 100;
   double changes = 2'000;  // a second
 };
@@ -35,6 +37,12 @@ void RunRebirth(const LoadOptions& options);
 void RunOwner(const LoadOptions& options);
 // Watchers of a catalog that changes all the time, and one more that does not read.
 void RunWatch(const LoadOptions& options);
+
+// Two replicas of the index over etcd: changes while all is well, while etcd's leader is killed,
+// and while a replica is killed; peers that go; and a replica that comes.
+void RunReplicas(const LoadOptions& options);
+// Searches of an index by itself and of a replica, in turns.
+void RunReplicaSearch(const LoadOptions& options);
 
 inline void Tell(absl::string_view name, double value) {
   std::printf("%s=%.6g\n", std::string(name).c_str(), value);

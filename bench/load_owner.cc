@@ -100,10 +100,15 @@ void Measure(const std::string& what, Swarm& swarm, const LoadIndex& index,
 }  // namespace
 
 void RunOwner(const LoadOptions& options) {
-  LoadIndex index({options.program, "--lease", "60s"});
+  LoadOptions in_memory = options;
+  in_memory.state.clear();
+  const LoadIndex index = StartLoadIndex(in_memory, absl::Seconds(60), "owner");
   // Never destroyed, because its streams would still call it.
-  Swarm& swarm = *new Swarm(
-      {.index = index.address(), .peers = kPeers, .books = kBooks, .holders = 1, .connections = 8});
+  Swarm& swarm = *new Swarm({.indexes = {index.address()},
+                             .peers = kPeers,
+                             .books = kBooks,
+                             .holders = 1,
+                             .connections = 8});
   for (size_t i = 0; i < kPeers; ++i) swarm.peer(i).Join();
   if (!swarm.WaitOnline(kPeers, absl::Seconds(60))) return;
 

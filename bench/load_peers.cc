@@ -1,5 +1,4 @@
 #include <absl/random/random.h>
-#include <grpcpp/client_context.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,12 +9,11 @@
 #include <thread>
 
 #include "bench/load_agenda.h"
+#include "bench/load_asker.h"
 #include "bench/load_index.h"
 #include "bench/load_modes.h"
 #include "bench/load_swarm.h"
 #include "lib/core/clock.h"
-#include "lib/rpc/channel.h"
-#include "lib/rpc/convert.h"
 
 namespace arkshare {
 namespace {
@@ -24,60 +22,9 @@ constexpr absl::Duration kPatience = absl::Seconds(120);
 // How long before the end of its lease the search for a silent peer begins.
 constexpr absl::Duration kLookAhead = absl::Milliseconds(300);
 
-LoadIndex StartIndex(const LoadOptions& options) {
-  // All peers of the benchmark have the same address.
-  std::vector<std::string> command = {options.program, "--lease",
-                                      absl::FormatDuration(options.lease), "--connections", "0"};
-  if (!options.state.empty()) command.insert(command.end(), {"--state", options.state});
-  return LoadIndex(std::move(command));
-}
-
 Swarm::Options SwarmOptions(const LoadOptions& options, const LoadIndex& index) {
-  return {index.address(), options.peers, options.books, options.holders, options.connections};
+  return {{index.address()}, options.peers, options.books, options.holders, options.connections};
 }
-
-// A client that searches the index.
-class Asker {
- public:
-  explicit Asker(const std::string& index)
-      : stub_(v1::IndexService::NewStub(MakeChannel(index, grpc::InsecureChannelCredentials()))) {}
-
-  // Returns the number of holders of a content; -1 when the index does not answer.
-  int Holders(const ContentId& content) {
-    grpc::ClientContext context;
-    SetTimeout(context, absl::Seconds(5));
-    v1::SearchRequest request;
-    *request.mutable_content() = ToProto(content);
-    v1::SearchResponse response;
-    if (!stub_->Search(&context, request, &response).ok()) return -1;
-    int holders = 0;
-    for (const auto& result : response.results()) holders += result.holders_size();
-    return holders;
-  }
-
-  // Returns the number of listed peers and of their books.
-  std::pair<size_t, uint64_t> Listed() {
-    std::pair<size_t, uint64_t> listed;
-    v1::ListPeersRequest request;
-    request.set_page_size(1'000);
-    do {
-      grpc::ClientContext context;
-      SetTimeout(context, absl::Seconds(5));
-      v1::ListPeersResponse response;
-      if (!stub_->ListPeers(&context, request, &response).ok()) return {};
-      for (const v1::Peer& peer : response.peers()) {
-        if (!peer.listed()) continue;
-        ++listed.first;
-        listed.second += peer.book_count();
-      }
-      request.set_page_token(response.next_page_token());
-    } while (!request.page_token().empty());
-    return listed;
-  }
-
- private:
-  const std::unique_ptr<v1::IndexService::Stub> stub_;
-};
 
 // Searches for the books of peers that have become silent: they must be there until the lease ends,
 // and then be gone.
@@ -202,7 +149,7 @@ void Churn(Swarm& swarm, LeaseJudge& judge, Agenda& agenda, const LoadOptions& o
 }  // namespace
 
 void RunPeers(const LoadOptions& options) {
-  LoadIndex index = StartIndex(options);
+  LoadIndex index = StartLoadIndex(options, options.lease);
   Tell("index resident when empty, MiB", static_cast<double>(index.ResidentBytes()) / (1 << 20));
   // Never destroyed, because its streams would still call it.
   Swarm& swarm = *new Swarm(SwarmOptions(options, index));
@@ -234,7 +181,7 @@ void RunPeers(const LoadOptions& options) {
 }
 
 void RunRebirth(const LoadOptions& options) {
-  LoadIndex index = StartIndex(options);
+  LoadIndex index = StartLoadIndex(options, options.lease);
   // Never destroyed, because its streams would still call it.
   Swarm& swarm = *new Swarm(SwarmOptions(options, index));
   if (!JoinAll(swarm)) return TellCounts(swarm);

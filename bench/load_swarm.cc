@@ -98,7 +98,7 @@ Swarm::Swarm(Options options)
   std::vector<std::shared_ptr<grpc::Channel>> channels(connections);
   if (options_.connections != 0) {
     for (std::shared_ptr<grpc::Channel>& channel : channels) {
-      channel = MakeChannel(options_.index, grpc::InsecureChannelCredentials());
+      channel = MakeChannel(options_.indexes.front(), grpc::InsecureChannelCredentials());
     }
   }
   KeepCallbackQueue();
@@ -136,6 +136,16 @@ bool Swarm::WaitOnline(size_t count, absl::Duration patience) const {
 std::map<std::string, uint64_t> Swarm::Counts() const {
   MutexLock lock(&mutex_);
   return counts_;
+}
+
+std::vector<std::pair<absl::Time, absl::Time>> Swarm::TakeAcknowledged() {
+  MutexLock lock(&mutex_);
+  return std::exchange(acknowledged_, {});
+}
+
+void Swarm::NoteAcknowledged(absl::Time sent, absl::Time acknowledged) {
+  MutexLock lock(&mutex_);
+  acknowledged_.emplace_back(sent, acknowledged);
 }
 
 void Swarm::Count(const std::string& what) {
@@ -199,7 +209,8 @@ SwarmPeer::SwarmPeer(Swarm* swarm, size_t number, std::shared_ptr<grpc::Channel>
     : swarm_(*swarm),
       number_(number),
       own_connection_(channel == nullptr),
-      channel_(own_connection_ ? Connect(swarm_.options().index) : std::move(channel)),
+      index_(number % swarm_.options().indexes.size()),
+      channel_(own_connection_ ? Connect(swarm_.options().indexes[index_]) : std::move(channel)),
       stub_(v1::IndexService::NewStub(channel_)) {}
 
 std::shared_ptr<v1::IndexService::Stub> SwarmPeer::stub() const {
@@ -217,7 +228,7 @@ bool SwarmPeer::State(v1::Statement statement) {
   *request.add_statements() = std::move(statement);
   request.set_free_slots(8);
   if (!stream_->Write(ToBytes(request))) return false;
-  ++stated_;
+  unacknowledged_.emplace_back(++stated_, Now());
   return true;
 }
 
@@ -274,6 +285,11 @@ std::unique_ptr<grpc::ClientContext> SwarmPeer::NewCall() const {
   return context;
 }
 
+size_t SwarmPeer::index() const {
+  MutexLock lock(&mutex_);
+  return index_;
+}
+
 bool SwarmPeer::online() const {
   MutexLock lock(&mutex_);
   return online_;
@@ -299,7 +315,9 @@ void SwarmPeer::RetryLocked(const absl::Status& status, void (SwarmPeer::*step)(
 
 void SwarmPeer::ConnectLocked() {
   if (!std::exchange(broken_, false)) return;
-  channel_ = Connect(swarm_.options().index);
+  // As IndexClient::UseNextReplica.
+  index_ = (index_ + 1) % swarm_.options().indexes.size();
+  channel_ = Connect(swarm_.options().indexes[index_]);
   stub_ = v1::IndexService::NewStub(channel_);
 }
 
@@ -372,6 +390,10 @@ void SwarmPeer::OnAcknowledged(Stream* stream, uint64_t number) {
     return;
   }
   last_acknowledged_ = Now();
+  while (!unacknowledged_.empty() && unacknowledged_.front().first <= number) {
+    swarm_.NoteAcknowledged(unacknowledged_.front().second, last_acknowledged_);
+    unacknowledged_.pop_front();
+  }
   if (number < swarm_.options().books) return;
   retry_ = kFirstRetry;
   if (wanted_) SetOnlineLocked(true);

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,7 +34,8 @@ class SwarmPeer;
 class Swarm {
  public:
   struct Options {
-    std::string index;  // "IP:PORT"
+    std::vector<std::string> indexes;  // "IP:PORT" each; with several, each peer has its own
+                                       // connection
     size_t peers = 10'000;
     size_t books = 100;      // of each peer
     size_t holders = 10;     // of a book, see LoadBooks
@@ -56,17 +58,21 @@ class Swarm {
   std::map<std::string, uint64_t> Counts() const;
   // Returns how many peers got another number than before.
   uint64_t confused() const { return confused_; }
+  // Returns when each statement of SwarmPeer::State was sent and acknowledged, since the last call.
+  std::vector<std::pair<absl::Time, absl::Time>> TakeAcknowledged();
 
  private:
   friend class SwarmPeer;
   class FileService;
 
   void Count(const std::string& what);
+  void NoteAcknowledged(absl::Time sent, absl::Time acknowledged);
 
   const Options options_;
   const LoadBooks books_;
   mutable Mutex mutex_;
   std::map<std::string, uint64_t> counts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::pair<absl::Time, absl::Time>> acknowledged_ ABSL_GUARDED_BY(mutex_);
   std::atomic<size_t> online_ = 0;
   std::atomic<uint64_t> confused_ = 0;
   std::unique_ptr<FileService> files_;
@@ -94,6 +100,8 @@ class SwarmPeer {
   // Prepares a call in this peer's session.
   std::unique_ptr<grpc::ClientContext> NewCall() const;
   bool online() const;
+  // Returns the number of the index in Options::indexes that the peer uses.
+  size_t index() const;
   // Returns when the last heartbeat was sent and acknowledged (InfiniteFuture: not yet).
   std::pair<absl::Time, absl::Time> LastBeat() const;
 
@@ -128,6 +136,7 @@ class SwarmPeer {
   const bool own_connection_;
 
   mutable Mutex mutex_;
+  size_t index_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<v1::IndexService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
   // Encoded once, because of real peers each would do it on its own machine.
@@ -142,6 +151,8 @@ class SwarmPeer {
   uint32_t peer_id_ ABSL_GUARDED_BY(mutex_) = 0;
   Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
   uint64_t stated_ ABSL_GUARDED_BY(mutex_) = 0;  // the number of the last statement
+  // The numbers of the statements of State that are not acknowledged yet, and when they were sent.
+  std::deque<std::pair<uint64_t, absl::Time>> unacknowledged_ ABSL_GUARDED_BY(mutex_);
   absl::Time last_sent_ ABSL_GUARDED_BY(mutex_);
   absl::Time last_acknowledged_ ABSL_GUARDED_BY(mutex_);
 };

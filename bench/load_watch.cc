@@ -170,7 +170,7 @@ void TellAges(const std::vector<Watcher*>& watchers) {
 void RunWatch(const LoadOptions& options) {
   LoadIndex index({options.program, "--lease", absl::FormatDuration(options.lease)});
   // Never destroyed, like all objects below, because their streams would still call them.
-  Swarm& swarm = *new Swarm({.index = index.address(),
+  Swarm& swarm = *new Swarm({.indexes = {index.address()},
                              .peers = kChangingPeers,
                              .books = kBooksOfEach,
                              .holders = 1,

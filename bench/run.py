@@ -13,7 +13,7 @@ import report
 from harness import GIB, KIB, MIB, Failed, Lab, Missing
 
 QUESTIONS = ("one", "wire", "hash", "small", "swarm", "far", "holders", "limit", "index",
-             "memory", "search", "trust", "nat", "hostile")
+             "memory", "search", "replicas", "trust", "nat", "hostile")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -69,7 +69,7 @@ TEST_F(CommandsOwnerTest, UploadsPrintsJson) {
   upload.set_name("a\nb");
   peer_.AddUpload(upload);
   EXPECT_EQ(RunUploads(*session_), kExitDone);
-  EXPECT_THAT(out(), AllOf(HasSubstr("\"upload_id\":7"), HasSubstr("a\\nb")));
+  EXPECT_THAT(out(), AllOf(HasSubstr("\"upload_id\":7"), HasSubstr("a\\u000ab")));
 }
 
 // --- The history ---

@@ -54,6 +54,15 @@ TEST_F(TlsCommandTest, WritesFilesThatOpenTheIndexWithoutAPeer) {
   EXPECT_EQ(index_.calls(), 1);
 }
 
+TEST_F(TlsCommandTest, WithoutAPeerTheIndexNamesTheMembers) {
+  ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitDone) << err();
+  StopPeer();
+  AddPeer(1, "127.0.0.1:41931", bob_);
+  ConnectWithFiles();
+  EXPECT_EQ(RunPeers(*session_), kExitDone) << err();
+  EXPECT_THAT(out(), HasSubstr("1 (bob)"));
+}
+
 TEST_F(TlsCommandTest, TheFilesOfARemovedPeerSayThatItWasRemoved) {
   ASSERT_EQ(RunTls(*session_, {.folder = tls_folder()}), kExitDone) << err();
   StopPeer();

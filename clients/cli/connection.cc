@@ -347,11 +347,24 @@ absl::Status Connection::AskForGroup() {
 const PeerNames& Connection::Names(absl::string_view public_key) {
   static const PeerNames* const none = new PeerNames;
   KnowGroup().IgnoreError();
+  if (!group_.has_value() && options_.tls.enabled()) return NamesFromIndex(public_key);
   const bool unknown = group_.has_value() && !public_key.empty() && !group_->names.Has(public_key);
   if (unknown && options_.clock->Monotonic() - group_asked_at_ >= kNamesInterval) {
     AskForGroup().IgnoreError();
   }
   return group_.has_value() ? group_->names : *none;
+}
+
+const PeerNames& Connection::NamesFromIndex(absl::string_view public_key) {
+  const absl::Time now = options_.clock->Monotonic();
+  const bool known = !index_names_.empty() && (public_key.empty() || index_names_.Has(public_key));
+  if (known || now < index_names_due_) return index_names_;
+  const absl::StatusOr<v1::ListMembersResponse> answer =
+      CallIndex(&v1::IndexService::Stub::ListMembers, v1::ListMembersRequest());
+  if (answer.ok()) index_names_ = PeerNames(answer->members());
+  const bool has_group = GetReason(answer.status()) != Reason::kGroupUnknown;
+  index_names_due_ = has_group ? now + kNamesInterval : absl::InfiniteFuture();
+  return index_names_;
 }
 
 absl::Status Connection::WithCause(const absl::Status& status, const std::string& server,

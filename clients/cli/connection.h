@@ -111,9 +111,10 @@ class Connection {
   // key of the index or of a member: else kWrongKey.
   absl::StatusOr<bool> IsServing(const std::string& address);
 
-  // Returns the names of the group's members, as the own peer has them; none without a group. Asks
-  // the peer at the first call, and again when `public_key`, if not empty, is not a member's, at
-  // most once a second. The result is valid until the next call of this object.
+  // Returns the names of the group's members, as the own peer has them; with TLS files and without
+  // a peer in a group, as the index has them; none without a group. Asks at the first call, and
+  // again when `public_key`, if not empty, is not a member's, at most once a second. The result is
+  // valid until the next call of this object.
   const PeerNames& Names(absl::string_view public_key = "");
 
   // "unix:PATH".
@@ -145,6 +146,7 @@ class Connection {
   absl::Status AskForGroup();
   // Asks unless it was asked since the connection to the index began.
   absl::Status KnowGroup() { return group_asked_ ? absl::OkStatus() : AskForGroup(); }
+  const PeerNames& NamesFromIndex(absl::string_view public_key);
   // For the index and other peers.
   Dialer& dialer() { return group_dialer_ != nullptr ? *group_dialer_ : *dialer_; }
   // The key that the index must prove; null without a group.
@@ -167,6 +169,8 @@ class Connection {
   absl::Time group_asked_at_ = absl::InfinitePast();  // Clock::Monotonic
   std::optional<Group> group_;
   std::shared_ptr<Dialer> group_dialer_;  // nullptr without a group, and with TLS files
+  PeerNames index_names_;
+  absl::Time index_names_due_ = absl::InfinitePast();  // when the index may be asked; monotonic
   // The indexes that the options name. Empty: the peer is asked before each new connection.
   std::vector<std::string> index_targets_;
   size_t index_position_ = 0;

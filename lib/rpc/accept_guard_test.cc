@@ -30,6 +30,8 @@ class AnswersPings : public v1::FileService::Service {
 grpc::Status PingOnce(const std::string& address) {
   grpc::ClientContext context;
   SetTimeout(context, absl::Minutes(1));
+  // The guard may still be refusing connections when the first one comes.
+  context.set_wait_for_ready(true);
   v1::PingResponse response;
   return v1::FileService::NewStub(MakeChannel(address, grpc::InsecureChannelCredentials()))
       ->Ping(&context, v1::PingRequest(), &response);

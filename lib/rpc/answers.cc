@@ -264,6 +264,16 @@ absl::Status CheckAnswer(const v1::UpdateOwnerRequest& request,
   return AnswerInvalid("the number of results is not that of the items");
 }
 
+absl::Status CheckAnswer(const v1::ListMembersRequest& /*request*/,
+                         const v1::ListMembersResponse& answer) {
+  for (const v1::Member& member : answer.members().members()) {
+    const absl::StatusOr<PublicKey> key =
+        KeyFromProto(member.public_key(), "members.members.public_key");
+    if (!key.ok()) return AnswerInvalid(key.status().message());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckAnswer(const v1::WatchResponse& answer) {
   if (answer.boot_id().size() != kBootIdBytes) return AnswerInvalid("boot_id must be 16 bytes");
   if (absl::Status s = CheckCount(answer.more_size(), kMaxItems, "more"); !s.ok()) return s;

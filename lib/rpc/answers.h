@@ -15,6 +15,8 @@
 namespace arkshare::v1 {
 class ListBooksRequest;
 class ListBooksResponse;
+class ListMembersRequest;
+class ListMembersResponse;
 class ListPeersRequest;
 class ListPeersResponse;
 class RegisterRequest;
@@ -35,6 +37,8 @@ absl::Status CheckAnswer(const v1::ListBooksRequest& request, const v1::ListBook
 absl::Status CheckAnswer(const v1::UpdateOwnerRequest& request,
                          const v1::UpdateOwnerResponse& answer);
 // Checks a message of a Watch stream, with all its events.
+absl::Status CheckAnswer(const v1::ListMembersRequest& request,
+                         const v1::ListMembersResponse& answer);
 absl::Status CheckAnswer(const v1::WatchResponse& answer);
 
 // Checks the address of another peer: "HOST:PORT" or "[IPv6]:PORT" with a port from 1 to 65535 and

@@ -114,6 +114,7 @@ TEST_F(OwnerTest, ASecondWatchOfAnotherProcessHasAnotherBootId) {
     ASSERT_TRUE(stream.UntilComplete());
     EXPECT_EQ(stream.boot_id, first);
   }
+  cluster_.peer("p").process().Kill();
   ASSERT_TRUE(Ok(cluster_.peer("p").Restart()));
   OwnStream stream(cluster_.peer("p"));
   ASSERT_TRUE(stream.UntilComplete());
@@ -211,6 +212,7 @@ TEST_F(OwnerTest, TheHistoryTellsBothSidesAlsoAfterARestart) {
   copy.set_copy_only(true);
   ASSERT_TRUE(Ok(cluster_.Get("r", copy)));
   ASSERT_TRUE(Ok(cluster_.Get("r", "moved")));
+  cluster_.peer("r").process().Kill();
   ASSERT_TRUE(Ok(cluster_.peer("r").Restart()));
   v1::ListHistoryRequest request;
   request.set_page_size(1);
@@ -290,6 +292,7 @@ TEST_F(OwnerTest, AWishIsKeptOverRestartsOfThePeerAndTheIndex) {
   request.set_action(v1::WISH_ACTION_ANY);
   const v1::Wish added = Call(cluster_.peer("r"), &v1::PeerService::Stub::AddWish, request).wish();
   EXPECT_EQ(added.wish_id(), 1U);
+  cluster_.peer("r").process().Kill();
   ASSERT_TRUE(Ok(cluster_.peer("r").Restart()));
   OwnStream stream(cluster_.peer("r"));
   ASSERT_TRUE(stream.Until([&] { return stream.wish().watched(); }));

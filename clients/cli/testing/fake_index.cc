@@ -105,6 +105,19 @@ grpc::Status FakeIndex::ListBooks(grpc::ServerContext*, const v1::ListBooksReque
   return grpc::Status::OK;
 }
 
+void FakeIndex::SetMembers(v1::MembersUpdate members) {
+  MutexLock lock(&mutex_);
+  members_ = std::move(members);
+}
+
+grpc::Status FakeIndex::ListMembers(grpc::ServerContext*, const v1::ListMembersRequest* /*request*/,
+                                    v1::ListMembersResponse* response) {
+  MutexLock lock(&mutex_);
+  if (!members_) return ToGrpcStatus(MakeError(Reason::kGroupUnknown, "this index has no group"));
+  *response->mutable_members() = *members_;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeIndex::Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                               grpc::ServerWriter<v1::WatchResponse>* writer) {
   WatchScript script;

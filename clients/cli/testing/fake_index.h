@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,8 @@ class FakeIndex final : public v1::IndexService::Service {
   void AddPeer(v1::Peer peer);
   void AddListing(uint32_t peer_id, v1::Listing listing);
   void SetWatchScript(WatchScript script);
+  // Makes ListMembers answer; by default the index has no group. Its calls are not counted.
+  void SetMembers(v1::MembersUpdate members);
   // Says with every search that it has not looked at all books.
   void EndSearchesEarly();
 
@@ -36,6 +39,8 @@ class FakeIndex final : public v1::IndexService::Service {
                          v1::ListPeersResponse* response) override;
   grpc::Status ListBooks(grpc::ServerContext*, const v1::ListBooksRequest* request,
                          v1::ListBooksResponse* response) override;
+  grpc::Status ListMembers(grpc::ServerContext*, const v1::ListMembersRequest* request,
+                           v1::ListMembersResponse* response) override;
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                      grpc::ServerWriter<v1::WatchResponse>* writer) override;
 
@@ -46,6 +51,7 @@ class FakeIndex final : public v1::IndexService::Service {
   std::vector<v1::SearchResponse::Result> results_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::Peer> peers_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::pair<uint32_t, v1::Listing>> listings_ ABSL_GUARDED_BY(mutex_);
+  std::optional<v1::MembersUpdate> members_ ABSL_GUARDED_BY(mutex_);
   WatchScript watch_script_ ABSL_GUARDED_BY(mutex_);
   bool searches_end_early_ ABSL_GUARDED_BY(mutex_) = false;
 };

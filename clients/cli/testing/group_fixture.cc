@@ -13,6 +13,7 @@ GroupTest::GroupTest() {
     admitted_->keys = {ada_.public_key(), bob_.public_key()};
   }
   peer_.SetExport(Export());
+  index_.SetMembers(Export().members());
   StartIndex(index_key_);
 }
 

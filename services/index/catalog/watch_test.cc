@@ -21,6 +21,7 @@ using Kind = CatalogEvent::Kind;
 
 bool Wanted(const std::optional<BookQuery>& filter, const BookListing& book) {
   CatalogEvent event;
+  event.kind = CatalogEvent::Kind::kBookListed;
   event.book = BookEvent{1, book};
   return EventQueue(filter, nullptr).Wants(event);
 }

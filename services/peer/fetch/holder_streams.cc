@@ -222,7 +222,12 @@ void HolderStreams::ReadChunk(Run& run, v1::DownloadResponse::Chunk& chunk,
   Arrival arrival{.stream = run.stream, .holder = run.member.id, .offset = run.at};
   arrival.piece_hash = HashIfPiece(run.at, data);
   arrival.data = std::exchange(data, queue_->SpareBuffer());
-  run.wanted = Deliver(run.member, std::move(arrival), watch) && Pace(bytes, watch);
+  if (Deliver(run.member, std::move(arrival), watch)) {
+    run.wanted = Pace(bytes, watch);
+  } else {
+    run.wanted = false;
+    parts_.limiter->Take(bytes);  // what comes next waits for it
+  }
   run.at += bytes;
   // Another limit needs another request: chunks of another size, perhaps on another connection.
   if (run.at % piece_length_ == 0 && parts_.limiter->rate() != run.limit) run.wanted = false;

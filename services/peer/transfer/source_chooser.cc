@@ -101,6 +101,9 @@ absl::StatusOr<SourceChooser::Choice> SourceChooser::ChooseBySearch(const FetchW
     const std::optional<Book> here = library_->Find(*wish.name);
     if (here && (!wish.content || here->record.content == *wish.content)) return AlreadyHere(*here);
   }
+  if (wish.content && !wish.save_as) {
+    if (std::optional<Book> here = library_->FindContent(*wish.content)) return AlreadyHere(*here);
+  }
   v1::SearchRequest request;
   if (wish.name) {
     request.set_name(wish.name->value());

@@ -36,7 +36,7 @@ void WishTable::Put(WishRecord wish, absl::Time now) {
   for (WishFind& find : std::exchange(wish.finds, {})) {
     if (find.fetched) ++entry.fetched;
     entry.by_content.emplace(find.content, entry.finds.size());
-    entry.finds.push_back({.find = std::move(find), .due = now});
+    entry.finds.push_back({.find = std::move(find), .recorded = true, .due = now});
   }
   entry.wish = std::move(wish);
 }
@@ -64,6 +64,7 @@ bool WishTable::Found(uint64_t wish, const WishFind& find) {
   if (entry == nullptr) return false;
   if (Candidate* const known = FindContent(*entry, find.content)) {
     known->due = absl::InfinitePast();
+    known->again = known->on_its_way;
     return false;
   }
   if (entry->finds.size() >= kMostFinds) {
@@ -73,6 +74,14 @@ bool WishTable::Found(uint64_t wish, const WishFind& find) {
   entry->by_content.emplace(find.content, entry->finds.size());
   entry->finds.push_back({.find = find});
   return true;
+}
+
+void WishTable::Recorded(uint64_t wish, absl::Span<const WishFind> finds) {
+  Entry* const entry = FindEntry(wish);
+  if (entry == nullptr) return;
+  for (const WishFind& find : finds) {
+    if (Candidate* const candidate = FindContent(*entry, find.content)) candidate->recorded = true;
+  }
 }
 
 void WishTable::SetWatched(uint64_t wish, bool watched) {
@@ -93,8 +102,9 @@ std::vector<WishTable::Fetch> WishTable::TakeDue(absl::Time now, size_t most) {
   for (auto& [id, entry] : wishes_) {
     for (Candidate& candidate : entry.finds) {
       if (due.size() >= most || !WantsMore(entry)) break;
-      if (candidate.find.fetched || candidate.on_its_way || candidate.due > now) continue;
+      if (!candidate.IsOpen() || candidate.due > now) continue;
       candidate.on_its_way = true;
+      candidate.again = false;
       ++entry.on_their_way;
       due.push_back({id, candidate.find.content, entry.wish.action == WishRecord::Action::kCopy});
     }
@@ -107,7 +117,7 @@ absl::Time WishTable::NextDue() const {
   for (const auto& [id, entry] : wishes_) {
     if (!WantsMore(entry)) continue;
     for (const Candidate& candidate : entry.finds) {
-      if (!candidate.find.fetched && !candidate.on_its_way) next = std::min(next, candidate.due);
+      if (candidate.IsOpen()) next = std::min(next, candidate.due);
     }
   }
   return next;
@@ -127,6 +137,10 @@ bool WishTable::Ended(const Fetch& fetch, const absl::Status& how, absl::Time no
     return true;
   }
   entry->fetch_error = how;
+  if (candidate->again) {
+    candidate->due = now;
+    return false;
+  }
   candidate->pause = candidate->pause == absl::ZeroDuration()
                          ? kFirstPause
                          : std::min(2 * candidate->pause, kLastPause);
@@ -136,7 +150,10 @@ bool WishTable::Ended(const Fetch& fetch, const absl::Status& how, absl::Time no
 
 void WishTable::RetryAll(absl::Time now) {
   for (auto& [id, entry] : wishes_) {
-    for (Candidate& candidate : entry.finds) candidate.due = std::min(candidate.due, now);
+    for (Candidate& candidate : entry.finds) {
+      candidate.due = std::min(candidate.due, now);
+      candidate.again = candidate.on_its_way;
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -48,8 +49,11 @@ class WishTable {
   std::map<uint64_t, WishQuery> Queries() const;
 
   // The index lists a matching book at another peer, and the library does not have it. Returns
-  // whether it is new to the wish. One that was found before and did not come is due again.
+  // whether it is new to the wish; then it is due once it is recorded. One that was found before
+  // and did not come is due again.
   bool Found(uint64_t wish, const WishFind& find);
+  // The ledger has these finds of the wish, so they are due.
+  void Recorded(uint64_t wish, absl::Span<const WishFind> finds);
   void SetWatched(uint64_t wish, bool watched);
   // OK: nothing keeps the index from telling this peer.
   void SetWatchError(uint64_t wish, const absl::Status& error);
@@ -75,8 +79,13 @@ class WishTable {
 
  private:
   struct Candidate {
+    // Whether it is fetched now, or may be.
+    bool IsOpen() const { return recorded && !find.fetched && !on_its_way; }
+
     WishFind find;
+    bool recorded = false;
     bool on_its_way = false;
+    bool again = false;                     // due as soon as it is not on its way any more
     absl::Time due = absl::InfinitePast();  // unless fetched or on its way
     absl::Duration pause = absl::ZeroDuration();
   };

@@ -40,6 +40,12 @@ class WishTableTest : public testing::Test {
     for (const WishTable::Fetch& fetch : table_.TakeDue(now, 99)) contents.push_back(fetch.content);
     return contents;
   }
+  // Returns what Found does; the ledger has it.
+  bool FoundAndRecorded(uint64_t wish, uint32_t seed) {
+    const bool is_new = table_.Found(wish, FindOf(seed));
+    table_.Recorded(wish, {FindOf(seed)});
+    return is_new;
+  }
   absl::Status Failed() { return MakeError(Reason::kNoHolderReachable, "away"); }
 
   WishTable table_;
@@ -47,9 +53,9 @@ class WishTableTest : public testing::Test {
 
 TEST_F(WishTableTest, AWishThatTellsFetchesNothing) {
   Put(1, Action::kTell);
-  EXPECT_TRUE(table_.Found(1, FindOf(1)));
-  EXPECT_FALSE(table_.Found(1, FindOf(1))) << "it was told";
-  EXPECT_FALSE(table_.Found(2, FindOf(1))) << "no such wish";
+  EXPECT_TRUE(FoundAndRecorded(1, 1));
+  EXPECT_FALSE(FoundAndRecorded(1, 1)) << "it was told";
+  EXPECT_FALSE(FoundAndRecorded(2, 1)) << "no such wish";
   EXPECT_THAT(Due(), IsEmpty());
   EXPECT_EQ(table_.NextDue(), absl::InfiniteFuture());
   const WishView view = *table_.Find(1);
@@ -59,7 +65,7 @@ TEST_F(WishTableTest, AWishThatTellsFetchesNothing) {
 
 TEST_F(WishTableTest, FetchesNoMoreThanItWants) {
   Put(1, Action::kAny, /*limit=*/2);
-  for (uint32_t seed = 1; seed <= 3; ++seed) table_.Found(1, FindOf(seed));
+  for (uint32_t seed = 1; seed <= 3; ++seed) FoundAndRecorded(1, seed);
   EXPECT_THAT(Due(), ElementsAre(FindOf(1).content, FindOf(2).content));
   EXPECT_THAT(Due(), IsEmpty()) << "two are on their way";
   EXPECT_TRUE(table_.Ended({1, FindOf(1).content}, absl::OkStatus(), kNow));
@@ -74,8 +80,8 @@ TEST_F(WishTableTest, FetchesNoMoreThanItWants) {
 TEST_F(WishTableTest, OnlyAWishForCopiesAsksForCopies) {
   Put(1, Action::kCopy);
   Put(2, Action::kAny);
-  table_.Found(1, FindOf(1));
-  table_.Found(2, FindOf(1));
+  FoundAndRecorded(1, 1);
+  FoundAndRecorded(2, 1);
   const std::vector<WishTable::Fetch> due = table_.TakeDue(kNow, 99);
   ASSERT_THAT(due, SizeIs(2));
   EXPECT_TRUE(due[0].copy_only);
@@ -84,7 +90,7 @@ TEST_F(WishTableTest, OnlyAWishForCopiesAsksForCopies) {
 
 TEST_F(WishTableTest, WhatFailedIsTriedAgainAfterPausesThatGrow) {
   Put(1, Action::kAny);
-  table_.Found(1, FindOf(1));
+  FoundAndRecorded(1, 1);
   absl::Time now = kNow;
   for (const int seconds : {30, 60, 120, 240}) {
     ASSERT_THAT(Due(now), SizeIs(1));
@@ -100,15 +106,39 @@ TEST_F(WishTableTest, WhatFailedIsTriedAgainAfterPausesThatGrow) {
 
 TEST_F(WishTableTest, WhatTheIndexListsAgainIsTriedAtOnce) {
   Put(1, Action::kAny);
-  table_.Found(1, FindOf(1));
+  FoundAndRecorded(1, 1);
   Due();
   table_.Ended({1, FindOf(1).content}, Failed(), kNow);
   EXPECT_THAT(Due(), IsEmpty());
-  EXPECT_FALSE(table_.Found(1, FindOf(1)));
+  EXPECT_FALSE(FoundAndRecorded(1, 1));
   EXPECT_THAT(Due(), SizeIs(1));
   table_.Ended({1, FindOf(1).content}, Failed(), kNow);
   table_.RetryAll(kNow);
   EXPECT_THAT(Due(), SizeIs(1));
+}
+
+TEST_F(WishTableTest, WhatIsTriedInVainWhenItIsListedAgainIsTriedAtOnce) {
+  Put(1, Action::kAny);
+  FoundAndRecorded(1, 1);
+  Due();
+  FoundAndRecorded(1, 1);
+  table_.Ended({1, FindOf(1).content}, Failed(), kNow);
+  EXPECT_THAT(Due(), SizeIs(1)) << "it failed before it was listed again";
+  table_.RetryAll(kNow);
+  table_.Ended({1, FindOf(1).content}, Failed(), kNow);
+  EXPECT_THAT(Due(), SizeIs(1));
+  table_.Ended({1, FindOf(1).content}, Failed(), kNow);
+  EXPECT_THAT(Due(), IsEmpty());
+}
+
+// Otherwise a crash would let the wish get one book more than it wants.
+TEST_F(WishTableTest, NothingIsFetchedBeforeTheLedgerHasIt) {
+  Put(1, Action::kAny);
+  EXPECT_TRUE(table_.Found(1, FindOf(1)));
+  EXPECT_THAT(Due(), IsEmpty());
+  EXPECT_EQ(table_.NextDue(), absl::InfiniteFuture());
+  table_.Recorded(1, {FindOf(1)});
+  EXPECT_THAT(Due(), ElementsAre(FindOf(1).content));
 }
 
 TEST_F(WishTableTest, ARestartGoesOn) {
@@ -122,13 +152,13 @@ TEST_F(WishTableTest, ARestartGoesOn) {
              kNow);
   EXPECT_EQ(table_.NextDue(), kNow);
   EXPECT_THAT(Due(), ElementsAre(FindOf(2).content));
-  EXPECT_FALSE(table_.Found(7, FindOf(1))) << "an earlier run has told it";
+  EXPECT_FALSE(FoundAndRecorded(7, 1)) << "an earlier run has told it";
   EXPECT_EQ(table_.Find(7)->fetched_count, 1U);
 }
 
 TEST_F(WishTableTest, AnotherActionKeepsWhatWasFound) {
   Put(1, Action::kTell);
-  table_.Found(1, FindOf(1));
+  FoundAndRecorded(1, 1);
   Put(1, Action::kAny);
   EXPECT_THAT(Due(), SizeIs(1));
   EXPECT_EQ(table_.Find(1)->found_count, 1U);
@@ -136,7 +166,7 @@ TEST_F(WishTableTest, AnotherActionKeepsWhatWasFound) {
 
 TEST_F(WishTableTest, ARemovedWishIsForgotten) {
   Put(1, Action::kAny);
-  table_.Found(1, FindOf(1));
+  FoundAndRecorded(1, 1);
   Due();
   EXPECT_TRUE(table_.Remove(1));
   EXPECT_FALSE(table_.Remove(1));
@@ -158,7 +188,7 @@ TEST_F(WishTableTest, AWishThatFindsTooMuchSaysSo) {
     ASSERT_TRUE(table_.Found(1, find));
   }
   EXPECT_TRUE(table_.Find(1)->error.ok());
-  EXPECT_FALSE(table_.Found(1, FindOf(2)));
+  EXPECT_FALSE(FoundAndRecorded(1, 2));
   const WishView view = *table_.Find(1);
   EXPECT_EQ(ReasonOf(view.error), "LIMIT_EXCEEDED");
   EXPECT_EQ(view.found_count, WishTable::kMostFinds);

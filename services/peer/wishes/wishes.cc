@@ -247,6 +247,9 @@ void Wishes::Handle(const WishStreams::News& news) {
     LogWarning("wish_not_recorded", {{"wish", news.wish}, {"why", s}});
   }
   ARKSHARE_FAILPOINT("wish.found");
+  MutexLock lock(&mutex_);
+  table_.Recorded(news.wish, finds);
+  fetch_due_.NotifyAll();
 }
 
 void Wishes::Consider(uint64_t wish, const v1::WatchResponse& event, std::vector<WishFind>& finds) {
