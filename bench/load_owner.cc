@@ -2,6 +2,7 @@
 #include <grpcpp/client_context.h>
 
 #include <atomic>
+#include <cstdio>
 #include <memory>
 
 #include "bench/load_agenda.h"
@@ -62,6 +63,10 @@ class Caller {
   uint64_t failed() const { return failed_; }
 
  private:
+  // Tells the first cause on stderr.
+  void Failed(const std::string& why, uint64_t items) {
+    if (failed_.fetch_add(items) == 0) std::fprintf(stderr, "a move failed: %s\n", why.c_str());
+  }
   void Next() {
     const size_t number = next_++;
     if (number >= calls_.size()) return;
@@ -70,8 +75,12 @@ class Caller {
     swarm_.peer(call.peer).stub()->async()->UpdateOwner(
         call.context.get(), &call.request, &call.response,
         [this, &call](const grpc::Status& status) {
-          if (!status.ok()) failed_ += static_cast<uint64_t>(call.request.items_size());
-          for (const auto& result : call.response.results()) failed_ += result.has_error() ? 1 : 0;
+          if (!status.ok()) {
+            Failed(status.error_message(), static_cast<uint64_t>(call.request.items_size()));
+          }
+          for (const auto& result : call.response.results()) {
+            if (result.has_error()) Failed(result.error().message(), 1);
+          }
           Next();
           ++done_;
         });
@@ -114,11 +123,14 @@ void RunOwner(const LoadOptions& options) {
 
   std::vector<std::unique_ptr<Call>> singles;
   std::vector<std::unique_ptr<Call>> batches;
-  for (size_t source = 0; source < kPeers; ++source) {
-    for (size_t book = 0; book < kSingles; ++book) {
+  // Calls that follow each other are of different peers: a peer makes few at a time.
+  for (size_t book = 0; book < kSingles; ++book) {
+    for (size_t source = 0; source < kPeers; ++source) {
       singles.push_back(MakeCall(swarm, source, book, 1));
     }
-    for (size_t book = kSingles; book < kBooks; book += kBatch) {
+  }
+  for (size_t book = kSingles; book < kBooks; book += kBatch) {
+    for (size_t source = 0; source < kPeers; ++source) {
       batches.push_back(MakeCall(swarm, source, book, kBatch));
     }
   }

@@ -52,16 +52,28 @@ function(arkshare_library name)
   arkshare_remember_layer(library ${name} "${arg_SOURCES}" "${arg_LINK}")
 endfunction()
 
-# arkshare_web_assets(NAME FUNCTION f FOLDER folder): a library with the files of a web page. It defines
-# absl::Span<const WebAsset> f() in namespace arkshare (lib/http/static_files.h); its user declares it.
+# arkshare_web_assets(NAME FUNCTION f FOLDER folder [PAGE name]): a library with the files of a web page. It
+# defines absl::Span<const WebAsset> f() in namespace arkshare (lib/http/static_files.h); its user declares
+# it. With PAGE, esbuild puts the modules that PAGE.js imports into one file, in NAME.page of the build
+# folder. Without esbuild, the page is larger: all files are served as they are.
+find_program(ESBUILD esbuild)
 function(arkshare_web_assets name)
-  cmake_parse_arguments(arg "" "FUNCTION;FOLDER" "" ${ARGN})
+  cmake_parse_arguments(arg "" "FUNCTION;FOLDER;PAGE" "" ${ARGN})
   set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS ${arg_FOLDER}/*)
-  add_custom_command(OUTPUT ${source}
-    COMMAND ${CMAKE_COMMAND} -DFOLDER=${arg_FOLDER} -DSYMBOL=${arg_FUNCTION} -DOUT=${source}
+  set(folder ${arg_FOLDER})
+  set(bundle "")
+  if(arg_PAGE AND ESBUILD)
+    set(folder ${CMAKE_CURRENT_BINARY_DIR}/${name}.page)
+    set(bundle COMMAND ${CMAKE_COMMAND} -DESBUILD=${ESBUILD} -DFOLDER=${arg_FOLDER} -DPAGE=${arg_PAGE}
+      -DOUT=${folder} -P ${CMAKE_SOURCE_DIR}/cmake/BundlePage.cmake)
+  endif()
+  add_custom_command(OUTPUT ${source} ${bundle}
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DSYMBOL=${arg_FUNCTION} -DOUT=${source}
       -P ${CMAKE_SOURCE_DIR}/cmake/EmbedWebAssets.cmake
-    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/EmbedWebAssets.cmake VERBATIM)
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/EmbedWebAssets.cmake
+      ${CMAKE_SOURCE_DIR}/cmake/BundlePage.cmake
+    VERBATIM)
   add_library(${name} STATIC ${source})
   target_link_libraries(${name} PUBLIC arkshare_http PRIVATE arkshare_compile_flags)
   arkshare_remember_layer(library ${name} "" "arkshare_http")

@@ -44,7 +44,7 @@ TEST(ConnectJsonTest, EveryCodeHasItsNameAndItsHttpStatus) {
       {grpc::StatusCode::UNAVAILABLE, "unavailable", 503},
       {grpc::StatusCode::DATA_LOSS, "data_loss", 500},
       {grpc::StatusCode::UNAUTHENTICATED, "unauthenticated", 401},
-      {static_cast<grpc::StatusCode>(77), "unknown", 500},
+      {grpc::StatusCode::DO_NOT_USE, "unknown", 500},  // none of the above
   };
   for (const auto& [code, name, status] : kCases) {
     const grpc::Status error(code, "why");

@@ -206,14 +206,14 @@ struct HttpServer::Callbacks {
       }
     }
     const uint64_t length = request.ContentLength().value_or(0);
-    const bool endless = request.Header("transfer-encoding") != nullptr;
     if (!refusal.has_value() && exchange->sink == nullptr && length > server->options_.max_body) {
       refusal = TooLong(server->options_.max_body);
     }
     if (exchange->sink != nullptr) ConnectionOf(connection)->watch.reset();
     if (!refusal.has_value()) return MHD_YES;
-    // A short body is read first: a connection that is closed with bytes unread loses the answer.
-    if (endless || length > server->options_.max_body) {
+    // A short body is read first, and one of unknown length as far as TakePart goes: a connection
+    // that is closed with bytes unread loses the answer.
+    if (length > server->options_.max_body) {
       return Send(connection, *std::move(refusal));
     }
     exchange->refusal = std::move(refusal);

@@ -263,6 +263,18 @@ TEST_F(ServerTest, BodiesHaveALimit) {
   EXPECT_EQ(Ask(server_->address(), "GET", "/").status, 200);
 }
 
+TEST_F(ServerTest, ARefusalComesAfterABodyOfUnknownLength) {
+  Start();
+  RawClient client(server_->address());
+  ASSERT_TRUE(
+      client.Send("POST /refused HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  ASSERT_TRUE(client.Send("3\r\nabc\r\n0\r\n\r\n"));
+  EXPECT_THAT(client.ReadUntil("refused\n"), StartsWith("HTTP/1.1 403 "));
+  // The connection is in order.
+  ASSERT_TRUE(client.Send("GET /next HTTP/1.1\r\nHost: h\r\n\r\n"));
+  EXPECT_THAT(client.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST_F(ServerTest, ASinkTakesALongBodyAndUndoesAHalfOne) {
   Start({.max_body = 1000});
   const std::string body(4 << 20, 'x');

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import http.server
 import json
+import os
 import pathlib
 import queue
 import socketserver
@@ -16,6 +17,10 @@ import threading
 import urllib.parse
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "services/peer/web/page"
+# The same pages as the programs carry them. Not there when they were built without esbuild.
+SERVICES = pathlib.Path(os.environ.get("ARKSHARE_BIN", "bin")).parent / "services"
+BUILT_PAGE = SERVICES / "peer/web/arkshare_peer_page.page"
+BUILT_OVERVIEW = SERVICES / "index/overview/arkshare_index_page.page"
 CODE = "AAAAAAAAAAAAAAAAAAAAAA"
 TOKEN = "T" * 43
 HEADERS = {
@@ -69,9 +74,8 @@ class FakePeer:
     KEYS = {"library": "path", "transfers": "transferId", "uploads": "uploadId",
             "limbo": "transferId", "wishes": "wishId"}
 
-    def __init__(self, watch=True):
+    def __init__(self):
         self.lock = threading.Lock()
-        self.watch = watch
         self.down = False
         self.boot_id = id_of("boot 1")
         self.tables = {kind: {} for kind in self.KINDS}
@@ -152,6 +156,9 @@ class FakePeer:
     def call_ListTransfers(self, _):
         return {"transfers": list(self.tables["transfers"].values())}
 
+    def call_ListUploads(self, _):
+        return {"uploads": list(self.tables["uploads"].values())}
+
     def call_ListLimbo(self, _):
         return {"entries": list(self.tables["limbo"].values())}
 
@@ -191,6 +198,21 @@ class FakePeer:
     def call_CancelTransfers(self, body):
         return {"results": [{"transferId": key} for key in body["transferIds"]]}
 
+    def call_RetryTransfers(self, body):
+        again = [{**self.tables["transfers"][key], "state": "TRANSFER_STATE_FETCHING", "error": None}
+                 for key in body["transferIds"]]
+        for row in again:
+            self.tables["transfers"][row["transferId"]] = row
+        for watcher in self.own_watchers:
+            watcher.put({"transfers": again})
+        return {"results": [{"transferId": key, "newTransferId": key} for key in body["transferIds"]]}
+
+    def call_RemoveWish(self, body):
+        self.tables["wishes"].pop(body["wishId"])
+        for watcher in self.own_watchers:
+            watcher.put({"wishesGone": [body["wishId"]]})
+        return {}
+
     def call_Search(self, body):
         words = body.get("keywords", "").lower().split()
         found = [row for row in self.results if all(word in row["name"].lower() for word in words)]
@@ -207,7 +229,7 @@ class FakePeer:
         """Generates the messages of a stream; raises CallError."""
         with self.lock:
             self.calls.append((call, body))
-        if call == "PeerService/WatchOwn" and self.watch:
+        if call == "PeerService/WatchOwn":
             yield from self.watch_own()
         elif call == "IndexService/Watch":
             yield {"event": None, "snapshotComplete": {}, "revision": "1"}
@@ -278,7 +300,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = urllib.parse.urlsplit(self.path).path
         path = "/index.html" if path == "/" else path
-        for folder, prefix in ((PAGE, "/"), (pathlib.Path(__file__).parent, "/tests/")):
+        for folder, prefix in ((self.server.page, "/"), (pathlib.Path(__file__).parent, "/tests/")):
             file = (folder / path.removeprefix(prefix)).resolve()
             if path.startswith(prefix) and file.is_file() and folder in file.parents:
                 body = gzip.compress(file.read_bytes(), 9, mtime=0)
@@ -376,9 +398,10 @@ class Fixture(socketserver.ThreadingMixIn, http.server.HTTPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, peer=None, port=0):
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, peer=None, page=PAGE):
+        super().__init__(("127.0.0.1", 0), Handler)
         self.peer = peer or FakePeer()
+        self.page = page.resolve()
         self.token = TOKEN
         self.bytes_sent = {}
         threading.Thread(target=self.serve_forever, daemon=True).start()

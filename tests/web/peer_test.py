@@ -11,7 +11,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,9 +22,8 @@ import urllib.request
 import browser
 from browser import text_of, until, until_text, violations
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 browser.require()
-from arkshare_test_client import BIN, FOLDER, Program  # noqa: E402
+from peers import BIN, Peer, Program, free_port  # noqa: E402
 
 LEASE = "3s"
 # A book that tells the recorder the token of the page, if its script runs where it can read it.
@@ -46,44 +44,6 @@ class Recorder(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
-
-
-class Peer:
-    def __init__(self, index, name, books, *options):
-        self.index, self.options = index, options
-        self.folder = pathlib.Path(FOLDER.name) / name
-        self.folder.mkdir(exist_ok=True)
-        self.control = f"unix:{self.folder}.sock"
-        for book, data in books.items():
-            self.write(book, data)
-        self.start()
-
-    def start(self):
-        self.program = Program("arkshare-peer", "--index", self.index, "--share", str(self.folder),
-                               "--control", self.control, *self.options)
-
-    def write(self, name, data):
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(data)
-
-    def has(self, name):
-        return (self.folder / name).exists()
-
-    def cli(self, *args):
-        done = subprocess.run([os.path.join(BIN, "arkshare-cli"), "--peer", self.control, *args],
-                              text=True, capture_output=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def open_url(self):
-        return json.loads(self.cli("--json", "web", "--print"))["url"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class RealPeersTest(unittest.TestCase):
@@ -230,15 +190,119 @@ class OwnerTest(RealPeersTest):
         self.row("dropped é.txt")
         self.assertEqual((self.owner.folder / "dropped é.txt").read_text(), "dropped")
 
+    def choose(self, label, value):
+        self.js("""const select = Array.from(document.querySelectorAll('label')).find((l) =>
+            l.textContent.startsWith(arguments[0])).querySelector('select');
+            select.value = arguments[1];
+            select.dispatchEvent(new Event('change'))""", label, value)
+
+    def wish(self, words, action):
+        self.go("wishes")
+        field = until(lambda: self.js("return document.querySelector('form.toolbar input[type=text]')"),
+                      "a field")
+        self.choose("When it is found", action)
+        field.send_keys(f"{words}\n")
+        self.row(words)
+
+    def late_peer(self, name, books):
+        peer = Peer(self.address, f"{type(self).__name__}-{name}", books)
+        self.addCleanup(peer.program.end)
+        return peer
+
+    def test_a_wish_is_told_and_fetched_when_a_peer_with_the_book_joins(self):
+        self.wish("late solaris", "COPY")
+        self.go("search?q=late persuasion")
+        until_text(self.driver, "No peer has a book with “late persuasion”.", "ark-table")
+        self.button("Wish for this")
+        self.go("wishes")
+        self.row("late persuasion")
+        self.late_peer("late", {"Late Solaris.txt": "solaris" * 700, "late persuasion.txt": "p" * 900})
+        until_text(self.driver, "1 found, 1 got: Late Solaris.txt", ".rows")
+        until_text(self.driver, "1 found: late persuasion.txt", ".rows")
+        until(lambda: self.owner.has("Late Solaris.txt"), "the copy is here")
+        self.assertFalse(self.owner.has("late persuasion.txt"))
+        self.row("late persuasion").click()
+        self.button("Show")
+        self.row("late persuasion.txt")
+        until_text(self.driver, "moves to you", ".rows .c-effect")
+        self.go("wishes")
+        self.row("late persuasion").click()
+        self.button("Remove")
+        until(lambda: "late persuasion" not in text_of(self.driver, ".rows"), "the row is gone")
+        self.assertNotIn("late persuasion", self.owner.cli("wish", "list"))
+
+    def test_a_wish_is_kept_when_the_peer_is_killed_and_the_index_is_another_one(self):
+        self.wish("kept promise", "TELL")
+        self.owner.program.end(signal.SIGKILL)
+        type(self).index.end()
+        self.start_index()
+        self.owner.start()
+        self.open()
+        self.go("wishes")
+        self.row("kept promise")
+        until(lambda: "not watched" not in text_of(self.driver, ".rows"), "the index is watched")
+        self.late_peer("promise", {"The Kept Promise.txt": "promise"})
+        until_text(self.driver, "1 found: The Kept Promise.txt", ".rows")
+
+    def test_what_goes_out_is_seen_at_the_source(self):
+        self.owner.share("outgoing.bin", "out" * (2 << 20))
+        self.owner.cli("limits", "--upload", "256KiB/s")
+        taker = threading.Thread(target=self.lender.cli, args=("get", "outgoing.bin"))
+        taker.start()
+        self.addCleanup(taker.join)
+        self.addCleanup(self.owner.cli, "limits", "--upload", "0")
+        self.go("transfers")
+        until_text(self.driver, "outgoing.bin", ".second .rows")
+        until_text(self.driver, "127.0.0.1", ".second .rows")
+        until(lambda: "↑ 0" not in text_of(self.driver, ".rates"), "the rate")
+        self.owner.cli("limits", "--upload", "0")
+        until_text(self.driver, "Going out 0", ".second")
+        until(lambda: not self.owner.has("outgoing.bin"), "it has moved")
+        self.go("history")
+        self.row("outgoing.bin")
+        until_text(self.driver, "gave", ".rows")
+
+    def test_a_cancelled_download_is_fetched_when_the_owner_retries(self):
+        self.giver.share("retried.bin", "again" * (1 << 20))
+        self.owner.cli("limits", "--download", "128KiB/s")
+        self.addCleanup(self.owner.cli, "limits", "--download", "0")
+        self.go("search?q=retried")
+        self.row("retried.bin").click()
+        self.button("Get: moves 1")
+        until_text(self.driver, "on its way", ".rows")
+        self.go("transfers")
+        self.row("retried.bin").click()
+        self.button("Cancel")
+        self.button("Cancel downloads")
+        until_text(self.driver, "The download was cancelled.", ".rows")
+        self.owner.cli("limits", "--download", "0")
+        self.row("retried.bin").click()
+        self.button("Retry")
+        until(lambda: self.owner.has("retried.bin") and not self.giver.has("retried.bin"), "it moved")
+        until_text(self.driver, "retried.bin\nmoved to you", ".rows")
+        until(lambda: "cancelled" not in text_of(self.driver, ".rows"), "the failed one has left")
+        self.go("history")
+        self.row("retried.bin")
+        until_text(self.driver, "got", ".rows")
+
+    def test_the_page_reads_one_stream_and_does_not_poll(self):
+        self.go("library")
+        self.row("own.txt")
+        self.owner.share("streamed.txt", "streamed")
+        self.row("streamed.txt")
+        self.assertEqual(self.js("""return performance.getEntriesByType('resource').map(
+            (one) => one.name.split('/').pop()).filter((name) => /^(List|Get|Watch)[A-Z]/.test(name))"""), [])
+
     def test_an_index_that_is_away_is_told_and_comes_back(self):
         self.go("library")
         self.row("own.txt")
         type(self).index.end()
         until_text(self.driver, "Your own books are here.", ".banner", 60)
         self.row("own.txt")
+        self.go("search?q=kept")
+        until_text(self.driver, "cannot reach the index", "ark-table")
         self.start_index()
         until(lambda: self.js("return document.querySelector('.banner').hidden"), "it is back", 60)
-        self.go("search?q=kept")
         self.row("kept.txt")
 
     def test_a_killed_peer_is_told_and_after_its_restart_the_owner_signs_in_again(self):
@@ -336,20 +400,147 @@ class HostileTest(RealPeersTest):
         until_text(self.driver, "was used twice", "main", 60)
         self.open()
 
+    def path_of(self, name):
+        """The address of a book, as the page gets it."""
+        path = self.driver.execute_async_script("""const done = arguments[1];
+            fetch('/arkshare.v1.PeerService/OpenBook', {method: 'POST', headers: {
+              'Content-Type': 'application/json',
+              Authorization: `Bearer ${localStorage.getItem('arkshare-token')}`},
+              body: JSON.stringify({name: arguments[0]})}).then((r) => r.json()).then(
+              (body) => done(body.path ?? JSON.stringify(body)))""", name)
+        self.assertTrue(path.startswith("/content/"), path)
+        return path
+
     def test_a_book_that_is_a_program_does_not_run(self):
         """Opened by its address in the tab of the page itself: the strongest place for a script."""
         for name in ("draw.svg", "page.html"):
-            path = self.driver.execute_async_script("""const done = arguments[1];
-                fetch('/arkshare.v1.PeerService/OpenBook', {method: 'POST', headers: {
-                  'Content-Type': 'application/json',
-                  Authorization: `Bearer ${localStorage.getItem('arkshare-token')}`},
-                  body: JSON.stringify({name: arguments[0]})}).then((r) => r.json()).then(
-                  (body) => done(body.path ?? JSON.stringify(body)))""", name)
-            self.assertTrue(path.startswith("/content/"), path)
-            self.driver.get(self.url.rstrip("/") + path)
-            self.assertNotEqual(self.driver.title, "ran", name)
-        self.open()
+            path = self.path_of(name)
+            for origin in (f"http://127.0.0.1:{self.port}", f"http://localhost:{self.port}"):
+                self.driver.get(origin + path)
+                self.assertNotEqual(self.driver.title, "ran", f"{name} at {origin}")
+            self.open()
         self.assertEqual(Recorder.seen, [])
+
+    def test_the_page_and_its_books_are_two_origins(self):
+        self.go("library")
+        self.row("own.txt").click()
+        page = self.driver.current_window_handle
+        self.button("Open")
+        until(lambda: len(self.driver.window_handles) == 2, "a tab with the book")
+        self.driver.switch_to.window(next(h for h in self.driver.window_handles if h != page))
+        try:
+            until(lambda: self.driver.current_url.startswith(f"http://localhost:{self.port}/content/"), "the book")
+            until(lambda: "<pre" in self.driver.page_source, "its text")
+        finally:
+            self.driver.close()
+            self.driver.switch_to.window(page)
+        self.driver.get(f"http://127.0.0.1:{self.port}{self.path_of('own.txt')}")
+        until_text(self.driver, "Books are read at another name than the page")
+        # The name for books leads to the page, with the code.
+        self.driver.get(self.owner.open_url().replace("127.0.0.1", "localhost"))
+        until_text(self.driver, "online", ".peer")
+        self.assertTrue(self.driver.current_url.startswith(self.url), self.driver.current_url)
+
+
+# Run as another user: tries to get at secrets, and prints what came of it.
+SNOOP = """
+import glob, json, socket, sys
+file, control, key, process = sys.argv[1:]
+
+def attempt(what):
+    try:
+        what()
+        return 'done'
+    except OSError as error:
+        return type(error).__name__
+
+lines = []
+for path in glob.glob('/proc/[0-9]*/cmdline'):
+    try:
+        lines.append(open(path, errors='replace').read())
+    except OSError:
+        pass
+print(json.dumps({'lines': lines, 'file': attempt(lambda: open(file).read()),
+  'key': attempt(lambda: open(key, 'rb').read()),
+  'control': attempt(lambda: socket.socket(socket.AF_UNIX).connect(control)),
+  'memory': attempt(lambda: open(f'/proc/{process}/mem', 'rb')),
+  'environment': attempt(lambda: open(f'/proc/{process}/environ', 'rb').read())}))
+"""
+NOBODY = 65534
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can act as another user")
+class OtherUserTest(unittest.TestCase):
+    """Another user of the machine, to whom all folders are open that may be."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="arkshare-other-user-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        os.chmod(self.folder, 0o755)
+        index = Program("arkshare-index", "--listen", "127.0.0.1:0")
+        self.addCleanup(index.end)
+        (self.folder / "control").mkdir(mode=0o700)  # the peer takes no other
+        self.control = f"{self.folder}/control/socket"
+        (self.folder / "books").mkdir(mode=0o755)
+        self.peer = Program("arkshare-peer", "--index", index.address, "--share", str(self.folder / "books"),
+                            "--control", f"unix:{self.control}", "--web", "127.0.0.1:0")
+        self.addCleanup(self.peer.end)
+        # A browser that tells which file it is to open, and waits.
+        self.told, self.go_on = self.folder / "told", self.folder / "go-on"
+        os.mkfifo(self.told)
+        os.mkfifo(self.go_on)
+        browser_file = self.folder / "xdg-open"
+        browser_file.write_text(f'#!/bin/sh\necho "$1" >{self.told}\nread -r _ <{self.go_on}\n')
+        browser_file.chmod(0o755)
+
+    def post(self, path, body, token=""):
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(self.url + path, method="POST", headers=headers,
+                                         data=json.dumps(body).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def test_neither_code_nor_token_can_be_read(self):
+        cli = subprocess.Popen([os.path.join(BIN, "arkshare-cli"), "--peer", f"unix:{self.control}", "web"],
+                               text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={
+                                   **os.environ, "DISPLAY": ":0", "PATH": f"{self.folder}:{os.environ['PATH']}"})
+        try:
+            self.url, code = cli.stdout.readline().strip().split("#/open=")
+            file = self.told.read_text().strip()
+            self.assertIn(code, pathlib.Path(file).read_text())
+            self.assertEqual(os.stat(file).st_mode & 0o777, 0o600)
+            done = subprocess.run(["/usr/bin/python3", "-c", SNOOP, file, self.control, str(
+                self.folder / "books/.arkshare/key"), str(self.peer.process.pid)], user=NOBODY, group=NOBODY,
+                extra_groups=[], cwd="/", text=True, capture_output=True, timeout=60, check=True)
+            found = json.loads(done.stdout)
+            lines = found.pop("lines")
+            self.assertEqual(found, dict.fromkeys(
+                ("file", "key", "control", "memory", "environment"), "PermissionError"))
+            self.assertTrue([line for line in lines if file in line], "the browser's command line is seen")
+            self.assertEqual([line for line in lines if code in line], [])
+            status, answer = self.post("session", {"code": code})
+            self.assertEqual(status, 200)
+            token = answer["token"]
+            self.assertEqual(self.post("arkshare.v1.PeerService/GetStatus", {}, token)[0], 200)
+        finally:
+            with open(self.go_on, "w") as go_on:
+                go_on.write("\n")
+            cli.wait(20)
+            cli.stdout.close()
+        self.assertEqual(cli.returncode, 0)
+        self.assertFalse(os.path.exists(file), "the file is removed after the sign-in")
+        # The port is open to all; without the token it says nothing.
+        for guess in ("", "A" * 43, token[::-1]):
+            self.assertEqual(self.post("arkshare.v1.PeerService/GetStatus", {}, guess)[0], 401)
+        log = self.peer.read_log()
+        self.assertNotIn(code, log)
+        self.assertNotIn(token, log)
 
 
 if __name__ == "__main__":

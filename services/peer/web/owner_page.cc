@@ -18,6 +18,7 @@ namespace arkshare {
 namespace {
 
 constexpr char kAnyPort[] = "127.0.0.1:0";
+constexpr int kPortTries = 8;
 // A search takes milliseconds; a page must learn soon that its index is away.
 constexpr absl::Duration kIndexTimeout = absl::Seconds(5);
 
@@ -38,13 +39,21 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
   return proto;
 }
 
-// Returns the address for the browser of this machine.
+// Returns the address of a server for the browser of this machine.
+HostPort LocalAddress(const std::string& address) {
+  HostPort host_port = ParseHostPort(address).value();
+  if (host_port.host == "0.0.0.0") host_port.host = "127.0.0.1";
+  if (host_port.host == "::") host_port.host = "::1";
+  return host_port;
+}
+
+// Returns the IP at which a browser of this machine, or at the near end of a tunnel, has the page.
+std::string LoopbackOf(const HttpServer& server) {
+  return absl::StartsWith(server.address(), "[") ? "::1" : "127.0.0.1";
+}
+
 std::string UrlOf(const std::string& address) {
-  absl::StatusOr<HostPort> host_port = ParseHostPort(address);
-  if (!host_port.ok()) return absl::StrCat("http://", address, "/");
-  if (host_port->host == "0.0.0.0") host_port->host = "127.0.0.1";
-  if (host_port->host == "::") host_port->host = "::1";
-  return absl::StrCat("http://", host_port->ToString(), "/");
+  return absl::StrCat("http://", LocalAddress(address).ToString(), "/");
 }
 
 }  // namespace
@@ -110,6 +119,22 @@ absl::StatusOr<std::string> OwnerPage::Open() {
     peer = peer_;
   }
   if (peer == nullptr) return MakeError(Reason::kShuttingDown, "this peer stops");
+  absl::StatusOr<std::shared_ptr<Door>> door = MakeDoor(peer);
+  // Another port may be free at both addresses.
+  for (int i = 1; i < kPortTries && absl::IsAlreadyExists(door.status()) && options_.listen.empty();
+       ++i) {
+    door = MakeDoor(peer);
+  }
+  if (!door.ok()) return door.status();
+  const std::string address = (*door)->server->address();
+  LogInfo("page_opened", {{"address", address}});
+  MutexLock lock(&mutex_);
+  door_ = *std::move(door);
+  return address;
+}
+
+absl::StatusOr<std::shared_ptr<OwnerPage::Door>> OwnerPage::MakeDoor(
+    std::shared_ptr<grpc::Channel> peer) {
   auto door = std::make_shared<Door>();
   door->bridge = MakeBridge(std::move(peer));
   // The port is known only once it is bound, and the handler must be there before it.
@@ -121,16 +146,19 @@ absl::StatusOr<std::string> OwnerPage::Open() {
             OriginCheck({.port = made.port(),
                          .listen_host = ParseHostPort(made.address()).value().host,
                          .names = options_.names}),
-            boot_id_);
+            LoopbackOf(made), boot_id_);
         return door->handler.get();
       });
   if (!server.ok()) return server.status();
   door->server = *std::move(server);
-  const std::string address = door->server->address();
-  LogInfo("page_opened", {{"address", address}});
-  MutexLock lock(&mutex_);
-  door_ = std::move(door);
-  return address;
+  if (ParseHostPort(door->server->address()).value().host != "127.0.0.1") return door;
+  // Browsers look for localhost, where the books are, at ::1 first.
+  absl::StatusOr<std::unique_ptr<HttpServer>> second = HttpServer::Start(
+      {.listen = absl::StrCat("[::1]:", door->server->port())}, door->handler.get());
+  // Without IPv6 no other program can answer there.
+  if (absl::IsAlreadyExists(second.status())) return second.status();
+  if (second.ok()) door->second = *std::move(second);
+  return door;
 }
 
 size_t OwnerPage::Close() {
@@ -146,6 +174,7 @@ size_t OwnerPage::Close() {
     MutexLock lock(&mutex_);
     door_ = nullptr;
   }
+  door->second.reset();
   door->server.reset();
   LogInfo("page_closed", {{"sessions", ended}});
   return ended;

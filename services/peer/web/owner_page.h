@@ -74,8 +74,10 @@ class OwnerPage {
     std::unique_ptr<ConnectBridge> bridge;
     std::unique_ptr<PageHandler> handler;
     std::unique_ptr<HttpServer> server;
+    std::unique_ptr<HttpServer> second;  // at ::1; nullptr: not needed, or there is no IPv6
   };
 
+  absl::StatusOr<std::shared_ptr<Door>> MakeDoor(std::shared_ptr<grpc::Channel> peer);
   std::unique_ptr<ConnectBridge> MakeBridge(std::shared_ptr<grpc::Channel> peer) const;
   // Ends the calls and tickets of a session that has ended.
   void EndUse(const std::string& session);

@@ -50,6 +50,12 @@ class FakePeer : public v1::PeerService::Service {
   }
 };
 
+class Nothing : public HttpHandler {
+ public:
+  std::optional<HttpResponse> Check(const HttpRequest&) override { return HttpResponse{}; }
+  HttpResponse Handle(const HttpRequest&) override { return {}; }
+};
+
 class OwnerPageTest : public testing::Test {
  protected:
   OwnerPageTest() : disk_(temp_.path()) {
@@ -108,6 +114,14 @@ class OwnerPageTest : public testing::Test {
     return list.sessions_size() == 0 ? "" : list.sessions(0).session_id();
   }
 
+  // The name at which books are.
+  std::string AtBooks() {
+    return absl::StrCat("Host: localhost", address_.substr(address_.rfind(':')));
+  }
+  RawAnswer Read(const std::string& path, std::vector<std::string> headers = {}) {
+    headers.push_back(AtBooks());
+    return Ask(address_, "GET", path, std::move(headers));
+  }
   // Signs in, opens a book, and returns the answer of OpenBook.
   v1::OpenBookResponse OpenBook(const std::string& name) {
     SignIn();
@@ -122,6 +136,7 @@ class OwnerPageTest : public testing::Test {
   TempFolder temp_;
   PeerDisk disk_;
   FakeClock clock_;
+  Nothing nothing_;
   FakePeer peer_;
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<OwnerPage> page_;
@@ -377,26 +392,78 @@ TEST_F(OwnerPageTest, ABookIsReadByItsTicket) {
   EXPECT_EQ(opened.media_type(), "text/plain; charset=utf-8");
   EXPECT_TRUE(opened.inline_());
   EXPECT_EQ(opened.size_bytes(), 16u);
-  const RawAnswer whole = Ask(address_, "GET", opened.path());
+  const RawAnswer whole = Read(opened.path());
   EXPECT_EQ(whole.status, 200);
   EXPECT_EQ(whole.body, "Once upon a time");
   EXPECT_EQ(whole.Header("Content-Length"), "16");
   EXPECT_THAT(whole.Header("Content-Security-Policy"), testing::StartsWith("sandbox; "));
   EXPECT_EQ(whole.Header("X-Content-Type-Options"), "nosniff");
   EXPECT_EQ(whole.Header("Content-Disposition"), "inline; filename*=UTF-8''a%20story.txt");
-  const RawAnswer part = Ask(address_, "GET", opened.path(), {"Range: bytes=5-8"});
+  const RawAnswer part = Read(opened.path(), {"Range: bytes=5-8"});
   EXPECT_EQ(part.status, 206);
   EXPECT_EQ(part.body, "upon");
   EXPECT_EQ(part.Header("Content-Range"), "bytes 5-8/16");
-  EXPECT_EQ(Ask(address_, "GET", opened.path(), {"Range: bytes=16-"}).status, 416);
-  EXPECT_EQ(Ask(address_, "GET", opened.path(), {"Range: bytes=0-1", "If-Range: \"x\""}).status,
-            200);
+  EXPECT_EQ(Read(opened.path(), {"Range: bytes=16-"}).status, 416);
+  EXPECT_EQ(Read(opened.path(), {"Range: bytes=0-1", "If-Range: \"x\""}).status, 200);
   const std::string etag = "If-None-Match: " + whole.Header("ETag");
-  EXPECT_EQ(Ask(address_, "GET", opened.path(), {etag}).status, 304);
-  EXPECT_EQ(Ask(address_, "HEAD", opened.path()).Header("Content-Length"), "16");
-  EXPECT_EQ(Ask(address_, "PUT", opened.path(), {}, "x").status, 405);
-  EXPECT_EQ(Ask(address_, "GET", "/content/AAAAAAAAAAAAAAAAAAAAAA/x").status, 404);
-  EXPECT_EQ(Ask(address_, "GET", opened.path(), {"Sec-Fetch-Site: cross-site"}).status, 403);
+  EXPECT_EQ(Read(opened.path(), {etag}).status, 304);
+  EXPECT_EQ(Ask(address_, "HEAD", opened.path(), {AtBooks()}).Header("Content-Length"), "16");
+  EXPECT_EQ(Ask(address_, "PUT", opened.path(), {AtBooks()}, "x").status, 405);
+  EXPECT_EQ(Read("/content/AAAAAAAAAAAAAAAAAAAAAA/x").status, 404);
+  EXPECT_EQ(Read(opened.path(), {"Sec-Fetch-Site: cross-site"}).status, 403);
+  EXPECT_EQ(Read(opened.path(), {"Sec-Fetch-Site: cross-site", "Sec-Fetch-Dest: image"}).status,
+            403);
+  EXPECT_EQ(Read(opened.path(), {"Sec-Fetch-Site: cross-site", "Sec-Fetch-Dest: document"}).status,
+            200)
+      << "the page opens it in a tab";
+  EXPECT_THAT(Read(opened.path() + "?save").Header("Content-Disposition"),
+              testing::StartsWith("attachment; "));
+}
+
+TEST_F(OwnerPageTest, BooksAndThePageAreTwoOrigins) {
+  WriteFileAt(temp_ / "a", "one");
+  disk_.scanner->Examine("a");
+  const std::string path = OpenBook("a").path();
+  const std::string token = SignIn();
+  const RawAnswer refused = Ask(address_, "GET", path);
+  EXPECT_EQ(refused.status, 421);
+  EXPECT_THAT(refused.body, HasSubstr("http://localhost:"));
+  EXPECT_EQ(Read(path).body, "one");
+  for (const auto& [method, target] : std::vector<std::pair<std::string, std::string>>{
+           {"GET", "/main.js"},
+           {"POST", "/session"},
+           {"PUT", "/books/b"},
+           {"POST", "/arkshare.v1.PeerService/GetStatus"}}) {
+    EXPECT_EQ(Ask(address_, method, target, {AtBooks(), kJson, kGzip, token}, "{}").status, 421)
+        << target;
+  }
+  const RawAnswer lead = Ask(address_, "GET", "/", {AtBooks(), kGzip});
+  EXPECT_EQ(lead.status, 307);
+  EXPECT_EQ(lead.Header("Location"), absl::StrCat("http://", address_, "/"));
+  EXPECT_EQ(lead.Header("X-Content-Type-Options"), "nosniff");
+}
+
+TEST_F(OwnerPageTest, BehindAProxyBooksHaveTheOriginOfThePage) {
+  Make({.listen = "127.0.0.1:0", .names = {"books.example"}});
+  WriteFileAt(temp_ / "a", "one");
+  disk_.scanner->Examine("a");
+  const std::string path = OpenBook("a").path();
+  EXPECT_EQ(Ask(address_, "GET", path, {"Host: books.example"}).body, "one");
+  EXPECT_EQ(Ask(address_, "GET", "/", {"Host: books.example", kGzip}).body, "page");
+}
+
+TEST_F(OwnerPageTest, NoOtherProgramAnswersAtLocalhost) {
+  const absl::StatusOr<std::unique_ptr<HttpServer>> other =
+      HttpServer::Start({.listen = "[::1]:0"}, &nothing_);
+  if (!other.ok()) GTEST_SKIP() << "no IPv6: " << other.status();
+  Open();
+  const std::string port = address_.substr(address_.rfind(':') + 1);
+  EXPECT_EQ(Ask("[::1]:" + port, "GET", "/", {"Host: localhost:" + port}).status, 307);
+  page_->Close();
+  EXPECT_EQ(Ask("[::1]:" + port, "GET", "/").status, 0);
+  Make({.listen = absl::StrCat("127.0.0.1:", (*other)->port())});
+  v1::OpenPageResponse response;
+  EXPECT_EQ(page_->OpenPage(&response).code(), absl::StatusCode::kAlreadyExists);
 }
 
 TEST_F(OwnerPageTest, ABookWithAScriptIsOnlyForSaving) {
@@ -404,7 +471,7 @@ TEST_F(OwnerPageTest, ABookWithAScriptIsOnlyForSaving) {
   disk_.scanner->Examine("picture.svg");
   const v1::OpenBookResponse opened = OpenBook("picture.svg");
   EXPECT_FALSE(opened.inline_());
-  const RawAnswer answer = Ask(address_, "GET", opened.path());
+  const RawAnswer answer = Read(opened.path());
   EXPECT_EQ(answer.Header("Content-Type"), "application/octet-stream");
   EXPECT_THAT(answer.Header("Content-Disposition"), testing::StartsWith("attachment; "));
 }
@@ -414,17 +481,17 @@ TEST_F(OwnerPageTest, ATicketEndsWithItsBookAndItsSession) {
   disk_.scanner->Examine("a");
   const std::string path = OpenBook("a").path();
   WriteFileAt(temp_ / "a", "another");
-  EXPECT_EQ(Ask(address_, "GET", path).status, 404) << "the file has changed";
+  EXPECT_EQ(Read(path).status, 404) << "the file has changed";
   WriteFileAt(temp_ / "b", "two");
   disk_.scanner->Examine("b");
   const std::string other = OpenBook("b").path();
-  EXPECT_EQ(Ask(address_, "GET", other).status, 200);
+  EXPECT_EQ(Read(other).status, 200);
   clock_.Advance(absl::Minutes(10));
-  EXPECT_EQ(Ask(address_, "GET", other).status, 404);
+  EXPECT_EQ(Read(other).status, 404);
   const std::string third = OpenBook("b").path();
   page_->Close();
   Open();
-  EXPECT_EQ(Ask(address_, "GET", third).status, 404);
+  EXPECT_EQ(Read(third).status, 404);
   v1::OpenBookRequest request;
   request.set_name("b");
   v1::OpenBookResponse response;

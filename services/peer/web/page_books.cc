@@ -2,6 +2,7 @@
 
 #include <absl/status/statusor.h>
 #include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
@@ -19,6 +20,8 @@ namespace arkshare {
 namespace {
 
 constexpr int kNoRoom = 507;
+// After the address of a book: the browser saves it, whatever its type.
+constexpr absl::string_view kForSaving = "?save";
 
 HttpResponse NotAdded(const absl::Status& why) {
   return ConnectErrorResponse(why, GetReason(why) == Reason::kDiskFull ? kNoRoom : 0);
@@ -174,15 +177,16 @@ HttpResponse PageBooks::Read(const std::string& ticket, const HttpRequest& reque
   absl::StatusOr<SharedFolder::OpenedFile> file = parts_.folder->OpenFile(book->path);
   if (!file.ok() || !(file->stat.identity == book->identity)) return NoSuchBook();
   const uint64_t size = book->identity.size;
+  const bool shows = book->is_inline && !absl::EndsWith(request.target, kForSaving);
   HttpResponse response;
-  response.headers = {{"Content-Type", book->media_type},
-                      {"Content-Security-Policy", PolicyOf(*book)},
-                      {"Content-Disposition",
-                       absl::StrCat(book->is_inline ? "inline" : "attachment",
-                                    "; filename*=UTF-8''", PercentEncode(LastPart(book->path)))},
-                      {"Accept-Ranges", "bytes"},
-                      {"Cache-Control", "private, no-cache"},
-                      {"ETag", book->etag}};
+  response.headers = {
+      {"Content-Type", book->media_type},
+      {"Content-Security-Policy", PolicyOf(*book)},
+      {"Content-Disposition", absl::StrCat(shows ? "inline" : "attachment", "; filename*=UTF-8''",
+                                           PercentEncode(LastPart(book->path)))},
+      {"Accept-Ranges", "bytes"},
+      {"Cache-Control", "private, no-cache"},
+      {"ETag", book->etag}};
   const std::string* const tag = request.Header("if-none-match");
   if (tag != nullptr && *tag == book->etag) {
     response.status = 304;

@@ -14,6 +14,7 @@
 #include "lib/core/errors.h"
 #include "lib/http/connect_json.h"
 #include "lib/http/security_headers.h"
+#include "services/peer/web/host_use.h"
 #include "services/peer/web/page_caller.h"
 
 namespace arkshare {
@@ -28,8 +29,14 @@ bool IsJson(const HttpRequest& request) {
   return type != nullptr && absl::StartsWith(*type, "application/json");
 }
 
-// Other sites may link to the page itself, and to nothing else.
-bool IsLinkable(const HttpRequest& request) { return request.path() == "/"; }
+// Other sites may link to the page itself. To a book only the page can, which has its ticket and is
+// another site than books are.
+bool IsLinkable(const HttpRequest& request) {
+  if (request.path() == "/") return true;
+  const std::string* const destination = request.Header("sec-fetch-dest");
+  return absl::StartsWith(request.path(), kContentPath) && destination != nullptr &&
+         *destination == "document";
+}
 
 HttpResponse NotAllowed(const std::string& allowed) {
   HttpResponse response = ConnectErrorResponse(
@@ -91,6 +98,7 @@ std::optional<HttpResponse> PageHandler::Refuse(const HttpRequest& request) {
   if (std::optional<HttpResponse> refusal = origin_.Check(request, IsLinkable(request))) {
     return refusal;
   }
+  if (std::optional<HttpResponse> refusal = CheckHostUse(request)) return refusal;
   if (request.path() == kSessionPath) return CheckSessionRequest(request);
   if (absl::StartsWith(request.path(), kBooksPath)) {
     return request.method == "PUT" ? CheckToken(request) : NotAllowed("PUT");
@@ -102,6 +110,22 @@ std::optional<HttpResponse> PageHandler::Refuse(const HttpRequest& request) {
   if (!IsConnectPath(request.path())) return std::nullopt;
   if (std::optional<HttpResponse> refusal = parts_.bridge->Check(request)) return refusal;
   return CheckToken(request);
+}
+
+std::optional<HttpResponse> PageHandler::CheckHostUse(const HttpRequest& request) const {
+  const std::string& host = *request.Header("host");  // OriginCheck has seen it
+  const bool is_book = absl::StartsWith(request.path(), kContentPath);
+  switch (UseOfHost(host)) {
+    case HostUse::kPage:
+      if (is_book) return RefuseBookAtPageHost(host);
+      break;
+    case HostUse::kBooks:
+      if (!is_book) return AnswerAtBooksHost(request, host, page_ip_);
+      break;
+    case HostUse::kBoth:
+      break;
+  }
+  return std::nullopt;
 }
 
 std::optional<HttpResponse> PageHandler::CheckToken(const HttpRequest& request) const {

@@ -17,7 +17,7 @@
 namespace arkshare {
 
 // Answers GET of the page's files, POST and DELETE of /session, and with a token calls and PUT of
-// books. GET of a book needs the ticket of OpenBook instead.
+// books. GET of a book needs the ticket of OpenBook instead, and is at another host: see HostUse.
 // Thread-safe.
 class PageHandler : public HttpHandler {
  public:
@@ -27,9 +27,13 @@ class PageHandler : public HttpHandler {
     ConnectBridge* bridge;
     PageBooks* books;
   };
-  // `boot_id` names the process, in hex.
-  PageHandler(Parts parts, OriginCheck origin, std::string boot_id)
-      : parts_(parts), origin_(std::move(origin)), boot_id_(std::move(boot_id)) {}
+  // `page_ip` is the loopback address of the page for a browser of this machine. `boot_id` names
+  // the process, in hex.
+  PageHandler(Parts parts, OriginCheck origin, std::string page_ip, std::string boot_id)
+      : parts_(parts),
+        origin_(std::move(origin)),
+        page_ip_(std::move(page_ip)),
+        boot_id_(std::move(boot_id)) {}
 
   std::optional<HttpResponse> Check(const HttpRequest& request) override;
   std::variant<std::unique_ptr<BodySink>, HttpResponse> TakeBody(
@@ -39,6 +43,8 @@ class PageHandler : public HttpHandler {
 
  private:
   std::optional<HttpResponse> Refuse(const HttpRequest& request);
+  // Refuses the page at the name for books, and the other way round.
+  std::optional<HttpResponse> CheckHostUse(const HttpRequest& request) const;
   HttpResponse Answer(const HttpRequest& request);
   HttpResponse SignIn(const HttpRequest& request);
   HttpResponse SignOut(const HttpRequest& request);
@@ -50,6 +56,7 @@ class PageHandler : public HttpHandler {
 
   const Parts parts_;
   const OriginCheck origin_;
+  const std::string page_ip_;
   const std::string boot_id_;
 };
 

@@ -1,5 +1,5 @@
 import {formatBytes, formatRate, formatTimeLeft, percent} from '/format.js';
-import {formatRoute, openCode, parseRoute} from '/route.js';
+import {bookAddress, formatRoute, openCode, parseRoute} from '/route.js';
 import {parseBytes} from '/store/limits.js';
 
 import {same, test} from './check.js';
@@ -44,5 +44,17 @@ export async function run() {
     same(openCode('#/open=Ab-_9'), 'Ab-_9');
     same(openCode('#/open='), '');
     same(openCode('#/search?q=open=x'), '');
+  });
+  await test('books have another origin than the page, where the machine has two names', () => {
+    for (const [page, path, book] of [
+             ['http://127.0.0.1:8470/', '/content/T/a%20b', 'http://localhost:8470/content/T/a%20b'],
+             ['http://[::1]:8470/', '/content/T/a', 'http://localhost:8470/content/T/a'],
+             ['https://books.example/', '/content/T/a', 'https://books.example/content/T/a'],
+             ['http://127.0.0.2:8470/', '/content/T/a', 'http://127.0.0.2:8470/content/T/a']]) {
+      same(bookAddress(path, new URL(page), false), book);
+      same(bookAddress(path, new URL(page), true), `${book}?save`);
+    }
+    same(bookAddress('http://other.example/x', new URL('http://127.0.0.1:1/'), false),
+         'http://localhost:1/x');
   });
 }

@@ -48,7 +48,7 @@ export async function run() {
                                  .map(([name]) => name);
     same(offered(row('QUEUED')), ['cancel']);
     same(offered(row('FETCHING')), ['cancel']);
-    same(offered(row('HANDING_OVER')), ['keep']);
+    same(offered(row('HANDING_OVER')), ['retry', 'keep']);
     same(offered(row('HANDING_OVER', {placeless: true})), ['place']);
     same(offered(row('DONE')), ['forget']);
     same(offered(row('FAILED', {error: {reason: 'DISK_FULL'}})), ['retry', 'forget']);

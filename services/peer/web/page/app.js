@@ -6,16 +6,17 @@ import {applyTheme, singleKeys} from './settings.js';
 import {Shell} from './shell.js';
 import {World} from './store/world.js';
 
-const CLASSES = {
-  search: 'SearchView',
-  library: 'LibraryView',
-  transfers: 'TransfersView',
-  group: 'GroupView',
-  peer: 'PeerView',
-  wishes: 'WishesView',
-  limbo: 'LimboView',
-  history: 'HistoryView',
-  settings: 'SettingsView'
+/** The views by their names in an address. Each name is whole, so that a bundler finds its file. */
+const VIEWS = {
+  search: async () => (await import('./views/search.js')).SearchView,
+  library: async () => (await import('./views/library.js')).LibraryView,
+  transfers: async () => (await import('./views/transfers.js')).TransfersView,
+  group: async () => (await import('./views/group.js')).GroupView,
+  peer: async () => (await import('./views/peer.js')).PeerView,
+  wishes: async () => (await import('./views/wishes.js')).WishesView,
+  limbo: async () => (await import('./views/limbo.js')).LimboView,
+  history: async () => (await import('./views/history.js')).HistoryView,
+  settings: async () => (await import('./views/settings.js')).SettingsView,
 };
 const TICK_MS = 1000;
 
@@ -136,10 +137,10 @@ export class App {
     const {view} = parseRoute(location.hash);
     if (view !== this.viewName) {
       this.viewName = view;
-      const module = await import(`./views/${view}.js`);
+      const View = await VIEWS[view]();
       if (this.viewName !== view || !this.shell) return;
       this.view?.close();
-      this.view = new module[CLASSES[view]](this);
+      this.view = new View(this);
       this.shownName = view;
       this.shell.place(view, this.view.element);
       if (view !== 'search') this.setQuery('');

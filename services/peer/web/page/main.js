@@ -7,10 +7,6 @@ import {Rpc} from './rpc.js';
 import {Session} from './session.js';
 
 const VIEWS = ['search', 'library', 'transfers', 'group', 'wishes', 'limbo', 'history', 'settings'];
-/** The calls without which a view has nothing to show: an older peer does not have them. */
-const NEEDED = {wishes: 'PeerService/ListWishes', history: 'PeerService/ListHistory'};
-/** Calls of which the page has to know early whether the peer has them. */
-const ASKED = [...Object.values(NEEDED), 'PeerService/RetryTransfers'];
 
 class PeerApp extends App {
   constructor(root) {
@@ -29,9 +25,6 @@ class PeerApp extends App {
       await this.showSignIn('', error);
       return;
     }
-    // An error matters here only when it says that the peer does not know the call.
-    await Promise.all(ASKED.map((call) => this.rpc.call(call, {}).catch(() => {})));
-    this.views = VIEWS.filter((view) => !(view in NEEDED) || this.rpc.has(NEEDED[view]));
     this.connection = new Connection(this.rpc, this.world);
     this.connection.start();
     await this.show();

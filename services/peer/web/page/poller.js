@@ -1,4 +1,4 @@
-/** Reads a peer that does not have the stream WatchOwn. */
+/** Reads the peer without a stream: for tabs that each read for themselves. */
 import {libraryRow, limboRow, statusOf, transferRow, uploadRow, wishRow} from './convert.js';
 import {difference} from './store/difference.js';
 import {TABLES} from './store/world.js';
@@ -40,13 +40,7 @@ export class Poller {
   }
 
   async read(table, call, convert) {
-    let rows = [];
-    try {
-      if (this.rpc.has(call)) rows = convert(await this.rpc.call(call, {}, this.signal));
-    } catch (error) {
-      if (error.code !== 'unimplemented') throw error;
-    }
-    this.replace(table, rows);
+    this.replace(table, convert(await this.rpc.call(call, {}, this.signal)));
   }
 
   async readLibrary(status) {

@@ -29,3 +29,16 @@ export function formatRoute(view, query = {}, id = '') {
 export function openCode(hash) {
   return /^#\/open=([\w-]+)$/.exec(hash)?.[1] ?? '';
 }
+
+/**
+ * Returns the address of a book. Where the page is at an IP of this machine, books are at
+ * "localhost": that is another origin, so a script in a book finds nothing of the page.
+ * @param {string} path of OpenBook
+ * @param {{protocol: string, hostname: string, host: string}} at the page's location
+ * @param {boolean} save the browser saves the book instead of showing it
+ */
+export function bookAddress(path, at, save) {
+  const own = at.hostname === '127.0.0.1' || at.hostname === '[::1]';
+  const origin = `${at.protocol}//${own ? at.host.replace(at.hostname, 'localhost') : at.host}`;
+  return origin + new URL(path, origin).pathname + (save ? '?save' : '');
+}

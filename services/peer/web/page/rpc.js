@@ -74,8 +74,6 @@ export class Rpc {
   /** @param {{token: () => string, signedOut: (token: string, why: string) => void}} session */
   constructor(session) {
     this.session = session;
-    /** The calls that this server does not have, "Service/Call". */
-    this.missing = new Set();
   }
 
   /**
@@ -119,17 +117,12 @@ export class Rpc {
         if (!message.end) {
           yield message.body;
         } else if (message.body.error) {
-          throw this.noted(call, readError(message.body.error));
+          throw readError(message.body.error);
         } else {
           return;
         }
       }
     }
-  }
-
-  /** Whether the server has the call, as far as is known. @param {string} call */
-  has(call) {
-    return !this.missing.has(call);
   }
 
   /** @private */
@@ -156,12 +149,6 @@ export class Rpc {
           text || `${response.status} ${response.statusText}`);
     }
     if (response.status === 401) this.session.signedOut(token, error.metadata.why ?? '');
-    throw this.noted(call, error);
-  }
-
-  /** @private */
-  noted(call, error) {
-    if (error.code === 'unimplemented') this.missing.add(call);
-    return error;
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Where the events of the world come from: the stream WatchOwn of the peer, and polling where the
- * peer does not have it.
+ * Where the events of the world come from: the stream WatchOwn of the peer, or polling in a browser
+ * that has no locks.
  */
 import {libraryRow, limboRow, statusOf, transferRow, uploadRow, wishRow} from './convert.js';
 import {RpcError} from './rpc.js';
@@ -18,13 +18,7 @@ const SILENCE_MS = 25000;
  */
 export async function readPeer(rpc, sink, signal, alive) {
   // Without locks every tab reads, and a browser has no connections for many streams.
-  if (navigator.locks && rpc.has('PeerService/WatchOwn')) {
-    try {
-      return await readStream(rpc, sink, signal, alive);
-    } catch (error) {
-      if (error.code !== 'unimplemented') throw error;
-    }
-  }
+  if (navigator.locks) return readStream(rpc, sink, signal, alive);
   const {Poller} = await import('./poller.js');
   return new Poller(rpc, sink, signal, alive).run();
 }

@@ -242,7 +242,6 @@ export default {
   addWish: 'Add wish',
   removeWish: 'Remove',
   showFound: 'Show',
-  noWishes: 'This peer keeps no wishes.',
   wishActions: {TELL: 'tell me', COPY: 'get a copy', ANY: 'get it, also when it moves'},
   wishFound: (n, fetched) => n === 0 ?
       'not yet' :
@@ -263,7 +262,6 @@ export default {
 
   // History.
   historyEmpty: 'Nothing was received or given yet.',
-  noHistory: 'This peer keeps no history.',
   historyKinds: {RECEIVED: 'got', COPIED: 'got a copy', GIVEN: 'gave', RESTORED: 'took back'},
 
   // Settings.

@@ -13,6 +13,8 @@ export function transferActions(rows) {
       actions.cancel.push(row);
     if (row.id !== '' && row.state === 'FAILED' && canRetry(row.error?.reason))
       actions.retry.push(row);
+    // One that waits asks its source at once.
+    if (row.state === 'HANDING_OVER' && !row.placeless) actions.retry.push(row);
     if (row.state === 'HANDING_OVER' && row.moving && !row.placeless) actions.keep.push(row);
     if (row.placeless) actions.place.push(row);
     if (row.id !== '' && over) actions.forget.push(row);

@@ -79,7 +79,7 @@ export class HistoryView {
       this.token = answer.nextPageToken ?? '';
       show(this.moreButton, this.token !== '');
     } catch (error) {
-      this.error = error.code === 'unimplemented' ? t.noHistory : explain(error).text;
+      this.error = explain(error).text;
     }
     this.list.table.applyOrder();
     this.list.refresh();

@@ -2,7 +2,7 @@
 import {el} from '../dom.js';
 import {formatBytes, formatDay} from '../format.js';
 import {t} from '../lang.js';
-import {formatRoute} from '../route.js';
+import {bookAddress, formatRoute} from '../route.js';
 import {fold, matcher} from '../store/order.js';
 
 import {List} from './list.js';
@@ -37,8 +37,7 @@ export class LibraryView {
       autocomplete: 'off',
       input: () => this.filter()
     });
-    const canOpen = (rows) =>
-        rows.length === 1 && rows[0].content !== '' && app.rpc.has('PeerService/OpenBook');
+    const canOpen = (rows) => rows.length === 1 && rows[0].content !== '';
     const lends = () => app.world.status?.policy === 'SHARE_POLICY_COPY';
     this.list = new List(app, {
       label: t.library,
@@ -179,14 +178,12 @@ export class LibraryView {
     ]);
   }
 
-  /** Shows a book in a new tab; saves it where the browser cannot show it. @private */
+  /** Shows a book in a new tab; the server has the browser save what it cannot show. @private */
   async show(row, save) {
     try {
-      const {path, inline} = await this.app.rpc.call('PeerService/OpenBook', {name: row.name});
-      const link = el(
-          'a', {href: new URL(path, location.origin).pathname, target: '_blank', rel: 'noopener'});
-      if (save || !inline) link.download = row.name.replace(/^.*\//, '');
-      link.click();
+      const {path} = await this.app.rpc.call('PeerService/OpenBook', {name: row.name});
+      const href = bookAddress(path, location, save);
+      el('a', {href, target: '_blank', rel: 'noopener'}).click();
     } catch (error) {
       this.app.fail(error);
     }

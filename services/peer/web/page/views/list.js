@@ -103,7 +103,7 @@ export class List {
   makeBar() {
     this.chosenText = el('span.chosen', {role: 'status'});
     this.all =
-        el('button', {
+        el('button.all', {
           click: () => {
             this.table.selection.all(this.order);
             this.refresh();

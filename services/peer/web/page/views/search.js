@@ -1,6 +1,6 @@
 /** Search: results while a person types, and what becomes of them. */
 import {resultRow} from '../convert.js';
-import {el, setText, show} from '../dom.js';
+import {disable, el, setText, show} from '../dom.js';
 import {Follow} from '../follow.js';
 import {t} from '../lang.js';
 import {formatRoute} from '../route.js';
@@ -28,13 +28,8 @@ export class SearchView {
     this.moreButton = el('button', {hidden: true, click: () => this.more()}, t.more);
     const note = (key, text, action) => this.results.note(key, text, action);
     const copyOnly = () => this.copies.checked;
-    const actions = bookActions(app, copyOnly, note);
-    if (!app.readOnly)
-      actions.push({
-        text: () => t.makeWish,
-        when: () => this.query !== '' && app.views.includes('wishes'),
-        run: () => app.addWish({keywords: this.query}, 'TELL')
-      });
+    const wish = () => app.addWish({keywords: this.query.trim()}, 'TELL');
+    this.wishButton = el('button.wish', {hidden: true, click: wish}, t.makeWish);
     this.list = new List(app, {
       label: t.search,
       store: this.results.store,
@@ -43,7 +38,7 @@ export class SearchView {
       sortNames:
           {rank: t.rank, name: t.name, size: t.size, '-size': `${t.size} ↓`, '-holders': t.holders},
       columns: bookColumns(app, copyOnly, true),
-      actions,
+      actions: bookActions(app, copyOnly, note),
       empty: () => this.emptyText(),
       classOf: (row) => bookClass(app, row),
       tools: [
@@ -51,7 +46,7 @@ export class SearchView {
         ...app.readOnly ? [] :
                           [
                             el('label', {}, this.lacking, t.onlyLacking),
-                            el('label', {}, this.copies, t.copiesOnly)
+                            el('label', {}, this.copies, t.copiesOnly), this.wishButton
                           ],
         this.moreButton
       ]
@@ -77,6 +72,7 @@ export class SearchView {
   }
 
   draw() {
+    disable(this.wishButton, this.app.offlineReason());
     if (this.app.world.status?.peerId && this.failed && !this.app.offlineReason()) this.run();
   }
 
@@ -206,6 +202,7 @@ export class SearchView {
   summarize() {
     const shown = this.query.trim() !== '' && this.error === '';
     this.list.setSummary(shown ? t.results(this.results.store.size, this.nextToken !== '') : '');
+    show(this.wishButton, this.query.trim() !== '');
     setText(this.live, !shown ? '' : this.state === 'live' ? `● ${t.live}` : `○ ${t.notLive}`);
     this.list.table.refresh();
   }

@@ -129,7 +129,7 @@ export class SettingsView {
       const {sessions = []} = await this.app.rpc.call('PeerService/ListPageSessions');
       this.sessions.replaceChildren(...sessions.map((session) => this.sessionLine(session)));
     } catch (error) {
-      if (error.code !== 'unimplemented') this.app.fail(error);
+      this.app.fail(error);
     }
   }
 

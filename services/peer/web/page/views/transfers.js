@@ -134,7 +134,6 @@ export class TransfersView {
     }
     show(this.clearButton, counts.done > 0);
     this.clearButton.disabled = this.app.offlineReason() !== null;
-    show(this.outTitle, this.app.rpc.has('PeerService/ListUploads'));
     setText(this.outTitle, `${t.goingOut} ${t.number(this.app.world.uploads.size)}`);
     show(this.outgoing.element, this.app.world.uploads.size > 0);
     this.incoming.refresh();
@@ -225,7 +224,7 @@ export class TransfersView {
         text: () => t.retry,
         primary: true,
         key: 'Enter',
-        when: (rows) => has('retry')(rows) && this.app.rpc.has('PeerService/RetryTransfers'),
+        when: has('retry'),
         run: (rows) => this.batch('RetryTransfers', of('retry')(rows), (n) => t.askedFor(n))
       },
       {

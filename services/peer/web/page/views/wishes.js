@@ -52,7 +52,7 @@ export class WishesView {
         },
       ],
       classOf: (row) => row.error ? 'bad' : '',
-      empty: () => app.rpc.has('PeerService/ListWishes') ? t.wishesEmpty : t.noWishes,
+      empty: () => t.wishesEmpty,
       actions: [
         {
           text: () => t.showFound,
