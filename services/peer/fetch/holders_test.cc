@@ -85,7 +85,7 @@ TEST(RankHoldersTest, ThroughTheRelayTheEstimateCountsTwice) {
   EXPECT_THAT(Ranked({{1, 15, 0, 1, true}, {1, 10}}, large), ElementsAre(2, 1));
   EXPECT_THAT(Ranked({{1, 25, 0, 1, true}, {1, 10}}, large), ElementsAre(1, 2));
   EXPECT_THAT(Ranked({{15, 0, 0, 1, true}, {20}}, 0), ElementsAre(2, 1));
-  // Of two that are alike, the direct one comes first.
+  // The direct one of two that are alike comes first.
   EXPECT_THAT(Ranked({{5, 10, 0, 1, true}, {5, 10}}, large), ElementsAre(2, 1));
 }
 
