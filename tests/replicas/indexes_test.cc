@@ -10,10 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "lib/core/errors.h"
+#include "lib/core/key.h"
+#include "lib/rpc/status.h"
 #include "tests/replicas/etcd_cluster.h"
 #include "tests/support/cluster.h"
 #include "tests/support/files.h"
 #include "tests/support/programs.h"
+#include "tests/support/relay.h"
 #include "tests/support/temp_dir.h"
 
 namespace arkshare {
@@ -30,10 +34,14 @@ class IndexesTest : public testing::Test {
   }
 
   absl::Status StartIndex(std::unique_ptr<IndexProcess>& index, const std::string& name) {
+    return StartIndex(index, name, etcd_->endpoints());
+  }
+  absl::Status StartIndex(std::unique_ptr<IndexProcess>& index, const std::string& name,
+                          const std::vector<std::string>& etcd) {
     IndexOptions options;
     options.folder = Folder(name);
     options.lease = "10s";
-    options.etcd = absl::StrJoin(etcd_->endpoints(), ",");
+    options.etcd = absl::StrJoin(etcd, ",");
     absl::StatusOr<std::unique_ptr<IndexProcess>> started = IndexProcess::Start(options);
     if (!started.ok()) return started.status();
     index = *std::move(started);
@@ -59,6 +67,16 @@ class IndexesTest : public testing::Test {
     return *std::move(peer);
   }
 
+  // Searches for a book that is at a peer; fails the test when the index does not answer.
+  static v1::SearchResponse Search(IndexProcess& index, const std::string& book) {
+    v1::SearchRequest request;
+    request.set_name(book);
+    v1::SearchResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = index.stub().Search(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
   // The numbers of the peers that the index names as holders of the book.
   static std::multiset<uint32_t> Holders(IndexProcess& index, const std::string& book,
                                          bool linearizable = true) {
@@ -122,6 +140,51 @@ TEST_F(IndexesTest, AKilledReplicaIsNotMissed) {
   for (const std::string book : {"of one", "of two", "later"}) {
     EXPECT_EQ(Holders(*a_, book), Holders(*b_, book)) << book;
   }
+}
+
+// The way from one replica to all nodes is cut, not that of the other one.
+TEST_F(IndexesTest, AReplicaThatIsCutOffFromEtcdReadsOnAndItsPeersGoToTheOther) {
+  std::vector<std::unique_ptr<Relay>> ways;
+  std::vector<std::string> addresses;
+  for (const std::string& endpoint : etcd_->endpoints()) {
+    ways.push_back(std::make_unique<Relay>());
+    ways.back()->SetTarget(endpoint);
+    addresses.push_back(ways.back()->address());
+  }
+  std::unique_ptr<IndexProcess> cut;
+  ASSERT_TRUE(Ok(StartIndex(cut, "cut", addresses)));
+  const auto one = StartPeer("one", *cut, *b_);
+  const uint32_t number = IdOf(*one);
+  EXPECT_FALSE(Search(*cut, "of one").has_behind());
+
+  for (const auto& way : ways) way->Cut();
+  WriteBook(one->books(), "later", "written while its index was cut off");
+  // The other replica has the peer's book all the time, and its new one as soon as the peer is
+  // there.
+  EXPECT_TRUE(EventuallyTrue([&] {
+    EXPECT_EQ(Holders(*b_, "of one"), std::multiset<uint32_t>{number});
+    return Holders(*b_, "later") == std::multiset<uint32_t>{number};
+  }));
+  EXPECT_TRUE(EventuallyTrue([&] { return Search(*cut, "of one").has_behind(); }));
+  EXPECT_EQ(Holders(*cut, "of one", /*linearizable=*/false), std::multiset<uint32_t>{number});
+  EXPECT_EQ(Holders(*cut, "of one"), std::multiset<uint32_t>{0}) << "it cannot know";
+  v1::RegisterRequest newcomer;
+  newcomer.set_public_key(PrivateKey::Generate().public_key().bytes());
+  newcomer.set_port(1);
+  newcomer.set_policy(v1::SHARE_POLICY_MOVE);
+  newcomer.set_registration_id(std::string(16, 'r'));
+  v1::RegisterResponse registered;
+  grpc::ClientContext context;
+  const grpc::Status refused = cut->stub().Register(&context, newcomer, &registered);
+  EXPECT_EQ(GetReason(FromGrpcStatus(refused, "the index", Reason::kIndexUnreachable)),
+            Reason::kStoreUnreachable)
+      << refused.error_message();
+
+  for (const auto& way : ways) way->Mend();
+  EXPECT_TRUE(
+      EventuallyTrue([&] { return Holders(*cut, "later") == std::multiset<uint32_t>{number}; }));
+  EXPECT_FALSE(Search(*cut, "of one").has_behind());
+  EXPECT_EQ(IdOf(*one), number);
 }
 
 TEST_F(IndexesTest, EtcdsLeaderIsKilled) {
