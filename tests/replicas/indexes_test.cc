@@ -1,13 +1,19 @@
 // Two replicas of the index on three nodes of etcd, and peers, as people run them.
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
+#include <absl/time/clock.h>
+#include <absl/time/time.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/core/errors.h"
@@ -23,6 +29,9 @@
 namespace arkshare {
 namespace {
 
+// Moves the time of day of a program, as the file says that FAKETIME_TIMESTAMP_FILE names.
+constexpr char kFakeTime[] = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
 class IndexesTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -37,8 +46,10 @@ class IndexesTest : public testing::Test {
     return StartIndex(index, name, etcd_->endpoints());
   }
   absl::Status StartIndex(std::unique_ptr<IndexProcess>& index, const std::string& name,
-                          const std::vector<std::string>& etcd) {
+                          const std::vector<std::string>& etcd,
+                          std::map<std::string, std::string> env = {}) {
     IndexOptions options;
+    options.env = std::move(env);
     options.folder = Folder(name);
     options.lease = "10s";
     options.etcd = absl::StrJoin(etcd, ",");
@@ -67,6 +78,18 @@ class IndexesTest : public testing::Test {
     return *std::move(peer);
   }
 
+  // Registers a peer that cannot be reached.
+  static absl::Status RegisterNewcomer(IndexProcess& index) {
+    v1::RegisterRequest request;
+    request.set_public_key(PrivateKey::Generate().public_key().bytes());
+    request.set_port(1);
+    request.set_policy(v1::SHARE_POLICY_MOVE);
+    request.set_registration_id(std::string(16, 'r'));
+    v1::RegisterResponse response;
+    grpc::ClientContext context;
+    return FromGrpcStatus(index.stub().Register(&context, request, &response), "the index",
+                          Reason::kIndexUnreachable);
+  }
   // Searches for a book that is at a peer; fails the test when the index does not answer.
   static v1::SearchResponse Search(IndexProcess& index, const std::string& book) {
     v1::SearchRequest request;
@@ -168,23 +191,55 @@ TEST_F(IndexesTest, AReplicaThatIsCutOffFromEtcdReadsOnAndItsPeersGoToTheOther) 
   EXPECT_TRUE(EventuallyTrue([&] { return Search(*cut, "of one").has_behind(); }));
   EXPECT_EQ(Holders(*cut, "of one", /*linearizable=*/false), std::multiset<uint32_t>{number});
   EXPECT_EQ(Holders(*cut, "of one"), std::multiset<uint32_t>{0}) << "it cannot know";
-  v1::RegisterRequest newcomer;
-  newcomer.set_public_key(PrivateKey::Generate().public_key().bytes());
-  newcomer.set_port(1);
-  newcomer.set_policy(v1::SHARE_POLICY_MOVE);
-  newcomer.set_registration_id(std::string(16, 'r'));
-  v1::RegisterResponse registered;
-  grpc::ClientContext context;
-  const grpc::Status refused = cut->stub().Register(&context, newcomer, &registered);
-  EXPECT_EQ(GetReason(FromGrpcStatus(refused, "the index", Reason::kIndexUnreachable)),
-            Reason::kStoreUnreachable)
-      << refused.error_message();
+  const absl::Status refused = RegisterNewcomer(*cut);
+  EXPECT_EQ(GetReason(refused), Reason::kStoreUnreachable) << refused;
 
   for (const auto& way : ways) way->Mend();
   EXPECT_TRUE(
       EventuallyTrue([&] { return Holders(*cut, "later") == std::multiset<uint32_t>{number}; }));
   EXPECT_FALSE(Search(*cut, "of one").has_behind());
   EXPECT_EQ(IdOf(*one), number);
+}
+
+// The time of day means nothing to a replica: leases and pauses are of the clock that never jumps.
+TEST_F(IndexesTest, TheClockOfAReplicaJumps) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer does not take the library that moves the clock";
+#endif
+  if (!std::filesystem::exists(kFakeTime)) GTEST_SKIP() << "libfaketime is not installed";
+  const std::string clock = Folder("clock");
+  WriteBook(clock, "offset", "+0");
+  std::unique_ptr<IndexProcess> odd;
+  ASSERT_TRUE(Ok(StartIndex(odd, "odd", etcd_->endpoints(),
+                            {{"LD_PRELOAD", kFakeTime},
+                             {"FAKETIME_TIMESTAMP_FILE", clock + "/offset"},
+                             {"FAKETIME_NO_CACHE", "1"},
+                             {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}})));
+  const auto one = StartPeer("one", *odd, *b_);
+  const auto two = StartPeer("two", *b_, *odd);
+  const uint32_t first = IdOf(*one);
+  const uint32_t second = IdOf(*two);
+  for (const int days : {3, -3}) {
+    WriteBook(clock, "offset", absl::StrFormat("%+dd", days));
+    const std::string book = absl::StrCat("at ", days);
+    WriteBook(one->books(), book, absl::StrCat("written at ", days));
+    EXPECT_TRUE(EventuallyTrue([&] {
+      for (IndexProcess* index : {odd.get(), b_.get()}) {
+        EXPECT_EQ(Holders(*index, "of one"), std::multiset<uint32_t>{first});
+        EXPECT_EQ(Holders(*index, "of two"), std::multiset<uint32_t>{second});
+      }
+      return Holders(*b_, book) == std::multiset<uint32_t>{first} &&
+             Holders(*odd, book) == std::multiset<uint32_t>{first};
+    }));
+    ASSERT_TRUE(Ok(Move(*two, book)));
+    EXPECT_TRUE(
+        EventuallyTrue([&] { return Holders(*odd, book) == std::multiset<uint32_t>{second}; }));
+    // The clock has jumped: the index logs the other day.
+    ASSERT_TRUE(Ok(RegisterNewcomer(*odd)));
+    const std::string day =
+        absl::FormatTime("%Y-%m-%dT", absl::Now() + absl::Hours(24) * days, absl::UTCTimeZone());
+    EXPECT_THAT(odd->process().Log(), testing::HasSubstr(day));
+  }
 }
 
 TEST_F(IndexesTest, EtcdsLeaderIsKilled) {
