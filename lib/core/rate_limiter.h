@@ -58,7 +58,7 @@ class RateLimiter {
   uint64_t taken() const;
   // Returns how many bytes a second were taken lately; see GoodputMeter.
   double BytesPerSecond() const;
-  // Takes `bytes`. The caller must sleep for the returned time.
+  // Takes `bytes`. The caller sleeps for the returned time, or what is taken next waits for it.
   absl::Duration Take(uint64_t bytes);
   // Takes `bytes` and waits until they are paid for; follows changes of the rate. While it waits,
   // it calls `wanted`, without locks, at least every 100 ms. When `wanted` returns false, stops
