@@ -13,7 +13,7 @@ import report
 from harness import GIB, KIB, MIB, Failed, Lab, Missing
 
 QUESTIONS = ("one", "wire", "hash", "small", "swarm", "far", "holders", "limit", "index",
-             "memory", "search", "replicas", "trust", "web", "hostile")
+             "memory", "search", "replicas", "trust", "nat", "web", "hostile")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -14,6 +14,7 @@
 #include "lib/core/key.h"
 #include "lib/core/ticket.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/relayed_target.h"
 
 namespace arkshare {
 namespace {
@@ -69,6 +70,7 @@ struct RoundTrips {
   std::vector<absl::Duration> took;
   // The last reason why a ping had no valid answer.
   absl::Status trouble;
+  bool relayed = false;
 };
 
 // Checks that the response answers `nonce` and is signed with `key`.
@@ -82,11 +84,37 @@ absl::Status CheckPingResponse(const PublicKey& key, const std::string& nonce,
   return absl::OkStatus();
 }
 
-// "peer 1 (ada) at 192.0.2.7:4711".
-std::string NameOf(Session& session, const v1::Peer& peer) {
+// "peer 1 (ada) at 192.0.2.7:4711"; or "peer 1 (ada) through the relay".
+std::string NameOf(Session& session, const v1::Peer& peer, bool relayed) {
   const PeerNames& names = session.connection.Names(peer.public_key());
-  return absl::StrCat("peer ", names.Show(peer.peer_id(), peer.public_key()), " at ",
-                      peer.address());
+  return absl::StrCat("peer ", names.Show(peer.peer_id(), peer.public_key()),
+                      relayed ? " through the relay" : absl::StrCat(" at ", peer.address()));
+}
+
+// Connects at the peer's address, and if it does not answer there, through the relay. Sets
+// `relayed`.
+absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> ConnectTo(Session& session,
+                                                                 const v1::Peer& peer,
+                                                                 const PublicKey& key,
+                                                                 bool& relayed) {
+  std::string relay;
+  if (peer.relay_port() != 0) {
+    const absl::StatusOr<std::string> index = session.connection.IndexTarget();
+    if (!index.ok()) return index.status();
+    relay = RelayedTarget(*index, peer.relay_port());
+  }
+  relayed = peer.address().empty() && !relay.empty();
+  absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
+      session.connection.ConnectFileService(relayed ? relay : peer.address(), key, kConnectTimeout);
+  if (stub.ok() || relayed || relay.empty() || session.interrupts.triggered()) return stub;
+  relayed = true;
+  return session.connection.ConnectFileService(relay, key, kConnectTimeout);
+}
+
+// "direct", "relay", or "hidden".
+absl::string_view WayInWords(const v1::Peer& peer) {
+  if (!peer.listed()) return "hidden";
+  return peer.address().empty() && peer.relay_port() != 0 ? "relay" : "direct";
 }
 
 RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingOptions& options) {
@@ -97,12 +125,12 @@ RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingO
     return trips;
   }
   const absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
-      session.connection.ConnectFileService(peer.address(), *key, kConnectTimeout);
+      ConnectTo(session, peer, *key, trips.relayed);
   if (!stub.ok()) {
     trips.trouble = stub.status();
     return trips;
   }
-  const std::string name = NameOf(session, peer);
+  const std::string name = NameOf(session, peer, trips.relayed);
   for (int i = 0; i < options.count; ++i) {
     if (i > 0 && !session.interrupts.SleepFor(options.interval)) break;
     v1::PingRequest request;
@@ -137,7 +165,7 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
   const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection, peer_id);
   if (!peer.ok()) return Report(session, peer.status());
   const RoundTrips trips = MeasureRoundTrips(session, *peer, options);
-  const std::string name = NameOf(session, *peer);
+  const std::string name = NameOf(session, *peer, trips.relayed);
   const size_t answered = trips.took.size();
   const bool any = answered > 0;
   // The lower median. The mean, and often the maximum, measure this machine's pauses rather than
@@ -151,7 +179,8 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
         .Add("public_key", ToHex(peer->public_key()))
         .Add("sent", static_cast<uint64_t>(trips.sent))
         .Add("answered", uint64_t{answered})
-        .Add("verified", any && !forged);
+        .Add("verified", any && !forged)
+        .Add("relayed", trips.relayed);
     if (any) {
       object.Add("min_seconds", absl::ToDoubleSeconds(trips.took.front()))
           .Add("median_seconds", absl::ToDoubleSeconds(median))
@@ -249,6 +278,7 @@ int RunPeers(Session& session) {
   {
     Table table(console.out, {{"PEER", true},
                               {"ADDRESS"},
+                              {"WAY"},
                               {"POLICY"},
                               {"BOOKS", true},
                               {"FREE SLOTS", true},
@@ -262,8 +292,9 @@ int RunPeers(Session& session) {
       }
       const PeerNames& names = session.connection.Names(peer.public_key());
       table.Add({names.Show(peer.peer_id(), peer.public_key()), EscapeForDisplay(peer.address()),
-                 PolicyInWords(peer.policy()), absl::StrCat(peer.book_count()),
-                 absl::StrCat(peer.free_slots()), LimitInWords(peer.upload_limit()),
+                 std::string(WayInWords(peer)), PolicyInWords(peer.policy()),
+                 absl::StrCat(peer.book_count()), absl::StrCat(peer.free_slots()),
+                 LimitInWords(peer.upload_limit()),
                  peer.listed() ? "" : "hidden: cannot be reached now"});
     });
   }

@@ -1,5 +1,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <absl/time/time.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -20,6 +21,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "lib/core/member_list.h"
+#include "lib/rpc/host_port.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -47,6 +49,28 @@ std::string MemberInWords(const v1::Member& member) {
   const std::string role(RoleName(static_cast<MemberRole>(member.role())));
   return absl::StrCat(member.name().empty() ? "without a name" : member.name(), ", ",
                       role.empty() ? "role unknown" : role);
+}
+
+// How other peers reach this one, and how it could be faster.
+std::string ReachableInWords(const v1::GetStatusResponse& status) {
+  if (status.way() == v1::WAY_RELAYED) {
+    const absl::StatusOr<HostPort> own = ParseHostPort(status.listen_address());
+    return absl::StrCat(
+        "through the relay of ", status.relay_address(),
+        own.ok() ? absl::StrCat(" (opening port ", own->port, " in your router makes it faster)")
+                 : "");
+  }
+  if (status.way() == v1::WAY_DIRECT) {
+    if (status.mapped_address().empty()) return "directly";
+    const absl::StatusOr<HostPort> mapped = ParseHostPort(status.mapped_address());
+    return absl::StrCat(
+        "directly: your router opened port ", mapped.ok() ? mapped->port : 0, " for it (",
+        status.mapped_by(), ", until ",
+        absl::FormatTime("%H:%M", absl::FromUnixSeconds(status.mapped_until().seconds()),
+                         absl::LocalTimeZone()),
+        ")");
+  }
+  return status.relay_address().empty() ? "no, and this index has no relay" : "no";
 }
 
 // Returns at most kMaxItems items, starting with item `begin`.
@@ -142,6 +166,11 @@ int RunStatus(Session& session) {
   if (!status->trouble().empty()) line("trouble", status->trouble());
   line("address", status->address());
   line("listens at", status->listen_address());
+  if (status->online()) line("reachable", ReachableInWords(*status));
+  if (status->relayed_connections() > 0) {
+    line("relayed", absl::StrCat(Count(status->relayed_connections(), "connection", "connections"),
+                                 ", ", FormatByteSize(status->relayed_bytes())));
+  }
   line("index", status->index_address());
   line("public key", ToHex(status->public_key()));
   if (status->has_group()) {

@@ -472,11 +472,11 @@ TEST_F(CommandsTest, PeersAndTheirBooks) {
   for (uint32_t id = 1; id <= 3; ++id) AddPeer(id, absl::StrCat("127.0.0.1:", id));
   EXPECT_EQ(RunPeers(*session_), kExitDone);
   EXPECT_EQ(out(),
-            "PEER  ADDRESS      POLICY  BOOKS  FREE SLOTS  UPLOAD LIMIT  NOTE\n"
-            "   1  127.0.0.1:1  move       10           8          none\n"
-            "   2  127.0.0.1:2  copy       20           8          none\n"
-            "   3  127.0.0.1:3  move       30           8          none  hidden: cannot be reached "
-            "now\n");
+            "PEER  ADDRESS      WAY     POLICY  BOOKS  FREE SLOTS  UPLOAD LIMIT  NOTE\n"
+            "   1  127.0.0.1:1  direct  move       10           8          none\n"
+            "   2  127.0.0.1:2  direct  copy       20           8          none\n"
+            "   3  127.0.0.1:3  hidden  move       30           8          none  hidden: cannot be "
+            "reached now\n");
   out_.str("");
   for (int i = 0; i < 3; ++i) {
     v1::Listing listing;

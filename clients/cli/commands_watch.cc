@@ -116,13 +116,18 @@ class EventPrinter {
     return words;
   }
 
+  static std::string PlaceOf(const v1::Peer& peer) {
+    if (peer.address().empty() && peer.relay_port() != 0) return " through the relay";
+    return absl::StrCat(" at ", EscapeForDisplay(peer.address()));
+  }
+
   // Returns "" when only the peer's counters have changed.
   std::string PeerInWords(const v1::Peer& peer) {
     const PeerNames& names = connection_.Names(peer.public_key());
     const std::string shown = names.Show(peer.peer_id(), peer.public_key());
     const std::string words =
-        absl::StrCat("peer ", shown, " at ", EscapeForDisplay(peer.address()), " (",
-                     PolicyInWords(peer.policy()), ")", peer.listed() ? "" : ", hidden");
+        absl::StrCat("peer ", shown, PlaceOf(peer), " (", PolicyInWords(peer.policy()), ")",
+                     peer.listed() ? "" : ", hidden");
     // Forgetting them only repeats a line.
     if (peers_.size() >= kMostKnownPeers) peers_.clear();
     Known& known = peers_[peer.peer_id()];

@@ -31,12 +31,20 @@ std::string SourcesInWords(const v1::Transfer& transfer, const PeerNames& names)
   constexpr int kMostNamed = 3;
   const std::string source = names.Show(transfer.from_peer_id(), transfer.source_public_key());
   const auto& all = transfer.contributions();
+  const auto way = [](const v1::Contribution& from) {
+    return from.relayed() ? " (through the relay)" : "";
+  };
   if (all.empty() || transfer.moving()) {
-    return transfer.from_peer_id() == 0 ? "" : source;
+    if (transfer.from_peer_id() == 0) return "";
+    const auto own = std::find_if(all.begin(), all.end(), [&](const v1::Contribution& from) {
+      return from.public_key() == transfer.source_public_key();
+    });
+    return absl::StrCat(source, own == all.end() ? "" : way(*own));
   }
   std::string words;
   for (int i = 0; i < std::min(all.size(), kMostNamed); ++i) {
-    absl::StrAppend(&words, i == 0 ? "" : ", ", names.Show(all[i].peer_id(), all[i].public_key()));
+    absl::StrAppend(&words, i == 0 ? "" : ", ", names.Show(all[i].peer_id(), all[i].public_key()),
+                    way(all[i]));
   }
   if (all.size() > kMostNamed) absl::StrAppend(&words, " and ", all.size() - kMostNamed, " more");
   return words;

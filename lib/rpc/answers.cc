@@ -58,6 +58,12 @@ absl::Status CheckPeerId(uint32_t peer_id, absl::string_view field) {
   return AnswerInvalid(absl::StrCat(field, " must be 1 or more"));
 }
 
+absl::Status CheckRelayPort(uint32_t port, absl::string_view field) {
+  constexpr uint32_t kMaxPort = 65'535;
+  if (port <= kMaxPort) return absl::OkStatus();
+  return AnswerInvalid(absl::StrCat(field, " must be at most 65535"));
+}
+
 // Shared by Peer and Holder.
 template <typename PeerOrHolder>
 absl::Status CheckWhoAndWhere(const PeerOrHolder& peer, absl::string_view field) {
@@ -75,7 +81,11 @@ absl::Status CheckWhoAndWhere(const PeerOrHolder& peer, absl::string_view field)
 
 absl::Status CheckPeer(const v1::Peer& peer, absl::string_view field) {
   if (absl::Status s = CheckWhoAndWhere(peer, field); !s.ok()) return s;
-  // The index gives a loopback address to its own machine only.
+  if (absl::Status s = CheckRelayPort(peer.relay_port(), absl::StrCat(field, ".relay_port"));
+      !s.ok()) {
+    return s;
+  }
+  // The index gives a loopback address to its own machine only, and a relayed peer has none.
   if (peer.address().empty()) return absl::OkStatus();
   return CheckPeerAddress(peer.address(), absl::StrCat(field, ".address"));
 }
@@ -96,6 +106,8 @@ absl::Status CheckHolder(const v1::Holder& holder) {
   if (holder.listing_number() == 0) {
     return AnswerInvalid("holder.listing_number must be 1 or more");
   }
+  if (absl::Status s = CheckRelayPort(holder.relay_port(), "holder.relay_port"); !s.ok()) return s;
+  if (holder.address().empty() && holder.relay_port() != 0) return absl::OkStatus();
   return CheckPeerAddress(holder.address(), "holder.address");
 }
 
@@ -197,8 +209,7 @@ absl::Status CheckPeerAddress(const std::string& address, absl::string_view fiel
   return AnswerInvalid(absl::StrCat(field, " must have a port from 1 to 65535"));
 }
 
-absl::Status CheckAnswer(const v1::RegisterRequest& /*request*/,
-                         const v1::RegisterResponse& answer) {
+absl::Status CheckAnswer(const v1::RegisterRequest& request, const v1::RegisterResponse& answer) {
   if (absl::Status s = CheckPeerId(answer.peer_id(), "peer_id"); !s.ok()) return s;
   const std::string& token = answer.session_token();
   if (token.empty() || token.size() > kMaxSessionTokenBytes ||
@@ -216,6 +227,8 @@ absl::Status CheckAnswer(const v1::RegisterRequest& /*request*/,
   if (answer.largest_listing_number() > kMaxListing) {
     return AnswerInvalid("largest_listing_number is larger than any listing number can be");
   }
+  if (absl::Status s = CheckRelayPort(answer.relay_port(), "relay_port"); !s.ok()) return s;
+  if (request.by_relay() && answer.address().empty()) return absl::OkStatus();
   return CheckPeerAddress(answer.address(), "address");
 }
 

@@ -19,6 +19,7 @@ namespace arkshare {
 namespace {
 
 constexpr absl::string_view kLoopbackNetwork = "loopback";
+constexpr absl::string_view kRelayedNetwork = "relayed ";
 constexpr absl::string_view kUnknownNetwork = "unknown";
 // gRPC writes the brackets of IPv6 and the % of its zone as escapes.
 std::string Unescape(absl::string_view peer) {
@@ -26,17 +27,35 @@ std::string Unescape(absl::string_view peer) {
 }
 
 constexpr size_t kNetworkBytes = 8;  // the first 64 bits of an IPv6 address
+// The network of RelayedCallerHost.
+constexpr uint32_t kRelayedCallers = 0x7f800000;
+constexpr uint32_t kRelayedMask = 0xffc00000;
+
+std::string InWords(const in_addr& v4) {
+  char text[INET_ADDRSTRLEN];
+  return inet_ntop(AF_INET, &v4, text, sizeof(text));
+}
+
+std::string NetworkOfV4(const in_addr& v4) {
+  if ((ntohl(v4.s_addr) & kRelayedMask) == kRelayedCallers) {
+    return absl::StrCat(kRelayedNetwork, InWords(v4));
+  }
+  const std::string host = InWords(v4);
+  return IsLoopbackHost(host) ? std::string(kLoopbackNetwork) : host;
+}
 
 std::string NetworkOfAddress(const std::string& host) {
-  if (IsLoopbackHost(host)) return std::string(kLoopbackNetwork);
   in_addr v4{};
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return host;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return NetworkOfV4(v4);
   in6_addr v6{};
   char text[INET6_ADDRSTRLEN];
-  if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return std::string(kUnknownNetwork);
-  if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-    return inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof(text));
+  const bool is_v6 = inet_pton(AF_INET6, host.c_str(), &v6) == 1;
+  if (is_v6 && IN6_IS_ADDR_V4MAPPED(&v6)) {
+    std::memcpy(&v4, &v6.s6_addr[12], sizeof(v4));
+    return NetworkOfV4(v4);
   }
+  if (IsLoopbackHost(host)) return std::string(kLoopbackNetwork);
+  if (!is_v6) return std::string(kUnknownNetwork);
   std::memset(&v6.s6_addr[kNetworkBytes], 0, sizeof(v6.s6_addr) - kNetworkBytes);
   return absl::StrCat(inet_ntop(AF_INET6, &v6, text, sizeof(text)), "/64");
 }
@@ -45,6 +64,7 @@ std::string NetworkOfAddress(const std::string& host) {
 
 std::string AddressOfCaller(absl::string_view peer) {
   std::string plain = Unescape(peer);
+  if (absl::StartsWith(NetworkOfCaller(peer), kRelayedNetwork)) return "the relay";
   for (const absl::string_view scheme : {"ipv4:", "ipv6:"}) {
     if (absl::StartsWith(plain, scheme)) return plain.substr(scheme.size());
   }
@@ -60,6 +80,10 @@ std::string NetworkOfCaller(absl::string_view peer) {
   absl::string_view host(plain.data() + scheme + 1, port - scheme - 1);
   if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
   return NetworkOfAddress(std::string(host.substr(0, host.find('%'))));
+}
+
+std::string RelayedCallerHost(uint32_t caller) {
+  return InWords({.s_addr = htonl(kRelayedCallers | (caller & ~kRelayedMask))});
 }
 
 CallerShares::Share::Share(Share&& other) noexcept

@@ -8,6 +8,7 @@
 #include <absl/time/time.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,11 +20,17 @@ namespace arkshare {
 // Returns the network of a caller, from grpc::ServerContext::peer(): an IPv4 address (also when it
 // is mapped into IPv6), or the first 64 bits of an IPv6 address ("2001:db8:0:1::/64"), because one
 // machine has all addresses of such a network. "loopback" for callers on this machine, "unknown"
-// for what is no address.
+// for what is no address. The addresses of RelayedCallerHost are networks of their own.
 std::string NetworkOfCaller(absl::string_view peer);
 
+// Returns the address of loopback from which this machine's end of a relayed connection dials the
+// server here, so that callers from different networks have different shares. `caller` is
+// AnnounceResponse.Call.caller, of which 22 bits are used: 127.128.0.0/10.
+std::string RelayedCallerHost(uint32_t caller);
+
 // Returns the address of a caller, from grpc::ServerContext::peer(): "1.2.3.4:5" or
-// "[2001:db8::1]:5". Returns the text itself when it is no such address.
+// "[2001:db8::1]:5"; "the relay" for one of RelayedCallerHost. Returns the text itself when it is
+// no such address.
 std::string AddressOfCaller(absl::string_view peer);
 
 // Counts what each network has taken, and refuses more than its share. Remembers only networks that

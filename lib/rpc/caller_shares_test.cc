@@ -29,6 +29,9 @@ TEST(NetworkOfCallerTest, IsAnAddressOrTheFirstHalfOfOne) {
       {"ipv4:127.9.9.9:5", "loopback"},
       {"ipv6:%5B::1%5D:5", "loopback"},
       {"ipv6:%5B::ffff:127.0.0.1%5D:5", "loopback"},
+      {"ipv4:127.128.0.1:5", "relayed 127.128.0.1"},
+      {"ipv6:%5B::ffff:127.191.0.1%5D:5", "relayed 127.191.0.1"},
+      {"ipv4:127.192.0.1:5", "loopback"},
       {"unix:/run/socket", "loopback"},
       {"unix-abstract:name", "loopback"},
       {"", "unknown"},
@@ -37,6 +40,22 @@ TEST(NetworkOfCallerTest, IsAnAddressOrTheFirstHalfOfOne) {
       {"ipv6:%5B::1", "unknown"},
   };
   for (const auto& [peer, network] : cases) EXPECT_EQ(NetworkOfCaller(peer), network) << peer;
+}
+
+TEST(AddressOfCallerTest, SaysWhenTheRelayIsInBetween) {
+  EXPECT_EQ(AddressOfCaller("ipv4:192.0.2.7:1234"), "192.0.2.7:1234");
+  EXPECT_EQ(AddressOfCaller("ipv4:127.0.0.1:1234"), "127.0.0.1:1234");
+  EXPECT_EQ(AddressOfCaller("ipv4:" + RelayedCallerHost(5) + ":1234"), "the relay");
+}
+
+TEST(NetworkOfCallerTest, RelayedCallersAreNetworksOfTheirOwn) {
+  const auto network = [](uint32_t caller) {
+    return NetworkOfCaller("ipv4:" + RelayedCallerHost(caller) + ":5");
+  };
+  EXPECT_EQ(network(0), "relayed 127.128.0.0");
+  EXPECT_EQ(network(~uint32_t{0}), "relayed 127.191.255.255");
+  EXPECT_EQ(network(0x01020304), network(0xff020304)) << "these bits are not used";
+  EXPECT_NE(network(0x01020304), network(0x01020305));
 }
 
 TEST(CallerSharesTest, EachNetworkHasItsShareAndAllTogetherTheirs) {

@@ -20,11 +20,12 @@ namespace arkshare {
 // a stream ahead of its reader; 0: gRPC decides, up to many MiB. An attempt to connect may take
 // `connect_timeout`, with TLS. A name whose address changes is resolved again after at most a
 // second without a connection. With TLS the server must have a certificate for `tls_name`; "": for
-// the host of the target.
+// the host of the target. With `authority` (lib/rpc/relayed_target.h) the target is a relay, which
+// is asked to connect to that, whatever the environment says of proxies.
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     int read_ahead = 0, absl::Duration connect_timeout = absl::Seconds(5),
-    const std::string& tls_name = "");
+    const std::string& tls_name = "", const std::string& authority = "");
 
 // Returns the URI that MakeChannel gives to gRPC; "" for a target of another form. gRPC itself
 // would make a socket of "unix:7070", and of "dns:7070" a name without a port.

@@ -11,6 +11,7 @@
 #include "lib/rpc/credentials.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/key_handshake.h"
+#include "lib/rpc/relayed_target.h"
 
 namespace arkshare {
 namespace {
@@ -66,22 +67,29 @@ std::shared_ptr<Dialer> Dialer::WithKey(const LeafCertificate& leaf) {
 
 std::shared_ptr<grpc::Channel> Dialer::Dial(const std::string& target, const PublicKey* expected,
                                             int read_ahead, absl::Duration connect_timeout) {
-  if (!uses_keys()) return MakeChannel(target, credentials_, read_ahead, connect_timeout);
+  const std::optional<std::string> relay = expected == nullptr ? std::nullopt : RelayOf(target);
+  const std::string& place = relay.has_value() ? *relay : target;
+  const std::string authority = relay.has_value() ? PeerAuthority(*expected) : "";
+  if (!uses_keys()) {
+    return MakeChannel(place, credentials_, read_ahead, connect_timeout, "", authority);
+  }
   // TargetUri takes "unix:7070" for a host, so this does too.
   if (absl::StartsWith(TargetUri(target), "unix:")) {
     return MakeChannel(target, grpc::InsecureChannelCredentials(), read_ahead, connect_timeout);
   }
   if (expected == nullptr) return MakeChannel(target, nullptr, read_ahead, connect_timeout);
-  const auto note = [wrong_keys = wrong_keys_, place = PlaceOf(target, *expected)](
-                        absl::string_view why) { wrong_keys->Note(place, why); };
-  return MakeChannel(target, MakeKeyChannelCredentials(*leaf_, *expected, note), read_ahead,
-                     connect_timeout, kKeyTargetName);
+  const auto note = [wrong_keys = wrong_keys_, place_of_key = PlaceOf(target, *expected)](
+                        absl::string_view why) { wrong_keys->Note(place_of_key, why); };
+  return MakeChannel(place, MakeKeyChannelCredentials(*leaf_, *expected, note), read_ahead,
+                     connect_timeout, kKeyTargetName, authority);
 }
 
 absl::Status Dialer::WithCause(const absl::Status& status, absl::string_view server,
                                const std::string& target, const PublicKey* expected) {
   const Reason reason = GetReason(status);
   if (reason != Reason::kIndexUnreachable && reason != Reason::kPeerUnreachable) return status;
+  // The relay has said why it does not connect.
+  if (RelayOf(target).has_value()) return status;
   if (!uses_keys()) return arkshare::WithCause(status, server, target, tls_);
   if (expected == nullptr || absl::StartsWith(TargetUri(target), "unix:")) return status;
   if (const std::string why = wrong_keys_->Take(PlaceOf(target, *expected)); !why.empty()) {

@@ -37,7 +37,8 @@ class Dialer {
   // Makes a channel; see MakeChannel for `target`, `read_ahead` and `connect_timeout`. With keys, a
   // call is sent only to the owner of `*expected`, and without `expected` every call fails, because
   // no key says who answers. Otherwise `expected` is ignored. A "unix:" target is always
-  // plaintext: the rights of its folder protect it.
+  // plaintext: the rights of its folder protect it. A relayed target (RelayedTarget) leads to the
+  // peer with the key `*expected`, which it requires.
   std::shared_ptr<grpc::Channel> Dial(const std::string& target, const PublicKey* expected,
                                       int read_ahead = 0,
                                       absl::Duration connect_timeout = absl::Seconds(5));

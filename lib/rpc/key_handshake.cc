@@ -1,5 +1,7 @@
 #include "lib/rpc/key_handshake.h"
 
+#include <absl/strings/escaping.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -30,6 +32,9 @@ constexpr char kNoHandshake[] =
     "there with keys";
 constexpr char kNoAnswer[] =
     "it accepts the connection and does not answer; it hangs, is overloaded, or is not arkshare";
+
+// The answer of a relay is shorter.
+constexpr size_t kMostAnswerBytes = 1'024;
 
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free_all)>;
 
@@ -90,9 +95,12 @@ KeyHandshakeContext::KeyHandshakeContext(const LeafCertificate& leaf)
 
 KeyHandshakeContext::~KeyHandshakeContext() { SSL_CTX_free(context_); }
 
-KeyHandshake::KeyHandshake(const KeyHandshakeContext& context, const SocketAddress& address)
+KeyHandshake::KeyHandshake(const KeyHandshakeContext& context, const SocketAddress& address,
+                           const std::string& authority)
     : fd_(OpenSocket(address.storage.ss_family)),
       ssl_(NewSsl(context.context_, fd_)),
+      request_(authority.empty() ? "" : absl::StrCat("CONNECT ", authority, " HTTP/1.1\r\n\r\n")),
+      asking_(!authority.empty()),
       events_(POLLOUT) {
   if (fd_ < 0 ||
       (connect(fd_, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0 &&
@@ -108,6 +116,7 @@ KeyHandshake::~KeyHandshake() {
 
 void KeyHandshake::Advance() {
   if (result_.has_value() || (!connected_ && !FinishConnecting())) return;
+  if (asking_ && !FinishAsking()) return;
   ERR_clear_error();
   const int done = SSL_connect(ssl_);
   if (done == 1) {
@@ -141,6 +150,32 @@ bool KeyHandshake::FinishConnecting() {
   length = sizeof(peer);
   connected_ = getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &length) == 0;
   return connected_;
+}
+
+// Returns whether the relay has connected. It says nothing after its answer, because the client
+// begins the handshake.
+bool KeyHandshake::FinishAsking() {
+  if (!request_.empty()) {
+    const ssize_t sent = send(fd_, request_.data(), request_.size(), MSG_NOSIGNAL);
+    if (sent > 0) request_.erase(0, static_cast<size_t>(sent));
+    events_ = request_.empty() ? POLLIN : POLLOUT;
+    if (sent < 0 && errno != EAGAIN) Fail(absl::UnavailableError(ConnectErrorInWords(errno)));
+    return false;
+  }
+  char bytes[kMostAnswerBytes];
+  const ssize_t got = recv(fd_, bytes, sizeof(bytes), 0);
+  if (got < 0 && errno == EAGAIN) return false;
+  if (got > 0) answer_.append(bytes, static_cast<size_t>(got));
+  const bool whole = absl::StrContains(answer_, "\r\n\r\n");
+  if (!whole && got > 0 && answer_.size() < kMostAnswerBytes) return false;
+  if (!whole || !absl::StartsWith(answer_, "HTTP/1.1 200 ")) {
+    Fail(absl::UnavailableError(
+        absl::StrCat("the relay says: ", absl::CEscape(answer_.substr(0, answer_.find('\r'))))));
+    return false;
+  }
+  asking_ = false;
+  events_ = POLLOUT;
+  return true;
 }
 
 void KeyHandshake::ReadCertificate() {

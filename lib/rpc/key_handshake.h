@@ -42,8 +42,10 @@ class KeyHandshakeContext {
 // not mean that the caller may call.
 class KeyHandshake {
  public:
-  // Begins to connect. `context` must outlive the object.
-  KeyHandshake(const KeyHandshakeContext& context, const SocketAddress& address);
+  // Begins to connect. `context` must outlive the object. With `authority` (relayed_target.h) the
+  // address is that of a relay, which is first asked to connect to that.
+  KeyHandshake(const KeyHandshakeContext& context, const SocketAddress& address,
+               const std::string& authority = "");
   ~KeyHandshake();
   KeyHandshake(const KeyHandshake&) = delete;
   KeyHandshake& operator=(const KeyHandshake&) = delete;
@@ -63,6 +65,7 @@ class KeyHandshake {
 
  private:
   bool FinishConnecting();
+  bool FinishAsking();
   void ReadCertificate();
   void FailAfter(int ssl_error);
   void Fail(const absl::Status& why) { result_.emplace(why); }
@@ -70,6 +73,9 @@ class KeyHandshake {
   const int fd_;
   ssl_st* const ssl_;
   bool connected_ = false;
+  std::string request_;  // to the relay; empty once it is sent, or without a relay
+  bool asking_;          // the relay
+  std::string answer_;   // of the relay
   short events_;
   std::optional<absl::StatusOr<PublicKey>> result_;
 };

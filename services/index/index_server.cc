@@ -81,6 +81,11 @@ absl::Status CheckOptions(const IndexOptions& options) {
         "give only one of --home, --insecure, and --tls-cert with --tls-key and --tls-ca: each is "
         "another way to admit peers");
   }
+  if (options.log != nullptr && !options.relay.empty()) {
+    return absl::InvalidArgumentError(
+        "--etcd does not go together with --relay yet, because a peer is called by the replica "
+        "that has its stream");
+  }
   if (options.log != nullptr && !options.state_file.empty()) {
     return absl::InvalidArgumentError(
         "give only one of --etcd and --state: with --etcd, numbers and sessions are there");
@@ -91,6 +96,13 @@ absl::Status CheckOptions(const IndexOptions& options) {
         "your friends with arkshare-index invite; or, if you have certificates, --tls-cert, ",
         "--tls-key and --tls-ca; or --insecure if every machine in that network may read and ",
         "change all data"));
+  }
+  if (!home && !tls && !options.insecure && !options.relay.empty() &&
+      ServesOtherMachines(options.relay)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("will not carry connections at --relay ", options.relay,
+                     " without encryption: give --home DIR, or --insecure if every machine in ",
+                     "that network may read and change all data"));
   }
   return absl::OkStatus();
 }
@@ -120,7 +132,20 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     if (!credentials.ok()) return credentials.status();
     dial.credentials = *std::move(credentials);
   }
+  std::unique_ptr<RelayServer> relay;
+  if (!options.relay.empty()) {
+    absl::StatusOr<std::unique_ptr<RelayServer>> started =
+        RelayServer::Start({.listen = options.relay,
+                            .public_port = options.relay_port,
+                            .bytes_per_second = options.relay_limit,
+                            .connections = options.relay_connections,
+                            .tls = !options.home.empty() || options.tls.enabled()});
+    if (!started.ok()) return started.status();
+    relay = *std::move(started);
+    dial.relay = relay->own_address();
+  }
   LocalSessions::Options session_options;
+  if (relay != nullptr) session_options.relay_port = static_cast<uint32_t>(relay->port());
   session_options.lease = options.lease;
   std::unique_ptr<StateLock> state_lock;
   if (!options.state_file.empty()) {
@@ -135,8 +160,9 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     session_options.peer_ids = *std::move(ids);
   }
 
-  std::unique_ptr<IndexServer> server(new IndexServer(
-      std::move(options), std::move(session_options), std::move(dial), std::move(group)));
+  std::unique_ptr<IndexServer> server(new IndexServer(std::move(options),
+                                                      std::move(session_options), std::move(dial),
+                                                      std::move(group), std::move(relay)));
   server->key_dialer_ = std::move(key_dialer);
   server->state_lock_ = std::move(state_lock);
   if (absl::Status s = server->Join(); !s.ok()) return s;
@@ -145,7 +171,8 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
 }
 
 IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_options,
-                         DialMeans dial, std::unique_ptr<Group> group)
+                         DialMeans dial, std::unique_ptr<Group> group,
+                         std::unique_ptr<RelayServer> relay)
     : options_(std::move(options)),
       group_(std::move(group)),
       gate_(group_ == nullptr ? nullptr
@@ -173,8 +200,9 @@ IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_op
                                                                      options_.log.get())),
       service_({std::move(dial), group_.get(), gate_.get(), options_.dial_back_timeout,
                 ServesOtherMachines(options_.listen), options_.max_books, options_.max_watches,
-                options_.refusal_pause, options_.clock},
-               &catalog_, sessions()) {
+                options_.refusal_pause, options_.clock, relay.get()},
+               &catalog_, sessions()),
+      relay_(std::move(relay)) {
   if (group_ == nullptr) return;
   if (options_.log != nullptr) {
     fold_ = std::make_unique<SplitFold>(kGroupKeys, group_->fold(), replicated_sessions_->roster());
@@ -222,7 +250,7 @@ absl::Status IndexServer::Serve(const std::optional<LeafCertificate>& leaf) {
   if (!options_.metrics.empty()) {
     absl::StatusOr<std::unique_ptr<MetricsServer>> metrics = MetricsServer::Start(
         options_.metrics, options_.metrics_public,
-        std::make_shared<MetricsPage>(&service_.stats(), &catalog_, sessions()));
+        std::make_shared<MetricsPage>(&service_.stats(), &catalog_, sessions(), relay_.get()));
     if (!metrics.ok()) return metrics.status();
     metrics_ = *std::move(metrics);
   }

@@ -23,6 +23,7 @@
 #include "services/index/group/group.h"
 #include "services/index/metrics/metrics_server.h"
 #include "services/index/overview/overview.h"
+#include "services/index/relay/relay_server.h"
 #include "services/index/replica/janitor.h"
 #include "services/index/replica/page_merger.h"
 #include "services/index/replica/replicated_sessions.h"
@@ -49,13 +50,17 @@ struct IndexOptions {
   // `state_file`.
   std::shared_ptr<SharedLog> log;
   bool print_table = false;
-  uint64_t max_books = 1'000'000;  // of one peer
-  uint64_t max_watches = 256;      // open Watch streams of one network; see NetworkOfCaller
-  uint64_t max_memory = 0;         // bytes for the books of all peers; 0: DefaultBookMemory
-  size_t connections = 4'000;      // from one network, 0: no limit
-  std::string metrics;             // where Prometheus reads metrics; empty: nowhere
-  bool metrics_public = false;     // metrics on a non-loopback address
-  Overview::Options page{};        // without an address: no web page
+  uint64_t max_books = 1'000'000;    // of one peer
+  uint64_t max_watches = 256;        // open Watch streams of one network; see NetworkOfCaller
+  uint64_t max_memory = 0;           // bytes for the books of all peers; 0: DefaultBookMemory
+  size_t connections = 4'000;        // from one network, 0: no limit
+  std::string metrics;               // where Prometheus reads metrics; empty: nowhere
+  bool metrics_public = false;       // metrics on a non-loopback address
+  Overview::Options page{};          // without an address: no web page
+  std::string relay;                 // where the relay listens; empty: there is none
+  int relay_port = 0;                // of the relay, for peers; 0: the port of `relay`
+  uint64_t relay_limit = 0;          // bytes a second that the relay carries, 0: no limit
+  size_t relay_connections = 1'024;  // that the relay carries at a time
   absl::Duration dial_back_timeout = absl::Seconds(2);
   absl::Duration refusal_pause = absl::Seconds(1);  // before a Watch too many is refused
   const Clock* clock = Clock::Real();
@@ -75,6 +80,8 @@ class IndexServer {
   std::string metrics_address() const { return metrics_ == nullptr ? "" : metrics_->address(); }
   // Returns the same for the web page; empty without it.
   std::string page_address() const { return overview_ == nullptr ? "" : overview_->address(); }
+  // Returns the same for the relay; empty without one.
+  std::string relay_address() const { return relay_ == nullptr ? "" : relay_->address(); }
   // Ends all streams, gives calls a moment to end, and saves the state. Blocks. Idempotent.
   void Stop();
   // Null without a home.
@@ -82,7 +89,7 @@ class IndexServer {
 
  private:
   IndexServer(IndexOptions options, LocalSessions::Options session_options, DialMeans dial,
-              std::unique_ptr<Group> group);
+              std::unique_ptr<Group> group, std::unique_ptr<RelayServer> relay);
   // Joins the replicas: returns once everything that they share is here.
   absl::Status Join();
   absl::Status Serve(const std::optional<LeafCertificate>& leaf);
@@ -107,6 +114,8 @@ class IndexServer {
   std::unique_ptr<Janitor> janitor_;    // null without replicas
   std::unique_ptr<PageMerger> merger_;  // null without replicas
   IndexService service_;
+  // After the service, whose streams it calls, and before the server, whose calls use it.
+  std::unique_ptr<RelayServer> relay_;  // null without one
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<AdminService> admin_;   // null without a home
   std::unique_ptr<RpcServer> admin_rpc_;  // null without a home

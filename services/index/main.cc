@@ -117,6 +117,21 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false)
       ->type_name("NAME");
   app->add_flag("--web-public", options.page.is_public, "Allow other machines to see the page");
+  app->add_option("--relay", options.relay,
+                  "IP:PORT where the index carries connections to peers behind routers and "
+                  "firewalls")
+      ->type_name("ADDRESS");
+  app->add_option("--relay-port", options.relay_port,
+                  "Port of the relay for peers, if it is another one than that of --relay (0: the "
+                  "same)")
+      ->check(CLI::Range(0, 65'535))
+      ->capture_default_str();
+  arkshare::AddByteSize(*app, "--relay-limit", options.relay_limit,
+                        "Most bytes that the relay carries a second (0: no limit)");
+  app->add_option("--relay-connections", options.relay_connections,
+                  "Most connections that the relay carries at the same time")
+      ->check(arkshare::WholeNumber(1))
+      ->capture_default_str();
   arkshare::AddTlsOptions(*app, options.tls);
   app->add_flag("--insecure", options.insecure, "Allow other machines to connect without TLS");
   if (const std::optional<int> exit_code = arkshare::ParseOptions(*app, argc, argv)) {
@@ -149,6 +164,9 @@ int main(int argc, char** argv) {
   }
   if (!options.page.listen.empty()) {
     std::printf("page address=%s\n", (*server)->page_address().c_str());
+  }
+  if (!options.relay.empty()) {
+    std::printf("relay address=%s\n", (*server)->relay_address().c_str());
   }
   std::printf("serving address=%s\n", (*server)->address().c_str());
   if ((*server)->group() != nullptr && (*server)->group()->members()->members().empty()) {

@@ -2,12 +2,14 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/core/log.h"
 #include "lib/options/options.h"
@@ -84,6 +86,15 @@ int main(int argc, char** argv) {
                   "Most connections from one address (0: no limit)")
       ->check(WholeNumber(0))
       ->capture_default_str();
+  std::vector<std::string> reach;
+  app->add_option(
+         "--reach", reach,
+         "When other machines cannot connect to the port: map asks the router to open one, "
+         "relay lets the index carry connections; none: neither")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"map", "relay", "none"}).description("map,relay|none"))
+      ->default_str("map,relay");
   uint64_t memory_limit = 0;
   AddByteSize(*app, "--memory-limit", memory_limit,
               "End when more memory is used (0: three quarters of the machine's or container's)");
@@ -115,6 +126,11 @@ int main(int argc, char** argv) {
   app->add_flag("--insecure", options.insecure, "Allow a non-loopback --listen without TLS");
   if (const std::optional<int> exit_code = ParseOptions(*app, argc, argv)) return *exit_code;
 
+  const auto has_way = [&reach](const char* way) {
+    return reach.empty() || std::find(reach.begin(), reach.end(), way) != reach.end();
+  };
+  options.map_port = has_way("map");
+  options.use_relay = has_way("relay");
   if (options.join == "-") std::getline(std::cin, options.join);
   if (options.leave && options.join.empty()) return Leave(options.share);
 

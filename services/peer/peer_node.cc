@@ -180,17 +180,27 @@ absl::Status PeerNode::Serve() {
   if (!files.ok()) return files.status();
   files_server_ = *std::move(files);
   files_server_->SetServing(true);
+  // Without encryption, a port on loopback must not become one for other machines.
+  if (options_.use_relay && !ListensOnLoopback(*files_server_)) {
+    calls_ = std::make_unique<CallAnswerer>(files_server_->address());
+  }
+
+  if (options_.map_port && options_.advertise.empty() && !ListensOnLoopback(*files_server_)) {
+    mapper_ = std::make_unique<PortMapper>(files_server_->port(), MakeRouters(), Clock::Real(),
+                                           [this] { library_->feed().Wake(); });
+  }
 
   announcer_ = std::make_unique<Announcer>(
       Announcer::Options{files_server_->port(), options_.advertise, options_.policy,
                          options_.number, ListensOnLoopback(*files_server_)},
-      Announcer::Parts{
-          index_.get(), library_.get(), ledger_.get(), &gate_, Clock::Real(),
-          [this] {
-            return UploadLoad{queue_->slots(), std::max(0, queue_->slots() - queue_->running()),
-                              queue_->limit()};
-          },
-          [this] { return holders_->TakeSilent(); }, watchdog_.get(), membership_.get()},
+      Announcer::Parts{index_.get(), library_.get(), ledger_.get(), &gate_, Clock::Real(),
+                       [this] {
+                         return UploadLoad{queue_->slots(),
+                                           std::max(0, queue_->slots() - queue_->running()),
+                                           queue_->limit()};
+                       },
+                       [this] { return holders_->TakeSilent(); }, watchdog_.get(),
+                       membership_.get(), calls_.get(), mapper_.get()},
       key->public_key(),
       [this] {
         transfers_->RetryNow();
@@ -218,7 +228,8 @@ absl::Status PeerNode::Serve() {
       PeerService::Parts{folder_.get(), library_.get(), scanner_.get(), handover_.get(),
                          sharing_.get(), transfers_.get(), announcer_.get(), index_.get(),
                          queue_.get(), download_limiter_.get(), Clock::Real(), ledger_.get(),
-                         wishes_.get(), &bell_, membership_.get(), page_.get()},
+                         wishes_.get(), &bell_, membership_.get(), page_.get(), calls_.get(),
+                         mapper_.get()},
       *key, files_server_->address(), request_stop_);
   // A server of its own, with threads of its own: other peers cannot keep the owner out.
   absl::StatusOr<std::unique_ptr<RpcServer>> control =
@@ -240,6 +251,7 @@ absl::Status PeerNode::Serve() {
 
 PeerNode::~PeerNode() {
   // First unregisters, then refuses new calls, then ends the running ones.
+  if (mapper_) mapper_->RequestStop();
   if (announcer_) announcer_->Stop();
   // A file that is being hashed or copied for a call would hold up the end of the servers.
   if (sharing_) sharing_->Stop();

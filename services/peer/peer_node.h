@@ -17,6 +17,7 @@
 #include "lib/rpc/idle_watchdog.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/tls_options.h"
+#include "services/peer/calls/call_answerer.h"
 #include "services/peer/disk/hash_cache.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/partial_books.h"
@@ -29,6 +30,7 @@
 #include "services/peer/library/library.h"
 #include "services/peer/library/sharing.h"
 #include "services/peer/peer_service.h"
+#include "services/peer/reach/port_mapper.h"
 #include "services/peer/serve/file_service.h"
 #include "services/peer/serve/handover.h"
 #include "services/peer/serve/served_proofs.h"
@@ -65,6 +67,11 @@ struct PeerOptions {
   uint64_t download_limit = 0;  // bytes a second, 0: none
   uint64_t max_books = 10'000'000;
   size_t connections = 500;  // of other peers from one network, 0: no limit
+  // The index's relay may carry connections to this peer, unless it listens on loopback only.
+  bool use_relay = true;
+  // The router may be asked to open a port, when the index cannot dial this peer, unless it listens
+  // on loopback only or advertises an address.
+  bool map_port = true;
   TlsOptions tls;
   bool insecure = false;    // allows a non-loopback address without TLS
   std::string join;         // the word of an invitation; empty: this peer joins nothing
@@ -119,6 +126,8 @@ class PeerNode {
   PartialBooks partials_;
   std::unique_ptr<FileService> file_service_;
   std::unique_ptr<RpcServer> files_server_;
+  std::unique_ptr<CallAnswerer> calls_;  // nullptr: the relay is not used
+  std::unique_ptr<PortMapper> mapper_;   // nullptr: no router is asked
   std::unique_ptr<IndexClient> index_;
   std::unique_ptr<Holders> holders_;
   std::unique_ptr<Fetcher> fetcher_;

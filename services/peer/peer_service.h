@@ -14,10 +14,12 @@
 #include "lib/core/clock.h"
 #include "lib/core/rate_limiter.h"
 #include "lib/rpc/caller_shares.h"
+#include "services/peer/calls/call_answerer.h"
 #include "services/peer/group/membership.h"
 #include "services/peer/library/sharing.h"
 #include "services/peer/owner/library_entries.h"
 #include "services/peer/owner/owner_status.h"
+#include "services/peer/reach/port_mapper.h"
 #include "services/peer/serve/handover.h"
 #include "services/peer/serve/upload_queue.h"
 #include "services/peer/session/announcer.h"
@@ -46,6 +48,8 @@ class PeerService final : public v1::PeerService::Service {
     Bell* bell;
     const Membership* membership = nullptr;  // nullptr: this peer is in no group
     OwnerPage* page = nullptr;
+    const CallAnswerer* calls = nullptr;  // nullptr: this peer does not use the relay
+    const PortMapper* mapper = nullptr;   // nullptr: no router is asked
   };
 
   // `key` is this peer's, `listen_address` that of FileService. `shut_down` must return at once.

@@ -172,9 +172,12 @@ def sign_tickets(key, tickets):
 # --- A peer ---
 
 class Announcing:
-    """One Announce stream. Collects acknowledgements; `error` is set when it has ended."""
+    """One Announce stream. Collects acknowledgements; `error` is set when it has ended.
 
-    def __init__(self, index, token):
+    Calls `on_call` for each AnnounceResponse.Call."""
+
+    def __init__(self, index, token, on_call=None):
+        self._on_call = on_call
         self._requests = queue.Queue()
         self._changed = threading.Condition()
         self.acknowledged = []
@@ -188,6 +191,9 @@ class Announcing:
         error = None
         try:
             for response in self._call:
+                for call in response.calls:
+                    if self._on_call is not None:
+                        self._on_call(call)
                 with self._changed:
                     self.acknowledged.append(response.acknowledged_sequence)
                     self._changed.notify_all()

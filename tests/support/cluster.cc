@@ -69,17 +69,21 @@ bool PendingFetch::WaitFor(const std::function<bool(const v1::Transfer&)>& predi
   return true;
 }
 
-absl::Status Cluster::Start(std::string lease, std::map<std::string, std::string> index_env) {
+absl::Status Cluster::Start(std::string lease, std::map<std::string, std::string> index_env,
+                            std::vector<std::string> index_args) {
   IndexOptions options;
   options.lease = std::move(lease);
   options.env = std::move(index_env);
+  options.args = std::move(index_args);
   return StartIndex(std::move(options));
 }
 
-absl::Status Cluster::StartGroup(std::string lease, std::map<std::string, std::string> index_env) {
+absl::Status Cluster::StartGroup(std::string lease, std::map<std::string, std::string> index_env,
+                                 std::vector<std::string> index_args) {
   IndexOptions options;
   options.lease = std::move(lease);
   options.env = std::move(index_env);
+  options.args = std::move(index_args);
   options.group = true;
   return StartIndex(std::move(options));
 }

@@ -62,10 +62,12 @@ class PendingFetch {
 class Cluster {
  public:
   // Starts the index.
-  absl::Status Start(std::string lease = "2s", std::map<std::string, std::string> index_env = {});
+  absl::Status Start(std::string lease = "2s", std::map<std::string, std::string> index_env = {},
+                     std::vector<std::string> index_args = {});
   // Starts an index with keys. StartPeer then invites each peer by its name.
   absl::Status StartGroup(std::string lease = "2s",
-                          std::map<std::string, std::string> index_env = {});
+                          std::map<std::string, std::string> index_env = {},
+                          std::vector<std::string> index_args = {});
 
   // Where the peer named `name` lives: books/, log, control.sock. Made when missing.
   std::string Folder(const std::string& name);

@@ -18,11 +18,13 @@ namespace arkshare {
 struct PeerInfo {
   uint32_t peer_id = 0;
   PublicKey key;
-  std::string address;    // "HOST:PORT"
+  std::string address;    // "HOST:PORT"; empty: it is reached through the relay only
   bool loopback = false;  // the address is valid on the index's own machine only
   v1::SharePolicy policy = v1::SHARE_POLICY_UNSPECIFIED;
   uint32_t free_slots = 0;
   uint64_t upload_limit = 0;  // bytes a second; 0 means no limit
+  // The port of the relay that carries connections to it; 0: it does not.
+  uint32_t relay_port = 0;
 };
 
 struct PeerSummary {

@@ -73,6 +73,7 @@ std::string SearchWriter::EncodePeer(const PeerInfo& peer) {
   holder.set_policy(peer.policy);
   holder.set_free_slots(peer.free_slots);
   holder.set_upload_limit(peer.upload_limit);
+  holder.set_relay_port(peer.relay_port);
   return holder.SerializeAsString();
 }
 

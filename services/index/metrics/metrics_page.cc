@@ -130,6 +130,26 @@ void AddCatalog(const Catalog& catalog, std::vector<MetricFamily>& families) {
                            static_cast<double>(holdings)));
 }
 
+void AddRelay(const RelayServer& relay, std::vector<MetricFamily>& families) {
+  families.push_back(Gauge("arkshare_relay_connections",
+                           "Connections between peers that the relay carries.",
+                           static_cast<double>(relay.connections())));
+  families.push_back(Counter("arkshare_relay_bytes_total",
+                             "Bytes that the relay has carried, in both directions.",
+                             static_cast<double>(relay.bytes())));
+  families.push_back(Counter("arkshare_relay_calls_total",
+                             "Calls to peers that other programs wanted to reach.",
+                             static_cast<double>(relay.calls())));
+  MetricFamily refusals = NewFamily(
+      "arkshare_relay_refused_total",
+      "Connections to the relay that it refused, by the code of its answer.", MetricType::Counter);
+  for (const RelayAnswer answer : RelayServer::kRefusals) {
+    AddCounter(refusals, {{"code", std::to_string(static_cast<int>(answer))}},
+               static_cast<double>(relay.refusals(answer)));
+  }
+  families.push_back(std::move(refusals));
+}
+
 void AddReplica(const LogMetrics& log, std::vector<MetricFamily>& families) {
   MetricFamily state =
       NewFamily("arkshare_index_replica_state",
@@ -227,6 +247,7 @@ std::vector<MetricFamily> MetricsPage::Collect() const {
                              "Peers that were silent for a lease.",
                              static_cast<double>(sessions_.lapsed_count())));
   if (const std::optional<LogMetrics> log = sessions_.log_metrics()) AddReplica(*log, families);
+  if (relay_ != nullptr) AddRelay(*relay_, families);
   AddProcess(families);
   return families;
 }

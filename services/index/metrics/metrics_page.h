@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "services/index/catalog/catalog.h"
+#include "services/index/relay/relay_server.h"
 #include "services/index/service/call_stats.h"
 #include "services/index/sessions/sessions.h"
 
@@ -16,8 +17,10 @@ namespace arkshare {
 // Reads the counters of other classes when Prometheus asks. Thread-safe.
 class MetricsPage : public prometheus::Collectable {
  public:
-  MetricsPage(const CallStats* calls, const Catalog* catalog, const Sessions* sessions)
-      : calls_(*calls), catalog_(*catalog), sessions_(*sessions) {}
+  // `relay` may be null.
+  MetricsPage(const CallStats* calls, const Catalog* catalog, const Sessions* sessions,
+              const RelayServer* relay = nullptr)
+      : calls_(*calls), catalog_(*catalog), sessions_(*sessions), relay_(relay) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
@@ -25,6 +28,7 @@ class MetricsPage : public prometheus::Collectable {
   const CallStats& calls_;
   const Catalog& catalog_;
   const Sessions& sessions_;
+  const RelayServer* const relay_;
 };
 
 }  // namespace arkshare

@@ -9,11 +9,13 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/core/errors.h"
 #include "lib/core/mutex.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
+#include "services/index/service/announce_answers.h"
 #include "services/index/service/announce_wire.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/index_service.h"
@@ -42,7 +44,11 @@ class IndexService::AnnounceReactor
       public EndableStream {
  public:
   AnnounceReactor(IndexService* service, grpc::CallbackServerContext* context)
-      : service_(service), key_(CallerKey(*context)), id_(service->streams_.Add(this)) {
+      : service_(service),
+        key_(CallerKey(*context)),
+        callable_(service->options_.relay == nullptr ? nullptr
+                                                     : &service->options_.relay->callable()),
+        id_(service->streams_.Add(this)) {
     ++service_->stats_.announce_streams;
     // Held while it starts: the stream can end, and the answers can come, on other threads.
     ++holds_;
@@ -102,7 +108,12 @@ class IndexService::AnnounceReactor
   }
   void TellReached(bool reached) override {
     MutexLock lock(&mutex_);
-    unreachable_ = !reached;
+    answers_.SetUnreachable(!reached);
+    TellLocked();
+  }
+  void TellCall(const PeerCall& call) override {
+    MutexLock lock(&mutex_);
+    answers_.AddCall(call);
     TellLocked();
   }
 
@@ -158,11 +169,29 @@ class IndexService::AnnounceReactor
     // A session of the index's former process is known only now.
     service_->CheckOwner(token_, key_, [this, start](const absl::Status& owns) {
       if (owns.ok()) {
+        // Once it is told that the stream is open, it can be called.
+        BecomeCallable();
         Acknowledge(start.acknowledged, start.revision);
         ReadNext();
       } else {
         Close([] {});
         End(owns);
+      }
+      LetGo();
+    });
+  }
+
+  // From now on, the relay may call the peer, if its session says so.
+  void BecomeCallable() {
+    if (!callable_.can_open()) return;
+    ++holds_;
+    service_->sessions_->KeyOf(token_, [this](const absl::StatusOr<PublicKey>& key) {
+      const std::optional<PeerSummary> peer =
+          key.ok() ? service_->catalog_->FindPeer(*key) : std::nullopt;
+      if (peer.has_value() && peer->info.relay_port != 0) {
+        callable_.Open(*key, [streams = &service_->streams_, id = id_](const PeerCall& call) {
+          streams->TellCall(id, call);
+        });
       }
       LetGo();
     });
@@ -288,8 +317,7 @@ class IndexService::AnnounceReactor
   void HearOfMembers(const AnnounceMessage& message) {
     {
       MutexLock lock(&mutex_);
-      if (members_version_.has_value()) return;
-      members_version_ = message.members_version;
+      if (!answers_.SetMembersVersion(message.members_version)) return;
     }
     if (service_->options_.group == nullptr || !key_.has_value()) return;
     service_->options_.group->HearOf(
@@ -298,6 +326,7 @@ class IndexService::AnnounceReactor
 
   // Calls `done` when the books are hidden. Before the stream is open, its opening closes it.
   void Close(std::function<void()> done) {
+    callable_.Close();
     uint64_t stream_id = 0;
     {
       MutexLock lock(&mutex_);
@@ -316,35 +345,20 @@ class IndexService::AnnounceReactor
   // While a write is running, only the latest number is kept: it covers the earlier ones.
   void Acknowledge(uint64_t number, uint64_t revision) {
     MutexLock lock(&mutex_);
-    // Answers can overtake each other.
-    acknowledged_ = std::max(acknowledged_, number);
-    revision_ = std::max(revision_, revision);
-    unanswered_ = begun_ = true;
+    answers_.Acknowledge(number, revision);
     TellLocked();
   }
 
-  // The first message says what is acknowledged, so news that come before it wait for it.
   void TellLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (begun_ && !writing_ && !finished_) WriteLocked();
+    if (!writing_ && !finished_) WriteLocked();
   }
 
-  // Writes an answer or news, if there is something to say: a message that brings nothing new
-  // breaks the contract.
+  // Writes an answer or news, if there is something to say.
   void WriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    std::optional<MemberUpdates::Update> members;
-    if (members_version_.has_value()) {
-      members = service_->member_updates_.From(*members_version_);
-    }
-    if (!unanswered_ && unreachable_ == told_unreachable_ && !members.has_value()) return;
+    std::optional<grpc::ByteBuffer> response = answers_.Take(service_->member_updates_);
+    if (!response.has_value()) return;
     writing_ = true;
-    unanswered_ = false;
-    told_unreachable_ = unreachable_;
-    v1::AnnounceResponse response;
-    response.set_acknowledged_sequence(acknowledged_);
-    response.set_unreachable(unreachable_);
-    response.set_revision(revision_);
-    if (members.has_value()) members_version_ = members->version;
-    response_ = EncodeAnswer(response, members.has_value() ? &members->bytes : nullptr);
+    response_ = *std::move(response);
     StartWrite(&response_);
   }
 
@@ -364,14 +378,8 @@ class IndexService::AnnounceReactor
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool begun_ ABSL_GUARDED_BY(mutex_) = false;       // the stream is open
-  bool unanswered_ ABSL_GUARDED_BY(mutex_) = false;  // messages of the peer
-  uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;  // of the shared log, that has them
-  bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
-  bool told_unreachable_ ABSL_GUARDED_BY(mutex_) = false;  // in the last message to the peer
-  // The version of the list that the peer has; nothing until its first message.
-  std::optional<uint64_t> members_version_ ABSL_GUARDED_BY(mutex_);
+  AnnounceAnswers answers_ ABSL_GUARDED_BY(mutex_);
+  CallableStream callable_;
   grpc::ByteBuffer response_;
   // Last, because other threads may end the stream as soon as it has an id.
   const uint64_t id_;

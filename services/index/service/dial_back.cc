@@ -9,6 +9,7 @@
 #include "lib/core/ticket.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/connect_once.h"
+#include "lib/rpc/relayed_target.h"
 #include "lib/rpc/status.h"
 #include "services/index/sessions/session_rules.h"
 
@@ -20,26 +21,39 @@ constexpr size_t kNonceBytes = 32;
 // the kernel to send a lost packet again, after one second.
 constexpr absl::Duration kMostConnect = absl::Milliseconds(1500);
 
-std::shared_ptr<grpc::Channel> Dial(const std::string& address, absl::Duration timeout,
+std::shared_ptr<grpc::Channel> Dial(const DialBack::Question& question,
                                     const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  if (!question.authority.empty()) {
+    return MakeChannel(question.address,
+                       credentials == nullptr ? grpc::InsecureChannelCredentials() : credentials,
+                       /*read_ahead=*/0, question.timeout, /*tls_name=*/"", question.authority);
+  }
   if (credentials == nullptr) {
-    const absl::Duration connect_timeout = std::min(timeout * 0.75, kMostConnect);
-    if (std::shared_ptr<grpc::Channel> channel = ConnectOnce(address, connect_timeout)) {
+    const absl::Duration connect_timeout = std::min(question.timeout * 0.75, kMostConnect);
+    if (std::shared_ptr<grpc::Channel> channel = ConnectOnce(question.address, connect_timeout)) {
       return channel;
     }
-    return MakeChannel(address, grpc::InsecureChannelCredentials());
+    return MakeChannel(question.address, grpc::InsecureChannelCredentials());
   }
-  return MakeChannel(address, credentials);
+  return MakeChannel(question.address, credentials);
+}
+
+// Fills in how a peer is reached through the relay.
+DialBack::Question Complete(DialBack::Question question, const DialMeans& means) {
+  if (!question.address.empty()) return question;
+  question.address = means.relay;
+  question.timeout *= 2;
+  if (question.authority.empty()) question.authority = PeerAuthority(question.key);
+  return question;
 }
 
 }  // namespace
 
 DialBack::DialBack(Question question, const DialMeans& means)
-    : question_(std::move(question)),
+    : question_(Complete(std::move(question), means)),
       keys_(means.keys),
       stub_(keys_ != nullptr ? nullptr
-                             : v1::FileService::NewStub(
-                                   Dial(question_.address, question_.timeout, means.credentials))) {
+                             : v1::FileService::NewStub(Dial(question_, means.credentials))) {
   SetTimeout(context_, question_.timeout);
   request_.set_nonce(RandomBytes(kNonceBytes));
   request_.set_registration_id(question_.registration_id);
@@ -53,7 +67,8 @@ std::shared_ptr<DialBack> DialBack::Start(Question question, const DialMeans& me
                                                       bool timed_out) {
       done([call, key, timed_out] { return call->ToAnswer(key, timed_out); });
     };
-    call->handshake_ = call->keys_->Dial(call->question_.address, call->question_.timeout, judge);
+    call->handshake_ = call->keys_->Dial(call->question_.address, call->question_.timeout, judge,
+                                         call->question_.authority);
     return call;
   }
   KeepCallbackQueue();
@@ -71,6 +86,14 @@ void DialBack::Cancel() {
 }
 
 DialBack::Answer DialBack::Unreachable(bool timed_out, absl::string_view why) const {
+  if (!question_.authority.empty()) {
+    return {false, timed_out, "RELAY_UNREACHABLE",
+            absl::StrCat("this peer did not come to the relay of the index, so your books are not "
+                         "listed and you can only fetch: ask the owner of the index whether the "
+                         "port of --relay is open to you (",
+                         why, ")"),
+            ""};
+  }
   return {false, timed_out, "PORT_UNREACHABLE",
           absl::StrCat("the index cannot reach you at ", question_.address,
                        ", so your books are not listed and you can only fetch: open this port ",

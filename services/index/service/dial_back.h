@@ -26,6 +26,8 @@ struct DialMeans {
   std::shared_ptr<grpc::ChannelCredentials> credentials{};  // null: without TLS
   // In a group: in place of a call, a handshake proves the key. See KeyDialer.
   KeyDialer* keys = nullptr;
+  // Where this process reaches its relay; empty: it has none.
+  std::string relay{};
 };
 
 // One FileService.Ping of a registering peer, or one handshake with it, without a thread of its
@@ -33,16 +35,21 @@ struct DialMeans {
 class DialBack : public std::enable_shared_from_this<DialBack> {
  public:
   struct Question {
-    std::string address;
+    std::string address;  // empty: through the relay
     PublicKey key;
     std::string registration_id;  // empty: only whether a peer with the key is there
-    // For the connection and the call together.
+    // For the connection and the call together. Twice as long through the relay, because the peer
+    // is called first.
     absl::Duration timeout = absl::Seconds(2);
+    // Without an address: what the relay is asked for (lib/rpc/relayed_target.h). Empty: the peer
+    // with the key.
+    std::string authority{};
   };
   struct Answer {
     bool proven = false;
     bool timed_out = false;
-    std::string reason;   // if not proven: "PORT_UNREACHABLE" or "KEY_MISMATCH"
+    // If not proven: "PORT_UNREACHABLE", "RELAY_UNREACHABLE" or "KEY_MISMATCH".
+    std::string reason;
     std::string message;  // for people
     std::string boot_id;  // if proven: of the process that answered
   };

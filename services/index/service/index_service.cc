@@ -144,6 +144,7 @@ v1::Peer ToProto(const PeerSummary& peer, bool loopback) {
   proto.set_free_slots(peer.info.free_slots);
   proto.set_upload_limit(peer.info.upload_limit);
   proto.set_listed(peer.listed);
+  proto.set_relay_port(peer.info.relay_port);
   return proto;
 }
 

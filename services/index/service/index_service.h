@@ -18,6 +18,7 @@
 #include "lib/rpc/caller_shares.h"
 #include "services/index/catalog/catalog.h"
 #include "services/index/group/group.h"
+#include "services/index/relay/relay_server.h"
 #include "services/index/service/call_queue.h"
 #include "services/index/service/call_stats.h"
 #include "services/index/service/dial_back.h"
@@ -65,6 +66,7 @@ class IndexService : public IndexCallbacks {
     absl::Duration refusal_pause = absl::Seconds(1);  // before a Watch is refused
     // Must be the catalog's clock, for the lag of watchers.
     const Clock* clock = Clock::Real();
+    RelayServer* relay = nullptr;  // null: the index has none
   };
 
   IndexService(Options options, Catalog* catalog, Sessions* sessions);

@@ -36,9 +36,11 @@ KeyDialer::~KeyDialer() {
   close(wake_fd_);
 }
 
-uint64_t KeyDialer::Dial(const std::string& address, absl::Duration timeout, Done done) {
+uint64_t KeyDialer::Dial(const std::string& address, absl::Duration timeout, Done done,
+                         const std::string& authority) {
   Dialling dialling;
   dialling.address = address;
+  dialling.authority = authority;
   dialling.timeout = timeout;
   dialling.end = DialNow() + timeout;
   dialling.done = std::move(done);
@@ -119,8 +121,8 @@ void KeyDialer::Begin(Dialling dialling) {
     if (!address.has_value()) return ResolveThenBegin(std::move(dialling));
     dialling.resolved.addresses.push_back(*address);
   }
-  dialling.handshake =
-      std::make_unique<KeyHandshake>(context_, dialling.resolved.addresses.front());
+  dialling.handshake = std::make_unique<KeyHandshake>(context_, dialling.resolved.addresses.front(),
+                                                      dialling.authority);
   at_work_.emplace(dialling.id, std::move(dialling));
 }
 

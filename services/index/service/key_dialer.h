@@ -33,8 +33,9 @@ class KeyDialer {
   // most the timeout of its dial.
   ~KeyDialer();
 
-  // Begins to dial. Returns a number for Cancel.
-  uint64_t Dial(const std::string& address, absl::Duration timeout, Done done);
+  // Begins to dial. Returns a number for Cancel. `authority` as of KeyHandshake.
+  uint64_t Dial(const std::string& address, absl::Duration timeout, Done done,
+                const std::string& authority = "");
   // Ends the dial soon, if it still runs.
   void Cancel(uint64_t id);
 
@@ -42,6 +43,7 @@ class KeyDialer {
   struct Dialling {
     uint64_t id = 0;
     std::string address;
+    std::string authority;
     absl::Duration timeout;
     absl::Time end;
     Done done;

@@ -12,6 +12,7 @@
 #include "lib/core/mutex.h"
 #include "lib/rpc/caller_shares.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/relayed_target.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/caller.h"
 #include "services/index/service/dial_back.h"
@@ -26,6 +27,10 @@ constexpr char kLoopbackOnly[] =
     "peers on other machines cannot see or reach your books, because this peer reaches the index "
     "over loopback: restart it with an address of this machine that other peers can reach as the "
     "host of --index, or as --advertise HOST:PORT, and with a --listen that covers it";
+
+constexpr char kNoRelay[] =
+    "this index has no relay: open the port of this peer in your firewall and router, or ask the "
+    "owner of the index to start it with --relay";
 
 absl::StatusOr<PeerInfo> ParsePeer(const v1::RegisterRequest& request, const Caller& caller) {
   PeerInfo peer;
@@ -90,10 +95,11 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     }
     // On this machine, each address is a network.
     place_.network = caller.loopback ? caller.host : NetworkOfCaller(context_->peer());
-    place_.address = peer->address;
+    if (absl::Status s = ParseWay(request, *peer); !s.ok()) return s;
+    place_.address = by_relay_ ? PeerAuthority(peer->key) : peer->address;
     if (absl::Status s = service_->failed_dials_.Check(place_, Now()); !s.ok()) return s;
     registration_.peer = *std::move(peer);
-    if (request.advertised_address().empty()) registration_.seen_at = caller.host;
+    if (request.advertised_address().empty() && !by_relay_) registration_.seen_at = caller.host;
     registration_.keep = request.keep_session();
     registration_id_ = request.registration_id();
     return absl::OkStatus();
@@ -103,6 +109,20 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     registration_.order = order;
     return service_->register_line_.RunInTurn(
         place_, [this] { service_->registering_.Add([this] { BeginTurn(); }); });
+  }
+
+  absl::Status ParseWay(const v1::RegisterRequest& request, PeerInfo& peer) {
+    takes_calls_ = request.takes_calls();
+    by_relay_ = request.by_relay();
+    only_if_reachable_ = request.only_if_reachable();
+    if (!by_relay_) return absl::OkStatus();
+    if (!takes_calls_) {
+      return MakeError(Reason::kInvalidField, "by_relay needs takes_calls");
+    }
+    // Other peers get the relay in place of an address.
+    peer.address.clear();
+    peer.loopback = false;
+    return absl::OkStatus();
   }
 
   absl::Status CheckMember(const PublicKey& key) {
@@ -129,10 +149,16 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
                  ""};
       return Complete();
     }
-    Dial({registration_.peer.address, registration_.peer.key, registration_id_,
-          service_->options_.dial_back_timeout},
-         &RegisterReactor::OnAnswer);
+    DialBack::Question question{registration_.peer.address, registration_.peer.key,
+                                registration_id_, service_->options_.dial_back_timeout};
+    if (by_relay_) {
+      if (relay() == nullptr) return OnAnswer({false, false, "NO_RELAY", kNoRelay, ""});
+      question.authority = CallAuthority(relay()->Expect(registration_id_));
+    }
+    Dial(std::move(question), &RegisterReactor::OnAnswer);
   }
+
+  RelayServer* relay() const { return service_->options_.relay; }
 
   // Calls `next` with the answer, on the thread that registers.
   void Dial(DialBack::Question question, void (RegisterReactor::*next)(const DialBack::Answer&)) {
@@ -150,10 +176,14 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   }
 
   void OnAnswer(const DialBack::Answer& answer) {
+    if (by_relay_ && relay() != nullptr) relay()->Unexpect(registration_id_);
     // In a crowd, this process may have been too slow, and not the peer.
     if (answer.timed_out) crowded_ = service_->register_line_.CheckNotCrowded(place_.network);
     if (!answer.proven && crowded_.ok()) service_->failed_dials_.Count(place_, Now());
     answer_ = answer;
+    if (!answer.proven && only_if_reachable_ && crowded_.ok()) {
+      return EndTurn(MakeError(Reason::kKeyInUse, answer.message));
+    }
     if (answer.proven && !registration_.owned) {
       rival_ = service_->sessions_->FindRival(registration_.peer.key, registration_.peer.address);
     }
@@ -168,9 +198,11 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
       LogInfo("key_in_use", {{"address", place_.address}, {"by", rival_->address}});
       return EndTurn(MakeError(
           Reason::kKeyInUse,
-          absl::StrCat("a peer with the same key runs at ", rival_->address,
-                       ": run only one of them. If this folder is a copy of the other's, remove ",
-                       ".arkshare from the copy, which keeps its books, and start it again")));
+          absl::StrCat(
+              "a peer with the same key runs ",
+              rival_->address.empty() ? "behind the relay" : absl::StrCat("at ", rival_->address),
+              ": run only one of them. If this folder is a copy of the other's, remove ",
+              ".arkshare from the copy, which keeps its books, and start it again")));
     }
     registration_.absent = rival_->order;
     Complete();
@@ -190,6 +222,10 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     if (context_->IsCancelled()) return EndTurn(absl::CancelledError("the caller has gone"));
     if (!crowded_.ok()) return EndTurn(crowded_);
     registration_.proven = answer_.proven;
+    // A session that has not proven the key is not called.
+    if (answer_.proven && takes_calls_ && relay() != nullptr) {
+      registration_.peer.relay_port = static_cast<uint32_t>(relay()->port());
+    }
     key_ = registration_.peer.key;
     here_only_ =
         answer_.proven && registration_.peer.loopback && service_->options_.serves_other_machines;
@@ -218,7 +254,8 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   void Answer(const Sessions::Registered& registered) {
     LogInfo("registered", {{"peer", registered.peer_id},
                            {"address", response_->address()},
-                           {"reachable", answer_.proven}});
+                           {"reachable", answer_.proven},
+                           {"relayed", by_relay_}});
     response_->set_peer_id(registered.peer_id);
     response_->set_session_token(registered.token);
     const absl::Duration lease = service_->sessions_->lease();
@@ -226,6 +263,10 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     response_->mutable_lease()->set_nanos(
         static_cast<int32_t>(absl::ToInt64Nanoseconds(lease % absl::Seconds(1))));
     response_->mutable_reachability()->set_reachable(answer_.proven);
+    if (answer_.proven) {
+      response_->mutable_reachability()->set_way(by_relay_ ? v1::WAY_RELAYED : v1::WAY_DIRECT);
+    }
+    if (relay() != nullptr) response_->set_relay_port(static_cast<uint32_t>(relay()->port()));
     response_->mutable_reachability()->set_reason(here_only_ ? "LOOPBACK_ONLY" : answer_.reason);
     response_->mutable_reachability()->set_message(here_only_ ? kLoopbackOnly : answer_.message);
     response_->set_max_books(
@@ -243,6 +284,9 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
   RegisterLine::Place place_;
   std::string registration_id_;
   bool lists_ = true;  // the role of the caller allows it to list books
+  bool takes_calls_ = false;
+  bool by_relay_ = false;
+  bool only_if_reachable_ = false;
   Sessions::Registration registration_;
   DialBack::Answer answer_;  // of the peer that registers
   PublicKey key_;            // the rest is for the answer, once registration_ was used

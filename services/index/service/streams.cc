@@ -30,6 +30,12 @@ void Streams::TellReached(uint64_t id, bool reached) {
   if (place != streams_.end()) place->second->TellReached(reached);
 }
 
+void Streams::TellCall(uint64_t id, const PeerCall& call) {
+  MutexLock lock(&mutex_);
+  const auto place = streams_.find(id);
+  if (place != streams_.end()) place->second->TellCall(call);
+}
+
 void Streams::TellMembers() {
   MutexLock lock(&mutex_);
   for (const auto& [id, stream] : streams_) stream->TellMembers();

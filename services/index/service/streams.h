@@ -11,6 +11,7 @@
 
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
+#include "services/index/relay/callable_peers.h"
 
 namespace arkshare {
 
@@ -26,6 +27,9 @@ class EndableStream {
   virtual void TellMembers() {}
   // Tells the client whether the index can reach it. Called in the same way.
   virtual void TellReached(bool /*reached*/) {}
+  // Tells the client that another program wants to reach it through the relay. Called in the same
+  // way.
+  virtual void TellCall(const PeerCall& /*call*/) {}
 };
 
 // Touches a stream only under the lock, and therefore never after it was removed. Thread-safe.
@@ -36,6 +40,7 @@ class Streams {
   // Does nothing when the stream has been removed.
   void End(uint64_t id, const absl::Status& why);
   void TellReached(uint64_t id, bool reached);
+  void TellCall(uint64_t id, const PeerCall& call);
   // Tells all.
   void TellMembers();
   // Ends all streams of the owner of a key.

@@ -14,10 +14,12 @@ namespace arkshare {
 namespace {
 
 // The registration of a session of the former process.
-Sessions::Registration FormerRegistration(const PeerIds::Owned& former, const std::string& host) {
+Sessions::Registration FormerRegistration(const PeerIds::Owned& former, const std::string& host,
+                                          uint32_t relay_port) {
   Sessions::Registration registration;
   registration.proven = registration.keep = true;
   if (!former.session.advertised) registration.seen_at = host;
+  if (former.session.takes_calls) registration.peer.relay_port = relay_port;
   registration.peer.peer_id = former.id;
   registration.peer.key = former.key;
   registration.peer.address = former.session.address;
@@ -30,6 +32,7 @@ Sessions::Registration FormerRegistration(const PeerIds::Owned& former, const st
 
 LocalSessions::LocalSessions(Options options, const Clock* clock, Catalog* catalog)
     : lease_(options.lease),
+      relay_port_(options.relay_port),
       boot_id_(RandomBytes(kBootIdBytes)),
       clock_(clock),
       catalog_(catalog),
@@ -84,7 +87,8 @@ PeerSessionPtr LocalSessions::BeginLocked(Registration registration, std::string
   session->kept = registration.keep;
   std::optional<KeptSession> kept;
   if (registration.keep) {
-    kept = {HashOfToken(session->token), peer.policy, peer.address, session->seen_at.empty()};
+    kept = {HashOfToken(session->token), peer.policy, peer.address,
+            session->seen_at.empty() && !peer.address.empty(), peer.relay_port != 0};
   }
   kept_.Remember(session->key, session->peer_id, std::move(kept));
   reached_.Add({session->key, session->address, session->order}, clock_->Monotonic());
@@ -98,9 +102,16 @@ PeerSessionPtr LocalSessions::TakeBackLocked(const std::string& token, AfterUnlo
   if (!former.has_value()) return nullptr;
   const PeerSessionPtr taken = table_.FindById(former->id);
   if (taken != nullptr && taken->key != former->key) return nullptr;
-  const absl::StatusOr<HostPort> address = ParseHostPort(former->session.address);
-  if (!address.ok()) return nullptr;
-  Registration registration = FormerRegistration(*former, address->host);
+  std::string host;
+  if (former->session.address.empty()) {
+    // Without a relay, it is reached in no way.
+    if (relay_port_ == 0) return nullptr;
+  } else {
+    const absl::StatusOr<HostPort> address = ParseHostPort(former->session.address);
+    if (!address.ok()) return nullptr;
+    host = address->host;
+  }
+  Registration registration = FormerRegistration(*former, host, relay_port_);
   registration.order = next_order_++;
   PeerSessionPtr session = BeginLocked(std::move(registration), token, after_unlock);
   session->stating = false;

@@ -40,6 +40,8 @@ class LocalSessions : public Sessions {
     absl::Duration lease = absl::Seconds(10);
     // The numbers and sessions of earlier runs; without them no number outlives its session.
     std::optional<PeerIds> peer_ids;
+    // The port of the index's relay, for sessions that are taken back; 0: it has none.
+    uint32_t relay_port = 0;
   };
 
   LocalSessions(Options options, const Clock* clock, Catalog* catalog);
@@ -118,6 +120,7 @@ class LocalSessions : public Sessions {
   void ExpireLocked(AfterUnlock& after_unlock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const absl::Duration lease_;
+  const uint32_t relay_port_;
   const std::string boot_id_;
   const Clock* const clock_;
   Catalog* const catalog_;

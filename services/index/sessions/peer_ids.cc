@@ -21,6 +21,7 @@ namespace {
 constexpr size_t kMostKeys = 10'000;
 constexpr size_t kPartsOfNumber = 2;
 constexpr size_t kPartsOfSession = 6;
+constexpr size_t kPartsOfCallable = 7;
 
 absl::StatusOr<PublicKey> ParseKey(absl::string_view hex) {
   const absl::StatusOr<std::string> bytes = FromHex(hex);
@@ -28,7 +29,7 @@ absl::StatusOr<PublicKey> ParseKey(absl::string_view hex) {
   return PublicKey::FromBytes(*bytes);
 }
 
-// Parses the last four parts of a line.
+// Parses the parts of a line after the number.
 std::optional<KeptSession> ParseSession(absl::Span<const absl::string_view> parts) {
   KeptSession session;
   const absl::StatusOr<std::string> bytes = FromHex(parts[0]);
@@ -40,9 +41,16 @@ std::optional<KeptSession> ParseSession(absl::Span<const absl::string_view> part
                    : parts[1] == "copy" ? v1::SHARE_POLICY_COPY
                                         : v1::SHARE_POLICY_UNSPECIFIED;
   session.advertised = parts[2] == "advertised";
-  session.address = std::string(parts[3]);
+  session.takes_calls = parts.size() == kPartsOfCallable - kPartsOfNumber;
   if (session.policy == v1::SHARE_POLICY_UNSPECIFIED ||
-      (!session.advertised && parts[2] != "seen") || !ParseHostPort(session.address).ok()) {
+      (session.takes_calls && parts.back() != "calls")) {
+    return std::nullopt;
+  }
+  if (parts[2] == "relayed") {
+    return session.takes_calls && parts[3] == "-" ? std::optional(session) : std::nullopt;
+  }
+  session.address = std::string(parts[3]);
+  if ((!session.advertised && parts[2] != "seen") || !ParseHostPort(session.address).ok()) {
     return std::nullopt;
   }
   return session;
@@ -56,7 +64,7 @@ absl::StatusOr<PeerIds> PeerIds::Parse(absl::string_view text) {
   for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     ++number;
     const std::vector<absl::string_view> parts = absl::StrSplit(line, ' ');
-    const bool with_session = parts.size() == kPartsOfSession;
+    const bool with_session = parts.size() == kPartsOfSession || parts.size() == kPartsOfCallable;
     const absl::StatusOr<PublicKey> key = ParseKey(parts[0]);
     uint32_t id = 0;
     if ((!with_session && parts.size() != kPartsOfNumber) || !key.ok() ||
@@ -106,7 +114,10 @@ std::string PeerIds::Serialize() const {
     if (const std::optional<KeptSession>& session = entry.session) {
       absl::StrAppend(&text, " ", ToHex(session->token_hash),
                       session->policy == v1::SHARE_POLICY_MOVE ? " move" : " copy",
-                      session->advertised ? " advertised " : " seen ", session->address);
+                      session->address.empty() ? " relayed -"
+                      : session->advertised    ? " advertised "
+                                               : " seen ",
+                      session->address, session->takes_calls ? " calls" : "");
     }
     text += '\n';
   }

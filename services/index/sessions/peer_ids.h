@@ -23,8 +23,9 @@ namespace arkshare {
 struct KeptSession {
   Sha256Digest token_hash;  // not the token: a reader of the file cannot use the session
   v1::SharePolicy policy = v1::SHARE_POLICY_UNSPECIFIED;
-  std::string address;      // "HOST:PORT", where the peer was reached
-  bool advertised = false;  // true: by the peer; false: HOST is where the index saw the peer
+  std::string address;       // "HOST:PORT", where the peer was reached; empty: through the relay
+  bool advertised = false;   // true: by the peer; false: HOST is where the index saw the peer
+  bool takes_calls = false;  // the relay may carry connections to it
 
   bool operator==(const KeptSession&) const = default;
 };
@@ -34,8 +35,9 @@ struct KeptSession {
 class PeerIds {
  public:
   // Parses the result of Serialize: lines of "KEY NUMBER", or of "KEY NUMBER TOKEN-HASH move|copy
-  // seen|advertised ADDRESS" for a key with a session. The key seen longest ago comes first; keys
-  // and hashes are in hex.
+  // seen|advertised ADDRESS" for a key with a session, or with "relayed -" at the end, and then
+  // "calls" for a peer that takes calls. The key seen longest ago comes first; keys and hashes are
+  // in hex.
   static absl::StatusOr<PeerIds> Parse(absl::string_view text);
   // Returns no keys when the file is absent. InvalidArgument for a file that is not a state file.
   static absl::StatusOr<PeerIds> Load(const std::string& path);

@@ -55,6 +55,11 @@ KeptSession TestSession(uint8_t seed) {
   session.policy = seed % 2 == 0 ? v1::SHARE_POLICY_MOVE : v1::SHARE_POLICY_COPY;
   session.address = seed % 3 == 0 ? "[2001:db8::1]:4000" : "10.0.0.1:4000";
   session.advertised = seed % 4 < 2;
+  session.takes_calls = seed % 7 < 3;
+  if (seed % 7 == 1) {
+    session.address.clear();
+    session.advertised = false;
+  }
   return session;
 }
 
@@ -108,8 +113,12 @@ TEST(PeerIdsTest, DamagedFilesAreRefused) {
   const std::string key = TestKey(1).hex();
   const std::string line = key + " 1 " + key;  // a hash is as long as a key
   EXPECT_TRUE(PeerIds::Parse(line + " move seen 10.0.0.1:4000\n").ok());
-  for (const char* rest : {" move seen", " move seen 10.0.0.1:4000 x", " take seen 1.2.3.4:5",
-                           " copy heard 1.2.3.4:5", " copy seen 1.2.3.4"}) {
+  EXPECT_TRUE(PeerIds::Parse(line + " move seen 10.0.0.1:4000 calls\n").ok());
+  EXPECT_TRUE(PeerIds::Parse(line + " move relayed - calls\n").ok());
+  for (const char* rest :
+       {" move seen", " move seen 10.0.0.1:4000 x", " take seen 1.2.3.4:5", " move relayed -",
+        " move relayed 1.2.3.4:5 calls", " move relayed - call", " move seen - calls", " move seen",
+        " copy heard 1.2.3.4:5", " copy seen 1.2.3.4"}) {
     EXPECT_FALSE(PeerIds::Parse(line + rest).ok()) << rest;
   }
   EXPECT_FALSE(PeerIds::Parse(key + " 1 " + key.substr(2) + " move seen 1.2.3.4:5").ok());

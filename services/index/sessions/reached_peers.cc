@@ -15,7 +15,8 @@ void ReachedPeers::Remove(const PublicKey& key) {
 std::optional<ReachedPeer> ReachedPeers::FindRival(const PublicKey& key,
                                                    const std::string& address) const {
   const auto place = peers_.find(key);
-  if (place == peers_.end() || place->second.address == address) return std::nullopt;
+  if (place == peers_.end()) return std::nullopt;
+  if (!address.empty() && place->second.address == address) return std::nullopt;
   return place->second;
 }
 

@@ -17,7 +17,7 @@ namespace arkshare {
 // The peer of a proven session.
 struct ReachedPeer {
   PublicKey key;
-  std::string address;  // "HOST:PORT", where the index reached it
+  std::string address;  // "HOST:PORT", where the index reached it; empty: through its relay
   uint64_t order = 0;   // of its registration
 
   bool operator==(const ReachedPeer&) const = default;
@@ -29,7 +29,8 @@ class ReachedPeers {
  public:
   void Add(const ReachedPeer& peer, absl::Time now);
   void Remove(const PublicKey& key);
-  // Returns the peer that was reached with this key at another address; nullopt for none.
+  // Returns the peer that was reached with this key at another address; nullopt for none. Through
+  // the relay, any two may be different.
   std::optional<ReachedPeer> FindRival(const PublicKey& key, const std::string& address) const;
 
   // Another peer reports that the one with this key does not answer.

@@ -65,7 +65,9 @@ class Sessions {
     uint64_t order = 0;  // of BeginRegistration
     PeerInfo peer;       // with the number that it asks for, or 0
     bool proven = false;
-    std::string seen_at;  // the host in peer.address; empty when the peer advertised its address
+    // The host in peer.address; empty when the peer advertised its address, or has none because it
+    // is reached through the relay.
+    std::string seen_at;
     bool keep = false;    // in the state file, if it is proven: the next process can take it back
     uint64_t absent = 0;  // ReachedPeer::order of the rival that does not answer any more
     bool owned = false;   // the connection has proven the key: it replaces any older session of it

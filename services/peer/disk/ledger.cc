@@ -387,21 +387,30 @@ absl::Status Ledger::RecordShared(absl::Span<const std::string> paths) {
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return unshared_.Remove(paths); });
 }
 
-absl::StatusOr<uint32_t> Ledger::LastPeerId() {
+absl::StatusOr<uint32_t> Ledger::LastPeerId() { return ReadNumber("peer_id"); }
+
+absl::Status Ledger::SetLastPeerId(uint32_t id) { return RecordNumber("peer_id", id); }
+
+absl::StatusOr<uint32_t> Ledger::LastRelayPort() { return ReadNumber("relay_port"); }
+
+absl::Status Ledger::SetLastRelayPort(uint32_t port) { return RecordNumber("relay_port", port); }
+
+absl::StatusOr<uint32_t> Ledger::ReadNumber(absl::string_view key) {
   MutexLock lock(&mutex_);
-  SqlStatement rows(db_.get(), "SELECT value FROM meta WHERE key = 'peer_id'");
+  SqlStatement rows(db_.get(), "SELECT value FROM meta WHERE key = ?");
+  rows.BindText(key);
   absl::StatusOr<bool> row = rows.Step();
   if (!row.ok()) return row.status();
   return *row ? static_cast<uint32_t>(rows.Int(0)) : 0u;
 }
 
-absl::Status Ledger::SetLastPeerId(uint32_t id) {
+absl::Status Ledger::RecordNumber(absl::string_view key, uint32_t value) {
   MutexLock lock(&mutex_);
   return Commit([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     SqlStatement update(db_.get(),
-                        "INSERT INTO meta(key, value) VALUES('peer_id', ?) "
+                        "INSERT INTO meta(key, value) VALUES(?, ?) "
                         "ON CONFLICT(key) DO UPDATE SET value = excluded.value");
-    return update.Bind(static_cast<int64_t>(id)).Run();
+    return update.BindText(key).Bind(static_cast<int64_t>(value)).Run();
   });
 }
 

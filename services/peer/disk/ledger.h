@@ -141,6 +141,10 @@ class Ledger {
   // Returns the number that the index gave this peer last; 0 for none.
   absl::StatusOr<uint32_t> LastPeerId();
   absl::Status SetLastPeerId(uint32_t id);
+  // The port of the relay through which other peers reached this one last; 0: they reached it
+  // directly, or not at all.
+  absl::StatusOr<uint32_t> LastRelayPort();
+  absl::Status SetLastRelayPort(uint32_t port);
 
  private:
   Ledger(const SharedFolder* folder, const Clock* clock, std::unique_ptr<SqlDatabase> db);
@@ -148,6 +152,9 @@ class Ledger {
   // when the disk is full.
   absl::Status Commit(absl::FunctionRef<absl::Status()> body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // A row of meta; 0 when there is none.
+  absl::StatusOr<uint32_t> ReadNumber(absl::string_view key);
+  absl::Status RecordNumber(absl::string_view key, uint32_t value);
   absl::Status ComparePlace(const FolderTraits& traits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const SharedFolder* const folder_;

@@ -17,14 +17,26 @@ constexpr double kLeastGoodput = 1;
 }  // namespace
 
 absl::Duration ExpectedTime(const BookHolder& holder, uint64_t bytes, double assumed) {
-  double goodput = std::max(holder.goodput.value_or(assumed), kLeastGoodput);
+  const double unknown = holder.relayed ? assumed / 2 : assumed;
+  double goodput = std::max(holder.goodput.value_or(unknown), kLeastGoodput);
   if (holder.upload_limit > 0) {
     goodput = std::min(goodput, static_cast<double>(holder.upload_limit));
   }
   const absl::Duration sending = absl::Seconds(static_cast<double>(bytes) / goodput);
   const bool waits = holder.free_slots == 0 && (bytes > kMaxSmallRangeBytes || bytes == 0);
-  return holder.round_trip + sending +
-         (waits ? std::max(sending, kSlotWait) : absl::ZeroDuration());
+  const absl::Duration all =
+      holder.round_trip + sending + (waits ? std::max(sending, kSlotWait) : absl::ZeroDuration());
+  return holder.relayed ? 2 * all : all;
+}
+
+void KeepFewRelayed(std::vector<BookHolder>& holders) {
+  const bool direct = std::any_of(holders.begin(), holders.end(),
+                                  [](const BookHolder& holder) { return !holder.relayed; });
+  if (!direct) return;
+  bool has_one = false;
+  std::erase_if(holders, [&](const BookHolder& holder) {
+    return holder.relayed && std::exchange(has_one, true);
+  });
 }
 
 void RankHolders(std::vector<BookHolder>& holders, uint64_t bytes) {

@@ -18,7 +18,10 @@ namespace arkshare {
 struct BookHolder {
   uint32_t peer_id = 0;
   PublicKey key;
+  // "HOST:PORT"; empty when it is reached through the relay only. Of the holders that
+  // Holders::Reachable returns, the target at which this one answers.
   std::string address;
+  std::string relay{};  // its relayed target (lib/rpc/relayed_target.h); empty: it has none
   uint64_t listing = 0;
   BookName name;
   bool lends = false;    // its policy is to copy
@@ -29,12 +32,14 @@ struct BookHolder {
   // Measured here; see Holders.
   absl::Duration round_trip = absl::InfiniteDuration();
   std::optional<double> goodput{};  // bytes a second; unknown before the first download
+  bool relayed = false;             // it is reached through the relay
 };
 
 // Estimates how long `bytes` from this holder will take: round_trip + bytes / goodput, where
 // goodput is at most its upload_limit, and `assumed` (bytes a second) while it is unknown. A holder
 // without a free slot is expected to send the same number of bytes to another peer first, for at
-// least kSlotWait; a small range (UploadLine) does not wait for a slot.
+// least kSlotWait; a small range (UploadLine) does not wait for a slot. Through the relay, which
+// belongs to all, unknown goodput is half of `assumed`, and the estimate counts twice.
 absl::Duration ExpectedTime(const BookHolder& holder, uint64_t bytes, double assumed);
 
 inline constexpr absl::Duration kSlotWait = absl::Seconds(1);
@@ -43,6 +48,10 @@ inline constexpr absl::Duration kSlotWait = absl::Seconds(1);
 // known one, so that it is tried. With 0 bytes only the round trip decides, and a holder without a
 // free slot comes after those that have one.
 void RankHolders(std::vector<BookHolder>& holders, uint64_t bytes);
+
+// Leaves out all but the first that is reached through the relay, when there is one that is reached
+// directly.
+void KeepFewRelayed(std::vector<BookHolder>& holders);
 
 }  // namespace arkshare
 

@@ -95,6 +95,7 @@ bool HolderScout::LookAround() {
   // A peer that is still receiving may not know the manifest yet.
   std::stable_partition(reachable.begin(), reachable.end(),
                         [](const BookHolder& holder) { return !holder.partial; });
+  KeepFewRelayed(reachable);
   const bool any = !reachable.empty();
   ReadFrom(std::move(reachable));
   return any;

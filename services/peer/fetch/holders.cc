@@ -12,6 +12,7 @@
 #include "lib/core/ticket.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/relayed_target.h"
 
 namespace arkshare {
 namespace {
@@ -33,6 +34,8 @@ constexpr absl::Duration kProofLasts = absl::Seconds(1);
 // way at a time.
 constexpr int kSlowReadAhead = 256 * 1024;
 constexpr absl::Duration kReportTime = absl::Seconds(1);
+// The holder is called first, and comes to the relay.
+constexpr absl::Duration kRelayedPingTimeout = absl::Seconds(4);
 // The length of boot_id in the protos.
 constexpr size_t kPingBootIdBytes = 16;
 // The holders that Reachable considers, and those that it pings at a time.
@@ -159,79 +162,120 @@ std::vector<PublicKey> Holders::TakeSilent() {
   return std::exchange(silent_, {});
 }
 
+bool Holders::SilentLately(const PublicKey& key) {
+  MutexLock lock(&mutex_);
+  const auto known = experience_.find(key);
+  return known != experience_.end() && clock_->Monotonic() - known->second.silent_at < kForgetAfter;
+}
+
+void Holders::NoteDirect(const PublicKey& key, bool answered) {
+  MutexLock lock(&mutex_);
+  if (!answered) {
+    Remember(key).silent_at = clock_->Monotonic();
+  } else if (const auto known = experience_.find(key); known != experience_.end()) {
+    known->second.silent_at = absl::InfinitePast();
+  }
+}
+
 std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl::Duration timeout,
                                            uint64_t bytes) {
-  KeepCallbackQueue();
   if (holders.size() > kMostConsidered) {
     LogInfo("holders_left_out", {{"named", holders.size()}, {"considered", kMostConsidered}});
     holders.erase(holders.begin() + kMostConsidered, holders.end());
   }
+  std::vector<Try> tries;
+  std::vector<Try> later;  // through the relay, if the address does not answer
+  for (size_t i = 0; i < holders.size(); ++i) {
+    const BookHolder& holder = holders[i];
+    const bool direct = !holder.address.empty() && !RelayOf(holder.address).has_value();
+    if (direct) tries.push_back({holder, i});
+    const std::string& relay = holder.relay.empty() && !direct ? holder.address : holder.relay;
+    if (relay.empty()) continue;
+    Try relayed{holder, i};
+    relayed.holder.address = relay;
+    relayed.holder.relayed = true;
+    std::vector<Try>& when = !direct || SilentLately(holder.key) ? tries : later;
+    when.push_back(std::move(relayed));
+  }
+  Ping(tries, timeout);
+  std::vector<bool> answered(holders.size());
+  for (const Try& one : tries) answered[one.position] = answered[one.position] || one.proven;
+  std::erase_if(later, [&](const Try& one) { return answered[one.position]; });
+  Ping(later, timeout);
+
+  std::vector<BookHolder> reachable;
+  std::fill(answered.begin(), answered.end(), false);
+  for (std::vector<Try>* round : {&tries, &later}) {
+    for (Try& one : *round) {
+      if (!one.holder.relayed && !one.holder.relay.empty()) NoteDirect(one.holder.key, one.proven);
+      // The direct way comes first.
+      if (!one.proven || answered[one.position]) continue;
+      answered[one.position] = true;
+      Fill(one.holder);
+      reachable.push_back(std::move(one.holder));
+    }
+  }
+  for (size_t i = 0; i < holders.size(); ++i) {
+    if (answered[i]) continue;
+    NoteSilent(holders[i]);
+    LogInfo("holder_unreachable", {{"peer", holders[i].peer_id}, {"address", holders[i].address}});
+  }
+  RankHolders(reachable, bytes);
+  return reachable;
+}
+
+void Holders::Ping(std::vector<Try>& tries, absl::Duration timeout) {
+  KeepCallbackQueue();
   struct Call {
-    BookHolder* holder;
+    Try* one;
     std::shared_ptr<v1::FileService::Stub> stub;
     grpc::ClientContext context;
     v1::PingRequest request;
     v1::PingResponse response;
     absl::Time begin;
-    bool proven = false;
   };
   Mutex mutex;
   CondVar done;
   size_t left = 0;
   std::list<Call> calls;
-  std::vector<BookHolder> reachable;
-  for (BookHolder& holder : holders) {
-    if (ProvenLately(holder)) {
-      Fill(holder);
-      reachable.push_back(holder);
-      continue;
-    }
+  for (Try& one : tries) {
+    one.proven = ProvenLately(one.holder);
+    if (one.proven) continue;
     Call& call = calls.emplace_back();
-    call.holder = &holder;
-    call.stub = Stub(holder.address, holder.key);
+    call.one = &one;
+    call.stub = Stub(one.holder.address, one.holder.key);
     call.request.set_nonce(RandomBytes(16));
     {
       MutexLock lock(&mutex);
       while (left == kMostPings) done.Wait(&mutex);
       ++left;
     }
-    SetTimeout(call.context, timeout);
+    SetTimeout(call.context, one.holder.relayed ? std::max(timeout, kRelayedPingTimeout) : timeout);
     call.begin = clock_->Monotonic();
-    call.stub->async()->Ping(&call.context, &call.request, &call.response,
-                             [this, &call, &mutex, &done, &left](const grpc::Status& status) {
-                               MutexLock lock(&mutex);
-                               const absl::Duration took = clock_->Monotonic() - call.begin;
-                               const v1::PingResponse& pong = call.response;
-                               const bool proven =
-                                   status.ok() && pong.nonce() == call.request.nonce() &&
-                                   pong.boot_id().size() == kPingBootIdBytes &&
-                                   call.holder->key.Verify(
-                                       PingSignedBytes(pong.nonce(), pong.boot_id(), ""),
-                                       pong.signature());
-                               call.proven = proven;
-                               call.holder->round_trip = took;
-                               --left;
-                               done.NotifyAll();
-                             });
+    call.stub->async()->Ping(
+        &call.context, &call.request, &call.response,
+        [this, &call, &mutex, &done, &left](const grpc::Status& status) {
+          MutexLock lock(&mutex);
+          BookHolder& holder = call.one->holder;
+          const v1::PingResponse& pong = call.response;
+          holder.round_trip = clock_->Monotonic() - call.begin;
+          call.one->proven = status.ok() && pong.nonce() == call.request.nonce() &&
+                             pong.boot_id().size() == kPingBootIdBytes &&
+                             holder.key.Verify(PingSignedBytes(pong.nonce(), pong.boot_id(), ""),
+                                               pong.signature());
+          --left;
+          done.NotifyAll();
+        });
   }
   {
     MutexLock lock(&mutex);
     while (left > 0) done.Wait(&mutex);
   }
-  for (Call& call : calls) {
-    if (call.proven) {
-      NoteRoundTrip(call.holder->key, call.holder->round_trip);
-      NoteProven(*call.holder);
-      Fill(*call.holder);
-      reachable.push_back(*call.holder);
-    } else {
-      NoteSilent(*call.holder);
-      LogInfo("holder_unreachable",
-              {{"peer", call.holder->peer_id}, {"address", call.holder->address}});
-    }
+  for (const Call& call : calls) {
+    if (!call.one->proven) continue;
+    NoteRoundTrip(call.one->holder.key, call.one->holder.round_trip);
+    NoteProven(call.one->holder);
   }
-  RankHolders(reachable, bytes);
-  return reachable;
 }
 
 }  // namespace arkshare

@@ -40,6 +40,10 @@ class Holders {
   // addresses. Returns those that prove their key within `timeout` each, with what is measured of
   // them, the best one for `bytes` first (RankHolders); with 0 bytes the nearest. Does not ping a
   // holder that proved its key within the last second on a connection that is still up.
+  //
+  // A holder that does not answer at its address is pinged through the relay if it has one, at once
+  // when its address did not answer within the last ten minutes. A ping through the relay may take
+  // four seconds, because the holder is called first.
   std::vector<BookHolder> Reachable(std::vector<BookHolder> holders, absl::Duration timeout,
                                     uint64_t bytes = 0);
 
@@ -64,6 +68,13 @@ class Holders {
     std::optional<double> goodput{};
     absl::Time round_trip_at = absl::InfinitePast();
     absl::Time goodput_at = absl::InfinitePast();
+    absl::Time silent_at = absl::InfinitePast();  // when its address did not answer last
+  };
+  // A ping of one holder at one target.
+  struct Try {
+    BookHolder holder;  // its address is the target
+    size_t position = 0;
+    bool proven = false;
   };
 
   // A connection to the peer with a key at an address.
@@ -78,6 +89,11 @@ class Holders {
   void NoteRoundTrip(const PublicKey& key, absl::Duration round_trip);
   Experience& Remember(const PublicKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Known& KnownAt(const Place& place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Pings each, and sets `proven`.
+  void Ping(std::vector<Try>& tries, absl::Duration timeout);
+  // Whether the address of a peer did not answer lately.
+  bool SilentLately(const PublicKey& key);
+  void NoteDirect(const PublicKey& key, bool answered);
   bool ProvenLately(const BookHolder& holder);
   void NoteProven(const BookHolder& holder);
   void NoteSilent(const BookHolder& holder);

@@ -30,6 +30,7 @@ struct Known {
   double goodput_mib = 0;  // a second; 0: unknown
   double limit_mib = 0;
   uint32_t free_slots = 1;
+  bool relayed = false;
 };
 
 // Their numbers, from 1, the best one first.
@@ -43,6 +44,7 @@ std::vector<uint32_t> Ranked(const std::vector<Known>& all, uint64_t bytes) {
     if (known.goodput_mib > 0) holder.goodput = known.goodput_mib * kMiB;
     holder.upload_limit = static_cast<uint64_t>(known.limit_mib * kMiB);
     holder.free_slots = known.free_slots;
+    holder.relayed = known.relayed;
   }
   RankHolders(holders, bytes);
   std::vector<uint32_t> order;
@@ -76,6 +78,34 @@ TEST(RankHoldersTest, ATable) {
   // In the order that they had, where nothing is different.
   EXPECT_THAT(Ranked({{1}, {1}, {1}}, large), ElementsAre(1, 2, 3));
   EXPECT_THAT(Ranked({}, large), ElementsAre());
+}
+
+TEST(RankHoldersTest, ThroughTheRelayTheEstimateCountsTwice) {
+  const uint64_t large = 100 * kMiB;
+  EXPECT_THAT(Ranked({{1, 15, 0, 1, true}, {1, 10}}, large), ElementsAre(2, 1));
+  EXPECT_THAT(Ranked({{1, 25, 0, 1, true}, {1, 10}}, large), ElementsAre(1, 2));
+  EXPECT_THAT(Ranked({{15, 0, 0, 1, true}, {20}}, 0), ElementsAre(2, 1));
+  // The direct one of two that are alike comes first.
+  EXPECT_THAT(Ranked({{5, 10, 0, 1, true}, {5, 10}}, large), ElementsAre(2, 1));
+}
+
+TEST(KeepFewRelayedTest, BesideADirectHolderTheRelayIsUsedOnce) {
+  const PublicKey key = PrivateKey::Generate().public_key();
+  const auto kept = [&](const std::vector<bool>& relayed) {
+    std::vector<BookHolder> holders;
+    for (const bool one : relayed) {
+      BookHolder& holder = holders.emplace_back(HolderOf(key));
+      holder.peer_id = static_cast<uint32_t>(holders.size());
+      holder.relayed = one;
+    }
+    KeepFewRelayed(holders);
+    std::vector<uint32_t> ids;
+    for (const BookHolder& holder : holders) ids.push_back(holder.peer_id);
+    return ids;
+  };
+  EXPECT_THAT(kept({true, false, true, true, false}), ElementsAre(1, 2, 5));
+  EXPECT_THAT(kept({true, true, true}), ElementsAre(1, 2, 3));
+  EXPECT_THAT(kept({false, false}), ElementsAre(1, 2));
 }
 
 TEST(RankHoldersTest, TheTimeDependsOnTheBytes) {

@@ -9,6 +9,7 @@
 #include "lib/core/log.h"
 #include "lib/rpc/answers.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/relayed_target.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
@@ -79,7 +80,7 @@ absl::Status SmallFetcher::Fetch(const Job& job) {
     running_.erase(&context);
   }
   if (!objection.ok()) return objection;
-  const std::string peer = absl::StrCat("the peer at ", job.address);
+  const std::string peer = absl::StrCat("the peer at ", PlaceInWords(job.address));
   if (watch.expired()) {
     return MakeError(Reason::kStreamStalled, absl::StrCat(peer, " sent nothing for ",
                                                           absl::FormatDuration(kStreamIdleLimit)));

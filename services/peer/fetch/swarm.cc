@@ -9,6 +9,7 @@
 #include "lib/core/log.h"
 #include "lib/core/merkle.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/relayed_target.h"
 
 namespace arkshare {
 namespace {
@@ -19,7 +20,7 @@ constexpr absl::Duration kIdleLook = absl::Milliseconds(200);
 }  // namespace
 
 std::string DescribeHolder(const BookHolder& holder) {
-  return absl::StrCat("peer ", holder.peer_id, " at ", holder.address);
+  return absl::StrCat("peer ", holder.peer_id, " at ", PlaceInWords(holder.address));
 }
 
 Swarm::Swarm(const FetchJob& job, ArrivalQueue* queue, const Clock* clock)

@@ -3,6 +3,7 @@
 #include <absl/strings/str_join.h>
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -72,7 +73,25 @@ v1::GetStatusResponse OwnerStatus::Describe() const {
     status.set_limbo_count(*limbo);
   }
   if (parts_.membership != nullptr) *status.mutable_group() = DescribeGroup(*parts_.membership);
+  AddReach(state, status);
   return status;
+}
+
+void OwnerStatus::AddReach(const Announcer::State& state, v1::GetStatusResponse& status) const {
+  status.set_way(state.online ? state.way : v1::WAY_UNSPECIFIED);
+  status.set_relay_address(state.relay);
+  if (parts_.mapper != nullptr && state.way == v1::WAY_DIRECT) {
+    const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
+    if (mapping.has_value() && mapping->proven) {
+      status.set_mapped_address(mapping->address);
+      status.set_mapped_by(mapping->protocol);
+      *status.mutable_mapped_until() = ToProto(mapping->until);
+    }
+  }
+  if (parts_.calls != nullptr) {
+    status.set_relayed_connections(static_cast<uint32_t>(parts_.calls->connections()));
+    status.set_relayed_bytes(parts_.calls->bytes());
+  }
 }
 
 }  // namespace arkshare

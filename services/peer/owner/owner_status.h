@@ -10,12 +10,14 @@
 #include "lib/core/clock.h"
 #include "lib/core/key.h"
 #include "lib/core/rate_limiter.h"
+#include "services/peer/calls/call_answerer.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/group/membership.h"
 #include "services/peer/library/folder_scanner.h"
 #include "services/peer/library/library.h"
 #include "services/peer/library/sharing.h"
+#include "services/peer/reach/port_mapper.h"
 #include "services/peer/serve/upload_queue.h"
 #include "services/peer/session/announcer.h"
 #include "services/peer/session/index_client.h"
@@ -37,6 +39,8 @@ class OwnerStatus {
     RateLimiter* download_limiter;
     const Clock* clock;
     const Membership* membership = nullptr;  // nullptr: this peer is in no group
+    const CallAnswerer* calls = nullptr;     // nullptr: this peer does not use the relay
+    const PortMapper* mapper = nullptr;      // nullptr: no router is asked
   };
 
   // `key` is this peer's, `listen_address` that of FileService. This process began just now.
@@ -46,6 +50,9 @@ class OwnerStatus {
   v1::GetStatusResponse Describe() const;
 
  private:
+  // Adds how other peers reach this one.
+  void AddReach(const Announcer::State& state, v1::GetStatusResponse& status) const;
+
   const Parts parts_;
   const PublicKey key_;
   const std::string listen_address_;

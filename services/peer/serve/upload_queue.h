@@ -19,8 +19,8 @@
 #include "lib/core/goodput_meter.h"
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
+#include "lib/core/upload_turns.h"
 #include "services/peer/serve/upload_line.h"
-#include "services/peer/serve/upload_turns.h"
 
 namespace arkshare {
 

@@ -111,11 +111,17 @@ absl::Status AnnounceStream::ReadAcknowledgements() {
     unreachable_ = acknowledgement.unreachable();
     parts_.index->Heard(acknowledgement.revision());
     absl::Status taken = parts_.statements->Acknowledge(
-        acknowledgement.acknowledged_sequence(), reach_changed || acknowledgement.has_members());
+        acknowledgement.acknowledged_sequence(),
+        reach_changed || acknowledgement.has_members() || acknowledgement.calls_size() > 0);
     if (!taken.ok()) return taken;
     if (acknowledgement.has_members() && parts_.membership != nullptr) {
       absl::Status applied = parts_.membership->Apply(acknowledgement.members());
       if (!applied.ok()) return applied;
+    }
+    if (parts_.calls != nullptr) {
+      for (const auto& call : acknowledgement.calls()) {
+        parts_.calls->Answer(call.call_id(), call.caller());
+      }
     }
     watch_.Progress();
     parts_.state->Acknowledged(!acknowledgement.unreachable(), parts_.clock->Now());
@@ -128,6 +134,7 @@ AnnounceStream::End AnnounceStream::Beat() {
   bool sent = Send(/*snapshot_complete=*/true, /*at_least_one=*/true);
   absl::Time next_beat = Now() + beat;
   while (sent && !ended_.load() && !stopped_.load()) {
+    if (parts_.replaced && parts_.replaced()) return End::kReplaced;
     if (parts_.recheck_timer->IsDue(Now())) return End::kRecheck;
     if (parts_.return_timer->IsDue(Now()) && parts_.index->EarlierAnswers()) return End::kReturn;
     const std::vector<Library::Change> changes =

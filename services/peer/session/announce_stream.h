@@ -16,6 +16,7 @@
 #include "lib/core/clock.h"
 #include "lib/core/key.h"
 #include "lib/rpc/idle_watchdog.h"
+#include "services/peer/calls/call_answerer.h"
 #include "services/peer/group/membership.h"
 #include "services/peer/library/library.h"
 #include "services/peer/session/index_client.h"
@@ -38,8 +39,9 @@ class AnnounceStream {
     kContractBroken,  // by the index
     kOverLimit,       // the index takes fewer books
     kSuperseded,
-    kRecheck,  // the index is to dial this peer again
-    kReturn,   // with an earlier index
+    kRecheck,   // the index is to dial this peer again
+    kReturn,    // with an earlier index
+    kReplaced,  // by another session of this peer, which has begun
     kStopped
   };
   struct Parts {  // all must outlive it
@@ -55,6 +57,10 @@ class AnnounceStream {
     std::function<UploadLoad()> upload_load;
     std::function<std::vector<PublicKey>()> silent_peers;
     Membership* membership = nullptr;  // told of changes of the list of members; nullptr: no group
+    CallAnswerer* calls = nullptr;     // answers the calls of the index; nullptr: none are taken
+    // Whether a better session of this peer has begun: Run then ends with kReplaced. Called from
+    // the thread of Run, without locks, after each wait for the library. May be null.
+    std::function<bool()> replaced{};
   };
   // `lease` is the one of the session: a third of it lies between two heartbeats.
   AnnounceStream(Parts parts, absl::Duration lease);

@@ -1,10 +1,13 @@
 #include "services/peer/session/announcer.h"
 
+#include <optional>
 #include <utility>
 
+#include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "lib/core/log.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/relayed_target.h"
 #include "services/peer/session/reachability.h"
 
 namespace arkshare {
@@ -29,6 +32,7 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
       on_superseded_(std::move(on_superseded)),
       numbers_(parts_.library, parts_.ledger),
       recheck_timer_(options_.recheck),
+      better_timer_(options_.recheck),
       return_timer_(options_.return_after),
       limit_pause_(kFirstLimitRetry, kLastLimitRetry),
       session_pause_(options_.session_pause, options_.session_pause * kLongestSessionPause) {}
@@ -38,6 +42,11 @@ Announcer::~Announcer() { Stop(); }
 void Announcer::Start() {
   if (absl::StatusOr<uint32_t> last = parts_.ledger->LastPeerId(); last.ok()) {
     state_.SetPeerId(*last);
+  }
+  if (parts_.calls != nullptr) {
+    kept_relay_port_ = parts_.ledger->LastRelayPort().value_or(0);
+    relay_port_ = kept_relay_port_;
+    by_relay_ = relay_port_ != 0;
   }
   thread_ = std::thread([this] { Run(); });
 }
@@ -128,6 +137,12 @@ Announcer::StreamEnd Announcer::RunSession() {
   absl::Time session_end = absl::InfiniteFuture();
   while (end == StreamEnd::kBroken && Now() < session_end) {
     end = Announce();
+    if (end == StreamEnd::kReplaced) {
+      on_registered_();
+      session_end = absl::InfiniteFuture();
+      end = StreamEnd::kBroken;
+      continue;
+    }
     if (state_.WentOffline() || session_end == absl::InfiniteFuture()) {
       session_end = Now() + lease_;
       retry = kFirstRetry;
@@ -161,23 +176,93 @@ AnnounceStream::End Announcer::Announce() {
                          .return_timer = &return_timer_,
                          .upload_load = parts_.upload_load,
                          .silent_peers = parts_.silent_peers,
-                         .membership = parts_.membership},
+                         .membership = parts_.membership,
+                         .calls = parts_.calls,
+                         .replaced = [this] { return FindBetterWay(); }},
                         lease_);
   {
     MutexLock lock(&mutex_);
     if (stopping_) return StreamEnd::kStopped;
     stream_ = &stream;
   }
-  const StreamEnd end = stream.Run();
+  StreamEnd end = stream.Run();
+  // The index may have ended the stream because that registration took its place.
+  const std::optional<Recheck::Answer> better = recheck_.Take();
+  if (better.has_value() && better->ok()) {
+    Judge(rechecked_, (*better)->reachability().reachable());
+    Adopt(**better);
+    if (end != StreamEnd::kStopped) end = StreamEnd::kReplaced;
+  }
   MutexLock lock(&mutex_);
   stream_ = nullptr;
   return end;
 }
 
-v1::RegisterRequest Announcer::MakeRequest() {
+bool Announcer::FindBetterWay() {
+  if (recheck_.begun()) {
+    const Recheck::Answer* const answer = recheck_.answer();
+    // It is used once the stream has ended.
+    if (answer == nullptr || answer->ok()) return answer != nullptr;
+    LogInfo("no_better_way", {{"why", answer->status()}});
+    // An index that is busy, or away, has not looked.
+    if (GetReason(answer->status()) == Reason::kKeyInUse) Judge(rechecked_, /*reached=*/false);
+    recheck_.Take();
+    return false;
+  }
+  std::optional<v1::RegisterRequest> request = NextRecheck();
+  if (!request.has_value()) return false;
+  rechecked_ = *std::move(request);
+  rechecked_.set_only_if_reachable(true);
+  if (rechecked_.by_relay()) UseRelay();
+  recheck_.Begin(
+      [this] {
+        if (rechecked_.by_relay()) parts_.calls->Answer(rechecked_.registration_id());
+        return parts_.index->Register(rechecked_);
+      },
+      [this] { parts_.library->feed().Wake(); });
+  return false;
+}
+
+std::optional<v1::RegisterRequest> Announcer::NextRecheck() {
+  const absl::Time now = Now();
+  if (parts_.mapper != nullptr) {
+    const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
+    if (mapping.has_value() && mapping->generation != tried_mapping_) {
+      tried_mapping_ = mapping->generation;
+      return MakeRequest(/*by_relay=*/false, /*try_mapped=*/true);
+    }
+  }
+  const bool away = !state_.reached() || mapping_died_;
+  if (away && !by_relay_ && relay_port_ != 0 && now >= next_relay_try_) {
+    next_relay_try_ = now + options_.recheck;
+    return MakeRequest(/*by_relay=*/true);
+  }
+  if (by_relay_ && better_timer_.IsDue(now)) {
+    better_timer_.Unreachable(now);
+    return MakeRequest(/*by_relay=*/false);
+  }
+  return std::nullopt;
+}
+
+void Announcer::Judge(const v1::RegisterRequest& request, bool reached) {
+  if (parts_.mapper == nullptr || request.by_relay()) return;
+  const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
+  if (mapping.has_value() && request.port() == static_cast<uint32_t>(mapping->port)) {
+    mapping_died_ = !reached && mapping->proven;
+    parts_.mapper->Judge(mapping->generation, reached);
+  }
+}
+
+v1::RegisterRequest Announcer::MakeRequest(bool by_relay, bool try_mapped) {
   v1::RegisterRequest request;
   request.set_public_key(key_.bytes());
   request.set_port(static_cast<uint32_t>(options_.port));
+  if (parts_.mapper != nullptr) {
+    const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
+    if (mapping.has_value() && (mapping->proven || try_mapped)) {
+      request.set_port(static_cast<uint32_t>(mapping->port));
+    }
+  }
   request.set_advertised_address(options_.advertised_address);
   request.set_policy(options_.policy == SharePolicy::kMove ? v1::SHARE_POLICY_MOVE
                                                            : v1::SHARE_POLICY_COPY);
@@ -188,27 +273,84 @@ v1::RegisterRequest Announcer::MakeRequest() {
   request.set_requested_peer_id(last_peer_id != 0 ? last_peer_id : options_.first_peer_id);
   request.set_registration_id(parts_.gate->Begin());
   request.set_keep_session(true);
+  request.set_takes_calls(parts_.calls != nullptr);
+  request.set_by_relay(by_relay);
   return request;
 }
 
-absl::Status Announcer::Register() {
-  const absl::StatusOr<v1::RegisterResponse> response = parts_.index->Register(MakeRequest());
-  if (!response.ok()) return response.status();
+absl::StatusOr<v1::RegisterResponse> Announcer::RegisterOneWay(bool by_relay) {
+  const v1::RegisterRequest request = MakeRequest(by_relay);
+  if (by_relay) {
+    UseRelay();
+    parts_.calls->Answer(request.registration_id());
+  }
+  absl::StatusOr<v1::RegisterResponse> response = parts_.index->Register(request);
+  if (!response.ok()) return response;
+  relay_port_ = parts_.calls == nullptr ? 0 : response->relay_port();
+  Judge(request, response->reachability().reachable());
+  return response;
+}
 
-  lease_ = DurationFromProto(response->lease(), "lease").value_or(kMinLease);
-  numbers_.Check(parts_.index->address(), response->largest_listing_number());
+absl::Status Announcer::Register() {
+  absl::StatusOr<v1::RegisterResponse> response = RegisterOneWay(by_relay_);
+  const bool reachable = response.ok() && response->reachability().reachable();
+  // An index that is away does not show that its relay has gone.
+  const bool keeps = reachable || (!response.ok() && IsFailureOfIndex(response.status()));
+  const bool first_by_relay = std::exchange(by_relay_, by_relay_ && keeps);
+  if (!response.ok()) return response.status();
+  // A role that lists no books needs no way.
+  const bool may_relay = relay_port_ != 0 && !options_.listens_on_loopback &&
+                         response->reachability().reason() != "ROLE_FORBIDS";
+  if (!reachable && (first_by_relay || may_relay)) {
+    absl::StatusOr<v1::RegisterResponse> other = RegisterOneWay(/*by_relay=*/!first_by_relay);
+    if (other.ok()) {
+      // The remedy is at this peer's port first, and not at the relay.
+      const bool neither = !first_by_relay && !other->reachability().reachable();
+      if (neither) *other->mutable_reachability() = response->reachability();
+      response = std::move(other);
+    }
+  }
+  Adopt(*response);
+  return absl::OkStatus();
+}
+
+void Announcer::Adopt(const v1::RegisterResponse& response) {
+  lease_ = DurationFromProto(response.lease(), "lease").value_or(kMinLease);
+  mapping_died_ = false;
+  numbers_.Check(parts_.index->address(), response.largest_listing_number());
   // The feed begins before the session can be used. A transfer may then call UpdateOwner with the
   // token, and what the library announces of that book must come after the snapshot.
   const std::vector<BookListing> library = parts_.library->feed().Start();
-  statements_.Begin(response->max_books(), library);
-  parts_.index->SetToken(response->session_token(), response->replicated());
-  NoteRegistered(*response, library.size());
-  return absl::OkStatus();
+  statements_.Begin(response.max_books(), library);
+  parts_.index->SetToken(response.session_token(), response.replicated());
+  NoteRelay(response);
+  NoteRegistered(response, library.size());
+}
+
+void Announcer::NoteRelay(const v1::RegisterResponse& response) {
+  if (parts_.calls == nullptr) return;
+  relay_port_ = response.relay_port();
+  UseRelay();
+  by_relay_ = response.reachability().way() == v1::WAY_RELAYED;
+  const uint32_t kept = by_relay_ ? relay_port_ : 0;
+  if (std::exchange(kept_relay_port_, kept) == kept) return;
+  if (absl::Status s = parts_.ledger->SetLastRelayPort(kept); !s.ok()) {
+    LogWarning("relay_not_kept", {{"why", s}});
+  }
+}
+
+void Announcer::UseRelay() {
+  parts_.calls->UseRelay(RelayOf(parts_.index->RelayOfPort(relay_port_)).value_or(""));
 }
 
 void Announcer::NoteRegistered(const v1::RegisterResponse& response, size_t books) {
   const std::string reachability = ReachabilityInWords(response, options_.listens_on_loopback);
   const uint32_t last_id = state_.Registered(response.peer_id(), response.address(), reachability);
+  // An index without a relay does not say the way.
+  const v1::Way way = response.reachability().way();
+  const bool direct = way == v1::WAY_UNSPECIFIED && response.reachability().reachable();
+  state_.SetWay(direct ? v1::WAY_DIRECT : way,
+                RelayOf(parts_.index->RelayOfPort(response.relay_port())).value_or(""));
   const std::string why_not_first = parts_.index->WhyNotFirst();
   state_.SetNotes(why_not_first, statements_.Trouble());
   if (why_not_first.empty()) {
@@ -222,6 +364,11 @@ void Announcer::NoteRegistered(const v1::RegisterResponse& response, size_t book
   } else {
     recheck_timer_.Unreachable(Now());
   }
+  // In a network where this peer can be dialled, no router is ever asked.
+  const bool direct_way = response.reachability().reachable() && way != v1::WAY_RELAYED;
+  if (parts_.mapper != nullptr && !direct_way) parts_.mapper->Start();
+  better_timer_.Reached();
+  if (response.reachability().way() == v1::WAY_RELAYED) better_timer_.Unreachable(Now());
   if (!reachability.empty()) {
     LogWarning("not_reachable", {{"address", response.address()},
                                  {"reason", response.reachability().reason()},
@@ -229,6 +376,7 @@ void Announcer::NoteRegistered(const v1::RegisterResponse& response, size_t book
   }
   LogInfo("registered", {{"id", response.peer_id()},
                          {"address", response.address()},
+                         {"relayed", response.reachability().way() == v1::WAY_RELAYED},
                          {"books", books},
                          {"lease", lease_}});
   if (last_id != response.peer_id()) {

@@ -8,6 +8,7 @@
 #include <absl/time/time.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,9 +20,11 @@
 #include "lib/rpc/idle_watchdog.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/library/library.h"
+#include "services/peer/reach/port_mapper.h"
 #include "services/peer/session/announce_stream.h"
 #include "services/peer/session/index_client.h"
 #include "services/peer/session/listing_numbers.h"
+#include "services/peer/session/recheck.h"
 #include "services/peer/session/recheck_timer.h"
 #include "services/peer/session/registration_gate.h"
 #include "services/peer/session/retry.h"
@@ -66,6 +69,11 @@ class Announcer {
     std::function<std::vector<PublicKey>()> silent_peers;
     IdleWatchdog* watchdog;
     Membership* membership = nullptr;  // nullptr: this peer is in no group
+    // Answers the calls of the index, so that its relay can carry connections to this peer;
+    // nullptr: none are taken, and the relay is not used.
+    CallAnswerer* calls = nullptr;
+    // Opens a port of the router when the index cannot dial this peer; nullptr: not at all.
+    PortMapper* mapper = nullptr;
   };
 
   // Calls `on_registered` after every registration, and `on_superseded` once when another peer has
@@ -91,9 +99,23 @@ class Announcer {
   void Run();
   // Registers. When that fails, notes the trouble, waits, doubles `retry` and returns false.
   bool RegisterOrWait(absl::Duration& retry);
-  // Replaces the session, but keeps it when the call fails.
+  // Replaces the session, but keeps it when the call fails. Tries the relay when the index cannot
+  // dial this peer, or first if the relay was the way of the last session.
   absl::Status Register();
-  v1::RegisterRequest MakeRequest();
+  absl::StatusOr<v1::RegisterResponse> RegisterOneWay(bool by_relay);
+  v1::RegisterRequest MakeRequest(bool by_relay, bool try_mapped = false);
+  // Begins to use the session of the answer.
+  void Adopt(const v1::RegisterResponse& response);
+  // Remembers the relay of the index in use, for this run and the next one.
+  void NoteRelay(const v1::RegisterResponse& response);
+  void UseRelay();
+  // Looks for a better way while a stream runs, on the thread of `recheck_`. Returns whether a
+  // session has begun that takes the place of the present one.
+  bool FindBetterWay();
+  // Returns the request that could find one now; nothing when there is no reason to look.
+  std::optional<v1::RegisterRequest> NextRecheck();
+  // The index has reached this peer by the request, or has not.
+  void Judge(const v1::RegisterRequest& request, bool reached);
   // Notes what people shall know of a session that has begun.
   void NoteRegistered(const v1::RegisterResponse& response, size_t books);
   void Unregister();
@@ -120,8 +142,17 @@ class Announcer {
   absl::BitGen random_;
   absl::Duration lease_ = absl::Seconds(10);
   ListingNumbers numbers_;
-  RecheckTimer recheck_timer_;  // when the index is asked to dial back again
-  RecheckTimer return_timer_;   // when an earlier index may be used again
+  RecheckTimer recheck_timer_;  // when the index is asked to dial back again, without a way
+  RecheckTimer better_timer_;   // the same, while the way is the relay
+  absl::Time next_relay_try_ = absl::InfinitePast();  // while the index does not reach this peer
+  Recheck recheck_;
+  v1::RegisterRequest rechecked_;  // that recheck_ sends
+  uint64_t tried_mapping_ = 0;     // PortMapper::Mapping::generation
+  bool mapping_died_ = false;      // that other peers use to reach this one
+  bool by_relay_ = false;          // how this peer registers first
+  uint32_t relay_port_ = 0;        // of the index in use; 0: it has no relay
+  uint32_t kept_relay_port_ = 0;   // in the ledger
+  RecheckTimer return_timer_;      // when an earlier index may be used again
   GrowingPause limit_pause_;
   GrowingPause session_pause_;
 

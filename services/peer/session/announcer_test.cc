@@ -20,6 +20,7 @@
 #include "lib/rpc/idle_watchdog.h"
 #include "lib/rpc/server.h"
 #include "lib/rpc/status.h"
+#include "services/peer/calls/call_answerer.h"
 #include "services/peer/testing/fake_book.h"
 #include "services/peer/testing/grpc_runtime.h"
 #include "services/peer/testing/must.h"
@@ -85,9 +86,18 @@ class FakeIndex : public v1::IndexService::Service {
     return acknowledged_;
   }
 
-  grpc::Status Register(grpc::ServerContext* /*context*/, const v1::RegisterRequest* /*request*/,
+  // The requests so far: "d" for one that is to be dialled, "r" for one by the relay; in capitals
+  // with only_if_reachable.
+  std::string requests() {
+    MutexLock lock(&mutex_);
+    return requests_;
+  }
+
+  grpc::Status Register(grpc::ServerContext* /*context*/, const v1::RegisterRequest* request,
                         v1::RegisterResponse* response) override {
     MutexLock lock(&mutex_);
+    requests_ += request->only_if_reachable() ? (request->by_relay() ? 'R' : 'D')
+                                              : (request->by_relay() ? 'r' : 'd');
     const Answer& answer = script_[std::min(registered_, script_.size() - 1)];
     ++registered_;
     changed_.NotifyAll();
@@ -208,6 +218,7 @@ class FakeIndex : public v1::IndexService::Service {
   Mutex mutex_;
   CondVar changed_;
   size_t registered_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string requests_ ABSL_GUARDED_BY(mutex_);
   std::string snapshot_of_ ABSL_GUARDED_BY(mutex_);
   size_t snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t streams_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -238,7 +249,8 @@ class AnnouncerTest : public testing::Test {
                          [] {
                            return UploadLoad{8, 8, 0};
                          },
-                         [this] { return std::exchange(silent_, {}); }, &watchdog_},
+                         [this] { return std::exchange(silent_, {}); }, &watchdog_,
+                         /*membership=*/nullptr, calls_.get()},
         disk_.key.public_key(), [] {}, [this] { superseded_ = true; });
     announcer_->Start();
   }
@@ -251,10 +263,78 @@ class AnnouncerTest : public testing::Test {
   IdleWatchdog watchdog_{&watchdog_clock_};
   std::atomic<bool> superseded_ = false;
   std::unique_ptr<FakeIndex> fake_;
-  std::unique_ptr<FakeIndex> second_;  // null: there is one address
+  std::unique_ptr<FakeIndex> second_;    // null: there is one address
+  std::unique_ptr<CallAnswerer> calls_;  // null: no calls are taken
   std::unique_ptr<IndexClient> index_;
   std::unique_ptr<Announcer> announcer_;
 };
+
+// An index with a relay, at a port where nothing listens: it believes or does not, as the script
+// says.
+class AnnouncerWithRelayTest : public AnnouncerTest {
+ protected:
+  AnnouncerWithRelayTest() { calls_ = std::make_unique<CallAnswerer>("127.0.0.1:9"); }
+
+  static FakeIndex::Answer Unreachable() {
+    FakeIndex::Answer answer{absl::OkStatus(), false};
+    answer.breaks = [](v1::RegisterResponse& response) { response.set_relay_port(9); };
+    return answer;
+  }
+  static FakeIndex::Answer Relayed() {
+    FakeIndex::Answer answer;
+    answer.breaks = [](v1::RegisterResponse& response) {
+      response.set_relay_port(9);
+      response.clear_address();
+      response.mutable_reachability()->set_way(v1::WAY_RELAYED);
+    };
+    return answer;
+  }
+  static FakeIndex::Answer Direct() {
+    FakeIndex::Answer answer;
+    answer.breaks = [](v1::RegisterResponse& response) {
+      response.set_relay_port(9);
+      response.mutable_reachability()->set_way(v1::WAY_DIRECT);
+    };
+    return answer;
+  }
+  static FakeIndex::Answer NoBetterWay() { return {MakeError(Reason::kKeyInUse, "as before")}; }
+};
+
+TEST_F(AnnouncerWithRelayTest, UsesTheRelayWhenItCannotBeDialledUntilItCan) {
+  Start({Unreachable(), Relayed(), NoBetterWay(), NoBetterWay(), Direct()});
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token5"));
+  EXPECT_EQ(fake_->requests(), "drDDD");
+  EXPECT_EQ(announcer_->GetState().way, v1::WAY_DIRECT);
+  EXPECT_EQ(announcer_->GetState().trouble, "");
+  EXPECT_EQ(*disk_.ledger->LastRelayPort(), 0u);
+}
+
+TEST_F(AnnouncerWithRelayTest, BeginsWithTheRelayWhenThatWasTheLastWay) {
+  ASSERT_TRUE(disk_.ledger->SetLastRelayPort(9).ok());
+  Start({Relayed(), NoBetterWay()});
+  EXPECT_TRUE(fake_->AwaitRegistrations(2));
+  EXPECT_EQ(fake_->requests().substr(0, 2), "rD");
+  EXPECT_EQ(announcer_->GetState().way, v1::WAY_RELAYED);
+  EXPECT_EQ(announcer_->GetState().address, "");
+  announcer_->Stop();
+  EXPECT_EQ(*disk_.ledger->LastRelayPort(), 9u);
+}
+
+TEST_F(AnnouncerWithRelayTest, IsDialledWhenTheRelayOfTheLastTimeHasGone) {
+  ASSERT_TRUE(disk_.ledger->SetLastRelayPort(9).ok());
+  Start({{absl::OkStatus(), false}, {}});
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token2"));
+  EXPECT_EQ(fake_->requests(), "rd");
+  EXPECT_EQ(announcer_->GetState().way, v1::WAY_DIRECT);
+}
+
+TEST_F(AnnouncerWithRelayTest, UsesTheRelayWhenItCannotBeReachedAnyMore) {
+  Start({Direct(), Relayed(), NoBetterWay()});
+  ASSERT_TRUE(fake_->AwaitSnapshot("Bearer token1"));
+  fake_->SetReached(false);
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token2"));
+  EXPECT_EQ(fake_->requests().substr(0, 2), "dR");
+}
 
 TEST_F(AnnouncerTest, RegistersAgainWhenTheIndexIsBusy) {
   const absl::Status busy =

@@ -18,6 +18,7 @@
 #include "lib/rpc/convert.h"
 #include "lib/rpc/dialer.h"
 #include "lib/rpc/last_revision.h"
+#include "lib/rpc/relayed_target.h"
 
 namespace arkshare {
 
@@ -32,6 +33,8 @@ class IndexClient {
               std::optional<PublicKey> key = std::nullopt);
 
   std::string address() const;
+  // Returns the relayed target of the relay at `port` of the index in use; "" for port 0.
+  std::string RelayOfPort(uint32_t port) const { return RelayedTarget(address(), port); }
   // Uses the next address from now on, because the one in use has failed: `why`, for people.
   // Forgets the token.
   void UseNextAddress(const std::string& why);

@@ -25,6 +25,11 @@ std::string ReachabilityInWords(const v1::RegisterResponse& response, bool liste
 }
 
 std::string UnreachableInWords(const std::string& address) {
+  if (address.empty()) {
+    return "the index cannot reach this peer through its relay any more, so its books are hidden "
+           "from other peers: ask the owner of the index whether the port of --relay is open to "
+           "you; the index tries again about once a minute";
+  }
   return absl::StrCat("the index cannot reach this peer at ", address,
                       " any more, so its books are hidden from other peers: open this port in your "
                       "firewall and router; the index tries again about once a minute");

@@ -13,8 +13,8 @@ namespace arkshare {
 // know.
 std::string ReachabilityInWords(const v1::RegisterResponse& response, bool listens_on_loopback);
 
-// Returns what is wrong and what to do when the index could reach this peer at `address`, and
-// cannot any more.
+// Returns what is wrong and what to do when the index could reach this peer at `address` (empty:
+// through its relay), and cannot any more.
 std::string UnreachableInWords(const std::string& address);
 
 // For the owner of a peer whose place another one has taken.

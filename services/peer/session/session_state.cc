@@ -35,6 +35,18 @@ void SessionState::NotRegistered(const absl::Status& why) {
   if (view_.trouble != why.message()) LogWarning("not_registered", {{"why", why}});
   view_.trouble = std::string(why.message());
   view_.address.clear();
+  view_.way = way_ = v1::WAY_UNSPECIFIED;
+}
+
+void SessionState::SetWay(v1::Way way, const std::string& relay) {
+  MutexLock lock(&mutex_);
+  way_ = way;
+  view_.relay = relay;
+}
+
+bool SessionState::reached() const {
+  MutexLock lock(&mutex_);
+  return reached_;
 }
 
 void SessionState::SetTrouble(const std::string& trouble) {
@@ -67,6 +79,7 @@ void SessionState::SetReachedLocked(bool reached) {
     LogWarning("reach_changed",
                {{"address", view_.address}, {"reached", reached}, {"message", hidden}});
   }
+  view_.way = reached ? way_ : v1::WAY_UNSPECIFIED;
   view_.trouble = notes_;
   if (!reached) view_.trouble = notes_.empty() ? hidden : absl::StrCat(hidden, "; ", notes_);
 }

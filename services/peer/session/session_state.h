@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "arkshare/v1/types.pb.h"
 #include "lib/core/mutex.h"
 
 namespace arkshare {
@@ -22,6 +23,9 @@ class SessionState {
     bool online = false;
     absl::Time online_since{};  // when online
     std::string trouble;        // for people; empty when all is well
+    // How other peers reach this one; WAY_UNSPECIFIED while they do not.
+    v1::Way way = v1::WAY_UNSPECIFIED;
+    std::string relay;  // of the index, "HOST:PORT"; empty: it has none
   };
   View Get() const;
 
@@ -33,6 +37,11 @@ class SessionState {
                       const std::string& reachability);
   // A registration failed. Logs that, but not for the same reason twice.
   void NotRegistered(const absl::Status& why);
+  // Sets how the index has reached this peer in the registration, and its relay. Call before
+  // SetNotes.
+  void SetWay(v1::Way way, const std::string& relay);
+  // False while the index cannot reach this peer any more.
+  bool reached() const;
   // Replaces the trouble until the next call of another method that sets one.
   void SetTrouble(const std::string& trouble);
 
@@ -49,7 +58,8 @@ class SessionState {
 
   mutable Mutex mutex_;
   View view_ ABSL_GUARDED_BY(mutex_);
-  std::string reachability_ ABSL_GUARDED_BY(mutex_);  // of the last registration
+  std::string reachability_ ABSL_GUARDED_BY(mutex_);           // of the last registration
+  v1::Way way_ ABSL_GUARDED_BY(mutex_) = v1::WAY_UNSPECIFIED;  // of the last registration
   std::string notes_ ABSL_GUARDED_BY(mutex_);
   bool reached_ ABSL_GUARDED_BY(mutex_) = true;  // as the index has said since the registration
 };

@@ -12,6 +12,7 @@ namespace arkshare {
 struct Brought {
   uint32_t peer_id = 0;  // its number when it sent the last of them
   uint64_t bytes = 0;    // verified
+  bool relayed = false;  // some of them came through the relay
 
   bool operator==(const Brought&) const = default;
 };

@@ -76,6 +76,7 @@ Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
             Brought& brought = transfer.brought[from.key];
             brought.peer_id = from.peer_id;
             brought.bytes += bytes;
+            brought.relayed = brought.relayed || from.relayed;
             if (from.key == record.source) transfer.bytes_from_source += bytes;
           },
       .attributes_of = record.source,

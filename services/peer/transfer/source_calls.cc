@@ -5,12 +5,14 @@
 #include "lib/core/errors.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/relayed_target.h"
 #include "lib/rpc/status.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(10);
+constexpr absl::Duration kSourcePingTimeout = absl::Seconds(2);
 // A book is not kept waiting for its file's time and permissions.
 constexpr absl::Duration kAttributesTimeout = absl::Seconds(2);
 
@@ -21,7 +23,7 @@ absl::Status CheckAnswer(const grpc::Status& status, int results, const std::str
   if (status.ok() && static_cast<size_t>(results) == transfers.size()) return absl::OkStatus();
   for (const TransferPtr& transfer : transfers) transfer->source_address.clear();
   if (status.ok()) return absl::InternalError("the source answered with other results");
-  return FromGrpcStatus(status, absl::StrCat("the source at ", address));
+  return FromGrpcStatus(status, absl::StrCat("the source at ", PlaceInWords(address)));
 }
 
 }  // namespace
@@ -45,8 +47,23 @@ absl::StatusOr<std::string> SourceCalls::SourceAddress(const Batch& transfers) {
   if (!peer->has_value()) {
     return MakeError(Reason::kPeerUnreachable, "the source is not online now");
   }
-  for (const TransferPtr& transfer : transfers) transfer->source_address = (*peer)->address();
-  return (*peer)->address();
+  std::string address = (*peer)->address();
+  const std::string relay = index_->RelayOfPort((*peer)->relay_port());
+  if (!relay.empty()) {
+    // Only a ping tells which of the two ways works.
+    const BookHolder source{.peer_id = (*peer)->peer_id(),
+                            .key = transfers[0]->record.source,
+                            .address = address,
+                            .relay = relay,
+                            .name = transfers[0]->reserved};
+    const std::vector<BookHolder> reachable = holders_->Reachable({source}, kSourcePingTimeout);
+    if (reachable.empty()) {
+      return MakeError(Reason::kPeerUnreachable, "the source cannot be reached now");
+    }
+    address = reachable[0].address;
+  }
+  for (const TransferPtr& transfer : transfers) transfer->source_address = address;
+  return address;
 }
 
 std::vector<absl::StatusOr<MoveTicket>> SourceCalls::Release(const Batch& transfers) {

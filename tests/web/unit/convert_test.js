@@ -1,4 +1,4 @@
-import {contentKey, libraryRow, resultRow, statusOf, toHex, toNumber, toSeconds, transferRow, uploadRow, wishRow} from '/convert.js';
+import {addressOf, contentKey, libraryRow, resultRow, statusOf, toHex, toNumber, toSeconds, transferRow, uploadRow, wishRow} from '/convert.js';
 
 import {same, test} from './check.js';
 
@@ -41,6 +41,11 @@ export async function run() {
     });
     same(row.holderCount, 30);
     same(row.holders.map((holder) => [holder.peer, holder.lends, holder.slots]), [[3, true, 2]]);
+  });
+  await test('a peer without an address is behind the relay, if there is one', () => {
+    same(
+        [{address: '192.0.2.7:1', relayPort: 5}, {relayPort: 5}, {}].map(addressOf),
+        ['192.0.2.7:1', 'relay', '']);
   });
   await test('uploads and wishes', () => {
     same(

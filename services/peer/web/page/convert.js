@@ -174,12 +174,17 @@ export function wishRow(wish) {
   };
 }
 
+/** Returns where other peers reach it. @param {any} peer Peer or Holder */
+export function addressOf(peer) {
+  return peer.address || (peer.relayPort ? 'relay' : '');
+}
+
 /** @param {any} holder Holder */
 export function holderOf(holder) {
   return {
     peer: holder.peerId ?? 0,
     listing: holder.listingNumber ?? '',
-    address: holder.address ?? '',
+    address: addressOf(holder),
     lends: holder.policy === 'SHARE_POLICY_COPY',
     slots: holder.freeSlots ?? 0,
     limit: toNumber(holder.uploadLimit),

@@ -1,5 +1,5 @@
 /** Peers: who is there, and what moves between them now. */
-import {toNumber} from '../convert.js';
+import {addressOf, toNumber} from '../convert.js';
 import {el, setText, show} from '../dom.js';
 import {Follow} from '../follow.js';
 import {formatClock, formatRate} from '../format.js';
@@ -170,7 +170,7 @@ function peerRow(peer) {
   return {
     key: String(peer.peerId ?? 0),
     peer: peer.peerId ?? 0,
-    address: peer.address ?? '',
+    address: addressOf(peer),
     lends: peer.policy === 'SHARE_POLICY_COPY',
     books: toNumber(peer.bookCount),
     slots: peer.freeSlots ?? 0,

@@ -1,5 +1,5 @@
 /** The books of one peer, which can be taken one by one, by folder, or all together. */
-import {contentKey, toNumber} from '../convert.js';
+import {addressOf, contentKey, toNumber} from '../convert.js';
 import {el} from '../dom.js';
 import {explain} from '../errors.js';
 import {t} from '../lang.js';
@@ -82,7 +82,7 @@ export class PeerView {
         lends: peers[0]?.policy === 'SHARE_POLICY_COPY',
         slots: peers[0]?.freeSlots ?? 0,
         limit: 0,
-        address: peers[0]?.address ?? ''
+        address: addressOf(peers[0] ?? {})
       };
       let pageToken = '';
       this.store.beginSnapshot();

@@ -1,6 +1,6 @@
 // Shares the upload limit fairly between receivers: decides which stream sends next.
-#ifndef ARKSHARE_SERVICES_PEER_SERVE_UPLOAD_TURNS_H_
-#define ARKSHARE_SERVICES_PEER_SERVE_UPLOAD_TURNS_H_
+#ifndef ARKSHARE_LIB_CORE_UPLOAD_TURNS_H_
+#define ARKSHARE_LIB_CORE_UPLOAD_TURNS_H_
 
 #include <absl/time/time.h>
 
@@ -75,4 +75,4 @@ class UploadTurns {
 
 }  // namespace arkshare
 
-#endif  // ARKSHARE_SERVICES_PEER_SERVE_UPLOAD_TURNS_H_
+#endif  // ARKSHARE_LIB_CORE_UPLOAD_TURNS_H_

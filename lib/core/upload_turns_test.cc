@@ -1,4 +1,4 @@
-#include "services/peer/serve/upload_turns.h"
+#include "lib/core/upload_turns.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

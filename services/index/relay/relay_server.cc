@@ -1,0 +1,222 @@
+#include "services/index/relay/relay_server.h"
+
+#include <absl/strings/str_cat.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "lib/core/bytes.h"
+#include "lib/core/clock.h"
+#include "lib/core/merkle.h"
+#include "lib/relay/sockets.h"
+#include "lib/rpc/accept_guard.h"
+#include "lib/rpc/caller_shares.h"
+
+namespace arkshare {
+namespace {
+
+constexpr int kAcceptsAtOnce = 64;
+// The first byte of a TLS connection: a record of the handshake.
+constexpr char kTlsHandshake = 0x16;
+
+absl::Time RelayNow() { return Clock::Real()->Monotonic(); }
+
+// Returns the network that a connection comes from; "" for this machine.
+std::string SourceOf(const sockaddr_storage& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  std::string peer;
+  if (address.ss_family == AF_INET) {
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text, sizeof(text));
+    peer = absl::StrCat("ipv4:", text, ":1");
+  } else {
+    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text,
+              sizeof(text));
+    peer = absl::StrCat("ipv6:[", text, "]:1");
+  }
+  const std::string network = NetworkOfCaller(peer);
+  return network == NetworkOfCaller("ipv4:127.0.0.1:1") ? "" : network;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RelayServer>> RelayServer::Start(Options options) {
+  GuardAccept();
+  const absl::StatusOr<Listening> listening = ListenAt(options.listen);
+  if (!listening.ok()) return listening.status();
+  const int port = options.public_port != 0 ? options.public_port : listening->port;
+  return std::unique_ptr<RelayServer>(
+      new RelayServer(std::move(options), listening->fd, listening->address, port));
+}
+
+RelayServer::RelayServer(Options options, int listener, const std::string& address, int port)
+    : options_(std::move(options)),
+      listener_(listener),
+      address_(address),
+      own_address_(AddressOnThisMachine(address)),
+      port_(port),
+      pairing_(options_.connections),
+      carrier_(std::make_unique<Carrier>(&loop_, options_.bytes_per_second)) {
+  loop_.Post([this] { loop_.Watch(listener_, EPOLLIN, [this](uint32_t) { Accept(); }); });
+}
+
+RelayServer::~RelayServer() {
+  loop_.Stop();
+  close(listener_);
+  carrier_.reset();
+  for (const auto& [id, connection] : connections_) {
+    if (connection->fd >= 0) CloseWithReset(connection->fd);
+  }
+}
+
+std::string RelayServer::Expect(const std::string& registration_id) {
+  std::string ticket = RandomBytes(kCallIdBytes);
+  loop_.Post([this, registration_id, ticket] { pairing_.Expect(registration_id, ticket); });
+  return ticket;
+}
+
+void RelayServer::Unexpect(const std::string& registration_id) {
+  loop_.Post([this, registration_id] { pairing_.Unexpect(registration_id); });
+}
+
+uint64_t RelayServer::refusals(RelayAnswer answer) const {
+  const auto* const place = std::find(kRefusals.begin(), kRefusals.end(), answer);
+  if (place == kRefusals.end()) return 0;
+  return refusals_[static_cast<size_t>(place - kRefusals.begin())].load();
+}
+
+void RelayServer::CountRefusal(RelayAnswer answer) {
+  const auto* const place = std::find(kRefusals.begin(), kRefusals.end(), answer);
+  if (place != kRefusals.end()) ++refusals_[static_cast<size_t>(place - kRefusals.begin())];
+}
+
+void RelayServer::Accept() {
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof(address);
+    const int fd = accept4(listener_, reinterpret_cast<sockaddr*>(&address), &length,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return;
+    TuneCarried(fd);
+    const uint64_t id = next_id_++;
+    auto connection = std::make_unique<Connection>();
+    connection->fd = fd;
+    connection->source = SourceOf(address);
+    const RelayAnswer admitted = pairing_.Arrive(id, connection->source, RelayNow());
+    connections_[id] = std::move(connection);
+    loop_.Watch(fd, EPOLLIN, [this, id](uint32_t events) { OnEvents(id, events); });
+    if (admitted != RelayAnswer::kConnected) Refuse(id, admitted);
+  }
+  RefuseLate();
+}
+
+void RelayServer::OnEvents(uint64_t id, uint32_t events) {
+  const auto place = connections_.find(id);
+  if (place == connections_.end()) return;
+  Connection& connection = *place->second;
+  if (connection.reader.state() == HeadReader::State::kIncomplete) {
+    ReadHead(id, connection);
+  } else if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) {
+    Drop(id);  // it does not wait any more
+  }
+  RefuseLate();
+}
+
+void RelayServer::ReadHead(uint64_t id, Connection& connection) {
+  char bytes[kMaxHeadBytes];
+  const ssize_t got = recv(connection.fd, bytes, sizeof(bytes), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return Drop(id);
+  const HeadReader::State state = connection.reader.Add({bytes, static_cast<size_t>(got)});
+  if (state == HeadReader::State::kIncomplete) return;
+  const std::optional<RelayTarget> target = state == HeadReader::State::kComplete
+                                                ? ParseConnectRequest(connection.reader.head())
+                                                : std::nullopt;
+  if (!target.has_value()) return Refuse(id, RelayAnswer::kBadHead);
+  // All that comes now is for the partner; only the end of the connection is of interest.
+  loop_.Change(connection.fd, EPOLLRDHUP);
+  Obey(id, *target);
+}
+
+void RelayServer::Obey(uint64_t id, const RelayTarget& target) {
+  if (target.kind == RelayTarget::Kind::kCall) {
+    const Pairing::Named named = pairing_.NameCall(id, target.id, RelayNow());
+    if (named.answer != RelayAnswer::kConnected) return Refuse(id, named.answer);
+    if (named.pair.has_value()) CarryPair(*named.pair);
+    return;
+  }
+  const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(target.id);
+  if (!key.ok()) return Refuse(id, RelayAnswer::kNoSuchPeer);
+  const Pairing::Asked asked = pairing_.AskForPeer(id, *key, RelayNow());
+  if (asked.answer != RelayAnswer::kConnected) return Refuse(id, asked.answer);
+  const PeerCall call{asked.call_id, CallerNumber(connections_.at(id)->source)};
+  if (!callable_.Call(*key, call)) return Refuse(id, RelayAnswer::kNoSuchPeer);
+  ++calls_;
+}
+
+void RelayServer::CarryPair(const Pairing::Named::Pair& pair) {
+  Connection& receiver = *connections_.at(pair.receiver);
+  Connection& answer = *connections_.at(pair.answer);
+  const absl::string_view first = receiver.reader.rest();
+  if (options_.tls && !first.empty() && first.front() != kTlsHandshake) {
+    Refuse(pair.receiver, RelayAnswer::kNotTls);
+    return Drop(pair.answer);
+  }
+  Carrier::Pair carried;
+  carried.flow = receiver.source;
+  carried.to_first = absl::StrCat(ConnectAnswer(RelayAnswer::kConnected), answer.reader.rest());
+  carried.to_second = absl::StrCat(ConnectAnswer(RelayAnswer::kConnected), first);
+  if (options_.tls && first.empty()) carried.first_byte = kTlsHandshake;
+  for (Connection* connection : {&receiver, &answer}) loop_.Forget(connection->fd);
+  carried.first = std::exchange(receiver.fd, -1);
+  carried.second = std::exchange(answer.fd, -1);
+  carrier_->Carry(std::move(carried), [this, pair](Carrier::End end) {
+    if (end == Carrier::End::kWrongFirstByte) CountRefusal(RelayAnswer::kNotTls);
+    Drop(pair.receiver);
+    Drop(pair.answer);
+  });
+}
+
+uint32_t RelayServer::CallerNumber(const std::string& source) const {
+  const Sha256Digest digest = Sha256(AsBytes(absl::StrCat(caller_salt_, source)));
+  uint32_t number = 0;
+  std::memcpy(&number, digest.data(), sizeof(number));
+  return number;
+}
+
+void RelayServer::Refuse(uint64_t id, RelayAnswer answer) {
+  CountRefusal(answer);
+  const std::string words = ConnectAnswer(answer);
+  (void)send(connections_.at(id)->fd, words.data(), words.size(), MSG_NOSIGNAL);
+  Drop(id);
+}
+
+void RelayServer::Drop(uint64_t id) {
+  const auto place = connections_.find(id);
+  if (place == connections_.end()) return;
+  if (const int fd = place->second->fd; fd >= 0) {
+    loop_.Forget(fd);
+    close(fd);
+  }
+  connections_.erase(place);
+  pairing_.Leave(id);
+}
+
+void RelayServer::RefuseLate() {
+  for (const Pairing::Refused& late : pairing_.TakeLate(RelayNow())) {
+    Refuse(late.connection, late.answer);
+  }
+  loop_.Cancel(late_timer_);
+  const absl::Time next = pairing_.NextLate();
+  late_timer_ =
+      next == absl::InfiniteFuture() ? 0 : loop_.After(next - RelayNow(), [this] { RefuseLate(); });
+}
+
+}  // namespace arkshare

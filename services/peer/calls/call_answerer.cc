@@ -1,0 +1,169 @@
+#include "services/peer/calls/call_answerer.h"
+
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "lib/core/log.h"
+#include "lib/relay/sockets.h"
+#include "lib/rpc/caller_shares.h"
+#include "lib/rpc/relayed_target.h"
+#include "lib/rpc/resolve.h"
+
+namespace arkshare {
+namespace {
+
+constexpr absl::Duration kResolvePatience = absl::Seconds(2);
+
+SocketAddress OwnPlace(const std::string& address) {
+  const absl::StatusOr<HostPort> own = ParseHostPort(AddressOnThisMachine(address));
+  return own.ok() ? ToSocketAddress(*own).value_or(SocketAddress()) : SocketAddress();
+}
+
+}  // namespace
+
+CallAnswerer::CallAnswerer(const std::string& own_address)
+    : own_address_(OwnPlace(own_address)),
+      carrier_(std::make_unique<Carrier>(&loop_, /*bytes_per_second=*/0)) {}
+
+CallAnswerer::~CallAnswerer() {
+  loop_.Stop();
+  carrier_.reset();
+  for (const auto& [id, attempt] : attempts_) {
+    for (const int fd : {attempt->fd, attempt->own_fd}) {
+      if (fd >= 0) CloseWithReset(fd);
+    }
+  }
+}
+
+void CallAnswerer::UseRelay(const std::string& address) {
+  std::vector<SocketAddress> relays;
+  if (const absl::StatusOr<HostPort> relay = ParseHostPort(address); relay.ok()) {
+    Resolved resolved = Resolve(*relay, kResolvePatience);
+    if (resolved.addresses.empty()) {
+      LogWarning("relay_not_found", {{"relay", address}, {"why", resolved.trouble}});
+    }
+    relays = std::move(resolved.addresses);
+  }
+  MutexLock lock(&mutex_);
+  // A name server that fails for a moment must not take away a relay that works.
+  if (relays.empty() && address == relay_ && !address.empty()) return;
+  relay_ = address;
+  relays_ = std::move(relays);
+}
+
+void CallAnswerer::Answer(const std::string& call_id, uint32_t caller) {
+  loop_.Post([this, call_id, caller] { Begin(call_id, caller); });
+}
+
+void CallAnswerer::Begin(const std::string& call_id, uint32_t caller) {
+  if (attempts_.size() >= kMostConnecting || attempts_.size() + carrier_->tunnels() >= kMostInAll ||
+      call_id.size() != kCallIdBytes) {
+    return;
+  }
+  auto attempt = std::make_unique<Attempt>();
+  attempt->call_id = call_id;
+  attempt->caller = caller;
+  {
+    MutexLock lock(&mutex_);
+    attempt->relays = relays_;
+  }
+  const uint64_t id = next_id_++;
+  attempt->timer = loop_.After(kPatience, [this, id] { Fail(id, "it takes too long"); });
+  attempts_[id] = std::move(attempt);
+  ConnectToRelay(id);
+}
+
+void CallAnswerer::ConnectToRelay(uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
+  int error = 0;
+  while (!attempt.relays.empty()) {
+    const SocketAddress relay = attempt.relays.front();
+    attempt.relays.erase(attempt.relays.begin());
+    attempt.fd = BeginConnect(relay);
+    if (attempt.fd >= 0) {
+      return loop_.Watch(attempt.fd, EPOLLOUT, [this, id](uint32_t) { NameCall(id); });
+    }
+    error = errno;
+  }
+  Fail(id, error == 0 ? "the index has no relay" : ConnectErrorInWords(error));
+}
+
+void CallAnswerer::NameCall(uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
+  if (const int error = ConnectError(attempt.fd); error != 0) {
+    loop_.Forget(attempt.fd);
+    close(std::exchange(attempt.fd, -1));
+    if (!attempt.relays.empty()) return ConnectToRelay(id);
+    return Fail(id, ConnectErrorInWords(error));
+  }
+  const std::string request = ConnectRequest(CallAuthority(attempt.call_id));
+  // An empty socket buffer takes it as a whole.
+  const ssize_t sent = send(attempt.fd, request.data(), request.size(), MSG_NOSIGNAL);
+  if (sent != static_cast<ssize_t>(request.size())) return Fail(id, "it takes no bytes");
+  loop_.Forget(attempt.fd);
+  loop_.Watch(attempt.fd, EPOLLIN, [this, id](uint32_t) { ReadAnswer(id); });
+}
+
+void CallAnswerer::ReadAnswer(uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
+  char bytes[kMaxHeadBytes];
+  const ssize_t got = recv(attempt.fd, bytes, sizeof(bytes), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return Fail(id, "it ends the connection");
+  const HeadReader::State state = attempt.reader.Add({bytes, static_cast<size_t>(got)});
+  if (state == HeadReader::State::kIncomplete) return;
+  const std::optional<int> answer = state == HeadReader::State::kComplete
+                                        ? ParseConnectAnswer(attempt.reader.head())
+                                        : std::nullopt;
+  if (answer != static_cast<int>(RelayAnswer::kConnected)) {
+    return Fail(id, answer.has_value() ? absl::StrCat("it answers ", *answer)
+                                       : "what answers there is not a relay of arkshare");
+  }
+  loop_.Forget(attempt.fd);
+  ConnectToSelf(id);
+}
+
+void CallAnswerer::ConnectToSelf(uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
+  const std::optional<SocketAddress> from =
+      ToSocketAddress(HostPort{RelayedCallerHost(attempt.caller), 0});
+  attempt.own_fd = BeginConnect(own_address_, from.has_value() ? &*from : nullptr);
+  if (attempt.own_fd < 0) return Fail(id, "this peer's own port cannot be reached");
+  loop_.Watch(attempt.own_fd, EPOLLOUT, [this, id](uint32_t) { Carry(id); });
+}
+
+void CallAnswerer::Carry(uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
+  if (ConnectError(attempt.own_fd) != 0) return Fail(id, "this peer's own port cannot be reached");
+  loop_.Forget(attempt.own_fd);
+  loop_.Cancel(attempt.timer);
+  Carrier::Pair pair;
+  pair.first = attempt.fd;
+  pair.second = attempt.own_fd;
+  pair.to_second = std::string(attempt.reader.rest());
+  attempts_.erase(id);
+  carrier_->Carry(std::move(pair), nullptr);
+}
+
+void CallAnswerer::Fail(uint64_t id, const std::string& why) {
+  const auto place = attempts_.find(id);
+  if (place == attempts_.end()) return;
+  Attempt& attempt = *place->second;
+  for (const int fd : {attempt.fd, attempt.own_fd}) {
+    if (fd < 0) continue;
+    loop_.Forget(fd);
+    CloseWithReset(fd);
+  }
+  loop_.Cancel(attempt.timer);
+  attempts_.erase(place);
+  LogInfo("call_not_answered", {{"why", absl::StrCat("the relay of the index: ", why)}});
+}
+
+}  // namespace arkshare
