@@ -55,7 +55,8 @@ TEST(ToJsonTest, NamesFieldsAsTheProtoDoes) {
           "\",\"size_bytes\":5000000000},\"holders\":[{\"peer_id\":1,\"public_key\":\"" +
           ToHex(MakeHolder(1, "").public_key()) +
           "\",\"address\":\"127.0.0.1:41931\",\"listing_number\":1,"
-          "\"policy\":\"move\",\"free_slots\":0,\"upload_limit\":0,\"partial\":false}],\"holder_"
+          "\"policy\":\"move\",\"free_slots\":0,\"upload_limit\":0,\"partial\":false,"
+          "\"relay_port\":0}],\"holder_"
           "count\":1}");
   Parse(ToJson(result));
 }

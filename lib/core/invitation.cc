@@ -7,9 +7,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <arpa/inet.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <cstdint>
 #include <optional>
@@ -18,7 +15,7 @@
 #include "lib/core/bytes.h"
 #include "lib/core/content_id.h"
 #include "lib/core/hasher.h"
-#include "lib/core/openssl_check.h"
+#include "lib/core/hmac.h"
 
 namespace arkshare {
 namespace {
@@ -182,20 +179,15 @@ std::string InvitationId(absl::string_view secret) {
 }
 
 JoinProof JoinProofOf(absl::string_view secret, const PublicKey& index, const PublicKey& member) {
-  const std::string message = absl::StrCat("arkshare-join-v1", index.view(), member.view());
-  Sha256Digest mac{};
-  unsigned int size = 0;
-  RequireOpenSsl(HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-                      AsBytes(message).data(), message.size(), mac.data(), &size) != nullptr &&
-                 size == mac.size());
-  return {InvitationId(secret), DigestBytes(mac).substr(0, kJoinProofBytes)};
+  const std::string mac =
+      HmacSha256(secret, absl::StrCat("arkshare-join-v1", index.view(), member.view()));
+  return {InvitationId(secret), mac.substr(0, kJoinProofBytes)};
 }
 
 bool IsJoinProofOf(const JoinProof& join, absl::string_view secret, const PublicKey& index,
                    const PublicKey& member) {
   const JoinProof right = JoinProofOf(secret, index, member);
-  return join.invitation_id == right.invitation_id && join.proof.size() == right.proof.size() &&
-         CRYPTO_memcmp(join.proof.data(), right.proof.data(), right.proof.size()) == 0;
+  return join.invitation_id == right.invitation_id && EqualSecrets(join.proof, right.proof);
 }
 
 }  // namespace arkshare

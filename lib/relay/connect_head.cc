@@ -9,12 +9,16 @@
 #include <algorithm>
 
 #include "lib/core/content_id.h"
+#include "lib/core/hmac.h"
 
 namespace arkshare {
 namespace {
 
 constexpr absl::string_view kEndOfHead = "\r\n\r\n";
+constexpr absl::string_view kOnwardHeader = "\r\nArkshare-Onward: ";
+constexpr absl::string_view kThisMachine = "-";
 constexpr size_t kKeyBytes = 32;
+constexpr size_t kProofBytes = 32;
 constexpr size_t kCodeDigits = 3;
 
 absl::string_view InWords(RelayAnswer answer) {
@@ -42,8 +46,20 @@ absl::string_view FirstLine(absl::string_view head) { return head.substr(0, head
 
 }  // namespace
 
-std::string ConnectRequest(absl::string_view authority) {
-  return absl::StrCat("CONNECT ", authority, " HTTP/1.1\r\nHost: ", authority, kEndOfHead);
+std::string OnwardProof(absl::string_view secret, absl::string_view peer_key,
+                        absl::string_view source) {
+  return HmacSha256(secret, absl::StrCat("arkshare-onward-v1", peer_key, source));
+}
+
+std::string ConnectRequest(absl::string_view authority, const std::optional<OnwardCaller>& caller) {
+  std::string head = absl::StrCat("CONNECT ", authority, " HTTP/1.1\r\nHost: ", authority);
+  if (caller.has_value()) {
+    absl::StrAppend(&head, kOnwardHeader,
+                    caller->source.empty() ? kThisMachine : absl::string_view(caller->source), " ",
+                    ToHex(caller->proof));
+  }
+  absl::StrAppend(&head, kEndOfHead);
+  return head;
 }
 
 std::string ConnectAnswer(RelayAnswer answer) {
@@ -88,6 +104,23 @@ std::optional<int> ParseConnectAnswer(absl::string_view head) {
     return std::nullopt;
   }
   return code;
+}
+
+std::optional<OnwardCaller> ParseOnwardCaller(absl::string_view head) {
+  const size_t begin = head.find(kOnwardHeader);
+  if (begin == absl::string_view::npos) return std::nullopt;
+  absl::string_view line = head.substr(begin + kOnwardHeader.size());
+  line = line.substr(0, line.find("\r\n"));
+  const size_t space = line.find(' ');
+  if (space == 0 || space == absl::string_view::npos) return std::nullopt;
+  OnwardCaller caller;
+  if (const absl::string_view source = line.substr(0, space); source != kThisMachine) {
+    caller.source = std::string(source);
+  }
+  absl::StatusOr<std::string> proof = FromHex(line.substr(space + 1));
+  if (!proof.ok() || proof->size() != kProofBytes) return std::nullopt;
+  caller.proof = *std::move(proof);
+  return caller;
 }
 
 HeadReader::State HeadReader::Add(absl::string_view bytes) {

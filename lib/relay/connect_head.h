@@ -38,14 +38,32 @@ struct RelayTarget {
   bool operator==(const RelayTarget&) const = default;
 };
 
+// The caller for which a replica of the index asks at the relay of another one.
+struct OnwardCaller {
+  // The network that the connection comes from; empty for the machine of that replica.
+  std::string source;
+  std::string proof;  // see OnwardProof
+
+  bool operator==(const OnwardCaller&) const = default;
+};
+
+// Returns the 32 bytes by which a relay knows that the caller of OnwardCaller is named by a
+// replica: HMAC-SHA-256(secret of the relay, "arkshare-onward-v1" || key of the wanted peer ||
+// source).
+std::string OnwardProof(absl::string_view secret, absl::string_view peer_key,
+                        absl::string_view source);
+
 // Returns the whole head that asks for `authority` (of lib/rpc/relayed_target.h), and the whole
 // answer.
-std::string ConnectRequest(absl::string_view authority);
+std::string ConnectRequest(absl::string_view authority,
+                           const std::optional<OnwardCaller>& caller = std::nullopt);
 std::string ConnectAnswer(RelayAnswer answer);
 
 // Parse a head of HeadReader. Nothing: it is not such a head.
 std::optional<RelayTarget> ParseConnectRequest(absl::string_view head);
 std::optional<int> ParseConnectAnswer(absl::string_view head);
+// Returns the caller that the head of a request names; nothing: it names none, or not as it should.
+std::optional<OnwardCaller> ParseOnwardCaller(absl::string_view head);
 
 // Collects the bytes of a connection until the head is complete. Pure. Not thread-safe.
 class HeadReader {
@@ -66,7 +84,7 @@ class HeadReader {
   absl::string_view rest() const { return absl::string_view(bytes_).substr(head_bytes_); }
 
  private:
-  const absl::string_view begin_;
+  absl::string_view begin_;
   State state_ = State::kIncomplete;
   std::string bytes_;
   size_t head_bytes_ = 0;

@@ -54,6 +54,27 @@ TEST(ConnectHeadTest, RefusesOtherAnswers) {
   EXPECT_EQ(ParseConnectAnswer("HTTP/1.0 407\r\n\r\n"), 407);
 }
 
+TEST(ConnectHeadTest, NamesTheCallerOfAnotherReplica) {
+  const OnwardCaller caller{"198.51.100.7", OnwardProof("secret", "key", "198.51.100.7")};
+  const std::string head = ConnectRequest(HexOf(32) + ".peer:1", caller);
+  EXPECT_EQ(ParseOnwardCaller(head), caller);
+  EXPECT_TRUE(ParseConnectRequest(head).has_value());
+  const OnwardCaller here{"", OnwardProof("secret", "key", "")};
+  EXPECT_EQ(ParseOnwardCaller(ConnectRequest(HexOf(32) + ".peer:1", here)), here);
+  EXPECT_NE(here.proof, caller.proof);
+  EXPECT_NE(OnwardProof("other", "key", ""), here.proof);
+  EXPECT_FALSE(ParseOnwardCaller(ConnectRequest(HexOf(32) + ".peer:1")).has_value());
+}
+
+TEST(ConnectHeadTest, RefusesOtherCallers) {
+  for (const std::string& value : {HexOf(32), std::string("198.51.100.7 "), " " + HexOf(32),
+                                   "- " + HexOf(31), "- " + std::string(64, 'g'), std::string()}) {
+    const std::string head =
+        "CONNECT " + HexOf(32) + ".peer:1 HTTP/1.1\r\nArkshare-Onward: " + value + "\r\n\r\n";
+    EXPECT_FALSE(ParseOnwardCaller(head).has_value()) << value;
+  }
+}
+
 TEST(HeadReaderTest, TakesAHeadInPieces) {
   const std::string head = ConnectRequest(HexOf(16) + ".call:1");
   for (size_t size = 1; size <= head.size() + 4; ++size) {

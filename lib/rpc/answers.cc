@@ -85,6 +85,9 @@ absl::Status CheckPeer(const v1::Peer& peer, absl::string_view field) {
       !s.ok()) {
     return s;
   }
+  if (!peer.local_address().empty() && !IsPrivateAddress(peer.local_address())) {
+    return AnswerInvalid(absl::StrCat(field, ".local_address is not a private address"));
+  }
   // The index gives a loopback address to its own machine only, and a relayed peer has none.
   if (peer.address().empty()) return absl::OkStatus();
   return CheckPeerAddress(peer.address(), absl::StrCat(field, ".address"));

@@ -64,6 +64,18 @@ bool IsLoopbackHost(const std::string& host) {
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
+bool IsPrivateAddress(const std::string& address) {
+  const absl::StatusOr<HostPort> host_port = ParseHostPort(address);
+  if (!host_port.ok() || host_port->port == 0) return false;
+  in_addr v4{};
+  if (inet_pton(AF_INET, host_port->host.c_str(), &v4) == 1) {
+    const uint32_t bits = ntohl(v4.s_addr);
+    return bits >> 24 == 10 || bits >> 20 == (172U << 4 | 1) || bits >> 16 == (192U << 8 | 168);
+  }
+  in6_addr v6{};
+  return inet_pton(AF_INET6, host_port->host.c_str(), &v6) == 1 && (v6.s6_addr[0] & 0xfe) == 0xfc;
+}
+
 std::optional<SocketAddress> ToSocketAddress(const HostPort& host_port) {
   SocketAddress address;
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
@@ -81,6 +93,17 @@ std::optional<SocketAddress> ToSocketAddress(const HostPort& host_port) {
     return address;
   }
   return std::nullopt;
+}
+
+HostPort ToHostPort(const SocketAddress& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  const bool v4 = address.storage.ss_family == AF_INET;
+  const auto& in4 = reinterpret_cast<const sockaddr_in&>(address.storage);
+  const auto& in6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
+  const void* const bytes =
+      v4 ? static_cast<const void*>(&in4.sin_addr) : static_cast<const void*>(&in6.sin6_addr);
+  inet_ntop(address.storage.ss_family, bytes, text, sizeof(text));
+  return {text, ntohs(v4 ? in4.sin_port : in6.sin6_port)};
 }
 
 absl::Status NotNumericError(const HostPort& host_port) {

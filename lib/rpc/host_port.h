@@ -24,12 +24,19 @@ absl::StatusOr<HostPort> ParseHostPort(const std::string& text);
 // True for 127.0.0.0/8, ::1, an IPv4 loopback address mapped into IPv6, and "localhost".
 bool IsLoopbackHost(const std::string& host);
 
+// True for a numeric address that only its own network can reach, 10.0.0.0/8, 172.16.0.0/12 and
+// 192.168.0.0/16 (RFC 1918) or fc00::/7 (RFC 4193), with a port from 1 on.
+bool IsPrivateAddress(const std::string& address);
+
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;
 };
 // Converts a numeric IPv4 or IPv6 address; nullopt for any other host.
 std::optional<SocketAddress> ToSocketAddress(const HostPort& host_port);
+
+// The reverse, for an address of IPv4 or IPv6.
+HostPort ToHostPort(const SocketAddress& address);
 
 // InvalidArgument: a server cannot listen on a host that is not an IP address.
 absl::Status NotNumericError(const HostPort& host_port);

@@ -21,11 +21,30 @@ TEST(HostPortTest, KnowsLoopback) {
   }
 }
 
+TEST(HostPortTest, KnowsPrivateAddresses) {
+  for (const char* address : {"10.0.0.1:1", "10.255.255.255:65535", "172.16.0.1:5",
+                              "172.31.255.255:5", "192.168.0.1:5", "[fd12::1]:5", "[fc00::]:5"}) {
+    EXPECT_TRUE(IsPrivateAddress(address)) << address;
+  }
+  for (const char* address :
+       {"11.0.0.1:1", "9.255.255.255:5", "172.15.0.1:5", "172.32.0.1:5", "192.169.0.1:5",
+        "127.0.0.1:5", "169.254.0.1:5", "100.64.0.1:5", "[fe80::1]:5", "[::1]:5", "[2001:db8::1]:5",
+        "192.168.0.1:0", "192.168.0.1", "nas.home:5", "[::ffff:192.168.0.1]:5", ""}) {
+    EXPECT_FALSE(IsPrivateAddress(address)) << address;
+  }
+}
+
 TEST(HostPortTest, OnlyNumericHostsHaveASocketAddress) {
   EXPECT_EQ(ToSocketAddress({"127.0.0.1", 5})->storage.ss_family, AF_INET);
   EXPECT_EQ(ToSocketAddress({"::1", 5})->storage.ss_family, AF_INET6);
   EXPECT_FALSE(ToSocketAddress({"localhost", 5}).has_value());
   EXPECT_FALSE(ToSocketAddress({"books.example", 5}).has_value());
+}
+
+TEST(HostPortTest, ASocketAddressIsReadBack) {
+  for (const char* address : {"127.0.0.1:5", "[2001:db8::1]:65535"}) {
+    EXPECT_EQ(ToHostPort(*ToSocketAddress(*ParseHostPort(address))).ToString(), address);
+  }
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "lib/rpc/host_port.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/key_mode.h"
+#include "lib/rpc/resolve.h"
 #include "services/index/admin/admin_client.h"
 #include "services/index/book_memory.h"
 #include "services/index/group/logged_group.h"
@@ -47,6 +48,8 @@ constexpr absl::Duration kSavePause = absl::Seconds(1);
 // How long Start waits for what the replicas share: an election and a large table.
 constexpr absl::Duration kMostJoin = absl::Seconds(30);
 constexpr absl::Duration kJoinPause = absl::Milliseconds(10);
+constexpr absl::Duration kMostResolve = absl::Seconds(10);
+constexpr size_t kRelaySecretBytes = 32;
 // Peers that come and go leave holes of some pages each, which malloc keeps. Giving them back to
 // the kernel holds malloc up for at most ten milliseconds.
 constexpr absl::Duration kTrim = absl::Seconds(30);
@@ -81,10 +84,10 @@ absl::Status CheckOptions(const IndexOptions& options) {
         "give only one of --home, --insecure, and --tls-cert with --tls-key and --tls-ca: each is "
         "another way to admit peers");
   }
-  if (options.log != nullptr && !options.relay.empty()) {
+  if (!options.relay_advertised.empty() && (options.log == nullptr || options.relay.empty())) {
     return absl::InvalidArgumentError(
-        "--etcd does not go together with --relay yet, because a peer is called by the replica "
-        "that has its stream");
+        "--relay-advertise is for an index with --relay and --etcd: other replicas reach the relay "
+        "there");
   }
   if (options.log != nullptr && !options.state_file.empty()) {
     return absl::InvalidArgumentError(
@@ -105,6 +108,27 @@ absl::Status CheckOptions(const IndexOptions& options) {
                      "that network may read and change all data"));
   }
   return absl::OkStatus();
+}
+
+// Returns the "IP:PORT" at which the other replicas reach the relay.
+absl::StatusOr<std::string> PlaceForReplicas(const IndexOptions& options,
+                                             const RelayServer& relay) {
+  if (options.relay_advertised.empty()) {
+    const absl::StatusOr<HostPort> listens = ParseHostPort(relay.address());
+    if (!listens.ok()) return listens.status();
+    if (listens->host != "0.0.0.0" && listens->host != "::") return relay.address();
+    return absl::InvalidArgumentError(
+        absl::StrCat("the other replicas cannot know where to reach --relay ", options.relay,
+                     ": give --relay-advertise HOST:PORT, an address of this machine that they ",
+                     "can reach, and the port of the relay"));
+  }
+  const absl::StatusOr<HostPort> advertised = ParseHostPort(options.relay_advertised);
+  if (!advertised.ok()) return advertised.status();
+  // The relays connect without a name server, which could keep them waiting.
+  const Resolved resolved = Resolve(*advertised, kMostResolve);
+  if (!resolved.addresses.empty()) return ToHostPort(resolved.addresses.front()).ToString();
+  return absl::UnavailableError(absl::StrCat("--relay-advertise ", options.relay_advertised,
+                                             " has no address: ", resolved.trouble));
 }
 
 }  // namespace
@@ -132,6 +156,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     if (!credentials.ok()) return credentials.status();
     dial.credentials = *std::move(credentials);
   }
+  const std::string relay_secret = options.log == nullptr ? "" : RandomBytes(kRelaySecretBytes);
   std::unique_ptr<RelayServer> relay;
   if (!options.relay.empty()) {
     absl::StatusOr<std::unique_ptr<RelayServer>> started =
@@ -139,10 +164,19 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
                             .public_port = options.relay_port,
                             .bytes_per_second = options.relay_limit,
                             .connections = options.relay_connections,
-                            .tls = !options.home.empty() || options.tls.enabled()});
+                            .tls = !options.home.empty() || options.tls.enabled(),
+                            .secret = relay_secret});
     if (!started.ok()) return started.status();
     relay = *std::move(started);
     dial.relay = relay->own_address();
+  }
+  if (relay != nullptr && options.log != nullptr) {
+    const absl::StatusOr<std::string> place = PlaceForReplicas(options, *relay);
+    if (!place.ok()) return place.status();
+    replica::ReplicaRecord record;
+    record.set_relay_address(*place);
+    record.set_relay_secret(relay_secret);
+    options.log->Introduce(record.SerializeAsString());
   }
   LocalSessions::Options session_options;
   if (relay != nullptr) session_options.relay_port = static_cast<uint32_t>(relay->port());
@@ -185,11 +219,14 @@ IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_op
                           ? nullptr
                           : std::make_unique<LocalSessions>(std::move(session_options),
                                                             options_.clock, &catalog_)),
-      replicated_sessions_(options_.log == nullptr
-                               ? nullptr
-                               : std::make_unique<ReplicatedSessions>(
-                                     ReplicatedSessions::Options{options_.lease, MachineScope()},
-                                     options_.clock, &catalog_, options_.log.get())),
+      replicated_sessions_(
+          options_.log == nullptr
+              ? nullptr
+              : std::make_unique<ReplicatedSessions>(
+                    ReplicatedSessions::Options{
+                        options_.lease, MachineScope(),
+                        relay == nullptr ? 0 : static_cast<uint32_t>(relay->port())},
+                    options_.clock, &catalog_, options_.log.get())),
       janitor_(options_.log == nullptr
                    ? nullptr
                    : std::make_unique<Janitor>(options_.lease, options_.clock,
@@ -203,6 +240,14 @@ IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_op
                 options_.refusal_pause, options_.clock, relay.get()},
                &catalog_, sessions()),
       relay_(std::move(relay)) {
+  if (relay_ != nullptr && replicated_sessions_ != nullptr) {
+    relay_->SetOtherReplicas(
+        [sessions = replicated_sessions_.get()](const PublicKey& key) -> std::optional<OtherRelay> {
+          const std::optional<replica::ReplicaRecord> record = sessions->RelayOf(key);
+          if (!record.has_value()) return std::nullopt;
+          return OtherRelay{record->relay_address(), record->relay_secret()};
+        });
+  }
   if (group_ == nullptr) return;
   if (options_.log != nullptr) {
     fold_ = std::make_unique<SplitFold>(kGroupKeys, group_->fold(), replicated_sessions_->roster());

@@ -59,6 +59,8 @@ struct IndexOptions {
   Overview::Options page{};          // without an address: no web page
   std::string relay;                 // where the relay listens; empty: there is none
   int relay_port = 0;                // of the relay, for peers; 0: the port of `relay`
+  std::string relay_advertised;      // "HOST:PORT", where the replicas of this index reach its
+                                     // relay; empty: `relay`
   uint64_t relay_limit = 0;          // bytes a second that the relay carries, 0: no limit
   size_t relay_connections = 1'024;  // that the relay carries at a time
   absl::Duration dial_back_timeout = absl::Seconds(2);

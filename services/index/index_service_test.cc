@@ -251,6 +251,41 @@ TEST_F(IndexServiceTest, APeerThatCannotBeReachedLearnsSoAndIsNotListed) {
   EXPECT_FALSE(peers->peers(0).listed());
 }
 
+TEST_F(IndexServiceTest, PeersOfOneNetworkLearnWhereTheyAre) {
+  const auto one = RegisteredPeer();
+  const auto two = RegisteredPeer();
+  auto announce = Announce(*one);
+  v1::AnnounceRequest place;
+  place.set_local_address("192.168.1.5:4000");
+  announce->Write(place);
+  ASSERT_TRUE(announce->Read().ok());
+  v1::ListPeersRequest near;
+  near.set_same_network(true);
+  auto peers = ListPeers(near);
+  ASSERT_TRUE(peers.ok()) << peers.status();
+  ASSERT_THAT(peers->peers(), SizeIs(1));
+  EXPECT_EQ(peers->peers(0).public_key(), one->key().public_key().bytes());
+  EXPECT_EQ(peers->peers(0).local_address(), "192.168.1.5:4000");
+  EXPECT_THAT(ListPeers({})->peers(), SizeIs(2));
+  // Only the first message of a stream counts.
+  place.set_local_address("192.168.1.6:4000");
+  announce->Write(place);
+  ASSERT_TRUE(announce->Read().ok());
+  EXPECT_EQ(ListPeers(near)->peers(0).local_address(), "192.168.1.5:4000");
+  announce = Announce(*one);
+  ASSERT_TRUE(announce->Beat(1).ok());
+  EXPECT_THAT(ListPeers(near)->peers(), IsEmpty());
+}
+
+TEST_F(IndexServiceTest, ALocalAddressThatOthersCouldReachIsRefused) {
+  const auto one = RegisteredPeer();
+  const auto announce = Announce(*one);
+  v1::AnnounceRequest place;
+  place.set_local_address("198.51.100.1:80");
+  announce->Write(place);
+  EXPECT_EQ(GetReason(announce->Read().status()), Reason::kInvalidField);
+}
+
 TEST_F(IndexServiceTest, PeersBehindAFirewallThatDropsPacketsAreRegisteredAndToldSo) {
   const SilentAddress silent;
   std::vector<std::unique_ptr<FakePeer>> peers;

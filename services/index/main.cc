@@ -126,6 +126,9 @@ int main(int argc, char** argv) {
                   "same)")
       ->check(CLI::Range(0, 65'535))
       ->capture_default_str();
+  app->add_option("--relay-advertise", options.relay_advertised,
+                  "With --etcd: where the other replicas reach the relay")
+      ->type_name("HOST:PORT");
   arkshare::AddByteSize(*app, "--relay-limit", options.relay_limit,
                         "Most bytes that the relay carries a second (0: no limit)");
   app->add_option("--relay-connections", options.relay_connections,

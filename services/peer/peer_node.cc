@@ -11,6 +11,7 @@
 #include "lib/rpc/key_mode.h"
 #include "lib/rpc/targets.h"
 #include "services/peer/group/join_group.h"
+#include "services/peer/reach/local_address.h"
 #include "services/peer/session/reachability.h"
 
 namespace arkshare {
@@ -115,6 +116,8 @@ absl::Status PeerNode::Open() {
   if (membership_ != nullptr) index_key = membership_->group().index;
   index_ = std::make_unique<IndexClient>(options_.index_addresses, dialer_, index_key);
   holders_ = std::make_unique<Holders>(dialer_, clock);
+  neighbours_ = std::make_unique<Neighbours>(index_.get(), clock);
+  holders_->SetFindLocal([this](const PublicKey& key) { return neighbours_->AddressOf(key); });
   fetcher_ =
       std::make_unique<Fetcher>(holders_.get(), download_limiter_.get(), watchdog_.get(), clock);
   small_fetcher_ =
@@ -200,7 +203,12 @@ absl::Status PeerNode::Serve() {
                                            queue_->limit()};
                        },
                        [this] { return holders_->TakeSilent(); }, watchdog_.get(),
-                       membership_.get(), calls_.get(), mapper_.get()},
+                       membership_.get(), calls_.get(), mapper_.get(),
+                       [this] {
+                         return calls_ == nullptr
+                                    ? ""
+                                    : LocalAddress(index_->address(), files_server_->address());
+                       }},
       key->public_key(),
       [this] {
         transfers_->RetryNow();

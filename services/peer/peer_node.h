@@ -37,6 +37,7 @@
 #include "services/peer/serve/upload_queue.h"
 #include "services/peer/session/announcer.h"
 #include "services/peer/session/index_client.h"
+#include "services/peer/session/neighbours.h"
 #include "services/peer/transfer/transfers.h"
 #include "services/peer/web/owner_page.h"
 #include "services/peer/wishes/wishes.h"
@@ -129,6 +130,7 @@ class PeerNode {
   std::unique_ptr<CallAnswerer> calls_;  // nullptr: the relay is not used
   std::unique_ptr<PortMapper> mapper_;   // nullptr: no router is asked
   std::unique_ptr<IndexClient> index_;
+  std::unique_ptr<Neighbours> neighbours_;
   std::unique_ptr<Holders> holders_;
   std::unique_ptr<Fetcher> fetcher_;
   std::unique_ptr<SmallFetcher> small_fetcher_;

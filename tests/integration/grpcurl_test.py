@@ -6,6 +6,7 @@ Skipped without grpcurl, which scripts/test builds, or jq. CTest runs it.
 """
 
 import os
+import subprocess
 import sys
 import unittest
 
@@ -40,6 +41,30 @@ class GrpcurlTest(unittest.TestCase):
         os.mkdir(folder)
         outcomes = grpcurl_commands.run(index.address, folder)
         grpcurl_commands.check(self, outcomes, peers=5, read_book=peers[1].read)
+
+    def test_a_peer_behind_a_firewall_is_called_through_the_relay(self):
+        index = Program("arkshare-index", "--listen", "127.0.0.1:0", "--relay", "127.0.0.1:0")
+        self.addCleanup(index.end)
+        relay = next(line.split("=", 1)[1] for line in index.lines
+                     if line.startswith("relay address="))
+        # Nothing listens at the address that it advertises.
+        peer = cluster_test.Peer(index.address, f"{FOLDER.name}/hidden", "--listen", "0.0.0.0:0",
+                                 "--insecure", "--advertise", "127.0.0.1:9", "--reach", "relay")
+        self.addCleanup(peer.program.end)
+        channel = grpc.insecure_channel(index.address)
+        self.addCleanup(channel.close)
+        service = Service(channel, index_pb2, "IndexService")
+
+        def listed():
+            return list(service.ListPeers(index_pb2.ListPeersRequest()).peers)
+        self.assertTrue(cluster_test.eventually(listed))
+        (found,) = listed()
+        self.assertEqual(found.address, "")
+        done = subprocess.run(
+            ["grpcurl", "-plaintext", f"{found.public_key.hex()}.peer:1", "list"], text=True,
+            capture_output=True, timeout=grpcurl_commands.LIMIT,
+            env={**os.environ, "PATH": grpcurl_commands.PATH, "HTTPS_PROXY": f"http://{relay}"})
+        self.assertIn("arkshare.v1.FileService", done.stdout, done.stderr)
 
     def test_the_commands_in_a_group(self):
         group = cli_group_test.Group(self)

@@ -76,6 +76,17 @@ void Catalog::SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t uploa
   if (shelf->visible()) publisher_.PublishPeerListed(*shelf);
 }
 
+void Catalog::SetPlace(const ShelfPtr& shelf, const std::string& local_address,
+                       const std::string& network) {
+  {
+    ReaderLock lock(&tables_.mutex);
+    if (shelf->info.local_address == local_address && shelf->info.network == network) return;
+  }
+  Change change(this);
+  shelf->info.local_address = local_address;
+  shelf->info.network = network;
+}
+
 void Catalog::Close(const ShelfPtr& shelf) {
   Change change(this);
   CloseLocked(shelf);
@@ -240,6 +251,12 @@ std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, 
 std::vector<PeerSummary> Catalog::ListPeers(uint32_t after, size_t most) const {
   ReaderLock lock(&tables_.mutex);
   return shelves_.List(after, most);
+}
+
+std::vector<PeerSummary> Catalog::ListPeersOf(const std::string& network, uint32_t after,
+                                              size_t most) const {
+  ReaderLock lock(&tables_.mutex);
+  return shelves_.List(after, most, &network);
 }
 
 std::optional<PeerSummary> Catalog::FindPeer(uint32_t peer_id) const {

@@ -90,6 +90,9 @@ class Catalog {
     ChangeVisibility(shelf, &Shelf::answering, answering);
   }
   void SetLoad(const ShelfPtr& shelf, uint32_t free_slots, uint64_t upload_limit);
+  // Sets PeerInfo::local_address and network.
+  void SetPlace(const ShelfPtr& shelf, const std::string& local_address,
+                const std::string& network);
   // Ends the session: everything on the shelf vanishes in one step. Idempotent.
   void Close(const ShelfPtr& shelf);
 
@@ -170,6 +173,9 @@ class Catalog {
                                   std::optional<uint64_t> partial_seed, SearchWriter& writer) const;
   // Returns live peers with a larger id than `after`, in order.
   std::vector<PeerSummary> ListPeers(uint32_t after, size_t most) const;
+  // The same, of those with a PeerInfo::local_address and this network.
+  std::vector<PeerSummary> ListPeersOf(const std::string& network, uint32_t after,
+                                       size_t most) const;
   std::optional<PeerSummary> FindPeer(uint32_t peer_id) const;
   std::optional<PeerSummary> FindPeer(const PublicKey& key) const;
   // Returns the visible books of a live peer after (name, number), in order. PEER_UNKNOWN.

@@ -1032,6 +1032,31 @@ TEST(CatalogThreadsTest, ReadersAndWritersAgree) {
   EXPECT_THAT(catalog.ListPeers(0, 10), IsEmpty());
 }
 
+TEST(CatalogNetworkTest, OnlyPeersOfANetworkAreListed) {
+  Catalog catalog({});
+  std::vector<Catalog::ShelfPtr> shelves;
+  for (uint32_t id = 1; id <= 4; ++id) {
+    shelves.push_back(catalog.Open(TestPeer(id, static_cast<uint8_t>(id)), true));
+  }
+  catalog.SetPlace(shelves[0], "192.168.1.5:4000", "198.51.100.1");
+  catalog.SetPlace(shelves[1], "192.168.1.5:4000", "198.51.100.2");
+  catalog.SetPlace(shelves[2], "", "198.51.100.1");
+  catalog.SetPlace(shelves[3], "192.168.1.6:4000", "198.51.100.1");
+  const auto ids = [&](const std::string& network, uint32_t after = 0) {
+    std::vector<uint32_t> found;
+    for (const PeerSummary& peer : catalog.ListPeersOf(network, after, 10)) {
+      found.push_back(peer.info.peer_id);
+    }
+    return found;
+  };
+  EXPECT_THAT(ids("198.51.100.1"), ElementsAre(1, 4));
+  EXPECT_THAT(ids("198.51.100.1", 1), ElementsAre(4));
+  EXPECT_THAT(ids("198.51.100.2"), ElementsAre(2));
+  EXPECT_THAT(ids("198.51.100.3"), IsEmpty());
+  catalog.SetPlace(shelves[0], "", "");
+  EXPECT_THAT(ids("198.51.100.1"), ElementsAre(4));
+}
+
 // --- Budgets of searches
 
 class SearchBudgetTest : public testing::Test {

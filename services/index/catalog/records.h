@@ -25,6 +25,10 @@ struct PeerInfo {
   uint64_t upload_limit = 0;  // bytes a second; 0 means no limit
   // The port of the relay that carries connections to it; 0: it does not.
   uint32_t relay_port = 0;
+  // Where others in its network reach it, "IP:PORT", and the network from which it announces; see
+  // NetworkOfCaller. Both are empty when it has said no such address.
+  std::string local_address{};
+  std::string network{};
 };
 
 struct PeerSummary {

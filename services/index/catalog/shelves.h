@@ -29,7 +29,9 @@ class Shelves {
   ShelfPtr Find(uint32_t peer_id) const;
   ShelfPtr Find(const PublicKey& key) const;
   // Returns at most `most` peers with a larger number than `after`, in order.
-  std::vector<PeerSummary> List(uint32_t after, size_t most) const;
+  // With `network`, only those of it that have a local address.
+  std::vector<PeerSummary> List(uint32_t after, size_t most,
+                                const std::string* network = nullptr) const;
 
   const absl::btree_map<uint32_t, ShelfPtr>& by_id() const { return by_id_; }
 
@@ -62,10 +64,13 @@ inline ShelfPtr Shelves::Find(const PublicKey& key) const {
   return place == by_key_.end() ? nullptr : place->second;
 }
 
-inline std::vector<PeerSummary> Shelves::List(uint32_t after, size_t most) const {
+inline std::vector<PeerSummary> Shelves::List(uint32_t after, size_t most,
+                                              const std::string* network) const {
   std::vector<PeerSummary> peers;
   for (auto place = by_id_.upper_bound(after); place != by_id_.end() && peers.size() < most;
        ++place) {
+    const PeerInfo& info = place->second->info;
+    if (network != nullptr && (info.network != *network || info.local_address.empty())) continue;
     peers.push_back(place->second->Summary());
   }
   return peers;

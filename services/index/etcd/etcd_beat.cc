@@ -80,7 +80,7 @@ bool EtcdBeat::PutPresence(const std::string& birth) {
   replica::Presence presence;
   presence.set_beat(++beat_);
   presence.set_applied(parts_.board->folded());
-  presence.set_about(parts_.about);
+  presence.set_about(about_);
   pb::TxnRequest request;
   DemandBirth(parts_.prefix, birth, request);
   const std::string replicas = absl::StrCat(parts_.prefix, kReplicaKeys);

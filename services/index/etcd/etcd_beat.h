@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "lib/core/clock.h"
 #include "services/index/etcd/etcd_client.h"
@@ -24,7 +25,6 @@ class EtcdBeat {
   struct Parts {
     std::string prefix;
     std::string replica_key;  // without the prefix
-    std::string about;        // see EtcdOptions
     absl::Duration lease;     // of the key, at least 2 s, in whole seconds
     absl::Duration compact;   // zero: never
     EtcdClient* client = nullptr;
@@ -34,6 +34,8 @@ class EtcdBeat {
 
   explicit EtcdBeat(Parts parts) : parts_(std::move(parts)) {}
 
+  // Before Start; see SharedLog::Introduce.
+  void Introduce(std::string about) { about_ = std::move(about); }
   void Start();
   // Blocks until the board is stopped and the client is shut down.
   void Join();
@@ -52,6 +54,7 @@ class EtcdBeat {
   void AskStatus();
 
   const Parts parts_;
+  std::string about_;
   int64_t lease_ = 0;  // 0: none
   uint64_t beat_ = 0;
   std::string birth_;  // of the log to which the lease and the check belong

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/core/log.h"
+#include "replica/presence.pb.h"
 #include "services/index/etcd/etcd_loader.h"
 #include "services/index/etcd/log_keys.h"
 
@@ -23,6 +24,12 @@ std::string RandomBirth() {
   absl::BitGen gen;
   for (char& byte : birth) byte = static_cast<char>(absl::Uniform<int>(gen, 0, 256));
   return birth;
+}
+
+// Returns what a replica was introduced with.
+std::string AboutOf(const std::string& value) {
+  replica::Presence presence;
+  return presence.ParseFromString(value) ? presence.about() : "";
 }
 
 }  // namespace
@@ -176,9 +183,11 @@ void EtcdFollower::Load(const FoundLog& found) {
   // The end of the log: other users of etcd have revisions too.
   int64_t end = std::max(found.head_revision, parts_.board->folded());
   std::set<std::string> replicas;
-  for (const LogEntry& entry : loaded.entries) {
+  for (LogEntry& entry : loaded.entries) {
     end = std::max(end, entry.revision);
-    if (absl::StartsWith(entry.key, kReplicaKeys)) replicas.insert(entry.key);
+    if (!absl::StartsWith(entry.key, kReplicaKeys)) continue;
+    replicas.insert(entry.key);
+    entry.value = AboutOf(entry.value);
   }
   LogInfo("etcd_loaded",
           {{"cause", LoadCauseName(cause)}, {"keys", loaded.entries.size()}, {"revision", end}});
@@ -234,9 +243,10 @@ bool EtcdFollower::Fold(etcdserverpb::WatchResponse response) {
 }
 
 void EtcdFollower::FoldStep(WatchChain::Step step) {
-  for (const LogEvent& event : step.events) {
+  for (LogEvent& event : step.events) {
     if (!absl::StartsWith(event.key, kReplicaKeys)) continue;
     if (event.value.has_value()) {
+      event.value = AboutOf(*event.value);
       parts_.board->ReplicaCame(event.key);
     } else {
       parts_.board->ReplicaWent(event.key);

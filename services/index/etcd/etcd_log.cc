@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<EtcdLog>> EtcdLog::Make(const EtcdOptions& option
   const std::string key = absl::StrCat(kReplicaKeys, log->replica_);
   log->writer_ =
       std::make_unique<EtcdWriter>(options.prefix, log->client_.get(), board, log->writes_.get());
-  log->beat_ = std::make_unique<EtcdBeat>(EtcdBeat::Parts{options.prefix, key, options.about,
+  log->beat_ = std::make_unique<EtcdBeat>(EtcdBeat::Parts{options.prefix, key,
                                                           LeaseOfReplica(lease), options.compact,
                                                           log->client_.get(), board, clock});
   log->follower_ = std::make_unique<EtcdFollower>(EtcdFollower::Parts{
@@ -66,6 +66,8 @@ EtcdLog::EtcdLog(const Clock* clock)
       writes_(std::make_unique<PendingWrites>(waiters_.get())) {}
 
 EtcdLog::~EtcdLog() { Stop(); }
+
+void EtcdLog::Introduce(std::string about) { beat_->Introduce(std::move(about)); }
 
 void EtcdLog::Start(LogFold* fold) {
   MutexLock lock(&stopping_);

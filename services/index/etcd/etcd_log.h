@@ -36,6 +36,7 @@ class EtcdLog : public SharedLog {
                                                        absl::Duration lease, const Clock* clock);
   ~EtcdLog() override;
 
+  void Introduce(std::string about) override;
   void Start(LogFold* fold) override;
   void Stop() override;
   void Commit(Write write, Done done) override;

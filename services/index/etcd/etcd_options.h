@@ -24,8 +24,6 @@ struct EtcdOptions {
   bool insecure = false;
   // How often revisions that no live replica needs are compacted; zero: never.
   absl::Duration compact = absl::Minutes(5);
-  // The owner's own bytes in the key of this replica.
-  std::string about;
 };
 
 // Splits the value of --etcd: HOST:PORT, separated by commas. kInvalidField names what is wrong.

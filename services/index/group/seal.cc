@@ -2,12 +2,12 @@
 
 #include <absl/strings/str_cat.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <memory>
 
 #include "lib/core/bytes.h"
 #include "lib/core/content_id.h"
+#include "lib/core/hmac.h"
 #include "lib/core/openssl_check.h"
 
 namespace arkshare {
@@ -23,14 +23,7 @@ using UniqueCipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
 
 Sha256Digest SealingKey(const PrivateKey& key) {
   constexpr absl::string_view kPurpose = "arkshare-seal-v1";
-  const std::string seed = key.seed();
-  Sha256Digest sealing{};
-  unsigned int size = 0;
-  RequireOpenSsl(HMAC(EVP_sha256(), seed.data(), static_cast<int>(seed.size()),
-                      AsBytes(kPurpose).data(), kPurpose.size(), sealing.data(),
-                      &size) != nullptr &&
-                 size == sealing.size());
-  return sealing;
+  return DigestFromBytes(HmacSha256(key.seed(), kPurpose)).value();
 }
 
 uint8_t* WritableBytes(std::string& text, size_t from = 0) {

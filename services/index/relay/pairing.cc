@@ -12,17 +12,21 @@ constexpr size_t kManyPeers = 4'096;
 
 RelayAnswer Pairing::Arrive(Connection connection, const std::string& source, absl::Time now) {
   if (silent_count_ >= kMostSilent) return RelayAnswer::kFull;
-  if (!source.empty()) {
-    const auto place = sources_.find(source);
-    if (place != sources_.end() &&
-        (place->second.all >= kMostOfSource || place->second.waiting >= kMostWaitingOfSource)) {
-      return RelayAnswer::kTooMany;
-    }
-  }
+  if (!HasRoom(source)) return RelayAnswer::kTooMany;
   State& state = connections_[connection];
   state.source = source;
   state.late = now + kHeadPatience;
   late_.insert({state.late, connection});
+  Count(state, 1);
+  return RelayAnswer::kConnected;
+}
+
+RelayAnswer Pairing::SetSource(Connection connection, const std::string& source) {
+  State& state = connections_.at(connection);
+  if (state.source == source) return RelayAnswer::kConnected;
+  if (!HasRoom(source)) return RelayAnswer::kTooMany;
+  Count(state, -1);
+  state.source = source;
   Count(state, 1);
   return RelayAnswer::kConnected;
 }
@@ -119,6 +123,12 @@ Pairing::Named Pairing::Join(Connection receiver, Connection answer) {
     SetStage(connection, Stage::kCarried, absl::InfiniteFuture());
   }
   return {RelayAnswer::kConnected, Named::Pair{receiver, answer}};
+}
+
+bool Pairing::HasRoom(const std::string& source) const {
+  const auto place = sources_.find(source);
+  return place == sources_.end() ||
+         (place->second.all < kMostOfSource && place->second.waiting < kMostWaitingOfSource);
 }
 
 void Pairing::SetStage(Connection connection, Stage stage, absl::Time late) {

@@ -50,6 +50,10 @@ class Pairing {
   // it comes from; "" for this machine, which has no share.
   RelayAnswer Arrive(Connection connection, const std::string& source, absl::Time now);
 
+  // A connection that has not said what it wants turns out to come from another source. Errors as
+  // of Arrive; a refused one keeps its source.
+  RelayAnswer SetSource(Connection connection, const std::string& source);
+
   struct Asked {
     RelayAnswer answer = RelayAnswer::kConnected;
     std::string call_id;  // with which the peer is to be called now
@@ -101,6 +105,8 @@ class Pairing {
     size_t early = 0;
   };
 
+  // Whether the source may have one connection more.
+  bool HasRoom(const std::string& source) const;
   void SetStage(Connection connection, Stage stage, absl::Time late);
   // Adds to the counts of its stage, or takes from them.
   void Count(const State& state, int by);

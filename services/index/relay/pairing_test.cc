@@ -189,5 +189,21 @@ TEST_F(PairingTest, OnlySoManyAnswersComeEarly) {
   EXPECT_EQ(Name(Arrive(), IdOf(101)), "404");
 }
 
+TEST_F(PairingTest, AConnectionOfAnotherReplicaIsOfTheSourceThatItNames) {
+  const std::string replica = "203.0.113.9";
+  // Each is of the replica only until it has said for whom it asks.
+  for (size_t i = 0; i < 2 * Pairing::kMostOfSource; ++i) {
+    const Pairing::Connection connection = Arrive(replica);
+    ASSERT_EQ(pairing_.SetSource(connection, std::to_string(i)), RelayAnswer::kConnected);
+  }
+  std::vector<Pairing::Connection> of_home;
+  for (size_t i = 0; i < Pairing::kMostWaitingOfSource; ++i) of_home.push_back(Arrive(kHome));
+  const Pairing::Connection one_more = Arrive(replica);
+  EXPECT_EQ(pairing_.SetSource(one_more, kHome), RelayAnswer::kTooMany);
+  EXPECT_EQ(pairing_.SetSource(of_home[0], kHome), RelayAnswer::kConnected) << "it is already";
+  pairing_.Leave(of_home[0]);
+  EXPECT_EQ(pairing_.SetSource(one_more, kHome), RelayAnswer::kConnected);
+}
+
 }  // namespace
 }  // namespace arkshare

@@ -1,8 +1,6 @@
 #include "services/index/relay/relay_server.h"
 
 #include <absl/strings/str_cat.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,13 +10,18 @@
 #include <cstring>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "lib/core/bytes.h"
 #include "lib/core/clock.h"
+#include "lib/core/hmac.h"
+#include "lib/core/log.h"
 #include "lib/core/merkle.h"
 #include "lib/relay/sockets.h"
 #include "lib/rpc/accept_guard.h"
 #include "lib/rpc/caller_shares.h"
+#include "lib/rpc/host_port.h"
+#include "lib/rpc/relayed_target.h"
 
 namespace arkshare {
 namespace {
@@ -30,17 +33,10 @@ constexpr char kTlsHandshake = 0x16;
 absl::Time RelayNow() { return Clock::Real()->Monotonic(); }
 
 // Returns the network that a connection comes from; "" for this machine.
-std::string SourceOf(const sockaddr_storage& address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  std::string peer;
-  if (address.ss_family == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text, sizeof(text));
-    peer = absl::StrCat("ipv4:", text, ":1");
-  } else {
-    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text,
-              sizeof(text));
-    peer = absl::StrCat("ipv6:[", text, "]:1");
-  }
+std::string SourceOf(const SocketAddress& address) {
+  const HostPort host_port = ToHostPort(address);
+  const bool v4 = address.storage.ss_family == AF_INET;
+  const std::string peer = absl::StrCat(v4 ? "ipv4:" : "ipv6:", host_port.ToString());
   const std::string network = NetworkOfCaller(peer);
   return network == NetworkOfCaller("ipv4:127.0.0.1:1") ? "" : network;
 }
@@ -71,6 +67,7 @@ RelayServer::~RelayServer() {
   loop_.Stop();
   close(listener_);
   carrier_.reset();
+  onward_.clear();
   for (const auto& [id, connection] : connections_) {
     if (connection->fd >= 0) CloseWithReset(connection->fd);
   }
@@ -86,6 +83,10 @@ void RelayServer::Unexpect(const std::string& registration_id) {
   loop_.Post([this, registration_id] { pairing_.Unexpect(registration_id); });
 }
 
+void RelayServer::SetOtherReplicas(FindRelay find) {
+  loop_.Run([&] { find_relay_ = std::move(find); });
+}
+
 uint64_t RelayServer::refusals(RelayAnswer answer) const {
   const auto* const place = std::find(kRefusals.begin(), kRefusals.end(), answer);
   if (place == kRefusals.end()) return 0;
@@ -99,10 +100,9 @@ void RelayServer::CountRefusal(RelayAnswer answer) {
 
 void RelayServer::Accept() {
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof(address);
-    const int fd = accept4(listener_, reinterpret_cast<sockaddr*>(&address), &length,
-                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+    SocketAddress address{{}, sizeof(address.storage)};
+    const int fd = accept4(listener_, reinterpret_cast<sockaddr*>(&address.storage),
+                           &address.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
     TuneCarried(fd);
     const uint64_t id = next_id_++;
@@ -154,11 +154,76 @@ void RelayServer::Obey(uint64_t id, const RelayTarget& target) {
   }
   const absl::StatusOr<PublicKey> key = PublicKey::FromBytes(target.id);
   if (!key.ok()) return Refuse(id, RelayAnswer::kNoSuchPeer);
+  const RelayAnswer attributed = Attribute(id, target);
+  if (attributed != RelayAnswer::kConnected) return Refuse(id, attributed);
   const Pairing::Asked asked = pairing_.AskForPeer(id, *key, RelayNow());
   if (asked.answer != RelayAnswer::kConnected) return Refuse(id, asked.answer);
   const PeerCall call{asked.call_id, CallerNumber(connections_.at(id)->source)};
-  if (!callable_.Call(*key, call)) return Refuse(id, RelayAnswer::kNoSuchPeer);
-  ++calls_;
+  if (callable_.Call(*key, call)) {
+    ++calls_;
+  } else if (!GoOnward(id, *key, asked.call_id)) {
+    Refuse(id, RelayAnswer::kNoSuchPeer);
+  }
+}
+
+RelayAnswer RelayServer::Attribute(uint64_t id, const RelayTarget& target) {
+  Connection& connection = *connections_.at(id);
+  const std::optional<OnwardCaller> caller = ParseOnwardCaller(connection.reader.head());
+  if (!caller.has_value() || options_.secret.empty()) return RelayAnswer::kConnected;
+  const std::string proof = OnwardProof(options_.secret, target.id, caller->source);
+  if (!EqualSecrets(caller->proof, proof)) return RelayAnswer::kBadHead;
+  connection.from_replica = true;
+  connection.source = caller->source;
+  return pairing_.SetSource(id, caller->source);
+}
+
+bool RelayServer::GoOnward(uint64_t id, const PublicKey& key, const std::string& call_id) {
+  const Connection& connection = *connections_.at(id);
+  if (!find_relay_ || connection.from_replica) return false;
+  const std::optional<OtherRelay> relay = find_relay_(key);
+  if (!relay.has_value()) return false;
+  const absl::StatusOr<HostPort> address = ParseHostPort(relay->address);
+  const std::optional<SocketAddress> place =
+      address.ok() ? ToSocketAddress(*address) : std::nullopt;
+  if (!place.has_value()) return false;
+  const OnwardCaller caller{connection.source,
+                            OnwardProof(relay->secret, key.view(), connection.source)};
+  onward_[call_id] = {
+      id, std::make_unique<RelayDial>(
+              &loop_, std::vector<SocketAddress>{*place},
+              ConnectRequest(PeerAuthority(key), caller), Pairing::kAnswerPatience,
+              [this, call_id](RelayDial::Result result) { OnOnward(call_id, std::move(result)); })};
+  return true;
+}
+
+void RelayServer::OnOnward(const std::string& call_id, RelayDial::Result result) {
+  const uint64_t receiver = onward_.at(call_id).receiver;
+  onward_.erase(call_id);
+  const bool waits = connections_.contains(receiver);
+  if (result.fd < 0) {
+    const auto* const refusal =
+        std::find_if(kRefusals.begin(), kRefusals.end(),
+                     [&](RelayAnswer each) { return static_cast<int>(each) == result.refusal; });
+    if (result.refusal == 0) LogWarning("other_relay_failed", {{"why", result.why}});
+    if (waits) Refuse(receiver, refusal == kRefusals.end() ? RelayAnswer::kDidNotCome : *refusal);
+    return;
+  }
+  if (!waits) return CloseWithReset(result.fd);
+  TuneCarried(result.fd);
+  // From here on it is the answer of the peer, which names the call.
+  const uint64_t id = next_id_++;
+  auto connection = std::make_unique<Connection>();
+  connection->fd = result.fd;
+  connection->reader = std::move(result.reader);
+  connection->to_replica = true;
+  const RelayAnswer admitted = pairing_.Arrive(id, /*source=*/"", RelayNow());
+  connections_[id] = std::move(connection);
+  const Pairing::Named named = admitted == RelayAnswer::kConnected
+                                   ? pairing_.NameCall(id, call_id, RelayNow())
+                                   : Pairing::Named{admitted, std::nullopt};
+  if (named.pair.has_value()) return CarryPair(*named.pair);
+  Drop(id);
+  Refuse(receiver, RelayAnswer::kFull);
 }
 
 void RelayServer::CarryPair(const Pairing::Named::Pair& pair) {
@@ -172,7 +237,9 @@ void RelayServer::CarryPair(const Pairing::Named::Pair& pair) {
   Carrier::Pair carried;
   carried.flow = receiver.source;
   carried.to_first = absl::StrCat(ConnectAnswer(RelayAnswer::kConnected), answer.reader.rest());
-  carried.to_second = absl::StrCat(ConnectAnswer(RelayAnswer::kConnected), first);
+  // Another relay has given the answer here, and waits for none.
+  carried.to_second =
+      absl::StrCat(answer.to_replica ? "" : ConnectAnswer(RelayAnswer::kConnected), first);
   if (options_.tls && first.empty()) carried.first_byte = kTlsHandshake;
   for (Connection* connection : {&receiver, &answer}) loop_.Forget(connection->fd);
   carried.first = std::exchange(receiver.fd, -1);

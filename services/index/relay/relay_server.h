@@ -9,20 +9,34 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "lib/core/key.h"
 #include "lib/relay/carrier.h"
 #include "lib/relay/connect_head.h"
 #include "lib/relay/event_loop.h"
+#include "lib/relay/relay_dial.h"
 #include "services/index/relay/callable_peers.h"
 #include "services/index/relay/pairing.h"
 
 namespace arkshare {
 
-// A port to which both ends of a connection come: it dials no address for anybody. The receiver
-// names a key, the peer with that key is called over its Announce stream, and comes with the id of
-// the call. From then on bytes are copied. docs/protocol.md has the words (The relay).
+// The relay of another replica of the index.
+struct OtherRelay {
+  std::string address;  // "IP:PORT"
+  std::string secret;   // RelayServer::Options::secret
+};
+
+// A port to which both ends of a connection come: no caller can make it dial an address. The
+// receiver names a key, the peer with that key is called over its Announce stream, and comes with
+// the id of the call. From then on bytes are copied. docs/protocol.md has the words (The relay).
+//
+// When another replica has the stream of the peer, this relay asks at the relay of that replica,
+// and carries between the receiver and that one. It asks on behalf of the receiver's network, whose
+// share it is there as well. A connection goes on only once, so there are no circles.
 //
 // One thread. Thread-safe.
 class RelayServer {
@@ -33,7 +47,12 @@ class RelayServer {
     uint64_t bytes_per_second = 0;  // of all connections together; 0: no limit
     size_t connections = 1'024;     // that are carried, or wait to be
     bool tls = false;               // the index uses TLS, so nothing else is carried
+    // By which the other replicas of the index prove that they are; empty: there are none.
+    std::string secret{};
   };
+  // Returns the relay of the replica that has the stream of a peer, if that is another one. Called
+  // on the thread of the relay; must not wait.
+  using FindRelay = std::function<std::optional<OtherRelay>(const PublicKey& key)>;
   // The answers that refuse, in the order of refusals().
   static constexpr std::array<RelayAnswer, 6> kRefusals = {
       RelayAnswer::kBadHead, RelayAnswer::kNotTls, RelayAnswer::kNoSuchPeer,
@@ -51,6 +70,8 @@ class RelayServer {
   // The port for callers, 1 to 65535.
   int port() const { return port_; }
   CallablePeers& callable() { return callable_; }
+  // From now on, connections to peers of other replicas go on to these; null: they do not.
+  void SetOtherReplicas(FindRelay find);
 
   // The index is about to dial the peer that begins this registration. Returns the id of the call
   // by which it dials, once, at own_address(). Unexpect must follow.
@@ -69,6 +90,13 @@ class RelayServer {
     int fd = -1;
     std::string source;  // as of Pairing::Arrive
     HeadReader reader = HeadReader::ForRequest();
+    bool from_replica = false;  // another replica has asked for it here
+    bool to_replica = false;    // this relay has asked for it at another replica
+  };
+  // A receiver waits for the answer of another relay.
+  struct Onward {
+    uint64_t receiver = 0;
+    std::unique_ptr<RelayDial> dial;
   };
 
   RelayServer(Options options, int listener, const std::string& address, int port);
@@ -77,6 +105,11 @@ class RelayServer {
   void OnEvents(uint64_t id, uint32_t events);
   void ReadHead(uint64_t id, Connection& connection);
   void Obey(uint64_t id, const RelayTarget& target);
+  // Checks what the head says of its caller.
+  RelayAnswer Attribute(uint64_t id, const RelayTarget& target);
+  // Asks at the relay of another replica. False: there is none that has the peer.
+  bool GoOnward(uint64_t id, const PublicKey& key, const std::string& call_id);
+  void OnOnward(const std::string& call_id, RelayDial::Result result);
   void CarryPair(const Pairing::Named::Pair& pair);
   void Refuse(uint64_t id, RelayAnswer answer);
   void Drop(uint64_t id);
@@ -99,6 +132,8 @@ class RelayServer {
   // The rest is for the thread of the loop, but for the counters of carrier_.
   Pairing pairing_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Connection>> connections_;
+  FindRelay find_relay_;
+  absl::flat_hash_map<std::string, Onward> onward_;  // by the id of the call
   uint64_t next_id_ = 1;
   uint64_t late_timer_ = 0;
   EventLoop loop_;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -198,6 +199,89 @@ TEST_F(RelayServerTest, AReceiverThatHasGoneIsForgotten) {
   Client peer(relay_->address());
   peer.Send(ConnectRequest(CallAuthority(call)));
   EXPECT_THAT(peer.ReadToEnd(), StartsWith("HTTP/1.1 404 "));
+}
+
+// A second replica, which has no stream of the peer.
+class TwoRelaysTest : public RelayServerTest {
+ protected:
+  void SetUp() override {
+    Start({.secret = "the secret"});
+    absl::StatusOr<std::unique_ptr<RelayServer>> other =
+        RelayServer::Start({.listen = "127.0.0.1:0"});
+    ASSERT_TRUE(other.ok()) << other.status();
+    other_ = *std::move(other);
+    UseSecret("the secret");
+  }
+  void TearDown() override { other_.reset(); }
+  void UseSecret(const std::string& secret) {
+    other_->SetOtherReplicas([this, secret](const PublicKey& key) {
+      return key == PeerKey() ? std::optional(OtherRelay{relay_->address(), secret}) : std::nullopt;
+    });
+  }
+
+  std::unique_ptr<RelayServer> other_;
+};
+
+TEST_F(TwoRelaysTest, AReceiverReachesThePeerOfAnotherReplica) {
+  Client receiver(other_->address());
+  receiver.Send(Ask() + "question");
+  Client peer(relay_->address());
+  peer.Send(ConnectRequest(CallAuthority(AwaitCall())) + "first words");
+  ASSERT_TRUE(receiver.Connected());
+  ASSERT_TRUE(peer.Connected());
+  EXPECT_EQ(receiver.Read(11), "first words");
+  EXPECT_EQ(peer.Read(8), "question");
+  peer.Send("answer");
+  peer.EndSending();
+  EXPECT_EQ(receiver.ReadToEnd(), "answer");
+  receiver.EndSending();
+  EXPECT_EQ(peer.ReadToEnd(), "");
+  EXPECT_EQ(relay_->calls(), 1u);
+  EXPECT_EQ(other_->calls(), 0u);
+}
+
+TEST_F(TwoRelaysTest, RefusalsOfTheOtherReplicaArePassedOn) {
+  relay_->callable().Remove(PeerKey(), 1);
+  Client receiver(other_->address());
+  receiver.Send(Ask());
+  EXPECT_THAT(receiver.ReadToEnd(), StartsWith("HTTP/1.1 404 "));
+  // Another secret than that of the log is not one of a replica.
+  UseSecret("another secret");
+  Client again(other_->address());
+  again.Send(Ask());
+  EXPECT_THAT(again.ReadToEnd(), StartsWith("HTTP/1.1 400 "));
+}
+
+TEST_F(TwoRelaysTest, AConnectionGoesOnOnlyOnce) {
+  relay_->callable().Remove(PeerKey(), 1);
+  // Each takes the other one for the replica that has the peer.
+  relay_->SetOtherReplicas([this](const PublicKey&) {
+    return std::optional(OtherRelay{other_->address(), "the secret"});
+  });
+  Client receiver(other_->address());
+  receiver.Send(Ask());
+  EXPECT_THAT(receiver.ReadToEnd(), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST_F(TwoRelaysTest, AReplicaThatIsAwayIsSaidSo) {
+  relay_.reset();
+  const absl::StatusOr<Listening> gone = ListenAt("127.0.0.1:0");
+  ASSERT_TRUE(gone.ok());
+  close(gone->fd);
+  other_->SetOtherReplicas([address = gone->address](const PublicKey&) {
+    return std::optional(OtherRelay{address, ""});
+  });
+  Client receiver(other_->address());
+  receiver.Send(Ask());
+  EXPECT_THAT(receiver.ReadToEnd(), StartsWith("HTTP/1.1 504 "));
+}
+
+TEST_F(TwoRelaysTest, EndsWhileItAsksTheOtherReplica) {
+  Client receiver(other_->address());
+  receiver.Send(Ask());
+  AwaitCall();
+  other_.reset();
+  EXPECT_EQ(receiver.ReadToEnd(), "");
 }
 
 TEST_F(RelayServerTest, EndsWithConnectionsInEveryState) {

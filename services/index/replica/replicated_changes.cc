@@ -104,6 +104,7 @@ void ReplicatedSessions::Write(const std::shared_ptr<Attempt>& attempt,
   record.set_proven(registration.proven);
   record.set_order(registration.order);
   if (registration.peer.loopback) record.set_loopback_scope(scope_);
+  record.set_takes_calls(registration.peer.relay_port != 0);
   if (older.has_value()) {
     record.add_superseded_token_hashes(older->record.token_hash());
     for (const std::string& hash : older->record.superseded_token_hashes()) {

@@ -23,11 +23,11 @@ absl::Status GoElsewhere() {
 ReplicatedSessions::ReplicatedSessions(Options options, const Clock* clock, Catalog* catalog,
                                        SharedLog* log)
     : lease_(options.lease),
-      scope_(std::move(options.scope)),
+      scope_(options.scope),
       clock_(clock),
       catalog_(catalog),
       log_(log),
-      roster_(catalog, scope_, this),
+      roster_(catalog, {scope_, options.relay_port}, this),
       table_(lease_) {}
 
 void ReplicatedSessions::AwaitRevision(uint64_t revision, std::function<void(absl::Status)> done) {
@@ -75,7 +75,8 @@ std::optional<ReachedPeer> ReplicatedSessions::FindRival(const PublicKey& key,
                                                          const std::string& address) {
   const std::optional<SharedSession> session = roster_.Find(key);
   if (!session.has_value() || !session->record.proven()) return std::nullopt;
-  if (session->record.address() == address) return std::nullopt;
+  // Through the relay, any two may be different.
+  if (!address.empty() && session->record.address() == address) return std::nullopt;
   return ReachedPeer{key, session->record.address(), session->record.order()};
 }
 
@@ -87,6 +88,14 @@ SeatPtr ReplicatedSessions::FindStreamLocked(const std::string& token, uint64_t 
   // While it is cut off, the replica ends no session.
   const bool lapsed = seat->deadline <= clock_->Monotonic() && seat->lease_holds == 0;
   return lapsed && !was_cut_off_ ? nullptr : seat;
+}
+
+std::optional<replica::ReplicaRecord> ReplicatedSessions::RelayOf(const PublicKey& key) const {
+  auto at = roster_.ReplicaOf(key);
+  if (!at.has_value() || at->first == log_->replica() || at->second.relay_address().empty()) {
+    return std::nullopt;
+  }
+  return std::move(at->second);
 }
 
 // --- coming and going

@@ -38,6 +38,8 @@ class ReplicatedSessions : public Sessions, private Roster::Listener {
     absl::Duration lease = absl::Seconds(10);
     // Names this machine, or the network namespace on it; see SessionRecord.loopback_scope.
     std::string scope;
+    // The port of this index's relay; 0: it has none.
+    uint32_t relay_port = 0;
   };
 
   // `catalog` must be `shared`. All must outlive it.
@@ -78,6 +80,10 @@ class ReplicatedSessions : public Sessions, private Roster::Listener {
   void EndReachCheck(const ReachedPeer& checked, bool answered) override;
   // Also notices that the log was lost or found.
   absl::Duration Expire() override;
+
+  // Returns the relay of the replica that has the stream of a peer, if that is another one and has
+  // a relay.
+  std::optional<replica::ReplicaRecord> RelayOf(const PublicKey& key) const;
 
   // From now on, streams that end leave their peers listed: this process stops, and the peers go on
   // at another replica while their claims are still there.

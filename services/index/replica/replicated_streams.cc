@@ -224,6 +224,13 @@ void ReplicatedSessions::Apply(const std::string& token, uint64_t stream_id,
         seat->wanted.set_upload_limit(announcement.upload_limit);
         seat->dirty = true;
       }
+      if (announcement.network.has_value() &&
+          (seat->wanted.local_address() != announcement.local_address ||
+           seat->wanted.network() != *announcement.network)) {
+        seat->wanted.set_local_address(announcement.local_address);
+        seat->wanted.set_network(*announcement.network);
+        seat->dirty = true;
+      }
       const size_t count = announcement.statements.size();
       uint64_t& through = seat->proven ? seat->sent_through : seat->unstored_through;
       if (count > 0) {

@@ -73,7 +73,7 @@ void Roster::Fold(int64_t revision, const LogKey& key, LogEvent event, bool live
                   std::vector<News>& news) {
   switch (key.kind) {
     case LogKey::Kind::kReplica:
-      return FoldReplica(key, event.value.has_value());
+      return FoldReplica(key, event.value);
     case LogKey::Kind::kSession:
       return FoldSession(revision, key, event.value, news);
     case LogKey::Kind::kClaim:
@@ -143,6 +143,7 @@ void Roster::FoldClaim(int64_t revision, const LogKey& key, const std::optional<
     touched_.insert(key.peer);
   }
   catalog_->SetLoad(session->shelf, claim->free_slots(), claim->upload_limit());
+  catalog_->SetPlace(session->shelf, claim->local_address(), claim->network());
   catalog_->SetAnswering(session->shelf, !claim->silent());
   Show(*session);
   news.push_back({session->key, session->epoch, std::nullopt, *claim});
@@ -153,14 +154,18 @@ void Roster::Show(const SharedSession& session) {
                          session.claim.streaming() && IsLive(session.claim.replica()));
 }
 
-void Roster::FoldReplica(const LogKey& key, bool lives) {
+void Roster::FoldReplica(const LogKey& key, const std::optional<std::string>& value) {
   std::vector<SessionPtr> claimed;
   {
     MutexLock lock(&mutex_);
     // A living replica writes its key every second.
-    if (replicas_.contains(key.replica) == lives) return;
-    if (lives) replicas_.insert(key.replica);
-    if (!lives) replicas_.erase(key.replica);
+    if (replicas_.contains(key.replica) == value.has_value()) return;
+    if (value.has_value()) {
+      replicas_[key.replica] =
+          Parse<replica::ReplicaRecord>(*value).value_or(replica::ReplicaRecord());
+    } else {
+      replicas_.erase(key.replica);
+    }
     for (const auto& [peer, session] : sessions_) {
       if (session->claim.replica() == key.replica) claimed.push_back(session);
     }
@@ -246,7 +251,7 @@ void Roster::Forget(const std::vector<LogEntry>& entries, std::vector<News>& new
   std::vector<std::string> dead;
   {
     MutexLock lock(&mutex_);
-    for (const std::string& replica : replicas_) {
+    for (const auto& [replica, record] : replicas_) {
       if (!keys.contains(ReplicaKey(replica))) dead.push_back(replica);
     }
     for (const auto& [key, session] : sessions_) {
@@ -276,7 +281,7 @@ void Roster::Forget(const std::vector<LogEntry>& entries, std::vector<News>& new
   for (const std::string& replica : dead) {
     LogKey key;
     key.replica = replica;
-    FoldReplica(key, /*lives=*/false);
+    FoldReplica(key, std::nullopt);
   }
   for (const SessionPtr& session : ended) End(session, SessionUnknown(), news);
   for (const SessionPtr& session : unclaimed) Show(*session);
@@ -306,7 +311,8 @@ PeerInfo Roster::InfoOf(const PublicKey& key, const replica::SessionRecord& reco
   peer.policy = static_cast<v1::SharePolicy>(record.policy());
   // A loopback address of another machine is of no use here, and no peer elsewhere gets it either.
   peer.loopback = !record.loopback_scope().empty();
-  if (peer.loopback && record.loopback_scope() != scope_) peer.address.clear();
+  if (peer.loopback && record.loopback_scope() != here_.scope) peer.address.clear();
+  if (record.takes_calls()) peer.relay_port = here_.relay_port;
   return peer;
 }
 

@@ -54,9 +54,15 @@ class Roster : public LogFold {
     virtual void Lost() = 0;
   };
 
-  // `scope` names this machine for loopback addresses; see SessionRecord.loopback_scope.
-  Roster(Catalog* catalog, std::string scope, Listener* listener)
-      : catalog_(catalog), scope_(std::move(scope)), listener_(listener) {}
+  // The place where the log is folded: it changes only how peers here are told of the others.
+  struct Here {
+    // Names this machine for loopback addresses; see SessionRecord.loopback_scope.
+    std::string scope;
+    // The port of the relay for those who ask this replica; 0: it has none.
+    uint32_t relay_port = 0;
+  };
+  Roster(Catalog* catalog, Here here, Listener* listener)
+      : catalog_(catalog), here_(std::move(here)), listener_(listener) {}
 
   void Load(int64_t revision, std::vector<LogEntry> entries) override;
   void Step(int64_t revision, std::vector<LogEvent> events) override;
@@ -71,6 +77,10 @@ class Roster : public LogFold {
   std::vector<SharedSession> Orphans() const;
   bool IsLive(const std::string& replica) const;
   std::vector<std::string> LiveReplicas() const;
+  // Returns the name of the live replica that has the peer's stream, and what is told of it;
+  // nullopt while none has.
+  std::optional<std::pair<std::string, replica::ReplicaRecord>> ReplicaOf(
+      const PublicKey& key) const;
 
   struct Number {
     PublicKey key;
@@ -114,7 +124,7 @@ class Roster : public LogFold {
                    std::vector<News>& news);
   void FoldClaim(int64_t revision, const LogKey& key, const std::optional<std::string>& value,
                  std::vector<News>& news);
-  void FoldReplica(const LogKey& key, bool lives);
+  void FoldReplica(const LogKey& key, const std::optional<std::string>& value);
   void FoldNumber(int64_t revision, const LogKey& key, const std::optional<std::string>& value);
   void FoldPage(const LogKey& key, LogEvent event, bool live);
   void FoldGrave(int64_t revision, const LogKey& key, const LogEvent& event);
@@ -128,13 +138,13 @@ class Roster : public LogFold {
   NumberSet GraveOf(const PublicKey& key) const;
 
   Catalog* const catalog_;
-  const std::string scope_;
+  const Here here_;
   Listener* const listener_;
   mutable Mutex mutex_;
   absl::flat_hash_map<PublicKey, SessionPtr> sessions_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Sha256Digest, PublicKey> tokens_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<Sha256Digest> superseded_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_set<std::string> replicas_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, replica::ReplicaRecord> replicas_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<uint32_t, Number> numbers_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PublicKey, uint32_t> number_of_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PublicKey, absl::btree_map<std::string, Grave>> graves_

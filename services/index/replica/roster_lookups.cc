@@ -40,7 +40,19 @@ bool Roster::IsLive(const std::string& replica) const {
 
 std::vector<std::string> Roster::LiveReplicas() const {
   MutexLock lock(&mutex_);
-  return {replicas_.begin(), replicas_.end()};
+  std::vector<std::string> names;
+  for (const auto& [name, record] : replicas_) names.push_back(name);
+  return names;
+}
+
+std::optional<std::pair<std::string, replica::ReplicaRecord>> Roster::ReplicaOf(
+    const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  const auto session = sessions_.find(key);
+  if (session == sessions_.end() || !session->second->claim.streaming()) return std::nullopt;
+  const auto replica = replicas_.find(session->second->claim.replica());
+  if (replica == replicas_.end()) return std::nullopt;
+  return *replica;
 }
 
 std::optional<Roster::Number> Roster::OwnerOf(uint32_t number) const {

@@ -46,6 +46,56 @@ TEST_F(RosterTest, APeerIsListedWhileItsStreamStandsAtALiveReplica) {
   EXPECT_EQ(Seen(), "");
 }
 
+TEST_F(RosterTest, KnowsWhichReplicaHasAStream) {
+  replica::ReplicaRecord about;
+  about.set_relay_address("192.0.2.1:50052");
+  log_.Write({{"r/a", about.SerializeAsString()}, {"r/b", ""}});
+  const int64_t epoch = log_.Begin(1, "a");
+  EXPECT_FALSE(Fold().roster.ReplicaOf(TestKey(1)).has_value()) << "there is no stream";
+  log_.PutClaim(1, epoch, "a", true);
+  auto at = Fold().roster.ReplicaOf(TestKey(1));
+  ASSERT_TRUE(at.has_value());
+  EXPECT_EQ(at->first, "a");
+  EXPECT_EQ(at->second.relay_address(), "192.0.2.1:50052");
+  log_.PutClaim(1, epoch, "b", true);
+  at = Fold().roster.ReplicaOf(TestKey(1));
+  ASSERT_TRUE(at.has_value());
+  EXPECT_EQ(at->first, "b");
+  EXPECT_EQ(at->second.relay_address(), "");
+  log_.Write({{"r/b", std::nullopt}});
+  EXPECT_FALSE(Fold().roster.ReplicaOf(TestKey(1)).has_value());
+  EXPECT_FALSE(Fold().roster.ReplicaOf(TestKey(2)).has_value());
+}
+
+TEST_F(RosterTest, AClaimSaysWhereThePeerIs) {
+  log_.Write({{"r/a", ""}});
+  const int64_t epoch = log_.Begin(1, "a");
+  replica::ClaimRecord claim;
+  claim.set_epoch(epoch);
+  claim.set_replica("a");
+  claim.set_streaming(true);
+  claim.set_local_address("192.168.1.5:4000");
+  claim.set_network("198.51.100.1");
+  log_.Write({{ClaimKey(TestKey(1)), claim.SerializeAsString()}});
+  const PeerInfo info = Fold().catalog.FindPeer(TestKey(1))->info;
+  EXPECT_EQ(info.local_address, "192.168.1.5:4000");
+  EXPECT_EQ(info.network, "198.51.100.1");
+}
+
+TEST_F(RosterTest, APeerThatTakesCallsIsReachedAtTheRelayOfThisReplica) {
+  replica::SessionRecord session;
+  session.set_token_hash(std::string(32, 't'));
+  session.set_peer_id(1);
+  session.set_policy(v1::SHARE_POLICY_MOVE);
+  session.set_proven(true);
+  session.set_takes_calls(true);
+  log_.Write({{SessionKey(TestKey(1)), session.SerializeAsString()}});
+  log_.Begin(2, "a");
+  const Folded& folded = Fold();
+  EXPECT_EQ(folded.catalog.FindPeer(TestKey(1))->info.relay_port, kRelayPort);
+  EXPECT_EQ(folded.catalog.FindPeer(TestKey(2))->info.relay_port, 0u);
+}
+
 TEST_F(RosterTest, PagesAndClaimsOfAnotherEpochAreIgnored) {
   log_.Write({{"r/a", "x"}});
   const int64_t former = log_.Begin(1, "a");

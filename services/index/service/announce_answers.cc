@@ -43,6 +43,7 @@ std::optional<grpc::ByteBuffer> AnnounceAnswers::Take(MemberUpdates& updates) {
   response.set_acknowledged_sequence(acknowledged_);
   response.set_unreachable(unreachable_);
   response.set_revision(revision_);
+  response.set_relay_port(std::exchange(relay_port_, 0));
   for (PeerCall& call : calls_) {
     v1::AnnounceResponse::Call& told = *response.add_calls();
     told.set_call_id(std::move(call.id));

@@ -18,6 +18,9 @@ namespace arkshare {
 // them. Not thread-safe.
 class AnnounceAnswers {
  public:
+  // The first message says at which port the relay of this index listens; 0: it has none.
+  explicit AnnounceAnswers(uint32_t relay_port = 0) : relay_port_(relay_port) {}
+
   // Answers a message of the peer. Before the first one, nothing is said: it says what is
   // acknowledged. The answers can overtake each other.
   void Acknowledge(uint64_t number, uint64_t revision);
@@ -33,6 +36,7 @@ class AnnounceAnswers {
   std::optional<grpc::ByteBuffer> Take(MemberUpdates& updates);
 
  private:
+  uint32_t relay_port_;      // that is still to be told
   bool begun_ = false;       // Acknowledge was called
   bool unanswered_ = false;  // messages of the peer
   uint64_t acknowledged_ = 0;

@@ -40,6 +40,14 @@ TEST_F(AnnounceAnswersTest, SaysNothingBeforeTheFirstAcknowledgement) {
   EXPECT_EQ(first->calls(0).caller(), 7u);
 }
 
+TEST_F(AnnounceAnswersTest, TheFirstMessageSaysWhereTheRelayIs) {
+  answers_ = AnnounceAnswers(50052);
+  answers_.Acknowledge(0, 0);
+  EXPECT_EQ(Take()->relay_port(), 50052u);
+  answers_.Acknowledge(1, 0);
+  EXPECT_EQ(Take()->relay_port(), 0u);
+}
+
 TEST_F(AnnounceAnswersTest, EachNewsIsToldOnce) {
   answers_.Acknowledge(3, 10);
   EXPECT_EQ(Take()->acknowledged_sequence(), 3u);

@@ -13,6 +13,7 @@
 
 #include "lib/core/errors.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/caller_shares.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/status.h"
 #include "services/index/service/announce_answers.h"
@@ -46,6 +47,10 @@ class IndexService::AnnounceReactor
   AnnounceReactor(IndexService* service, grpc::CallbackServerContext* context)
       : service_(service),
         key_(CallerKey(*context)),
+        network_(NetworkOfCaller(context->peer())),
+        answers_(service->options_.relay == nullptr
+                     ? 0
+                     : static_cast<uint32_t>(service->options_.relay->port())),
         callable_(service->options_.relay == nullptr ? nullptr
                                                      : &service->options_.relay->callable()),
         id_(service->streams_.Add(this)) {
@@ -279,7 +284,7 @@ class IndexService::AnnounceReactor
   void Apply(absl::StatusOr<AnnounceMessage> message) {
     const CallTimer timer(&service_->stats_, IndexMethod::kAnnounce);
     if (!message.ok()) return Refuse(message.status());
-    HearOfMembers(*message);
+    HearOfPeer(*message);
     service_->stats_.statements += message->statements.size();
     {
       MutexLock lock(&mutex_);
@@ -313,11 +318,16 @@ class IndexService::AnnounceReactor
     ApplyPending();
   }
 
-  // The first message says which list of members the peer has.
-  void HearOfMembers(const AnnounceMessage& message) {
+  // The first message says which list of members the peer has, and where it is.
+  void HearOfPeer(AnnounceMessage& message) {
     {
       MutexLock lock(&mutex_);
       if (!answers_.SetMembersVersion(message.members_version)) return;
+    }
+    if (message.local_address.empty()) {
+      message.network = "";
+    } else {
+      message.network = network_;
     }
     if (service_->options_.group == nullptr || !key_.has_value()) return;
     service_->options_.group->HearOf(
@@ -364,6 +374,7 @@ class IndexService::AnnounceReactor
 
   IndexService* const service_;
   const std::optional<PublicKey> key_;
+  const std::string network_;   // of the peer
   std::atomic<int> holds_ = 1;  // that of gRPC, until OnDone
   std::string token_;
   // Written once, with the lock held, before the first read; so its readers after that need none.

@@ -58,7 +58,7 @@ v1::ReplicaState ReplicaStateOf(const LogMetrics& log) {
 
 absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
                                                    const v1::ListPeersRequest& request,
-                                                   bool loopback) {
+                                                   bool loopback, const std::string& network) {
   v1::ListPeersResponse response;
   std::optional<PeerSummary> one;
   if (request.filter_case() == v1::ListPeersRequest::kPeerId) {
@@ -68,7 +68,7 @@ absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
     if (!key.ok()) return key.status();
     one = catalog.FindPeer(*key);
   }
-  if (one.has_value()) *response.add_peers() = ToProto(*one, loopback);
+  if (one.has_value()) *response.add_peers() = ToProto(*one, loopback, network);
   if (request.filter_case() != v1::ListPeersRequest::FILTER_NOT_SET) return response;
 
   const absl::StatusOr<int> page_size =
@@ -81,9 +81,11 @@ absl::StatusOr<v1::ListPeersResponse> RunListPeers(const Catalog& catalog,
     if (!absl::SimpleAtoi(parts->front(), &after)) return PageTokenInvalid();
   }
   const size_t size = static_cast<size_t>(*page_size);
-  const std::vector<PeerSummary> peers = catalog.ListPeers(after, size + 1);
+  const std::vector<PeerSummary> peers = request.same_network()
+                                             ? catalog.ListPeersOf(network, after, size + 1)
+                                             : catalog.ListPeers(after, size + 1);
   for (size_t i = 0; i < peers.size() && i < size; ++i) {
-    *response.add_peers() = ToProto(peers[i], loopback);
+    *response.add_peers() = ToProto(peers[i], loopback, network);
   }
   if (peers.size() > size) {
     response.set_next_page_token(
@@ -133,7 +135,7 @@ grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const abs
   return reactor;
 }
 
-v1::Peer ToProto(const PeerSummary& peer, bool loopback) {
+v1::Peer ToProto(const PeerSummary& peer, bool loopback, const std::string& network) {
   v1::Peer proto;
   proto.set_peer_id(peer.info.peer_id);
   proto.set_public_key(peer.info.key.bytes());
@@ -145,6 +147,9 @@ v1::Peer ToProto(const PeerSummary& peer, bool loopback) {
   proto.set_upload_limit(peer.info.upload_limit);
   proto.set_listed(peer.listed);
   proto.set_relay_port(peer.info.relay_port);
+  if (!network.empty() && peer.info.network == network) {
+    proto.set_local_address(peer.info.local_address);
+  }
   return proto;
 }
 
@@ -230,15 +235,15 @@ grpc::ServerUnaryReactor* IndexService::ListPeers(grpc::CallbackServerContext* c
   if (absl::Status s = CheckCaller(*context, IndexMethod::kListPeers); !s.ok()) {
     return Answer(context, timer.End(s));
   }
-  return AnswerAt(context, request->at_least_revision(), timer, response,
-                  [this, request, loopback = IsLoopback(*context)] {
-                    absl::StatusOr<v1::ListPeersResponse> peers =
-                        RunListPeers(*catalog_, *request, loopback);
-                    const std::optional<LogMetrics> log = sessions_->log_metrics();
-                    if (peers.ok() && log.has_value())
-                      *peers->mutable_replica() = ReplicaStateOf(*log);
-                    return peers;
-                  });
+  return AnswerAt(
+      context, request->at_least_revision(), timer, response,
+      [this, request, loopback = IsLoopback(*context), network = NetworkOfCaller(context->peer())] {
+        absl::StatusOr<v1::ListPeersResponse> peers =
+            RunListPeers(*catalog_, *request, loopback, network);
+        const std::optional<LogMetrics> log = sessions_->log_metrics();
+        if (peers.ok() && log.has_value()) *peers->mutable_replica() = ReplicaStateOf(*log);
+        return peers;
+      });
 }
 
 grpc::ServerUnaryReactor* IndexService::ListBooks(grpc::CallbackServerContext* context,

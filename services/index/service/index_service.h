@@ -174,8 +174,9 @@ class IndexService : public IndexCallbacks {
 // Answers a unary call.
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status);
 
-// Converts a peer for a caller that is on the index's own machine (`loopback`) or is not.
-v1::Peer ToProto(const PeerSummary& peer, bool loopback);
+// Converts a peer for a caller that is on the index's own machine (`loopback`) or is not, and comes
+// from `network` (NetworkOfCaller); "" for one that is told no local address.
+v1::Peer ToProto(const PeerSummary& peer, bool loopback, const std::string& network = "");
 
 }  // namespace arkshare
 

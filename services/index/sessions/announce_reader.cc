@@ -13,6 +13,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/host_port.h"
 #include "services/index/sessions/wire_reader.h"
 
 namespace arkshare {
@@ -121,6 +122,8 @@ absl::StatusOr<AnnounceMessage> ReadAnnouncement(absl::string_view bytes) {
       read.members_digest = std::string(in.bytes());
     } else if (in.IsBytes(v1::AnnounceRequest::kMembersSignatureFieldNumber)) {
       read.members_signature = std::string(in.bytes());
+    } else if (in.IsBytes(v1::AnnounceRequest::kLocalAddressFieldNumber)) {
+      read.local_address = std::string(in.bytes());
     }
   }
   if (!in.ok()) return absl::DataLossError("the message is malformed");
@@ -128,6 +131,11 @@ absl::StatusOr<AnnounceMessage> ReadAnnouncement(absl::string_view bytes) {
     return MakeError(
         Reason::kInvalidField,
         absl::StrCat("at most ", kMaxItems, " statements fit in a message, not ", count));
+  }
+  if (!read.local_address.empty() && !IsPrivateAddress(read.local_address)) {
+    return MakeError(Reason::kInvalidField,
+                     "local_address must be IP:PORT with a private address, such as "
+                     "192.168.1.5:4000");
   }
   if (!objection.ok()) {
     return MakeError(GetReason(objection),

@@ -16,6 +16,7 @@
 #include "arkshare/v1/index.pb.h"
 #include "lib/core/errors.h"
 #include "lib/rpc/convert.h"
+#include "lib/rpc/host_port.h"
 #include "services/index/testing/sample_books.h"
 
 namespace arkshare {
@@ -27,7 +28,7 @@ absl::StatusOr<AnnounceMessage> ReadCopy(absl::string_view bytes) {
   return ReadAnnouncement({exact.data(), exact.size()});
 }
 
-// AnnounceRequest with names of any bytes: for protobuf a name that is not UTF-8 makes a malformed
+// AnnounceRequest with texts of any bytes: for protobuf a text that is not UTF-8 makes a malformed
 // message, for the index an invalid statement.
 class AnyNames {
  public:
@@ -47,7 +48,8 @@ class AnyNames {
     file->CopyTo(&copy);
     for (auto& message : *copy.mutable_message_type()) {
       for (auto& field : *message.mutable_field()) {
-        if (message.name() == "Listing" && field.name() == "name") {
+        if ((message.name() == "Listing" && field.name() == "name") ||
+            (message.name() == "AnnounceRequest" && field.name() == "local_address")) {
           field.set_type(google::protobuf::FieldDescriptorProto::TYPE_BYTES);
         }
       }
@@ -71,6 +73,12 @@ absl::StatusOr<AnnounceMessage> ReadByProtobuf(const std::string& bytes) {
                                   request.statements_size()));
   }
   AnnounceMessage read;
+  read.local_address = request.local_address();
+  if (!read.local_address.empty() && !IsPrivateAddress(read.local_address)) {
+    return MakeError(Reason::kInvalidField,
+                     "local_address must be IP:PORT with a private address, such as "
+                     "192.168.1.5:4000");
+  }
   read.members_version = request.members_version();
   read.members_digest = request.members_digest();
   read.members_signature = request.members_signature();
@@ -119,6 +127,7 @@ v1::AnnounceRequest SomeRequest() {
   request.set_members_version(300);
   request.set_members_digest("digest");
   request.set_members_signature("signature");
+  request.set_local_address("192.168.1.5:4000");
   return request;
 }
 
@@ -137,6 +146,7 @@ void ExpectSame(const std::string& bytes) {
   EXPECT_EQ(read->free_slots, expected->free_slots);
   EXPECT_EQ(read->upload_limit, expected->upload_limit);
   EXPECT_EQ(read->members_version, expected->members_version);
+  EXPECT_EQ(read->local_address, expected->local_address);
   EXPECT_EQ(read->members_digest, expected->members_digest);
   EXPECT_EQ(read->members_signature, expected->members_signature);
   ASSERT_EQ(read->statements.size(), expected->statements.size());

@@ -10,6 +10,9 @@ namespace arkshare {
 absl::StatusOr<uint64_t> AnnouncedShelf::Apply(const Announcement& announcement) {
   MutexLock lock(&applying_);
   catalog_->SetLoad(shelf_, announcement.free_slots, announcement.upload_limit);
+  if (announcement.network.has_value()) {
+    catalog_->SetPlace(shelf_, announcement.local_address, *announcement.network);
+  }
   if (!announcement.statements.empty()) {
     if (absl::Status status = ApplyStatementsLocked(announcement); !status.ok()) return status;
   }

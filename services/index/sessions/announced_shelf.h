@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,9 @@ struct Announcement {
   uint64_t upload_limit = 0;
   std::vector<PublicKey> silent;  // peers that did not answer this one
   uint64_t members_version = 0;   // of the list of members that the peer has
+  std::string local_address{};    // AnnounceRequest.local_address
+  // In the first message of a stream: the network from which it comes. Then local_address counts.
+  std::optional<std::string> network{};
 };
 
 // Applies the messages of a session in order, each statement once. Has a lock of its own, so that

@@ -89,6 +89,9 @@ class SharedLog {
 
   virtual ~SharedLog() = default;
 
+  // Sets the bytes that the other replicas are told of this one, up to 1 KiB: the fold gets them as
+  // the value of the key `r/<name>`. Call it before Start.
+  virtual void Introduce(std::string /*about*/) {}
   // Folds from now on. `fold` must outlive Stop.
   virtual void Start(LogFold* fold) = 0;
   // Ends the threads. Every `done` that is left gets SHUTTING_DOWN. Idempotent. Blocks.

@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <optional>
 #include <utility>
 
 #include "lib/core/log.h"
+#include "lib/relay/connect_head.h"
 #include "lib/relay/sockets.h"
 #include "lib/rpc/caller_shares.h"
 #include "lib/rpc/relayed_target.h"
@@ -36,10 +36,11 @@ CallAnswerer::~CallAnswerer() {
   loop_.Stop();
   carrier_.reset();
   for (const auto& [id, attempt] : attempts_) {
-    for (const int fd : {attempt->fd, attempt->own_fd}) {
+    for (const int fd : {attempt->relay.fd, attempt->own_fd}) {
       if (fd >= 0) CloseWithReset(fd);
     }
   }
+  attempts_.clear();
 }
 
 void CallAnswerer::UseRelay(const std::string& address) {
@@ -67,71 +68,26 @@ void CallAnswerer::Begin(const std::string& call_id, uint32_t caller) {
       call_id.size() != kCallIdBytes) {
     return;
   }
-  auto attempt = std::make_unique<Attempt>();
-  attempt->call_id = call_id;
-  attempt->caller = caller;
+  std::vector<SocketAddress> relays;
   {
     MutexLock lock(&mutex_);
-    attempt->relays = relays_;
+    relays = relays_;
   }
   const uint64_t id = next_id_++;
+  auto attempt = std::make_unique<Attempt>();
+  attempt->caller = caller;
   attempt->timer = loop_.After(kPatience, [this, id] { Fail(id, "it takes too long"); });
+  attempt->dial = std::make_unique<RelayDial>(
+      &loop_, std::move(relays), ConnectRequest(CallAuthority(call_id)), kPatience,
+      [this, id](RelayDial::Result relay) { ConnectToSelf(id, std::move(relay)); });
   attempts_[id] = std::move(attempt);
-  ConnectToRelay(id);
 }
 
-void CallAnswerer::ConnectToRelay(uint64_t id) {
+void CallAnswerer::ConnectToSelf(uint64_t id, RelayDial::Result relay) {
   Attempt& attempt = *attempts_.at(id);
-  int error = 0;
-  while (!attempt.relays.empty()) {
-    const SocketAddress relay = attempt.relays.front();
-    attempt.relays.erase(attempt.relays.begin());
-    attempt.fd = BeginConnect(relay);
-    if (attempt.fd >= 0) {
-      return loop_.Watch(attempt.fd, EPOLLOUT, [this, id](uint32_t) { NameCall(id); });
-    }
-    error = errno;
-  }
-  Fail(id, error == 0 ? "the index has no relay" : ConnectErrorInWords(error));
-}
-
-void CallAnswerer::NameCall(uint64_t id) {
-  Attempt& attempt = *attempts_.at(id);
-  if (const int error = ConnectError(attempt.fd); error != 0) {
-    loop_.Forget(attempt.fd);
-    close(std::exchange(attempt.fd, -1));
-    if (!attempt.relays.empty()) return ConnectToRelay(id);
-    return Fail(id, ConnectErrorInWords(error));
-  }
-  const std::string request = ConnectRequest(CallAuthority(attempt.call_id));
-  // An empty socket buffer takes it as a whole.
-  const ssize_t sent = send(attempt.fd, request.data(), request.size(), MSG_NOSIGNAL);
-  if (sent != static_cast<ssize_t>(request.size())) return Fail(id, "it takes no bytes");
-  loop_.Forget(attempt.fd);
-  loop_.Watch(attempt.fd, EPOLLIN, [this, id](uint32_t) { ReadAnswer(id); });
-}
-
-void CallAnswerer::ReadAnswer(uint64_t id) {
-  Attempt& attempt = *attempts_.at(id);
-  char bytes[kMaxHeadBytes];
-  const ssize_t got = recv(attempt.fd, bytes, sizeof(bytes), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return Fail(id, "it ends the connection");
-  const HeadReader::State state = attempt.reader.Add({bytes, static_cast<size_t>(got)});
-  if (state == HeadReader::State::kIncomplete) return;
-  const std::optional<int> answer = state == HeadReader::State::kComplete
-                                        ? ParseConnectAnswer(attempt.reader.head())
-                                        : std::nullopt;
-  if (answer != static_cast<int>(RelayAnswer::kConnected)) {
-    return Fail(id, answer.has_value() ? absl::StrCat("it answers ", *answer)
-                                       : "what answers there is not a relay of arkshare");
-  }
-  loop_.Forget(attempt.fd);
-  ConnectToSelf(id);
-}
-
-void CallAnswerer::ConnectToSelf(uint64_t id) {
-  Attempt& attempt = *attempts_.at(id);
+  attempt.dial.reset();
+  attempt.relay = std::move(relay);
+  if (attempt.relay.fd < 0) return Fail(id, attempt.relay.why);
   const std::optional<SocketAddress> from =
       ToSocketAddress(HostPort{RelayedCallerHost(attempt.caller), 0});
   attempt.own_fd = BeginConnect(own_address_, from.has_value() ? &*from : nullptr);
@@ -145,9 +101,9 @@ void CallAnswerer::Carry(uint64_t id) {
   loop_.Forget(attempt.own_fd);
   loop_.Cancel(attempt.timer);
   Carrier::Pair pair;
-  pair.first = attempt.fd;
+  pair.first = attempt.relay.fd;
   pair.second = attempt.own_fd;
-  pair.to_second = std::string(attempt.reader.rest());
+  pair.to_second = std::string(attempt.relay.reader.rest());
   attempts_.erase(id);
   carrier_->Carry(std::move(pair), nullptr);
 }
@@ -156,7 +112,7 @@ void CallAnswerer::Fail(uint64_t id, const std::string& why) {
   const auto place = attempts_.find(id);
   if (place == attempts_.end()) return;
   Attempt& attempt = *place->second;
-  for (const int fd : {attempt.fd, attempt.own_fd}) {
+  for (const int fd : {attempt.relay.fd, attempt.own_fd}) {
     if (fd < 0) continue;
     loop_.Forget(fd);
     CloseWithReset(fd);

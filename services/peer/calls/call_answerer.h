@@ -14,8 +14,8 @@
 
 #include "lib/core/mutex.h"
 #include "lib/relay/carrier.h"
-#include "lib/relay/connect_head.h"
 #include "lib/relay/event_loop.h"
+#include "lib/relay/relay_dial.h"
 #include "lib/rpc/host_port.h"
 
 namespace arkshare {
@@ -48,20 +48,15 @@ class CallAnswerer {
  private:
   // An attempt to answer one call.
   struct Attempt {
-    std::string call_id;
     uint32_t caller = 0;
-    std::vector<SocketAddress> relays;  // that are still to be tried
-    int fd = -1;                        // to the relay
+    std::unique_ptr<RelayDial> dial;  // null once the relay has answered
+    RelayDial::Result relay{};        // the connection to it
     int own_fd = -1;
-    HeadReader reader = HeadReader::ForAnswer();
     uint64_t timer = 0;
   };
 
   void Begin(const std::string& call_id, uint32_t caller);
-  void ConnectToRelay(uint64_t id);
-  void NameCall(uint64_t id);
-  void ReadAnswer(uint64_t id);
-  void ConnectToSelf(uint64_t id);
+  void ConnectToSelf(uint64_t id, RelayDial::Result relay);
   void Carry(uint64_t id);
   void Fail(uint64_t id, const std::string& why);
 

@@ -36,6 +36,8 @@ constexpr int kSlowReadAhead = 256 * 1024;
 constexpr absl::Duration kReportTime = absl::Seconds(1);
 // The holder is called first, and comes to the relay.
 constexpr absl::Duration kRelayedPingTimeout = absl::Seconds(4);
+// In one home, an answer takes some milliseconds; and the address may be an old one.
+constexpr absl::Duration kLocalPingTimeout = absl::Milliseconds(300);
 // The length of boot_id in the protos.
 constexpr size_t kPingBootIdBytes = 16;
 // The holders that Reachable considers, and those that it pings at a time.
@@ -183,9 +185,13 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
     LogInfo("holders_left_out", {{"named", holders.size()}, {"considered", kMostConsidered}});
     holders.erase(holders.begin() + kMostConsidered, holders.end());
   }
+  std::vector<bool> answered(holders.size());
+  std::vector<Try> here = PingLocally(holders);
+  for (const Try& one : here) answered[one.position] = true;
   std::vector<Try> tries;
   std::vector<Try> later;  // through the relay, if the address does not answer
   for (size_t i = 0; i < holders.size(); ++i) {
+    if (answered[i]) continue;
     const BookHolder& holder = holders[i];
     const bool direct = !holder.address.empty() && !RelayOf(holder.address).has_value();
     if (direct) tries.push_back({holder, i});
@@ -198,16 +204,19 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
     when.push_back(std::move(relayed));
   }
   Ping(tries, timeout);
-  std::vector<bool> answered(holders.size());
   for (const Try& one : tries) answered[one.position] = answered[one.position] || one.proven;
   std::erase_if(later, [&](const Try& one) { return answered[one.position]; });
   Ping(later, timeout);
 
   std::vector<BookHolder> reachable;
   std::fill(answered.begin(), answered.end(), false);
-  for (std::vector<Try>* round : {&tries, &later}) {
+  for (std::vector<Try>* round : {&here, &tries, &later}) {
     for (Try& one : *round) {
-      if (!one.holder.relayed && !one.holder.relay.empty()) NoteDirect(one.holder.key, one.proven);
+      if (round == &tries && !one.holder.relayed && !one.holder.relay.empty()) {
+        NoteDirect(one.holder.key, one.proven);
+        // The port that a router has opened may be dead: the index looks.
+        if (!one.proven) NoteSilent(one.holder);
+      }
       // The direct way comes first.
       if (!one.proven || answered[one.position]) continue;
       answered[one.position] = true;
@@ -222,6 +231,20 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
   }
   RankHolders(reachable, bytes);
   return reachable;
+}
+
+std::vector<Holders::Try> Holders::PingLocally(const std::vector<BookHolder>& holders) {
+  std::vector<Try> here;
+  for (size_t i = 0; find_local_ && i < holders.size(); ++i) {
+    const bool relayed = !holders[i].relay.empty() || RelayOf(holders[i].address).has_value();
+    const std::string address = relayed ? find_local_(holders[i].key) : "";
+    if (address.empty()) continue;
+    here.push_back({holders[i], i});
+    here.back().holder.address = address;
+  }
+  Ping(here, kLocalPingTimeout);
+  std::erase_if(here, [](const Try& one) { return !one.proven; });
+  return here;
 }
 
 void Holders::Ping(std::vector<Try>& tries, absl::Duration timeout) {

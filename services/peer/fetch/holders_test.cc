@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "lib/core/byte_size.h"
 #include "lib/core/limits.h"
 #include "lib/core/mutex.h"
+#include "lib/rpc/relayed_target.h"
 #include "lib/rpc/server.h"
 #include "services/peer/testing/fakes.h"
 
@@ -236,6 +238,48 @@ class PingCounter final : public v1::FileService::Service {
   int running_ ABSL_GUARDED_BY(mutex_) = 0;
   int most_ ABSL_GUARDED_BY(mutex_) = 0;
 };
+
+TEST_F(HoldersTest, AHolderInThisNetworkIsReachedThere) {
+  KeepGrpcRunning();
+  const FakeBook book = FakeBook::OfSize(10);
+  FakeHolder fake(book);
+  BookHolder near = fake.AsHolder(1);
+  const std::string here = near.address;
+  near.address.clear();
+  near.relay = RelayedTarget("127.0.0.1:1", 1);  // nothing listens there
+  BookHolder direct = fake.AsHolder(2);
+  // Another key at the same address.
+  BookHolder other = near;
+  other.peer_id = 3;
+  other.key = peer_;
+  std::vector<PublicKey> asked;
+  holders_.SetFindLocal([&](const PublicKey& key) {
+    asked.push_back(key);
+    return here;
+  });
+  const std::vector<BookHolder> found =
+      holders_.Reachable({near, direct, other}, absl::Seconds(30));
+  EXPECT_THAT(asked, ElementsAre(near.key, peer_)) << "a holder without a relay needs no other way";
+  ASSERT_EQ(found.size(), 2u);
+  for (const BookHolder& holder : found) {
+    EXPECT_NE(holder.peer_id, 3u);
+    EXPECT_EQ(holder.address, here);
+    EXPECT_FALSE(holder.relayed);
+  }
+}
+
+TEST_F(HoldersTest, AnAddressThatIsDeadIsReportedThoughThereIsAnotherWay) {
+  KeepGrpcRunning();
+  const FakeBook book = FakeBook::OfSize(10);
+  FakeHolder fake(book);
+  BookHolder holder = fake.AsHolder(1);
+  const std::string here = holder.address;
+  holder.address = "127.0.0.1:1";  // nothing listens there
+  holder.relay = here;             // as good as a relay for this test
+  ASSERT_EQ(holders_.Reachable({holder}, absl::Seconds(30)).size(), 1u);
+  EXPECT_THAT(holders_.TakeSilent(), ElementsAre(holder.key));
+  EXPECT_TRUE(holders_.TakeSilent().empty());
+}
 
 TEST_F(HoldersTest, ManyHoldersAreDialledSomeAtATimeAndNotAllOfThem) {
   KeepGrpcRunning();

@@ -93,6 +93,7 @@ absl::StatusOr<bool> AnnounceStream::Open() {
   if (!call_->Read(&response)) return false;
   unreachable_ = response.unreachable();
   parts_.index->StreamOpened(response.revision());
+  if (parts_.opened) parts_.opened(response.relay_port());
   const absl::StatusOr<bool> continues =
       parts_.statements->BeginStream(response.acknowledged_sequence());
   if (!continues.ok()) return continues.status();
@@ -163,6 +164,9 @@ bool AnnounceStream::Send(bool snapshot_complete, bool at_least_one) {
       request.set_members_version(known.version);
       request.set_members_digest(known.digest);
       request.set_members_signature(known.signature);
+    }
+    if (first_message && parts_.local_address) {
+      request.set_local_address(parts_.local_address());
     }
     first_message = false;
     const UploadLoad load = parts_.upload_load();

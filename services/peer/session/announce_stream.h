@@ -10,6 +10,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "arkshare/v1/index.grpc.pb.h"
@@ -58,6 +59,10 @@ class AnnounceStream {
     std::function<std::vector<PublicKey>()> silent_peers;
     Membership* membership = nullptr;  // told of changes of the list of members; nullptr: no group
     CallAnswerer* calls = nullptr;     // answers the calls of the index; nullptr: none are taken
+    // The stream is open; the index that has it has a relay at this port, or none (0).
+    std::function<void(uint32_t relay_port)> opened{};
+    // Returns AnnounceRequest.local_address; null: there is none.
+    std::function<std::string()> local_address{};
     // Whether a better session of this peer has begun: Run then ends with kReplaced. Called from
     // the thread of Run, without locks, after each wait for the library. May be null.
     std::function<bool()> replaced{};

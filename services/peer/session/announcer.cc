@@ -178,6 +178,8 @@ AnnounceStream::End Announcer::Announce() {
                          .silent_peers = parts_.silent_peers,
                          .membership = parts_.membership,
                          .calls = parts_.calls,
+                         .opened = [this](uint32_t relay_port) { Moved(relay_port); },
+                         .local_address = parts_.local_address,
                          .replaced = [this] { return FindBetterWay(); }},
                         lease_);
   {
@@ -337,6 +339,15 @@ void Announcer::NoteRelay(const v1::RegisterResponse& response) {
   if (absl::Status s = parts_.ledger->SetLastRelayPort(kept); !s.ok()) {
     LogWarning("relay_not_kept", {{"why", s}});
   }
+}
+
+void Announcer::Moved(uint32_t relay_port) {
+  if (parts_.calls == nullptr || relay_port == 0) return;
+  relay_port_ = relay_port;
+  const std::string relay = RelayOf(parts_.index->RelayOfPort(relay_port_)).value_or("");
+  if (relay == GetState().relay) return;
+  UseRelay();
+  state_.SetRelay(relay);
 }
 
 void Announcer::UseRelay() {

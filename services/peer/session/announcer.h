@@ -74,6 +74,9 @@ class Announcer {
     CallAnswerer* calls = nullptr;
     // Opens a port of the router when the index cannot dial this peer; nullptr: not at all.
     PortMapper* mapper = nullptr;
+    // Returns where peers in the same home reach this one; "" for nowhere. Called from the
+    // announcer's thread, and may block for some seconds; null: nowhere.
+    std::function<std::string()> local_address{};
   };
 
   // Calls `on_registered` after every registration, and `on_superseded` once when another peer has
@@ -109,6 +112,8 @@ class Announcer {
   // Remembers the relay of the index in use, for this run and the next one.
   void NoteRelay(const v1::RegisterResponse& response);
   void UseRelay();
+  // A stream has begun, perhaps at another replica, which has its own relay.
+  void Moved(uint32_t relay_port);
   // Looks for a better way while a stream runs, on the thread of `recheck_`. Returns whether a
   // session has begun that takes the place of the present one.
   bool FindBetterWay();

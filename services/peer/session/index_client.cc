@@ -240,6 +240,21 @@ absl::StatusOr<std::optional<v1::Peer>> IndexClient::FindPeer(const v1::ListPeer
   return response.peers(0);
 }
 
+absl::StatusOr<std::vector<v1::Peer>> IndexClient::ListNeighbours() {
+  grpc::ClientContext context;
+  SetTimeout(context, kTimeout);
+  v1::ListPeersRequest request;
+  request.set_same_network(true);
+  request.set_page_size(kMaxItems);
+  v1::ListPeersRequest asked = request;
+  revision_.AddTo(asked);
+  v1::ListPeersResponse response;
+  const grpc::Status status = stub()->ListPeers(&context, asked, &response);
+  if (!status.ok()) return ToStatus(status);
+  if (absl::Status s = Checked(CheckAnswer(request, response)); !s.ok()) return s;
+  return std::vector<v1::Peer>(response.peers().begin(), response.peers().end());
+}
+
 absl::StatusOr<std::vector<absl::Status>> IndexClient::UpdateOwner(
     absl::Span<const Update> updates) {
   if (!HasToken()) {

@@ -71,6 +71,8 @@ class IndexClient {
   // Returns the live peer with this key or number; nullopt when there is none.
   absl::StatusOr<std::optional<v1::Peer>> FindPeer(const PublicKey& key);
   absl::StatusOr<std::optional<v1::Peer>> FindPeer(uint32_t peer_id);
+  // Returns the peers with a local_address in this peer's network, at most 1,000.
+  absl::StatusOr<std::vector<v1::Peer>> ListNeighbours();
   struct Update {
     MoveTicket ticket;
     BookListing listing;

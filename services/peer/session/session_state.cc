@@ -44,6 +44,11 @@ void SessionState::SetWay(v1::Way way, const std::string& relay) {
   view_.relay = relay;
 }
 
+void SessionState::SetRelay(const std::string& relay) {
+  MutexLock lock(&mutex_);
+  view_.relay = relay;
+}
+
 bool SessionState::reached() const {
   MutexLock lock(&mutex_);
   return reached_;

@@ -40,6 +40,8 @@ class SessionState {
   // Sets how the index has reached this peer in the registration, and its relay. Call before
   // SetNotes.
   void SetWay(v1::Way way, const std::string& relay);
+  // Sets the relay of the replica that has the stream.
+  void SetRelay(const std::string& relay);
   // False while the index cannot reach this peer any more.
   bool reached() const;
   // Replaces the trouble until the next call of another method that sets one.

@@ -19,10 +19,13 @@
 
 namespace arkshare {
 
+// The relay of the replica that folds.
+inline constexpr uint32_t kRelayPort = 50052;
+
 // A catalog and its roster.
 class Folded : private Roster::Listener {
  public:
-  Folded() : catalog(Shared()), roster(&catalog, "this machine", this) {}
+  Folded() : catalog(Shared()), roster(&catalog, {"this machine", kRelayPort}, this) {}
 
   // Returns everything that a reader can see, and how far each session is.
   std::string Describe() const;

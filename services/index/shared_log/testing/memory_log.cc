@@ -35,11 +35,12 @@ class MemoryLog : public SharedLog {
     if (engine_.expire_at_end_) engine_.MakeLocked({{"r/" + name_, std::nullopt}});
   }
 
+  void Introduce(std::string about) override { about_ = std::move(about); }
   void Start(LogFold* fold) override {
     fold_ = fold;
     {
       MutexLock lock(&engine_.mutex_);
-      engine_.MakeLocked({{"r/" + name_, "here"}});
+      engine_.MakeLocked({{"r/" + name_, about_}});
     }
     thread_ = std::thread([this] { Run(); });
   }
@@ -87,7 +88,7 @@ class MemoryLog : public SharedLog {
       MutexLock lock(&engine_.mutex_);
       refused = RefusedLocked();
       if (refused.ok()) {
-        engine_.MakeLocked({{"r/" + name_, "here"}});
+        engine_.MakeLocked({{"r/" + name_, about_}});
         AddLocked(engine_.revision_, std::nullopt, std::move(done));
         return;
       }
@@ -231,7 +232,7 @@ class MemoryLog : public SharedLog {
   std::function<void()> NextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(engine_.mutex_) {
     if (birth_ != engine_.birth_) {
       const bool refounded = !birth_.empty();
-      if (refounded) engine_.MakeLocked({{"r/" + name_, "here"}});
+      if (refounded) engine_.MakeLocked({{"r/" + name_, about_}});
       return [this, refounded, load = LoadLocked()] {
         if (refounded) {
           fold_->Refounded();
@@ -272,6 +273,7 @@ class MemoryLog : public SharedLog {
 
   MemoryEngine& engine_;
   const std::string name_;
+  std::string about_ = "here";
   LogFold* fold_ = nullptr;
   std::atomic<int64_t> applied_ = 0;
   std::atomic<uint64_t> transactions_ = 0;
