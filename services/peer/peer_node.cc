@@ -223,7 +223,7 @@ absl::Status PeerNode::Serve() {
       OwnerPage::Index{[this] { return index_->channel(); }, [this] { return index_->address(); }},
       AddedBook::Parts{folder_.get(), library_.get(), scanner_.get()}, Clock::Real());
   wishes_ = std::make_unique<Wishes>(
-      Wishes::Parts{.ledger = ledger_.get(),
+      Wishes::Parts{.ledger = ledger_->wishes(),
                     .library = library_.get(),
                     .transfers = transfers_.get(),
                     .index = index_.get(),

@@ -15,6 +15,7 @@
 #include "lib/core/rate_limiter.h"
 #include "lib/rpc/caller_shares.h"
 #include "services/peer/calls/call_answerer.h"
+#include "services/peer/disk/ledger.h"
 #include "services/peer/group/membership.h"
 #include "services/peer/library/sharing.h"
 #include "services/peer/owner/library_entries.h"

@@ -20,9 +20,10 @@ grpc::Status PeerService::WatchOwn(grpc::ServerContext* context, const v1::Watch
                                    grpc::ServerWriter<v1::WatchOwnResponse>* writer) {
   const absl::StatusOr<CallerShares::Share> share = watches_.Take("owner");
   if (!share.ok()) return ToGrpcStatus(share.status());
-  OwnWatch watch({&status_, parts_.transfers, parts_.queue, parts_.library, &entries_,
-                  parts_.ledger, parts_.handover, parts_.wishes, parts_.bell, parts_.clock},
-                 *request);
+  OwnWatch watch(
+      {&status_, parts_.transfers, parts_.queue, parts_.library, &entries_,
+       parts_.ledger->releases(), parts_.handover, parts_.wishes, parts_.bell, parts_.clock},
+      *request);
   const absl::Status end = watch.Run(
       boot_id_, [&](const v1::WatchOwnResponse& message) { return writer->Write(message); },
       [&] { return context->IsCancelled(); });
@@ -48,7 +49,7 @@ grpc::Status PeerService::ListHistory(grpc::ServerContext*, const v1::ListHistor
     after = *std::move(place);
   }
   const absl::StatusOr<std::vector<HistoryRecord>> records =
-      parts_.ledger->History(after, static_cast<size_t>(*page));
+      parts_.ledger->history()->Read(after, static_cast<size_t>(*page));
   if (!records.ok()) return ToGrpcStatus(records.status());
   for (const HistoryRecord& record : *records) *response->add_entries() = ToProto(record);
   if (records->size() == static_cast<size_t>(*page)) {

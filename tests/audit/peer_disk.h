@@ -1,5 +1,5 @@
 // One peer's shared folder and ledger, as an auditor finds them: read by code of its own, not by
-// the peer's. The tables are described in services/peer/disk/ledger.cc.
+// the peer's. The tables are described in services/peer/disk/ledger_schema.cc.
 #ifndef ARKSHARE_TESTS_AUDIT_PEER_DISK_H_
 #define ARKSHARE_TESTS_AUDIT_PEER_DISK_H_
 

@@ -62,11 +62,14 @@ absl::StatusOr<std::vector<HistoryRecord>> ReadSome(SqlDatabase* db, absl::strin
 }  // namespace
 
 absl::StatusOr<std::vector<HistoryRecord>> LedgerHistory::Read(
-    const std::optional<HistoryPlace>& after, size_t limit) const {
-  absl::StatusOr<std::vector<HistoryRecord>> received =
-      ReadSome(db_, kReceived, ReceivedKind, after, limit);
+    const std::optional<HistoryPlace>& after, size_t limit) {
+  absl::StatusOr<std::vector<HistoryRecord>> received, given;
+  // Under one lock: a book that comes and one that goes are of one moment.
+  file_->Read([&](SqlDatabase* db) {
+    received = ReadSome(db, kReceived, ReceivedKind, after, limit);
+    if (received.ok()) given = ReadSome(db, kGiven, GivenKind, after, limit);
+  });
   if (!received.ok()) return received.status();
-  absl::StatusOr<std::vector<HistoryRecord>> given = ReadSome(db_, kGiven, GivenKind, after, limit);
   if (!given.ok()) return given.status();
   std::vector<HistoryRecord> all;
   std::merge(std::make_move_iterator(received->begin()), std::make_move_iterator(received->end()),

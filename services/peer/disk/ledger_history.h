@@ -8,25 +8,24 @@
 #include <optional>
 #include <vector>
 
+#include "services/peer/disk/ledger_file.h"
 #include "services/peer/disk/ledger_records.h"
-#include "services/peer/disk/sqlite.h"
 
 namespace arkshare {
 
-// Reads the tables of transfers, releases and listings. Has no lock: Ledger calls it with its own
-// lock held.
+// Reads the tables of transfers, releases and listings. Thread-safe.
 class LedgerHistory {
  public:
-  // `db` must outlive it.
-  explicit LedgerHistory(SqlDatabase* db) : db_(db) {}
+  // `file` must outlive it.
+  explicit LedgerHistory(LedgerFile* file) : file_(file) {}
 
   // Returns at most `limit` records that come after `after`, newest first; nullopt: the newest.
   // Records of the same time are in order of their ids.
   absl::StatusOr<std::vector<HistoryRecord>> Read(const std::optional<HistoryPlace>& after,
-                                                  size_t limit) const;
+                                                  size_t limit);
 
  private:
-  SqlDatabase* const db_;
+  LedgerFile* const file_;
 };
 
 }  // namespace arkshare

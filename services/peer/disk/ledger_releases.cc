@@ -9,6 +9,7 @@
 #include "lib/core/errors.h"
 #include "lib/core/limits.h"
 #include "services/peer/disk/ledger_row.h"
+#include "services/peer/disk/listing_rows.h"
 
 namespace arkshare {
 namespace {
@@ -68,51 +69,10 @@ absl::StatusOr<std::optional<ReleaseRecord>> ReadFirst(SqlStatement& rows) {
   return ReadRelease(rows);
 }
 
-}  // namespace
-
-absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::Find(const TransferId& id) const {
-  SqlStatement rows(db_, absl::StrCat("SELECT ", kReleaseColumns, "WHERE transfer_id = ?"));
-  rows.BindBlob(id.bytes());
-  return ReadFirst(rows);
-}
-
-absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::FindOfListing(uint64_t listing) const {
-  SqlStatement rows(db_,
-                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE listing = ? AND state > 0"));
-  rows.Bind(static_cast<int64_t>(listing));
-  return ReadFirst(rows);
-}
-
-absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::FindOfContent(
-    const ContentId& content) const {
-  SqlStatement rows(db_, absl::StrCat("SELECT ", kReleaseColumns,
-                                      "WHERE root = ? AND size = ? AND state > 0 "
-                                      "ORDER BY rowid DESC LIMIT 1"));
-  rows.BindBlob(RootBytes(content)).Bind(static_cast<int64_t>(content.size));
-  return ReadFirst(rows);
-}
-
-absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Hidden() const {
-  SqlStatement rows(db_,
-                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 1 ORDER BY rowid"));
-  return ReadAll(rows);
-}
-
-absl::StatusOr<uint64_t> LedgerReleases::CountHidden() const {
-  SqlStatement rows(db_, "SELECT COUNT(*) FROM releases WHERE state = 1");
-  absl::StatusOr<bool> row = rows.Step();
-  if (!row.ok()) return row.status();
-  return static_cast<uint64_t>(rows.Int(0));
-}
-
-absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Confirmed() const {
-  SqlStatement rows(db_,
-                    absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 4 ORDER BY rowid"));
-  return ReadAll(rows);
-}
-
-absl::Status LedgerReleases::Insert(absl::Span<const ReleaseRecord> records, absl::Time now) {
-  SqlStatement insert(db_,
+// Fails for a second release of a listing.
+absl::Status InsertReleases(SqlDatabase* db, absl::Span<const ReleaseRecord> records,
+                            absl::Time now) {
+  SqlStatement insert(db,
                       "INSERT INTO releases(transfer_id, listing, root, size, receiver, state, "
                       "ticket, reason, message, metadata, time) "
                       "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -135,30 +95,105 @@ absl::Status LedgerReleases::Insert(absl::Span<const ReleaseRecord> records, abs
   return absl::OkStatus();
 }
 
-absl::Status LedgerReleases::TrimRefusalsOf(const PublicKey& receiver) {
-  SqlStatement remove(db_,
+// Deletes the oldest refusals beyond kMaxRefusalsOfReceiver.
+absl::Status TrimRefusalsOf(SqlDatabase* db, const PublicKey& receiver) {
+  SqlStatement remove(db,
                       "DELETE FROM releases WHERE state = 0 AND receiver = ?1 AND rowid <= "
                       "(SELECT rowid FROM releases WHERE state = 0 AND receiver = ?1 "
                       "ORDER BY rowid DESC LIMIT 1 OFFSET ?2)");
   return remove.BindBlob(receiver.bytes()).Bind(kMaxRefusalsOfReceiver).Run();
 }
 
-absl::Status LedgerReleases::TrimRefusals() {
-  SqlStatement remove(db_,
+}  // namespace
+
+absl::Status LedgerReleases::TrimRefusals(SqlDatabase* db) {
+  SqlStatement remove(db,
                       "DELETE FROM releases WHERE state = 0 AND rowid <= "
                       "(SELECT rowid FROM releases WHERE state = 0 "
                       "ORDER BY rowid DESC LIMIT 1 OFFSET ?)");
   return remove.Bind(kMaxRefusals).Run();
 }
 
-absl::Status LedgerReleases::SetState(absl::Span<const TransferId> ids,
-                                      ReleaseRecord::State state) {
-  SqlStatement update(db_, "UPDATE releases SET state = ? WHERE transfer_id = ?");
-  for (const TransferId& id : ids) {
-    absl::Status s = update.Bind(static_cast<int64_t>(state)).BindBlob(id.bytes()).Run();
-    if (!s.ok()) return s;
+absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::Find(const TransferId& id) {
+  return file_->Read([&](SqlDatabase* db) {
+    SqlStatement rows(db, absl::StrCat("SELECT ", kReleaseColumns, "WHERE transfer_id = ?"));
+    rows.BindBlob(id.bytes());
+    return ReadFirst(rows);
+  });
+}
+
+absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::FindOfListing(uint64_t listing) {
+  return file_->Read([&](SqlDatabase* db) {
+    SqlStatement rows(db,
+                      absl::StrCat("SELECT ", kReleaseColumns, "WHERE listing = ? AND state > 0"));
+    rows.Bind(static_cast<int64_t>(listing));
+    return ReadFirst(rows);
+  });
+}
+
+absl::StatusOr<std::optional<ReleaseRecord>> LedgerReleases::FindOfContent(
+    const ContentId& content) {
+  return file_->Read([&](SqlDatabase* db) {
+    SqlStatement rows(db, absl::StrCat("SELECT ", kReleaseColumns,
+                                       "WHERE root = ? AND size = ? AND state > 0 "
+                                       "ORDER BY rowid DESC LIMIT 1"));
+    rows.BindBlob(RootBytes(content)).Bind(static_cast<int64_t>(content.size));
+    return ReadFirst(rows);
+  });
+}
+
+absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Hidden() {
+  return file_->Read([](SqlDatabase* db) {
+    SqlStatement rows(db,
+                      absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 1 ORDER BY rowid"));
+    return ReadAll(rows);
+  });
+}
+
+absl::StatusOr<uint64_t> LedgerReleases::CountHidden() {
+  return file_->Read([](SqlDatabase* db) -> absl::StatusOr<uint64_t> {
+    SqlStatement rows(db, "SELECT COUNT(*) FROM releases WHERE state = 1");
+    absl::StatusOr<bool> row = rows.Step();
+    if (!row.ok()) return row.status();
+    return static_cast<uint64_t>(rows.Int(0));
+  });
+}
+
+absl::StatusOr<std::vector<ReleaseRecord>> LedgerReleases::Confirmed() {
+  return file_->Read([](SqlDatabase* db) {
+    SqlStatement rows(db,
+                      absl::StrCat("SELECT ", kReleaseColumns, "WHERE state = 4 ORDER BY rowid"));
+    return ReadAll(rows);
+  });
+}
+
+absl::Status LedgerReleases::Record(absl::Span<const ReleaseRecord> records) {
+  std::vector<uint64_t> released;
+  for (const ReleaseRecord& record : records) {
+    if (record.state != ReleaseRecord::State::kRefused) released.push_back(record.item.listing);
   }
-  return absl::OkStatus();
+  return file_->Commit([&](SqlDatabase* db) {
+    ++changes_;  // under the file's lock: a later read sees the change
+    if (absl::Status s = InsertReleases(db, records, clock_->Now()); !s.ok()) return s;
+    if (released.size() < records.size()) {
+      if (absl::Status s = TrimRefusalsOf(db, records.back().receiver); !s.ok()) return s;
+      if (absl::Status s = TrimRefusals(db); !s.ok()) return s;
+    }
+    return ListingRows(db).SetState(released, ListingRecord::State::kReleased);
+  });
+}
+
+absl::Status LedgerReleases::RecordState(absl::Span<const TransferId> ids,
+                                         ReleaseRecord::State state) {
+  return file_->Commit([&](SqlDatabase* db) {
+    ++changes_;
+    SqlStatement update(db, "UPDATE releases SET state = ? WHERE transfer_id = ?");
+    for (const TransferId& id : ids) {
+      absl::Status s = update.Bind(static_cast<int64_t>(state)).BindBlob(id.bytes()).Run();
+      if (!s.ok()) return s;
+    }
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace arkshare

@@ -1,52 +1,60 @@
-// The ledger's table of releases: the source's half of every move.
+// The ledger's record of releases: the source's half of every move.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_LEDGER_RELEASES_H_
 #define ARKSHARE_SERVICES_PEER_DISK_LEDGER_RELEASES_H_
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <absl/time/time.h>
 #include <absl/types/span.h>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "lib/core/clock.h"
 #include "lib/core/content_id.h"
 #include "lib/core/ticket.h"
+#include "services/peer/disk/ledger_file.h"
 #include "services/peer/disk/ledger_records.h"
-#include "services/peer/disk/sqlite.h"
 
 namespace arkshare {
 
-// Runs the statements on one table. Has no lock: Ledger calls it with its own lock held, and calls
-// what writes within a transaction.
+// Never forgets what was given away. Of refusals, it keeps the last ones. Thread-safe. Each change
+// is durable when the call returns.
 class LedgerReleases {
  public:
-  // `db` must outlive it.
-  explicit LedgerReleases(SqlDatabase* db) : db_(db) {}
+  // Both must outlive it.
+  LedgerReleases(LedgerFile* file, const Clock* clock) : file_(file), clock_(clock) {}
 
-  // Each Find returns nullopt when there is none.
-  absl::StatusOr<std::optional<ReleaseRecord>> Find(const TransferId& id) const;
-  // Skips refused releases.
-  absl::StatusOr<std::optional<ReleaseRecord>> FindOfListing(uint64_t listing) const;
-  // Returns the latest; skips refused releases.
-  absl::StatusOr<std::optional<ReleaseRecord>> FindOfContent(const ContentId& content) const;
-  // Neither confirmed nor restored, oldest first.
-  absl::StatusOr<std::vector<ReleaseRecord>> Hidden() const;
-  absl::StatusOr<uint64_t> CountHidden() const;
-  // Confirmed, but the hidden copy is not yet proven to be the book; oldest first.
-  absl::StatusOr<std::vector<ReleaseRecord>> Confirmed() const;
+  // Deletes the oldest refusals beyond kMaxRefusals. For Ledger::Open, in its transaction.
+  static absl::Status TrimRefusals(SqlDatabase* db);
 
-  // Fails for a second release of a listing. Stores `now` as the time of each.
-  absl::Status Insert(absl::Span<const ReleaseRecord> records, absl::Time now);
-  // Deletes the oldest refusals beyond kMaxRefusalsOfReceiver.
-  absl::Status TrimRefusalsOf(const PublicKey& receiver);
-  // Deletes the oldest refusals beyond kMaxRefusals.
-  absl::Status TrimRefusals();
-  absl::Status SetState(absl::Span<const TransferId> ids, ReleaseRecord::State state);
+  absl::StatusOr<std::optional<ReleaseRecord>> Find(const TransferId& id);
+  // Returns the release that gave a listing away; nullopt when none did.
+  absl::StatusOr<std::optional<ReleaseRecord>> FindOfListing(uint64_t listing);
+  // Returns the latest release of this content, which tells where the book went. Skips refusals.
+  absl::StatusOr<std::optional<ReleaseRecord>> FindOfContent(const ContentId& content);
+  // Returns what was released and is neither confirmed nor restored; oldest first.
+  absl::StatusOr<std::vector<ReleaseRecord>> Hidden();
+  // Returns how many these are.
+  absl::StatusOr<uint64_t> CountHidden();
+  // Returns what is confirmed and waits for the proof that its hidden copy may be deleted; oldest
+  // first.
+  absl::StatusOr<std::vector<ReleaseRecord>> Confirmed();
+
+  // Records all of them, of one receiver, in one transaction, and ends the listings that are
+  // released: this is the commit point of a move. Keeps the last kMaxRefusalsOfReceiver refusals of
+  // the receiver and the last kMaxRefusals of all. Stores the present time as that of each.
+  absl::Status Record(absl::Span<const ReleaseRecord> records);
+  absl::Status RecordState(absl::Span<const TransferId> ids, ReleaseRecord::State state);
+  // Grows when a release is recorded or gets another state. A caller that reads the releases after
+  // it sees that change.
+  uint64_t changes() const { return changes_; }
 
  private:
-  SqlDatabase* const db_;
+  LedgerFile* const file_;
+  const Clock* const clock_;
+  std::atomic<uint64_t> changes_ = 0;
 };
 
 }  // namespace arkshare

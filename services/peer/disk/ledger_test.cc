@@ -47,11 +47,11 @@ class LedgerTest : public testing::Test {
     ledger_ = Must(Ledger::Open(folder_.get(), &clock_));
   }
   uint64_t Add(const ListingRecord& listing) {
-    return Must(ledger_->ReplaceListing(0, ListingState::kDeleted, listing));
+    return Must(ledger_->listings()->Replace(0, ListingState::kDeleted, listing));
   }
   std::vector<uint64_t> Present() {
     std::vector<uint64_t> numbers;
-    for (const ListingRecord& listing : Must(ledger_->PresentListings())) {
+    for (const ListingRecord& listing : Must(ledger_->listings()->Present())) {
       numbers.push_back(listing.number);
     }
     return numbers;
@@ -96,7 +96,7 @@ TEST_F(LedgerTest, AListingComesBackAsItWas) {
   listing.identity.inode = UINT64_MAX;
   listing.number = Add(listing);
   Reopen();
-  const std::vector<ListingRecord> present = Must(ledger_->PresentListings());
+  const std::vector<ListingRecord> present = Must(ledger_->listings()->Present());
   ASSERT_EQ(present.size(), 1U);
   EXPECT_EQ(present[0].number, listing.number);
   EXPECT_EQ(present[0].name, listing.name);
@@ -107,14 +107,27 @@ TEST_F(LedgerTest, AListingComesBackAsItWas) {
   EXPECT_TRUE(present[0].unsettled);
 }
 
+TEST_F(LedgerTest, KnowsWhenAListingWasAdded) {
+  const uint64_t first =
+      Must(ledger_->listings()->Replace(0, ListingState::kDeleted, Listing("a")));
+  const absl::Time then = clock_.Now();
+  clock_.Advance(absl::Hours(1));
+  const uint64_t second =
+      Must(ledger_->listings()->Replace(0, ListingState::kDeleted, Listing("b")));
+  Reopen();
+  EXPECT_THAT(Must(ledger_->listings()->Times({second, 999, first})),
+              ElementsAre(clock_.Now(), absl::UnixEpoch(), then));
+}
+
 TEST_F(LedgerTest, NumbersAreNeverUsedTwice) {
   std::set<uint64_t> seen;
   for (int round = 0; round < 3; ++round) {
     const uint64_t a = Add(Listing("a"));
-    const uint64_t b = Must(ledger_->ReplaceListing(a, ListingState::kChanged, Listing("a", 2)));
+    const uint64_t b =
+        Must(ledger_->listings()->Replace(a, ListingState::kChanged, Listing("a", 2)));
     EXPECT_TRUE(seen.insert(a).second);
     EXPECT_TRUE(seen.insert(b).second);
-    Must(ledger_->EndListing(b, ListingState::kDeleted));
+    Must(ledger_->listings()->End(b, ListingState::kDeleted));
     EXPECT_THAT(Present(), IsEmpty());
     Reopen();  // the highest number is remembered, although nothing is present
   }
@@ -124,14 +137,14 @@ TEST_F(LedgerTest, NumbersAreNeverUsedTwice) {
 
 TEST_F(LedgerTest, ListingsThatEndedSayHow) {
   const uint64_t a = Add(Listing("a"));
-  const uint64_t b = Must(ledger_->ReplaceListing(a, ListingState::kChanged, Listing("a", 2)));
+  const uint64_t b = Must(ledger_->listings()->Replace(a, ListingState::kChanged, Listing("a", 2)));
   const uint64_t c = Add(Listing("c"));
-  Must(ledger_->EndListing(c, ListingState::kDeleted));
+  Must(ledger_->listings()->End(c, ListingState::kDeleted));
   Reopen();
   EXPECT_THAT(Present(), ElementsAre(b));
-  EXPECT_EQ(Must(ledger_->FindListing(a))->state, ListingState::kChanged);
-  EXPECT_EQ(Must(ledger_->FindListing(c))->state, ListingState::kDeleted);
-  EXPECT_EQ(Must(ledger_->FindListing(99)), std::nullopt);
+  EXPECT_EQ(Must(ledger_->listings()->Find(a))->state, ListingState::kChanged);
+  EXPECT_EQ(Must(ledger_->listings()->Find(c))->state, ListingState::kDeleted);
+  EXPECT_EQ(Must(ledger_->listings()->Find(99)), std::nullopt);
 }
 
 TEST_F(LedgerTest, ManyListingsChangeInOneTransaction) {
@@ -140,45 +153,47 @@ TEST_F(LedgerTest, ManyListingsChangeInOneTransaction) {
   const ListingRecord changed = Listing("a", 2);
   const ListingRecord added = Listing("c");
   const std::vector<uint64_t> numbers =
-      Must(ledger_->ReplaceListings({{a, ListingState::kChanged, &changed},
-                                     {b, ListingState::kDeleted, nullptr},
-                                     {0, ListingState::kDeleted, &added}}));
+      Must(ledger_->listings()->ReplaceAll({{a, ListingState::kChanged, &changed},
+                                            {b, ListingState::kDeleted, nullptr},
+                                            {0, ListingState::kDeleted, &added}}));
   ASSERT_EQ(numbers.size(), 3U);
   EXPECT_EQ(numbers[1], 0U);
   Reopen();
   EXPECT_THAT(Present(), ElementsAre(numbers[0], numbers[2]));
-  EXPECT_EQ(Must(ledger_->FindListing(a))->state, ListingState::kChanged);
-  EXPECT_EQ(Must(ledger_->FindListing(b))->state, ListingState::kDeleted);
+  EXPECT_EQ(Must(ledger_->listings()->Find(a))->state, ListingState::kChanged);
+  EXPECT_EQ(Must(ledger_->listings()->Find(b))->state, ListingState::kDeleted);
 }
 
 TEST_F(LedgerTest, NumbersCanSkipThoseThatWereUsedBefore) {
-  EXPECT_EQ(Must(ledger_->LastListingNumber()), 0U);
+  EXPECT_EQ(Must(ledger_->listings()->LastNumber()), 0U);
   const ListingRecord a = Listing("a");
-  EXPECT_THAT(Must(ledger_->ReplaceListings({{0, ListingState::kDeleted, &a}}, /*above=*/41)),
-              ElementsAre(42));
-  EXPECT_THAT(Must(ledger_->ReplaceListings({{42, ListingState::kChanged, &a}}, /*above=*/7)),
-              ElementsAre(43));
+  EXPECT_THAT(
+      Must(ledger_->listings()->ReplaceAll({{0, ListingState::kDeleted, &a}}, /*above=*/41)),
+      ElementsAre(42));
+  EXPECT_THAT(
+      Must(ledger_->listings()->ReplaceAll({{42, ListingState::kChanged, &a}}, /*above=*/7)),
+      ElementsAre(43));
   Reopen();
-  EXPECT_EQ(Must(ledger_->LastListingNumber()), 43U);
+  EXPECT_EQ(Must(ledger_->listings()->LastNumber()), 43U);
   EXPECT_THAT(Present(), ElementsAre(43));
 }
 
 TEST_F(LedgerTest, ListingsThatEndedLongAgoAreDeleted) {
   const uint64_t deleted = Add(Listing("deleted"));
-  Must(ledger_->EndListing(deleted, ListingState::kDeleted));
+  Must(ledger_->listings()->End(deleted, ListingState::kDeleted));
   const uint64_t present = Add(Listing("present"));
   const ListingRecord released = Listing("released");
   const uint64_t given = Add(released);
-  Must(ledger_->RecordReleases({Released(given, released.content)}));
-  Must(ledger_->PruneListings());
-  EXPECT_TRUE(Must(ledger_->FindListing(deleted)).has_value()) << "a receiver may still ask";
+  Must(ledger_->releases()->Record({Released(given, released.content)}));
+  Must(ledger_->listings()->Prune());
+  EXPECT_TRUE(Must(ledger_->listings()->Find(deleted)).has_value()) << "a receiver may still ask";
   const ListingRecord late = Listing("late");
-  Must(ledger_->ReplaceListings({{0, ListingState::kDeleted, &late}}, /*above=*/10'100));
-  Must(ledger_->PruneListings());
+  Must(ledger_->listings()->ReplaceAll({{0, ListingState::kDeleted, &late}}, /*above=*/10'100));
+  Must(ledger_->listings()->Prune());
   Reopen();
-  EXPECT_FALSE(Must(ledger_->FindListing(deleted)).has_value());
-  EXPECT_TRUE(Must(ledger_->FindListing(present)).has_value());
-  EXPECT_EQ(Must(ledger_->FindListing(given))->state, ListingState::kReleased);
+  EXPECT_FALSE(Must(ledger_->listings()->Find(deleted)).has_value());
+  EXPECT_TRUE(Must(ledger_->listings()->Find(present)).has_value());
+  EXPECT_EQ(Must(ledger_->listings()->Find(given))->state, ListingState::kReleased);
   EXPECT_GT(Add(Listing("next")), 10'101U);
 }
 
@@ -187,19 +202,19 @@ TEST_F(LedgerTest, ASettledListingStaysSettled) {
   listing.unsettled = true;
   const uint64_t a = Add(listing);
   const uint64_t b = Add(listing);
-  Must(ledger_->SettleListings({a, 99}));
+  Must(ledger_->listings()->Settle({a, 99}));
   Reopen();
-  EXPECT_FALSE(Must(ledger_->FindListing(a))->unsettled);
-  EXPECT_TRUE(Must(ledger_->FindListing(b))->unsettled);
+  EXPECT_FALSE(Must(ledger_->listings()->Find(a))->unsettled);
+  EXPECT_TRUE(Must(ledger_->listings()->Find(b))->unsettled);
 }
 
 TEST_F(LedgerTest, AListingTakesTheIdentityOfItsTouchedFile) {
   const uint64_t number = Add(Listing("a"));
   FileIdentity touched = Listing("a").identity;
   ++touched.ctime_ns;
-  Must(ledger_->RecordIdentities({{number, touched}}));
+  Must(ledger_->listings()->RecordIdentities({{number, touched}}));
   Reopen();
-  EXPECT_EQ(Must(ledger_->FindListing(number))->identity, touched);
+  EXPECT_EQ(Must(ledger_->listings()->Find(number))->identity, touched);
 }
 
 TEST_F(LedgerTest, ALedgerFromElsewhereDoubtsItsListings) {
@@ -210,11 +225,11 @@ TEST_F(LedgerTest, ALedgerFromElsewhereDoubtsItsListings) {
     ledger_.reset();
     folder_->SetTraitsForTest(traits);
     ledger_ = Must(Ledger::Open(folder_.get(), &clock_));
-    const FileIdentity identity = Must(ledger_->FindListing(number))->identity;
+    const FileIdentity identity = Must(ledger_->listings()->Find(number))->identity;
     EXPECT_EQ(identity.ctime_ns, expected);
     EXPECT_TRUE(SameButCtime(identity, Listing("a").identity)) << "it stays listed meanwhile";
     // Hashed again; the next start at this place believes it.
-    Must(ledger_->RecordIdentities({{number, Listing("a").identity}}));
+    Must(ledger_->listings()->RecordIdentities({{number, Listing("a").identity}}));
   }
 }
 
@@ -226,8 +241,8 @@ TEST_F(LedgerTest, WithoutATrustedCtimeEachStartDoubtsItsListings) {
     ledger_.reset();
     folder_->SetTraitsForTest(traits);
     ledger_ = Must(Ledger::Open(folder_.get(), &clock_));
-    EXPECT_EQ(Must(ledger_->FindListing(number))->identity.ctime_ns, kDoubtedCtime);
-    Must(ledger_->RecordIdentities({{number, Listing("a").identity}}));
+    EXPECT_EQ(Must(ledger_->listings()->Find(number))->identity.ctime_ns, kDoubtedCtime);
+    Must(ledger_->listings()->RecordIdentities({{number, Listing("a").identity}}));
   }
 }
 
@@ -240,7 +255,7 @@ TEST_F(LedgerTest, ALedgerWithoutCtimesGetsThem) {
     Must(db->Execute("ALTER TABLE listings DROP COLUMN ctime_ns"));
   }
   Reopen();
-  EXPECT_EQ(Must(ledger_->FindListing(number))->identity.ctime_ns, kDoubtedCtime);
+  EXPECT_EQ(Must(ledger_->listings()->Find(number))->identity.ctime_ns, kDoubtedCtime);
   EXPECT_THAT(Present(), ElementsAre(number));
   EXPECT_GT(Add(Listing("b")), number);
 }
@@ -251,15 +266,15 @@ TEST_F(LedgerTest, AReleaseTakesTheListingWithIt) {
   const ListingRecord listing = Listing("a");
   const uint64_t number = Add(listing);
   const ReleaseRecord release = Released(number, listing.content);
-  Must(ledger_->RecordReleases({release}));
+  Must(ledger_->releases()->Record({release}));
   Reopen();
   EXPECT_THAT(Present(), IsEmpty());
-  EXPECT_EQ(Must(ledger_->FindListing(number))->state, ListingState::kReleased);
+  EXPECT_EQ(Must(ledger_->listings()->Find(number))->state, ListingState::kReleased);
 
   for (const std::optional<ReleaseRecord>& found :
-       {Must(ledger_->FindRelease(release.item.transfer_id)),
-        Must(ledger_->FindReleaseOfListing(number)),
-        Must(ledger_->FindReleaseOfContent(listing.content))}) {
+       {Must(ledger_->releases()->Find(release.item.transfer_id)),
+        Must(ledger_->releases()->FindOfListing(number)),
+        Must(ledger_->releases()->FindOfContent(listing.content))}) {
     ASSERT_TRUE(found.has_value());
     EXPECT_EQ(found->item, release.item);
     EXPECT_EQ(found->receiver, release.receiver);
@@ -279,9 +294,10 @@ TEST_F(LedgerTest, ARefusalComesBackAsItWas) {
                         {{"moved_to_public_key", receiver_.public_key().hex()},
                          {"other", "a=b"},
                          {"empty", ""}}));
-  Must(ledger_->RecordReleases({refused}));
+  Must(ledger_->releases()->Record({refused}));
   Reopen();
-  const std::optional<ReleaseRecord> found = Must(ledger_->FindRelease(refused.item.transfer_id));
+  const std::optional<ReleaseRecord> found =
+      Must(ledger_->releases()->Find(refused.item.transfer_id));
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->state, ReleaseState::kRefused);
   EXPECT_EQ(found->item, refused.item);
@@ -290,9 +306,9 @@ TEST_F(LedgerTest, ARefusalComesBackAsItWas) {
   EXPECT_EQ(GetErrorMetadata(found->refusal), GetErrorMetadata(refused.refusal));
   // A refusal releases nothing.
   EXPECT_THAT(Present(), ElementsAre(number));
-  EXPECT_EQ(Must(ledger_->FindReleaseOfListing(number)), std::nullopt);
-  EXPECT_EQ(Must(ledger_->FindReleaseOfContent(listing.content)), std::nullopt);
-  EXPECT_THAT(Must(ledger_->HiddenReleases()), IsEmpty());
+  EXPECT_EQ(Must(ledger_->releases()->FindOfListing(number)), std::nullopt);
+  EXPECT_EQ(Must(ledger_->releases()->FindOfContent(listing.content)), std::nullopt);
+  EXPECT_THAT(Must(ledger_->releases()->Hidden()), IsEmpty());
 }
 
 TEST_F(LedgerTest, EveryFinalReasonIsKept) {
@@ -301,9 +317,9 @@ TEST_F(LedgerTest, EveryFinalReasonIsKept) {
        {Reason::kBookMoved, Reason::kNotForTaking, Reason::kBookChanged, Reason::kBookGone}) {
     records.push_back(Refused(5, Listing("a").content, MakeError(reason, "no")));
   }
-  Must(ledger_->RecordReleases(records));
+  Must(ledger_->releases()->Record(records));
   for (const ReleaseRecord& record : records) {
-    EXPECT_EQ(Must(ledger_->FindRelease(record.item.transfer_id))->refusal, record.refusal);
+    EXPECT_EQ(Must(ledger_->releases()->Find(record.item.transfer_id))->refusal, record.refusal);
   }
 }
 
@@ -314,15 +330,15 @@ TEST_F(LedgerTest, TheLastRefusalsOfEachReceiverAreKept) {
     for (int64_t i = 0; i < n; ++i) {
       records.push_back(Refused(1, content, MakeError(Reason::kNotForTaking, "no")));
     }
-    Must(ledger_->RecordReleases(records));
+    Must(ledger_->releases()->Record(records));
     return records;
   };
   const auto known = [&](const ReleaseRecord& record) {
-    return Must(ledger_->FindRelease(record.item.transfer_id)).has_value();
+    return Must(ledger_->releases()->Find(record.item.transfer_id)).has_value();
   };
   const std::vector<ReleaseRecord> first = refuse(2);
   const ReleaseRecord released = Released(Add(Listing("b")), content);
-  Must(ledger_->RecordReleases({released}));
+  Must(ledger_->releases()->Record({released}));
   const std::vector<ReleaseRecord> more = refuse(kMaxRefusalsOfReceiver - 1);
   EXPECT_FALSE(known(first[0]));
   EXPECT_TRUE(known(first[1])) << "as many as are kept";
@@ -358,16 +374,16 @@ TEST_F(LedgerTest, TheDatabaseItselfRefusesASecondRelease) {
   EXPECT_EXIT(
       {
         OpenLedger disk(temp.path());
-        Must(disk.ledger->ReplaceListing(0, ListingState::kDeleted, a));
-        Must(disk.ledger->ReplaceListing(0, ListingState::kDeleted, b));
-        Must(disk.ledger->RecordReleases({first}));
-        disk.ledger->RecordReleases(batch).IgnoreError();
+        Must(disk.ledger->listings()->Replace(0, ListingState::kDeleted, a));
+        Must(disk.ledger->listings()->Replace(0, ListingState::kDeleted, b));
+        Must(disk.ledger->releases()->Record({first}));
+        disk.ledger->releases()->Record(batch).IgnoreError();
       },
       ExitedWithCode(70), "");
   OpenLedger disk(temp.path());
-  EXPECT_TRUE(Must(disk.ledger->FindRelease(first.item.transfer_id)).has_value());
-  EXPECT_FALSE(Must(disk.ledger->FindRelease(batch[0].item.transfer_id)).has_value());
-  EXPECT_EQ(Must(disk.ledger->FindListing(2))->state, ListingState::kPresent);
+  EXPECT_TRUE(Must(disk.ledger->releases()->Find(first.item.transfer_id)).has_value());
+  EXPECT_FALSE(Must(disk.ledger->releases()->Find(batch[0].item.transfer_id)).has_value());
+  EXPECT_EQ(Must(disk.ledger->listings()->Find(2))->state, ListingState::kPresent);
 }
 
 TEST_F(LedgerTest, HiddenReleasesAreThoseNeitherConfirmedNorRestored) {
@@ -376,30 +392,43 @@ TEST_F(LedgerTest, HiddenReleasesAreThoseNeitherConfirmedNorRestored) {
     const ListingRecord listing = Listing(name);
     records.push_back(Released(Add(listing), listing.content));
   }
-  Must(ledger_->RecordReleases(records));
-  Must(ledger_->RecordReleaseStates({records[1].item.transfer_id}, ReleaseState::kGone));
-  Must(ledger_->RecordReleaseStates({records[2].item.transfer_id}, ReleaseState::kRestored));
+  Must(ledger_->releases()->Record(records));
+  Must(ledger_->releases()->RecordState({records[1].item.transfer_id}, ReleaseState::kGone));
+  Must(ledger_->releases()->RecordState({records[2].item.transfer_id}, ReleaseState::kRestored));
   Reopen();
   std::vector<uint64_t> hidden;
-  for (const ReleaseRecord& record : Must(ledger_->HiddenReleases())) {
+  for (const ReleaseRecord& record : Must(ledger_->releases()->Hidden())) {
     hidden.push_back(record.item.listing);
   }
   EXPECT_THAT(hidden, ElementsAre(records[0].item.listing, records[3].item.listing));
   // The ledger still knows the receiver.
-  EXPECT_EQ(Must(ledger_->FindReleaseOfListing(records[1].item.listing))->state,
+  EXPECT_EQ(Must(ledger_->releases()->FindOfListing(records[1].item.listing))->state,
             ReleaseState::kGone);
+}
+
+TEST_F(LedgerTest, CountsHiddenReleasesAndTheirChanges) {
+  const uint64_t before = ledger_->releases()->changes();
+  const ListingRecord listing = Listing("a");
+  const ReleaseRecord record = Released(Add(listing), listing.content);
+  Must(ledger_->releases()->Record({record}));
+  EXPECT_EQ(Must(ledger_->releases()->CountHidden()), 1U);
+  const uint64_t given = ledger_->releases()->changes();
+  EXPECT_GT(given, before);
+  Must(ledger_->releases()->RecordState({record.item.transfer_id}, ReleaseState::kGone));
+  EXPECT_EQ(Must(ledger_->releases()->CountHidden()), 0U);
+  EXPECT_GT(ledger_->releases()->changes(), given);
 }
 
 TEST_F(LedgerTest, TheLatestReleaseOfAContentCounts) {
   const ListingRecord listing = Listing("a");
   const ReleaseRecord first = Released(Add(listing), listing.content);
-  Must(ledger_->RecordReleases({first}));
+  Must(ledger_->releases()->Record({first}));
   const ReleaseRecord second = Released(Add(listing), listing.content);  // it came back
-  Must(ledger_->RecordReleases({second}));
-  EXPECT_EQ(Must(ledger_->FindReleaseOfContent(listing.content))->item, second.item);
+  Must(ledger_->releases()->Record({second}));
+  EXPECT_EQ(Must(ledger_->releases()->FindOfContent(listing.content))->item, second.item);
   ContentId longer = listing.content;
   ++longer.size;
-  EXPECT_EQ(Must(ledger_->FindReleaseOfContent(longer)), std::nullopt);
+  EXPECT_EQ(Must(ledger_->releases()->FindOfContent(longer)), std::nullopt);
 }
 
 // --- The receiver's half ---
@@ -410,14 +439,14 @@ TEST_F(LedgerTest, ATransferIsOpenUntilItIsDoneOrDropped) {
   const TransferRecord dropped = Transfer("dropped");
   TransferRecord done = Transfer("done");
   for (const TransferRecord& record : {intent, prepared, dropped, done}) {
-    Must(ledger_->RecordIntents({record}));
+    Must(ledger_->transfers()->RecordIntents({record}));
   }
-  Must(ledger_->RecordPrepared({prepared.id}));
-  Must(ledger_->RecordDropped(dropped.id));
+  Must(ledger_->transfers()->RecordPrepared({prepared.id}));
+  Must(ledger_->transfers()->RecordDropped(dropped.id));
   done.state = TransferState::kDone;
-  Must(ledger_->RecordProgress({done}));
+  Must(ledger_->transfers()->RecordProgress({done}));
   Reopen();
-  const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  const std::vector<TransferRecord> open = Must(ledger_->transfers()->Open());
   ASSERT_EQ(open.size(), 2U);
   EXPECT_EQ(open[0].id, intent.id);
   EXPECT_EQ(open[0].state, TransferState::kIntent);
@@ -435,15 +464,15 @@ TEST_F(LedgerTest, ATransferIsOpenUntilItIsDoneOrDropped) {
 
 TEST_F(LedgerTest, OwningABookAddsItsListing) {
   TransferRecord record = Transfer("book");
-  Must(ledger_->RecordIntents({record}));
-  Must(ledger_->RecordPrepared({record.id}));
+  Must(ledger_->transfers()->RecordIntents({record}));
+  Must(ledger_->transfers()->RecordPrepared({record.id}));
   record.ticket = Released(9, record.content).ticket;
   ListingRecord listing = Listing("book");
   listing.unsettled = true;
-  const uint64_t number = Must(ledger_->RecordOwned({{&record, &listing}})).at(0);
+  const uint64_t number = Must(ledger_->transfers()->RecordOwned({{&record, &listing}})).at(0);
   Reopen();
   ASSERT_THAT(Present(), ElementsAre(number));
-  std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  std::vector<TransferRecord> open = Must(ledger_->transfers()->Open());
   ASSERT_EQ(open.size(), 1U);
   EXPECT_EQ(open[0].state, TransferState::kOwned);
   EXPECT_EQ(open[0].listing, number);
@@ -451,12 +480,12 @@ TEST_F(LedgerTest, OwningABookAddsItsListing) {
   EXPECT_FALSE(open[0].index_told);
 
   open[0].index_told = true;
-  Must(ledger_->RecordProgress({open[0]}));
-  Must(ledger_->RenameOwned(record.id, number, Must(BookName::Parse("book (2)"))));
+  Must(ledger_->transfers()->RecordProgress({open[0]}));
+  Must(ledger_->transfers()->RenameOwned(record.id, number, Must(BookName::Parse("book (2)"))));
   Reopen();
-  EXPECT_EQ(Must(ledger_->FindListing(number))->name.value(), "book (2)");
-  EXPECT_EQ(Must(ledger_->FindListing(number))->path, "book (2)");
-  open = Must(ledger_->OpenTransfers());
+  EXPECT_EQ(Must(ledger_->listings()->Find(number))->name.value(), "book (2)");
+  EXPECT_EQ(Must(ledger_->listings()->Find(number))->path, "book (2)");
+  open = Must(ledger_->transfers()->Open());
   EXPECT_EQ(open[0].name.value(), "book (2)");
   EXPECT_TRUE(open[0].index_told);
   EXPECT_FALSE(open[0].confirmed);
@@ -471,35 +500,35 @@ TEST_F(LedgerTest, ManyTransfersAreRecordedTogether) {
     listings.push_back(Listing("book" + std::to_string(i)));
     ids.push_back(records.back().id);
   }
-  Must(ledger_->RecordIntents(records));
-  Must(ledger_->RecordPrepared(ids));
-  for (const TransferRecord& record : Must(ledger_->OpenTransfers())) {
+  Must(ledger_->transfers()->RecordIntents(records));
+  Must(ledger_->transfers()->RecordPrepared(ids));
+  for (const TransferRecord& record : Must(ledger_->transfers()->Open())) {
     EXPECT_EQ(record.state, TransferState::kPrepared);
   }
-  std::vector<Ledger::Owned> owned;
+  std::vector<LedgerTransfers::Owned> owned;
   for (size_t i = 0; i < records.size(); ++i) owned.push_back({&records[i], &listings[i]});
-  const std::vector<uint64_t> numbers = Must(ledger_->RecordOwned(owned));
+  const std::vector<uint64_t> numbers = Must(ledger_->transfers()->RecordOwned(owned));
   Reopen();
   EXPECT_EQ(Present(), numbers);
-  std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  std::vector<TransferRecord> open = Must(ledger_->transfers()->Open());
   ASSERT_EQ(open.size(), 100U);
   for (size_t i = 0; i < open.size(); ++i) {
     EXPECT_EQ(open[i].name, records[i].name);
     EXPECT_EQ(open[i].listing, numbers[i]);
-    EXPECT_EQ(Must(ledger_->FindListing(numbers[i]))->name, records[i].name);
+    EXPECT_EQ(Must(ledger_->listings()->Find(numbers[i]))->name, records[i].name);
     open[i].state = TransferState::kDone;
   }
-  Must(ledger_->RecordProgress(open));
-  EXPECT_TRUE(Must(ledger_->OpenTransfers()).empty());
+  Must(ledger_->transfers()->RecordProgress(open));
+  EXPECT_TRUE(Must(ledger_->transfers()->Open()).empty());
 }
 
 TEST_F(LedgerTest, ACopyIsOwnedWithoutATicket) {
   TransferRecord record = Transfer("book");
-  Must(ledger_->RecordIntents({record}));
+  Must(ledger_->transfers()->RecordIntents({record}));
   record.move = false;  // the source refused
   const ListingRecord listing = Listing("book");
-  Must(ledger_->RecordOwned({{&record, &listing}}));
-  const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  Must(ledger_->transfers()->RecordOwned({{&record, &listing}}));
+  const std::vector<TransferRecord> open = Must(ledger_->transfers()->Open());
   ASSERT_EQ(open.size(), 1U);
   EXPECT_EQ(open[0].ticket, std::nullopt);
   EXPECT_FALSE(open[0].move);
@@ -508,15 +537,15 @@ TEST_F(LedgerTest, ACopyIsOwnedWithoutATicket) {
 
 TEST_F(LedgerTest, ACopyThatTheOwnerKeptIsKnownAsSuch) {
   TransferRecord record = Transfer("book");
-  Must(ledger_->RecordIntents({record}));
-  Must(ledger_->RecordPrepared({record.id}));
-  EXPECT_FALSE(Must(ledger_->OpenTransfers())[0].kept);
+  Must(ledger_->transfers()->RecordIntents({record}));
+  Must(ledger_->transfers()->RecordPrepared({record.id}));
+  EXPECT_FALSE(Must(ledger_->transfers()->Open())[0].kept);
   record.move = false;
   record.kept = true;
   const ListingRecord listing = Listing("book");
-  Must(ledger_->RecordOwned({{&record, &listing}}));
+  Must(ledger_->transfers()->RecordOwned({{&record, &listing}}));
   Reopen();
-  const std::vector<TransferRecord> open = Must(ledger_->OpenTransfers());
+  const std::vector<TransferRecord> open = Must(ledger_->transfers()->Open());
   ASSERT_EQ(open.size(), 1U);
   EXPECT_TRUE(open[0].kept);
   EXPECT_FALSE(open[0].move);
@@ -526,21 +555,32 @@ TEST_F(LedgerTest, ACopyThatTheOwnerKeptIsKnownAsSuch) {
 // --- What the owner decided ---
 
 TEST_F(LedgerTest, UnsharedPathsAndThePeerIdLast) {
-  EXPECT_EQ(Must(ledger_->LastPeerId()), 0U);
-  Must(ledger_->RecordUnshared({{"a"}}));
+  EXPECT_EQ(Must(ledger_->session()->LastPeerId()), 0U);
+  Must(ledger_->unshared()->Put({{"a"}}));
   const UnsharedRecord marked{"a", /*folder=*/true, {4711, -8}};
-  Must(ledger_->RecordUnshared({marked, {"not utf-8 \xff"}, {"b"}}));
-  Must(ledger_->RecordShared({"b", "never"}));
-  Must(ledger_->SetLastPeerId(3));
-  Must(ledger_->SetLastPeerId(5));
+  Must(ledger_->unshared()->Put({marked, {"not utf-8 \xff"}, {"b"}}));
+  Must(ledger_->unshared()->Remove({"b", "never"}));
+  Must(ledger_->session()->SetLastPeerId(3));
+  Must(ledger_->session()->SetLastPeerId(5));
   Reopen();
-  const std::vector<UnsharedRecord> unshared = Must(ledger_->Unshared());
+  const std::vector<UnsharedRecord> unshared = Must(ledger_->unshared()->All());
   EXPECT_THAT(unshared, UnorderedElementsAre(Field(&UnsharedRecord::path, "a"),
                                              Field(&UnsharedRecord::path, "not utf-8 \xff")));
   const UnsharedRecord& a = unshared[0].path == "a" ? unshared[0] : unshared[1];
   EXPECT_TRUE(a.folder);
   EXPECT_EQ(a.mark, marked.mark);
-  EXPECT_EQ(Must(ledger_->LastPeerId()), 5U);
+  EXPECT_EQ(Must(ledger_->session()->LastPeerId()), 5U);
+}
+
+TEST_F(LedgerTest, TheRelayPortIsKeptAndCanBeCleared) {
+  EXPECT_EQ(Must(ledger_->session()->LastRelayPort()), 0U);
+  Must(ledger_->session()->SetLastRelayPort(65535));
+  Reopen();
+  EXPECT_EQ(Must(ledger_->session()->LastRelayPort()), 65535U);
+  EXPECT_EQ(Must(ledger_->session()->LastPeerId()), 0U) << "another number";
+  Must(ledger_->session()->SetLastRelayPort(0));
+  Reopen();
+  EXPECT_EQ(Must(ledger_->session()->LastRelayPort()), 0U);
 }
 
 // --- A full disk ---
@@ -572,10 +612,10 @@ TEST_F(FullDiskTest, TheLedgerWritesIntoTheReserve) {
   disk_->Fill();
   // The reserve is enough for the moves that are under way, although no block was free.
   std::vector<ReleaseRecord> released = {Released(number, Listing("a").content)};
-  Must(ledger_->RecordReleases(released));
+  Must(ledger_->releases()->Record(released));
   EXPECT_FALSE(folder_->FreeReserve()) << "it should be gone by now";
-  for (int i = 0; i < 20; ++i) Must(ledger_->RecordIntents({Transfer("b")}));
-  Must(ledger_->RecordReleaseStates({released[0].item.transfer_id}, ReleaseState::kGone));
+  for (int i = 0; i < 20; ++i) Must(ledger_->transfers()->RecordIntents({Transfer("b")}));
+  Must(ledger_->releases()->RecordState({released[0].item.transfer_id}, ReleaseState::kGone));
 }
 
 TEST_F(FullDiskTest, WithoutTheReserveNoTransactionIsHalfWritten) {
@@ -589,20 +629,20 @@ TEST_F(FullDiskTest, WithoutTheReserveNoTransactionIsHalfWritten) {
     batch.push_back(
         Refused(1000 + i, Listing("x").content, MakeError(Reason::kBookGone, long_name)));
   }
-  EXPECT_TRUE(absl::IsResourceExhausted(ledger_->RecordReleases(batch)));
+  EXPECT_TRUE(absl::IsResourceExhausted(ledger_->releases()->Record(batch)));
   EXPECT_THAT(Present(), ElementsAre(kept));
-  EXPECT_EQ(Must(ledger_->FindRelease(batch[0].item.transfer_id)), std::nullopt);
+  EXPECT_EQ(Must(ledger_->releases()->Find(batch[0].item.transfer_id)), std::nullopt);
 
   // An owned book has a listing and a transfer, or neither.
   std::vector<uint64_t> owned = {kept};
   absl::Status full;
   for (int i = 0; i < 1000 && full.ok(); ++i) {
     const TransferRecord record = Transfer(long_name);
-    full = ledger_->RecordIntents({record});
+    full = ledger_->transfers()->RecordIntents({record});
     if (!full.ok()) break;
     const ListingRecord listing = Listing(long_name);
     const absl::StatusOr<std::vector<uint64_t>> number =
-        ledger_->RecordOwned({{&record, &listing}});
+        ledger_->transfers()->RecordOwned({{&record, &listing}});
     full = number.status();
     if (number.ok()) owned.push_back(number->at(0));
   }
@@ -610,7 +650,7 @@ TEST_F(FullDiskTest, WithoutTheReserveNoTransactionIsHalfWritten) {
   const auto audit = [&] {
     EXPECT_EQ(Present(), owned);
     size_t transfers = 1;  // kept had none
-    for (const TransferRecord& record : Must(ledger_->OpenTransfers())) {
+    for (const TransferRecord& record : Must(ledger_->transfers()->Open())) {
       if (record.state == TransferState::kOwned) ++transfers;
     }
     EXPECT_EQ(transfers, owned.size());
@@ -649,10 +689,10 @@ TEST_F(FullDiskTest, AfterACrashALedgerOpensOnAFullDisk) {
 TEST_F(FullDiskTest, TheReserveIsMadeAgainWhenThereIsRoom) {
   Add(Listing("a"));
   disk_->Fill();
-  Must(ledger_->SetLastPeerId(1));
+  Must(ledger_->session()->SetLastPeerId(1));
   while (folder_->FreeReserve()) FAIL() << "the reserve was not needed";
   disk_->MakeRoom();
-  Must(ledger_->SetLastPeerId(2));
+  Must(ledger_->session()->SetLastPeerId(2));
   disk_->Fill();
   EXPECT_TRUE(folder_->FreeReserve());
 }

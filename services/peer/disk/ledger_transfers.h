@@ -1,44 +1,51 @@
-// The ledger's table of transfers: the receiver's half of every move and copy.
+// The ledger's record of transfers: the receiver's half of every move and copy.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_LEDGER_TRANSFERS_H_
 #define ARKSHARE_SERVICES_PEER_DISK_LEDGER_TRANSFERS_H_
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <absl/time/time.h>
 #include <absl/types/span.h>
 
 #include <cstdint>
 #include <vector>
 
 #include "lib/core/book_name.h"
+#include "lib/core/clock.h"
 #include "lib/core/ticket.h"
+#include "services/peer/disk/ledger_file.h"
 #include "services/peer/disk/ledger_records.h"
-#include "services/peer/disk/sqlite.h"
 
 namespace arkshare {
 
-// Runs the statements on one table. Has no lock: Ledger calls it with its own lock held, and calls
-// what writes within a transaction.
+// Thread-safe. Each call that writes is one transaction, durable when it returns.
 class LedgerTransfers {
  public:
-  // `db` must outlive it.
-  explicit LedgerTransfers(SqlDatabase* db) : db_(db) {}
+  // Both must outlive it.
+  LedgerTransfers(LedgerFile* file, const Clock* clock) : file_(file), clock_(clock) {}
 
-  // Neither done nor dropped, oldest first.
-  absl::StatusOr<std::vector<TransferRecord>> Open() const;
+  // Returns those that are neither done nor dropped, oldest first.
+  absl::StatusOr<std::vector<TransferRecord>> Open();
 
-  absl::Status InsertIntents(absl::Span<const TransferRecord> records);
-  absl::Status SetState(absl::Span<const TransferId> ids, TransferRecord::State state);
-  // Stores kOwned at `now`, the listing and the name that the book has here, and the record's
-  // ticket.
-  absl::Status SetOwned(const TransferRecord& record, uint64_t listing, const BookName& name,
-                        absl::Time now);
+  absl::Status RecordIntents(absl::Span<const TransferRecord> records);
+  absl::Status RecordPrepared(absl::Span<const TransferId> ids);
+  absl::Status RecordDropped(const TransferId& id);
+  struct Owned {
+    const TransferRecord* transfer;  // without a ticket: a copy
+    const ListingRecord* listing;
+  };
+  // Stores kOwned and adds the new listings; returns their numbers.
+  absl::StatusOr<std::vector<uint64_t>> RecordOwned(absl::Span<const Owned> books);
+  // Renames the listing and the transfer together, because the first name was taken.
+  absl::Status RenameOwned(const TransferId& id, uint64_t listing, const BookName& name);
+  // Renames a transfer that is not owned yet, because its owner has chosen another place.
   absl::Status Rename(const TransferId& id, const BookName& name);
-  // Stores index_told, confirmed and state.
-  absl::Status SetProgress(absl::Span<const TransferRecord> records);
+  // Stores index_told, confirmed and state of the records, and the identities of `listings`.
+  absl::Status RecordProgress(absl::Span<const TransferRecord> records,
+                              absl::Span<const ListingRecord> listings = {});
 
  private:
-  SqlDatabase* const db_;
+  LedgerFile* const file_;
+  const Clock* const clock_;
 };
 
 }  // namespace arkshare

@@ -1,4 +1,4 @@
-// The ledger's tables of wishes and of what they have found.
+// The ledger's record of wishes and of what they have found.
 #ifndef ARKSHARE_SERVICES_PEER_DISK_LEDGER_WISHES_H_
 #define ARKSHARE_SERVICES_PEER_DISK_LEDGER_WISHES_H_
 
@@ -9,20 +9,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "services/peer/disk/ledger_file.h"
 #include "services/peer/disk/ledger_records.h"
-#include "services/peer/disk/sqlite.h"
 
 namespace arkshare {
 
-// Runs the statements on two tables. Has no lock: Ledger calls it with its own lock held, and calls
-// what writes within a transaction.
+// Thread-safe. Each change is durable when the call returns.
 class LedgerWishes {
  public:
-  // `db` must outlive it.
-  explicit LedgerWishes(SqlDatabase* db) : db_(db) {}
+  // `file` must outlive it.
+  explicit LedgerWishes(LedgerFile* file) : file_(file) {}
 
   // In the order in which they were added, each with what it has found, oldest first.
-  absl::StatusOr<std::vector<WishRecord>> All() const;
+  absl::StatusOr<std::vector<WishRecord>> All();
   // Adds a wish without what it has found, or gives the wish with the same query its action and
   // limit. Returns its id.
   absl::StatusOr<uint64_t> Put(const WishRecord& wish);
@@ -33,9 +32,7 @@ class LedgerWishes {
   absl::Status SetFetched(uint64_t wish, const ContentId& content);
 
  private:
-  absl::StatusOr<std::vector<WishFind>> FindsOf(uint64_t wish) const;
-
-  SqlDatabase* const db_;
+  LedgerFile* const file_;
 };
 
 }  // namespace arkshare

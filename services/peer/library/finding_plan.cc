@@ -112,8 +112,8 @@ std::string FindingPlan::Refusal(const Finding& finding, uint64_t old, const Lib
   return "";
 }
 
-std::vector<Ledger::Replacement> FindingPlan::Changes() const {
-  std::vector<Ledger::Replacement> changes;
+std::vector<LedgerListings::Replacement> FindingPlan::Changes() const {
+  std::vector<LedgerListings::Replacement> changes;
   changes.reserve(steps_.size());
   for (const auto& [finding, old] : steps_) {
     const Finding& found = findings_[finding];

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "lib/core/book_name.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_listings.h"
 #include "services/peer/library/finding.h"
 #include "services/peer/library/library_tables.h"
 
@@ -33,9 +33,9 @@ class FindingPlan {
   static FindingPlan NewNumbers(LibraryTables& tables);
 
   // The plan as one transaction of the ledger. Points into this plan.
-  std::vector<Ledger::Replacement> Changes() const;
+  std::vector<LedgerListings::Replacement> Changes() const;
   // The new identities of unchanged listings.
-  const std::vector<Ledger::Identity>& touched() const { return touched_; }
+  const std::vector<LedgerListings::Identity>& touched() const { return touched_; }
   // The number of listings that change.
   size_t size() const { return steps_.size(); }
 
@@ -69,7 +69,7 @@ class FindingPlan {
 
   std::vector<Finding> findings_;
   std::vector<Step> steps_;
-  std::vector<Ledger::Identity> touched_;
+  std::vector<LedgerListings::Identity> touched_;
 };
 
 }  // namespace arkshare

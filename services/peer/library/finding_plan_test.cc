@@ -49,7 +49,7 @@ class FindingPlanTest : public testing::Test {
   // Returns "-number" and "+path" of the plan, in order.
   static std::vector<std::string> Steps(const FindingPlan& plan) {
     std::vector<std::string> out;
-    for (const Ledger::Replacement& change : plan.Changes()) {
+    for (const LedgerListings::Replacement& change : plan.Changes()) {
       std::string step = change.gone == 0 ? "" : absl::StrCat("-", change.gone);
       if (change.added != nullptr) absl::StrAppend(&step, "+", change.added->path);
       out.push_back(step);
@@ -59,7 +59,7 @@ class FindingPlanTest : public testing::Test {
   // Makes the whole plan, under the next numbers.
   size_t Carry(FindingPlan& plan) {
     std::vector<uint64_t> numbers;
-    for (const Ledger::Replacement& change : plan.Changes()) {
+    for (const LedgerListings::Replacement& change : plan.Changes()) {
       numbers.push_back(change.added == nullptr ? 0 : ++last_number_);
     }
     const size_t ended = plan.Carry(tables_, 0, numbers);

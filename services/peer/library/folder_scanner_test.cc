@@ -202,7 +202,7 @@ TEST_F(FolderScannerTest, ATouchedFileKeepsItsListing) {
   const Book touched = *library().FindPath("book");
   EXPECT_EQ(touched.record.number, number);
   EXPECT_EQ(touched.record.identity, Must(disk_->folder->Stat("book")).identity);
-  EXPECT_EQ(Must(disk_->ledger->FindListing(number))->identity, touched.record.identity);
+  EXPECT_EQ(Must(disk_->ledger->listings()->Find(number))->identity, touched.record.identity);
 }
 
 TEST_F(FolderScannerTest, AFileThatAReceiverDoubtsIsHashedAgain) {

@@ -24,28 +24,30 @@ std::optional<Book> BookOf(const ListingTable::Entry* entry) {
 
 Library::Library(const SharedFolder* folder, Ledger* ledger, const Clock* clock, Options options)
     : folder_(folder),
-      ledger_(ledger),
+      ledger_listings_(ledger->listings()),
+      ledger_releases_(ledger->releases()),
       clock_(clock),
       options_(options),
-      unshared_(folder, ledger),
-      releases_(&shared_, ledger, clock, options.policy == SharePolicy::kCopy,
+      unshared_(folder, ledger->unshared()),
+      releases_(&shared_, ledger->listings(), ledger->releases(), clock,
+                options.policy == SharePolicy::kCopy,
                 [this](const std::string& path) { RequestExamine(path); }),
-      feed_(&shared_, ledger, clock, options.max_books) {}
+      feed_(&shared_, ledger->listings(), clock, options.max_books) {}
 
 absl::Status Library::Load() {
-  const absl::StatusOr<uint64_t> last = ledger_->LastListingNumber();
+  const absl::StatusOr<uint64_t> last = ledger_listings_->LastNumber();
   if (!last.ok()) return last.status();
   number_at_load_ = *last;
-  ledger_->PruneListings().IgnoreError();  // it only takes room
-  absl::StatusOr<std::vector<ListingRecord>> listings = ledger_->PresentListings();
+  ledger_listings_->Prune().IgnoreError();  // it only takes room
+  absl::StatusOr<std::vector<ListingRecord>> listings = ledger_listings_->Present();
   if (!listings.ok()) return listings.status();
   if (absl::Status s = unshared_.Load(); !s.ok()) return s;
-  std::vector<Ledger::Replacement> surplus;
+  std::vector<LedgerListings::Replacement> surplus;
   for (const uint64_t number : TakeSurplus(*listings, options_.max_books)) {
     surplus.push_back({.gone = number});
   }
   // When this fails, the next Load ends them.
-  if (!surplus.empty()) ledger_->ReplaceListings(surplus).IgnoreError();
+  if (!surplus.empty()) ledger_listings_->ReplaceAll(surplus).IgnoreError();
   MutexLock lock(&shared_.mutex);
   for (ListingRecord& record : *listings) {
     // A claimed path is that of a received book that cannot enter the folder yet.
@@ -141,7 +143,7 @@ absl::StatusOr<ServedBook> Library::OpenForServing(const ContentId& content, uin
     return MakeError(Reason::kBookUnsettled, "the book is being handed over; ask again in a moment",
                      {}, absl::Milliseconds(100));
   }
-  return listed ? std::move(opened) : WhyNotServed(*ledger_, content);
+  return listed ? std::move(opened) : WhyNotServed(*ledger_releases_, content);
 }
 
 void Library::Doubt(const ContentId& content, absl::FunctionRef<void(const FileIdentity&)> forget) {
@@ -173,7 +175,7 @@ absl::StatusOr<size_t> Library::Apply(std::vector<Finding> findings) {
     return FindingPlan::Of(std::move(findings), shared_.tables, options_.max_books);
   }();
   // When the ledger cannot be written, the next start hashes these files once more.
-  if (!plan.touched().empty()) ledger_->RecordIdentities(plan.touched()).IgnoreError();
+  if (!plan.touched().empty()) ledger_listings_->RecordIdentities(plan.touched()).IgnoreError();
   return Carry(std::move(plan));
 }
 
@@ -194,7 +196,7 @@ absl::StatusOr<size_t> Library::Renumber(uint64_t number) {
 absl::StatusOr<size_t> Library::Carry(FindingPlan plan, uint64_t above) {
   if (plan.size() == 0 && above == 0) return size_t{0};
   const absl::StatusOr<std::vector<uint64_t>> numbers =
-      ledger_->ReplaceListings(plan.Changes(), above);
+      ledger_listings_->ReplaceAll(plan.Changes(), above);
   const size_t recorded = numbers.ok() ? plan.size() : 0;
   for (size_t first = 0; first < recorded; first += kSlice) {
     MutexLock lock(&shared_.mutex);
@@ -256,7 +258,7 @@ absl::Status Library::Prune() {
     if (ended_ < kPruneAfter) return absl::OkStatus();
     ended_ = 0;
   }
-  return ledger_->PruneListings();
+  return ledger_listings_->Prune();
 }
 
 void Library::List(Book book) {
@@ -329,12 +331,12 @@ void Library::Receive(absl::Span<const ListingRecord> records) {
   }
   // When this fails, the next Load ends the listing.
   for (uint64_t old : replaced) {
-    ledger_->EndListing(old, ListingRecord::State::kDeleted).IgnoreError();
+    ledger_listings_->End(old, ListingRecord::State::kDeleted).IgnoreError();
   }
 }
 
 absl::Status Library::Settle(absl::Span<const uint64_t> numbers) {
-  if (absl::Status s = ledger_->SettleListings(numbers); !s.ok()) return s;
+  if (absl::Status s = ledger_listings_->Settle(numbers); !s.ok()) return s;
   MutexLock lock(&shared_.mutex);
   for (uint64_t number : numbers) {
     ListingTable::Entry* entry = shared_.tables.listings.Find(number);

@@ -178,7 +178,8 @@ class Library {
   void RequestExamine(const std::string& path);
 
   const SharedFolder* const folder_;
-  Ledger* const ledger_;
+  LedgerListings* const ledger_listings_;
+  LedgerReleases* const ledger_releases_;
   const Clock* const clock_;
   const Options options_;
   std::function<void(const std::string&)> request_;

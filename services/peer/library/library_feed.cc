@@ -53,7 +53,7 @@ absl::Status LibraryFeed::RenumberPartials(uint64_t above) {
     }
   }
   for (const uint64_t key : keys) {
-    const absl::StatusOr<uint64_t> number = ledger_->DrawListingNumber();
+    const absl::StatusOr<uint64_t> number = ledger_->DrawNumber();
     if (!number.ok()) return number.status();
     MutexLock lock(&shared_->mutex);
     shared_->tables.feed.RenumberPartial(key, *number);

@@ -11,7 +11,7 @@
 
 #include "lib/core/book_listing.h"
 #include "lib/core/clock.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_listings.h"
 #include "services/peer/library/change_feed.h"
 #include "services/peer/library/library_tables.h"
 
@@ -24,7 +24,8 @@ class LibraryFeed {
   using Change = ChangeFeed::Change;
 
   // `most_books`: more are not announced. All must outlive it.
-  LibraryFeed(GuardedTables* shared, Ledger* ledger, const Clock* clock, uint64_t most_books)
+  LibraryFeed(GuardedTables* shared, LedgerListings* ledger, const Clock* clock,
+              uint64_t most_books)
       : shared_(shared), ledger_(ledger), clock_(clock), most_books_(most_books) {}
 
   // Returns everything that is announced now; Next continues from here.
@@ -46,7 +47,7 @@ class LibraryFeed {
 
  private:
   GuardedTables* const shared_;
-  Ledger* const ledger_;
+  LedgerListings* const ledger_;
   const Clock* const clock_;
   const uint64_t most_books_;
   bool woken_ ABSL_GUARDED_BY(shared_->mutex) = false;

@@ -163,7 +163,7 @@ TEST_F(LibraryTest, AnOlderLedgerGivesItsListingsNewNumbers) {
 }
 
 TEST_F(LibraryTest, AnOlderLedgerGivesPartialListingsNewNumbers) {
-  const uint64_t key = Must(disk_->ledger->DrawListingNumber());
+  const uint64_t key = Must(disk_->ledger->listings()->DrawNumber());
   library().feed().AnnouncePartial({key, Name("a"), book(1).id, /*partial=*/true});
   Must(library().Renumber(1000));
   const std::vector<BookListing> announced = library().feed().Start();
@@ -185,7 +185,7 @@ TEST_F(LibraryTest, AnotherFileInItsPlaceIsAnotherListing) {
   EXPECT_EQ(library().GetTotals().books, 1U);
   EXPECT_EQ(library().GetTotals().bytes, book(2).id.size);
   EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", old), "+a"));
-  EXPECT_EQ(Must(disk_->ledger->FindListing(old))->state, ListingRecord::State::kChanged);
+  EXPECT_EQ(Must(disk_->ledger->listings()->Find(old))->state, ListingRecord::State::kChanged);
 }
 
 TEST_F(LibraryTest, ABookThatVanishesIsGone) {
@@ -381,7 +381,8 @@ TEST_F(LibraryTest, TheNextClaimWaitsForTheFirst) {
 TEST_F(LibraryTest, AReceivedBookIsAnnouncedOnceTheIndexHasAnswered) {
   ListingRecord record = Record("a", 1);
   record.unsettled = true;
-  record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
+  record.number =
+      Must(disk_->ledger->listings()->Replace(0, ListingRecord::State::kDeleted, record));
   library().Receive({record});
   EXPECT_TRUE(library().FindPath("a").has_value());
   EXPECT_THAT(Changes(), IsEmpty());
@@ -404,7 +405,8 @@ TEST_F(LibraryTest, AReceivedBookIsAnnouncedOnceTheIndexHasAnswered) {
 TEST_F(LibraryTest, AReceivedBookThatVanishedBeforeItWasSettledIsAnnouncedAsGone) {
   ListingRecord record = Record("a", 1);
   record.unsettled = true;
-  record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
+  record.number =
+      Must(disk_->ledger->listings()->Replace(0, ListingRecord::State::kDeleted, record));
   library().Receive({record});
   Must(library().Vanish("a", ListingRecord::State::kDeleted));
   Changes();
@@ -420,12 +422,13 @@ TEST_F(LibraryTest, AListingOfADeletedFileGivesWayToAReceivedBook) {
   Changes();
   library().ClaimPath("a");
   ListingRecord record = Record("a", 2);
-  record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
+  record.number =
+      Must(disk_->ledger->listings()->Replace(0, ListingRecord::State::kDeleted, record));
   library().Receive({record});
   library().UnclaimPath("a");
   EXPECT_THAT(Changes(), ElementsAre(absl::StrCat("-", old), "+a"));
   EXPECT_EQ(library().FindPath("a")->record.number, record.number);
-  EXPECT_NE(Must(disk_->ledger->FindListing(old))->state, ListingRecord::State::kPresent);
+  EXPECT_NE(Must(disk_->ledger->listings()->Find(old))->state, ListingRecord::State::kPresent);
   Restart();
   EXPECT_EQ(library().GetTotals().books, 1U);
   EXPECT_EQ(library().GetTotals().bytes, book(2).id.size);
@@ -435,14 +438,14 @@ TEST_F(LibraryTest, AListingOfADeletedFileGivesWayToAReceivedBook) {
 TEST_F(LibraryTest, LoadKeepsTheLaterOfTwoListingsOfOnePath) {
   // As after a crash between the new listing and the end of the old one.
   const uint64_t old =
-      Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, Record("a", 1)));
+      Must(disk_->ledger->listings()->Replace(0, ListingRecord::State::kDeleted, Record("a", 1)));
   const uint64_t now =
-      Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, Record("a", 2)));
+      Must(disk_->ledger->listings()->Replace(0, ListingRecord::State::kDeleted, Record("a", 2)));
   Restart();
   EXPECT_EQ(library().FindPath("a")->record.number, now);
   EXPECT_EQ(library().GetTotals().books, 1U);
   EXPECT_EQ(ReasonOf(library().OpenForServing(book(1).id).status()), "BOOK_GONE");
-  EXPECT_NE(Must(disk_->ledger->FindListing(old))->state, ListingRecord::State::kPresent);
+  EXPECT_NE(Must(disk_->ledger->listings()->Find(old))->state, ListingRecord::State::kPresent);
 }
 
 TEST_F(LibraryTest, OneOfTwoBooksOfOneNameCanGoWithoutTheOther) {
@@ -451,7 +454,8 @@ TEST_F(LibraryTest, OneOfTwoBooksOfOneNameCanGoWithoutTheOther) {
   Must(library().ReserveName(Name(kComposed)));
   Must(library().Appear(Record(kDecomposed, 1), false));
   ListingRecord record = Record(kComposed, 2);
-  record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
+  record.number =
+      Must(disk_->ledger->listings()->Replace(0, ListingRecord::State::kDeleted, record));
   library().Receive({record});
   Must(library().Vanish(kDecomposed, ListingRecord::State::kDeleted));
   ASSERT_TRUE(library().Find(Name(kComposed)).has_value());
@@ -496,7 +500,8 @@ TEST_F(LibraryTest, APartialListingIsWithdrawnBeforeTheWholeBookIsAnnounced) {
   library().feed().AnnouncePartial({100, Name("a"), record.content, /*partial=*/true});
   library().feed().AnnouncePartial({101, Name("b"), book(2).id, /*partial=*/true});
   EXPECT_THAT(Feed(), ElementsAre("a", "b"));
-  record.number = Must(disk_->ledger->ReplaceListing(0, ListingRecord::State::kDeleted, record));
+  record.number =
+      Must(disk_->ledger->listings()->Replace(0, ListingRecord::State::kDeleted, record));
   library().Receive({record});
   EXPECT_THAT(Changes(), ElementsAre("-100", "+a"));
   library().feed().WithdrawPartial(100);
@@ -741,7 +746,7 @@ TEST_F(LibraryTest, OneOfTwoRacersGetsTheListing) {
       record.state = ReleaseRecord::State::kHidden;
       record.ticket = IssueTickets(disk_->key, {{item.transfer_id, disk_->key.public_key(),
                                                  item.listing, receiver_, item.content}})[0];
-      Must(disk_->ledger->RecordReleases({record}));
+      Must(disk_->ledger->releases()->Record({record}));
       library().releases().Finish(item.listing);
     };
     std::thread first(race);

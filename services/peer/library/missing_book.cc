@@ -17,18 +17,19 @@ absl::Status MovedTo(const PublicKey& receiver) {
 
 }  // namespace
 
-absl::Status WhyNotServed(Ledger& ledger, const ContentId& content) {
-  absl::StatusOr<std::optional<ReleaseRecord>> release = ledger.FindReleaseOfContent(content);
+absl::Status WhyNotServed(LedgerReleases& releases, const ContentId& content) {
+  absl::StatusOr<std::optional<ReleaseRecord>> release = releases.FindOfContent(content);
   if (!release.ok()) return release.status();
   if (release->has_value()) return MovedTo((*release)->receiver);
   return MakeError(Reason::kBookGone, "this peer does not have the book; search again");
 }
 
-absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item) {
-  absl::StatusOr<std::optional<ReleaseRecord>> release = ledger.FindReleaseOfListing(item.listing);
+absl::Status WhyNotReleased(LedgerListings& listings, LedgerReleases& releases,
+                            const ReleaseItem& item) {
+  absl::StatusOr<std::optional<ReleaseRecord>> release = releases.FindOfListing(item.listing);
   if (!release.ok()) return release.status();
   if (release->has_value()) return MovedTo((*release)->receiver);
-  absl::StatusOr<std::optional<ListingRecord>> listing = ledger.FindListing(item.listing);
+  absl::StatusOr<std::optional<ListingRecord>> listing = listings.Find(item.listing);
   if (!listing.ok()) return listing.status();
   if (listing->has_value() && ((*listing)->state == ListingRecord::State::kChanged ||
                                (*listing)->content != item.content)) {

@@ -8,19 +8,21 @@
 
 #include "lib/core/content_id.h"
 #include "lib/core/ticket.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_listings.h"
+#include "services/peer/disk/ledger_releases.h"
 #include "services/peer/library/book.h"
 
 namespace arkshare {
 
 // Returns the error for a download of a content that has no listing: kBookMoved with the public key
 // of its receiver, or kBookGone. Reads the ledger; returns its error when that fails.
-absl::Status WhyNotServed(Ledger& ledger, const ContentId& content);
+absl::Status WhyNotServed(LedgerReleases& releases, const ContentId& content);
 
 // Returns the error for the release of a listing that is no longer there with this content:
 // kBookMoved with the public key of its receiver, kBookChanged or kBookGone. Reads the ledger;
 // returns its error when that fails.
-absl::Status WhyNotReleased(Ledger& ledger, const ReleaseItem& item);
+absl::Status WhyNotReleased(LedgerListings& listings, LedgerReleases& releases,
+                            const ReleaseItem& item);
 
 // Returns kNotForTaking for a book that this peer only lends; `reason` as in Book::lend_reason.
 absl::Status OnlyLent(const std::string& reason);

@@ -15,10 +15,12 @@ constexpr absl::Duration kGoneDelay = absl::Seconds(2);
 
 }  // namespace
 
-Releases::Releases(GuardedTables* shared, Ledger* ledger, const Clock* clock, bool lends_all,
+Releases::Releases(GuardedTables* shared, LedgerListings* listings, LedgerReleases* releases,
+                   const Clock* clock, bool lends_all,
                    std::function<void(const std::string& path)> examine)
     : shared_(shared),
-      ledger_(ledger),
+      listings_(listings),
+      releases_(releases),
       clock_(clock),
       lends_all_(lends_all),
       examine_(std::move(examine)) {}
@@ -41,7 +43,7 @@ absl::StatusOr<Book> Releases::Begin(const ReleaseItem& item) {
       return entry->book;
     }
   }
-  return WhyNotReleased(*ledger_, item);
+  return WhyNotReleased(*listings_, *releases_, item);
 }
 
 void Releases::Finish(uint64_t number) {

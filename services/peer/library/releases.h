@@ -10,7 +10,8 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/ticket.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_listings.h"
+#include "services/peer/disk/ledger_releases.h"
 #include "services/peer/library/book.h"
 #include "services/peer/library/library_tables.h"
 
@@ -22,7 +23,8 @@ class Releases {
  public:
   // `lends_all`: nothing may be given away. `examine` is called, without locks, with paths to be
   // examined again. All must outlive it.
-  Releases(GuardedTables* shared, Ledger* ledger, const Clock* clock, bool lends_all,
+  Releases(GuardedTables* shared, LedgerListings* listings, LedgerReleases* releases,
+           const Clock* clock, bool lends_all,
            std::function<void(const std::string& path)> examine);
 
   // Stops serving a listing and claims its path. Waits while another release of it is being
@@ -38,7 +40,8 @@ class Releases {
 
  private:
   GuardedTables* const shared_;
-  Ledger* const ledger_;
+  LedgerListings* const listings_;
+  LedgerReleases* const releases_;
   const Clock* const clock_;
   const bool lends_all_;
   const std::function<void(const std::string& path)> examine_;

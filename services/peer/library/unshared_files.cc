@@ -6,7 +6,7 @@
 namespace arkshare {
 
 absl::Status UnsharedFiles::Load() {
-  absl::StatusOr<std::vector<UnsharedRecord>> records = ledger_->Unshared();
+  absl::StatusOr<std::vector<UnsharedRecord>> records = ledger_->All();
   if (!records.ok()) return records.status();
   MutexLock lock(&mutex_);
   for (UnsharedRecord& record : *records) paths_.Put(std::move(record));
@@ -37,7 +37,7 @@ bool UnsharedFiles::Follow(const std::string& path, const FileStat& stat) {
     // Also when the ledger then fails, as on a full disk: a restart follows it once more.
     paths_.Put(record);
   }
-  ledger_->RecordUnshared({std::move(record)}).IgnoreError();
+  ledger_->Put({std::move(record)}).IgnoreError();
   return true;
 }
 
@@ -45,7 +45,7 @@ absl::Status UnsharedFiles::Unshare(const std::string& path) {
   const FileMark mark = folder_->Mark(path).value_or(FileMark());
   const absl::StatusOr<FileStat> stat = folder_->Stat(path);
   UnsharedRecord record{path, stat.ok() && stat->kind == FileKind::kFolder, mark};
-  if (absl::Status s = ledger_->RecordUnshared({record}); !s.ok()) return s;
+  if (absl::Status s = ledger_->Put({record}); !s.ok()) return s;
   MutexLock lock(&mutex_);
   paths_.Put(record);
   return absl::OkStatus();
@@ -77,7 +77,7 @@ absl::Status UnsharedFiles::ShareAll(std::vector<std::string> paths) {
     MutexLock lock(&mutex_);
     paths = paths_.Related(paths);
   }
-  if (absl::Status s = ledger_->RecordShared(paths); !s.ok()) return s;
+  if (absl::Status s = ledger_->Remove(paths); !s.ok()) return s;
   MutexLock lock(&mutex_);
   for (const std::string& path : paths) paths_.Erase(path);
   return absl::OkStatus();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "lib/core/mutex.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_unshared.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/library/unshared_paths.h"
 
@@ -19,7 +19,8 @@ namespace arkshare {
 class UnsharedFiles {
  public:
   // Both must outlive it.
-  UnsharedFiles(const SharedFolder* folder, Ledger* ledger) : folder_(folder), ledger_(ledger) {}
+  UnsharedFiles(const SharedFolder* folder, LedgerUnshared* ledger)
+      : folder_(folder), ledger_(ledger) {}
 
   // Reads the ledger. Call once, before anything else.
   absl::Status Load();
@@ -41,7 +42,7 @@ class UnsharedFiles {
   absl::Status ShareAll(std::vector<std::string> paths);
 
   const SharedFolder* const folder_;
-  Ledger* const ledger_;
+  LedgerUnshared* const ledger_;
 
   mutable Mutex mutex_;
   UnsharedPaths paths_ ABSL_GUARDED_BY(mutex_);

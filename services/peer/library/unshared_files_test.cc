@@ -18,7 +18,7 @@ class UnsharedFilesTest : public testing::Test {
   UnsharedFilesTest() { Restart(); }
 
   void Restart() {
-    files_.emplace(disk_.folder.get(), disk_.ledger.get());
+    files_.emplace(disk_.folder.get(), disk_.ledger->unshared());
     Must(files_->Load());
   }
   bool Follow(const std::string& path) {

@@ -24,7 +24,7 @@ std::vector<v1::LibraryEntry> LibraryEntries::Describe(absl::Span<const LibraryI
     }
     entries.push_back(std::move(entry));
   }
-  const absl::StatusOr<std::vector<absl::Time>> times = ledger_->ListedTimes(numbers);
+  const absl::StatusOr<std::vector<absl::Time>> times = listings_->Times(numbers);
   if (!times.ok()) return entries;  // they are only an ornament
   size_t next = 0;
   for (size_t i = 0; i < entries.size(); ++i) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "arkshare/v1/peer.pb.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_listings.h"
 #include "services/peer/library/book.h"
 #include "services/peer/session/announcer.h"
 
@@ -17,14 +17,14 @@ namespace arkshare {
 class LibraryEntries {
  public:
   // Both must outlive it.
-  LibraryEntries(Ledger* ledger, const Announcer* announcer)
-      : ledger_(ledger), announcer_(announcer) {}
+  LibraryEntries(LedgerListings* listings, const Announcer* announcer)
+      : listings_(listings), announcer_(announcer) {}
 
   // Describes each item, in order.
   std::vector<v1::LibraryEntry> Describe(absl::Span<const LibraryItem> items) const;
 
  private:
-  Ledger* const ledger_;
+  LedgerListings* const listings_;
   const Announcer* const announcer_;
 };
 

@@ -163,7 +163,7 @@ void OwnWatch::AddLibrary(Look& look) {
 }
 
 void OwnWatch::AddLimbo(Look& look) {
-  const uint64_t changes = parts_.ledger->release_changes();
+  const uint64_t changes = parts_.releases->changes();
   if (limbo_seen_ == changes) return;
   absl::StatusOr<std::vector<ReleaseRecord>> limbo = parts_.handover->Limbo();
   if (!limbo.ok()) return;  // the next look tries again

@@ -14,7 +14,7 @@
 #include "arkshare/v1/peer.pb.h"
 #include "lib/core/bell.h"
 #include "lib/core/clock.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_releases.h"
 #include "services/peer/library/library.h"
 #include "services/peer/owner/library_entries.h"
 #include "services/peer/owner/owner_status.h"
@@ -38,7 +38,7 @@ class OwnWatch {
     const UploadQueue* queue;
     Library* library;
     const LibraryEntries* entries;
-    Ledger* ledger;
+    LedgerReleases* releases;
     Handover* handover;
     const Wishes* wishes;
     Bell* bell;
@@ -75,7 +75,7 @@ class OwnWatch {
   Bell::Rings heard_;
   std::unique_ptr<LibraryWatch> library_;  // nullptr: not watched
   uint64_t transfers_mark_ = 0;            // of TransferBoard::ChangesSince
-  std::optional<uint64_t> limbo_seen_;     // Ledger::release_changes() at the last look
+  std::optional<uint64_t> limbo_seen_;     // LedgerReleases::changes() at the last look
   std::optional<uint64_t> wishes_seen_;    // Wishes::changes() at the last look
   SentValues<int> sent_status_;            // one value
   SentValues<std::string> sent_transfers_;

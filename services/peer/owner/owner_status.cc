@@ -69,7 +69,7 @@ v1::GetStatusResponse OwnerStatus::Describe() const {
   status.set_download_bytes_per_second(
       static_cast<uint64_t>(parts_.download_limiter->BytesPerSecond()));
   status.set_bytes_downloaded(parts_.download_limiter->taken());
-  if (absl::StatusOr<uint64_t> limbo = parts_.ledger->CountHidden(); limbo.ok()) {
+  if (absl::StatusOr<uint64_t> limbo = parts_.releases->CountHidden(); limbo.ok()) {
     status.set_limbo_count(*limbo);
   }
   if (parts_.membership != nullptr) *status.mutable_group() = DescribeGroup(*parts_.membership);

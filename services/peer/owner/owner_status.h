@@ -11,7 +11,7 @@
 #include "lib/core/key.h"
 #include "lib/core/rate_limiter.h"
 #include "services/peer/calls/call_answerer.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_releases.h"
 #include "services/peer/disk/shared_folder.h"
 #include "services/peer/group/membership.h"
 #include "services/peer/library/folder_scanner.h"
@@ -29,7 +29,7 @@ class OwnerStatus {
  public:
   struct Parts {  // all must outlive it
     const SharedFolder* folder;
-    Ledger* ledger;
+    LedgerReleases* releases;
     Library* library;
     FolderScanner* scanner;
     Sharing* sharing;

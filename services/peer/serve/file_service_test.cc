@@ -681,7 +681,7 @@ TEST_F(FileServiceTest, ARequestThatTheReceiverDidNotSignDecidesNothing) {
   EXPECT_EQ(refused([](Request& r) { r.set_receiver_public_key("short"); }), "INVALID_FIELD");
   EXPECT_EQ(refused([](Request& r) { r.clear_source_public_key(); }), "INVALID_FIELD");
 
-  EXPECT_EQ(Must(disk_.ledger->FindRelease(item.transfer_id)), std::nullopt);
+  EXPECT_EQ(Must(disk_.ledger->releases()->Find(item.transfer_id)), std::nullopt);
   EXPECT_THAT(disk_.Hidden(), IsEmpty());
   EXPECT_TRUE(Must(Release(good)).results(0).has_ticket());
 }
@@ -780,7 +780,8 @@ TEST_F(FileServiceTest, AHiddenCopyThatWasDownloadedWholeIsNotReadAgain) {
   request.mutable_items(0)->set_all_bytes_from_source(true);  // is not signed
   ASSERT_TRUE(Must(Release(request)).results(0).has_ticket());
   EXPECT_FALSE(Must(Confirm(ConfirmRequestFor({item.transfer_id}))).results(0).has_error());
-  EXPECT_EQ(Must(disk_.ledger->FindRelease(item.transfer_id))->state, ReleaseRecord::State::kGone);
+  EXPECT_EQ(Must(disk_.ledger->releases()->Find(item.transfer_id))->state,
+            ReleaseRecord::State::kGone);
 }
 
 TEST_F(FileServiceTest, TheFileOfTheListingThatIsAskedForIsRead) {

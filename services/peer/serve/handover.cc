@@ -44,10 +44,10 @@ void SetErrors(const absl::Status& status, absl::Span<const size_t> places,
 }  // namespace
 
 absl::Status Handover::Recover() {
-  absl::StatusOr<std::vector<ReleaseRecord>> hidden = ledger_->HiddenReleases();
+  absl::StatusOr<std::vector<ReleaseRecord>> hidden = releases_->Hidden();
   if (!hidden.ok()) return hidden.status();
   // Confirmed copies are still to be read, or were deleted before the crash.
-  absl::StatusOr<std::vector<ReleaseRecord>> unread = ledger_->ConfirmedReleases();
+  absl::StatusOr<std::vector<ReleaseRecord>> unread = releases_->Confirmed();
   if (!unread.ok()) return unread.status();
   std::vector<SharedFolder::HiddenFile> to_read;
   for (const ReleaseRecord& record : *unread) {
@@ -62,12 +62,12 @@ absl::Status Handover::Recover() {
     if (absl::IsNotFound(folder_->StatHidden(file).status())) deleted.push_back(file.transfer_id);
   }
   if (!deleted.empty()) {
-    absl::Status s = ledger_->RecordReleaseStates(deleted, ReleaseRecord::State::kGone);
+    absl::Status s = releases_->RecordState(deleted, ReleaseRecord::State::kGone);
     if (!s.ok()) return s;
   }
   std::vector<SharedFolder::HiddenFile> confirmed;
   for (const SharedFolder::HiddenFile& file : folder_->ListHidden()) {
-    absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(file.transfer_id);
+    absl::StatusOr<std::optional<ReleaseRecord>> record = releases_->Find(file.transfer_id);
     if (!record.ok()) return record.status();
     const auto state = record->has_value() && (*record)->item.listing == file.listing
                            ? (*record)->state
@@ -79,7 +79,7 @@ absl::Status Handover::Recover() {
       continue;
     }
     // Hidden before the commit point, or restored by the owner: it belongs in the library.
-    absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(file.listing);
+    absl::StatusOr<std::optional<ListingRecord>> listing = listings_->Find(file.listing);
     if (!listing.ok()) return listing.status();
     const std::string path = listing->has_value() ? (*listing)->path : file.transfer_id.hex();
     absl::StatusOr<std::string> back = copies_.PutBack(file, path);
@@ -132,7 +132,7 @@ std::vector<absl::StatusOr<MoveTicket>> Handover::Release(
 
 void Handover::Decide(const PublicKey& receiver, Attempt& attempt) {
   const ReleaseItem& item = *attempt.item;
-  absl::StatusOr<std::optional<ReleaseRecord>> earlier = ledger_->FindRelease(item.transfer_id);
+  absl::StatusOr<std::optional<ReleaseRecord>> earlier = releases_->Find(item.transfer_id);
   if (!earlier.ok()) {
     attempt.answer = MakeError(Reason::kInternal, "this peer cannot read its ledger; ask again");
     return;
@@ -171,7 +171,7 @@ bool Handover::NeedsRecord(const Attempt& attempt) {
   if (attempt.book || !attempt.decided_now || !IsFinal(attempt.answer.status())) return false;
   if (GetReason(attempt.answer.status()) != Reason::kBookGone) return true;
   const absl::StatusOr<std::optional<ListingRecord>> listing =
-      ledger_->FindListing(attempt.item->listing);
+      listings_->Find(attempt.item->listing);
   return !listing.ok() || listing->has_value();
 }
 
@@ -201,7 +201,7 @@ absl::Status Handover::Record(const PublicKey& receiver, absl::Span<Attempt> att
     records.push_back(std::move(record));
   }
   if (records.empty()) return absl::OkStatus();
-  if (absl::Status s = ledger_->RecordReleases(records); !s.ok()) return s;
+  if (absl::Status s = releases_->Record(records); !s.ok()) return s;
   if (!bodies.empty()) {
     ARKSHARE_FAILPOINT("source.released");
   } else {
@@ -241,7 +241,7 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
   std::vector<absl::Status> results;
   Deletion proven, unproven;
   for (const TransferId& id : transfers) {
-    absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(id);
+    absl::StatusOr<std::optional<ReleaseRecord>> record = releases_->Find(id);
     if (!record.ok()) {
       results.push_back(
           MakeError(Reason::kInternal, "this peer cannot read its ledger; ask again"));
@@ -261,8 +261,7 @@ std::vector<absl::Status> Handover::Confirm(const PublicKey& receiver,
   // The receiver need not wait for a reading: from here on this peer is the one that goes on.
   absl::Status confirmed = absl::OkStatus();
   if (!unproven.files.empty()) {
-    confirmed =
-        ledger_->RecordReleaseStates(IdsOf(unproven.files), ReleaseRecord::State::kConfirmed);
+    confirmed = releases_->RecordState(IdsOf(unproven.files), ReleaseRecord::State::kConfirmed);
     ARKSHARE_FAILPOINT("source.confirmed");
   }
   if (confirmed.ok()) copies_.ReadLater(unproven.files);
@@ -276,20 +275,20 @@ absl::Status Handover::RecordGone(absl::Span<const SharedFolder::HiddenFile> fil
   absl::Status removed = folder_->RemoveHidden(files);
   ARKSHARE_FAILPOINT("source.unlinked");
   if (removed.ok()) {
-    removed = ledger_->RecordReleaseStates(IdsOf(files), ReleaseRecord::State::kGone);
+    removed = releases_->RecordState(IdsOf(files), ReleaseRecord::State::kGone);
   }
   ARKSHARE_FAILPOINT("source.gone");
   return removed;
 }
 
 std::string Handover::NameOf(uint64_t listing) {
-  absl::StatusOr<std::optional<ListingRecord>> record = ledger_->FindListing(listing);
+  absl::StatusOr<std::optional<ListingRecord>> record = listings_->Find(listing);
   return record.ok() && record->has_value() ? (*record)->name.value() : "";
 }
 
 absl::StatusOr<std::string> Handover::Restore(const TransferId& id) {
   const TransferClaims::Claim claim(&claims_, absl::MakeConstSpan(&id, 1));
-  absl::StatusOr<std::optional<ReleaseRecord>> record = ledger_->FindRelease(id);
+  absl::StatusOr<std::optional<ReleaseRecord>> record = releases_->Find(id);
   if (!record.ok()) return record.status();
   if (!record->has_value() || (*record)->state != ReleaseRecord::State::kHidden) {
     return MakeError(Reason::kTransferUnknown,
@@ -300,12 +299,10 @@ absl::StatusOr<std::string> Handover::Restore(const TransferId& id) {
     return MakeError(Reason::kFileNotFound,
                      "the hidden copy is no longer on the disk: it was removed by hand");
   }
-  absl::StatusOr<std::optional<ListingRecord>> listing =
-      ledger_->FindListing((*record)->item.listing);
+  absl::StatusOr<std::optional<ListingRecord>> listing = listings_->Find((*record)->item.listing);
   if (!listing.ok()) return listing.status();
   // Recorded first: from here on a Confirm changes nothing, and a restart completes the rest.
-  if (absl::Status s = ledger_->RecordReleaseStates({id}, ReleaseRecord::State::kRestored);
-      !s.ok()) {
+  if (absl::Status s = releases_->RecordState({id}, ReleaseRecord::State::kRestored); !s.ok()) {
     return s;
   }
   copies_.Forget(id);

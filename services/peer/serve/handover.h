@@ -41,7 +41,8 @@ class Handover {
   Handover(const SharedFolder* folder, Ledger* ledger, Library* library, ServedProofs* proofs,
            PrivateKey key)
       : folder_(folder),
-        ledger_(ledger),
+        listings_(ledger->listings()),
+        releases_(ledger->releases()),
         library_(library),
         proofs_(proofs),
         key_(std::move(key)),
@@ -68,7 +69,7 @@ class Handover {
                                     absl::Span<const TransferId> transfers);
 
   // Returns the releases that are not confirmed.
-  absl::StatusOr<std::vector<ReleaseRecord>> Limbo() { return ledger_->HiddenReleases(); }
+  absl::StatusOr<std::vector<ReleaseRecord>> Limbo() { return releases_->Hidden(); }
   // Returns the name that a listing has or had; empty when it is unknown.
   std::string NameOf(uint64_t listing);
   // Puts a hidden copy back into the folder as a new book; returns its path, for the scanner.
@@ -104,7 +105,8 @@ class Handover {
   absl::Status RecordGone(absl::Span<const SharedFolder::HiddenFile> files);
 
   const SharedFolder* const folder_;
-  Ledger* const ledger_;
+  LedgerListings* const listings_;
+  LedgerReleases* const releases_;
   Library* const library_;
   ServedProofs* const proofs_;
   const PrivateKey key_;

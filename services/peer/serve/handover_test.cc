@@ -77,7 +77,7 @@ class HandoverTest : public testing::Test {
     return *disk_->library->FindPath(name);
   }
   ReleaseState StateOf(const ReleaseItem& item) {
-    return Must(disk_->ledger->FindRelease(item.transfer_id))->state;
+    return Must(disk_->ledger->releases()->Find(item.transfer_id))->state;
   }
   std::string File(const std::string& name) { return ReadFileAt(disk_->PathOf(name)); }
   // Examines all of the folder, as the scanner does.
@@ -110,7 +110,7 @@ TEST_F(HandoverTest, ATicketMeansThatTheBookIsHiddenAndRecorded) {
   EXPECT_THAT(disk_->Hidden(),
               ElementsAre(absl::StrCat(item.transfer_id.hex(), "-", item.listing)));
   EXPECT_EQ(ReadFileAt(disk_->folder->StatePath("released/" + disk_->Hidden()[0])), one_.bytes);
-  EXPECT_EQ(Must(disk_->ledger->FindListing(item.listing))->state, ListingState::kReleased);
+  EXPECT_EQ(Must(disk_->ledger->listings()->Find(item.listing))->state, ListingState::kReleased);
   EXPECT_FALSE(disk_->library->Find(book.record.name).has_value());
   EXPECT_THAT(Must(handover().Limbo()), SizeIs(1));
   EXPECT_EQ(handover().NameOf(item.listing), "sub/book");
@@ -204,14 +204,14 @@ TEST_F(HandoverTest, AnUnsettledBookMayBeAskedForAgain) {
   ListingRecord record = disk_->List("book", one_).record;
   record.unsettled = true;
   record.number =
-      Must(disk_->ledger->ReplaceListing(record.number, ListingState::kDeleted, record));
+      Must(disk_->ledger->listings()->Replace(record.number, ListingState::kDeleted, record));
   Restart();
   const ReleaseItem item = PeerDisk::Wish(*disk_->library->FindPath("book"));
   const absl::Status status = Release(item).status();
   EXPECT_EQ(ReasonOf(status), "BOOK_UNSETTLED");
   EXPECT_TRUE(GetRetryAfter(status).has_value());
   EXPECT_EQ(File("book"), one_.bytes);
-  EXPECT_EQ(Must(disk_->ledger->FindRelease(item.transfer_id)), std::nullopt);
+  EXPECT_EQ(Must(disk_->ledger->releases()->Find(item.transfer_id)), std::nullopt);
   Must(disk_->library->Settle({record.number}));
   EXPECT_TRUE(Release(item).ok());
 }
@@ -225,7 +225,7 @@ TEST_F(HandoverTest, OnlyTheFileThatWasListedIsGivenAway) {
     EXPECT_EQ(ReasonOf(Release(PeerDisk::Wish(book)).status()), "BOOK_CHANGED");
     EXPECT_EQ(File("book"), before) << "it belongs where it was";
     EXPECT_THAT(disk_->Hidden(), IsEmpty());
-    EXPECT_EQ(Must(disk_->ledger->FindReleaseOfListing(book.record.number)), std::nullopt);
+    EXPECT_EQ(Must(disk_->ledger->releases()->FindOfListing(book.record.number)), std::nullopt);
   };
   WriteFileAt(temp_ / "other", one_.bytes);
   ASSERT_EQ(::rename((temp_ / "other").c_str(), disk_->PathOf("book").c_str()), 0);
@@ -266,7 +266,7 @@ TEST_F(HandoverTest, ARefusalOfWhatNeverWasHereNeedsNoRecord) {
     }
   }
   for (const ReleaseItem& item : items) {
-    EXPECT_EQ(Must(disk_->ledger->FindRelease(item.transfer_id)), std::nullopt);
+    EXPECT_EQ(Must(disk_->ledger->releases()->Find(item.transfer_id)), std::nullopt);
   }
   // A listing that was here is another matter.
   ReleaseItem other = PeerDisk::Wish(book);
@@ -422,7 +422,7 @@ TEST_F(HandoverTest, ReleaseConfirmAndRestoreOfOneTransferAtATime) {
     EXPECT_TRUE(confirmed.ok());
     EXPECT_EQ(Exists(disk_->PathOf(name)), restored.ok());
     EXPECT_THAT(disk_->Hidden(), IsEmpty());
-    EXPECT_EQ(Must(disk_->ledger->FindRelease(item.transfer_id))->state,
+    EXPECT_EQ(Must(disk_->ledger->releases()->Find(item.transfer_id))->state,
               restored.ok() ? ReleaseState::kRestored : ReleaseState::kGone);
   }
 }
@@ -453,7 +453,7 @@ TEST_F(HandoverTest, KeepsAFileThatWasWrittenAfterTheHandOver) {
   Must(Confirm(item.transfer_id));
   EXPECT_EQ(File("book"), one_.bytes + "edited");
   // A new book: the old listing stays released.
-  EXPECT_EQ(Must(disk_->ledger->FindListing(item.listing))->state, ListingState::kReleased);
+  EXPECT_EQ(Must(disk_->ledger->listings()->Find(item.listing))->state, ListingState::kReleased);
 }
 
 TEST_F(HandoverTest, KeepsAFileThatAProgramStillWritesTo) {
@@ -540,7 +540,7 @@ TEST_F(HandoverTest, AReadingThatACrashInterruptedIsDoneAtTheNextStart) {
   const ReleaseItem other = PeerDisk::Wish(ListFalsely("other", one_, bytes));
   const ReleaseItem deleted = PeerDisk::Wish(disk_->List("deleted", FakeBook::OfSize(7)));
   for (const ReleaseItem& item : {good, other, deleted}) Must(Release(item));
-  Must(disk_->ledger->RecordReleaseStates(
+  Must(disk_->ledger->releases()->RecordState(
       {good.transfer_id, other.transfer_id, deleted.transfer_id}, ReleaseState::kConfirmed));
   Must(disk_->folder->RemoveHidden({{deleted.transfer_id, deleted.listing}}));
   EXPECT_THAT(Must(handover().Limbo()), IsEmpty()) << "no owner waits for them";
@@ -748,7 +748,7 @@ TEST_F(HandoverTest, HiddenAndRecordedStaysHidden) {
 TEST_F(HandoverTest, ConfirmedButStillThereIsRemoved) {
   const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
   Must(Release(item));
-  Must(disk_->ledger->RecordReleaseStates({item.transfer_id}, ReleaseState::kGone));
+  Must(disk_->ledger->releases()->RecordState({item.transfer_id}, ReleaseState::kGone));
   Restart();
   EXPECT_THAT(disk_->Hidden(), IsEmpty());
   EXPECT_FALSE(Exists(disk_->PathOf("book")));
@@ -768,7 +768,7 @@ TEST_F(HandoverTest, UnlinkedButNotRecordedIsGone) {
 TEST_F(HandoverTest, RestoredButStillHiddenComesBack) {
   const ReleaseItem item = PeerDisk::Wish(disk_->List("book", one_));
   Must(Release(item));
-  Must(disk_->ledger->RecordReleaseStates({item.transfer_id}, ReleaseState::kRestored));
+  Must(disk_->ledger->releases()->RecordState({item.transfer_id}, ReleaseState::kRestored));
   WriteFileAt(temp_ / "book", "another");
   Restart();
   EXPECT_EQ(File("book"), "another");

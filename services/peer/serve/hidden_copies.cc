@@ -119,8 +119,7 @@ void HiddenCopies::ReadBatch(absl::Span<const HiddenFile> files) {
 }
 
 HiddenCopies::Verdict HiddenCopies::Read(const HiddenFile& file, std::vector<Proven>& proven) {
-  const absl::StatusOr<std::optional<ReleaseRecord>> record =
-      ledger_->FindRelease(file.transfer_id);
+  const absl::StatusOr<std::optional<ReleaseRecord>> record = releases_->Find(file.transfer_id);
   if (!record.ok()) return Retry(file, record.status()), Verdict::kLater;
   if (!record->has_value() || (*record)->state != ReleaseRecord::State::kConfirmed ||
       (*record)->item.listing != file.listing) {
@@ -129,7 +128,7 @@ HiddenCopies::Verdict HiddenCopies::Read(const HiddenFile& file, std::vector<Pro
   const absl::StatusOr<SharedFolder::OpenedFile> opened = folder_->OpenHidden(file);
   if (absl::IsNotFound(opened.status())) {
     // Deleted by hand, or before a crash.
-    ledger_->RecordReleaseStates({file.transfer_id}, ReleaseRecord::State::kGone).IgnoreError();
+    releases_->RecordState({file.transfer_id}, ReleaseRecord::State::kGone).IgnoreError();
     return Verdict::kDone;
   }
   if (absl::IsInvalidArgument(opened.status())) return Verdict::kOther;  // no regular file
@@ -161,19 +160,18 @@ void HiddenCopies::Delete(absl::Span<const Proven> proven) {
   if (files.empty()) return;
   absl::Status removed = folder_->RemoveHidden(files);
   ARKSHARE_FAILPOINT("source.unlinked");
-  if (removed.ok()) removed = ledger_->RecordReleaseStates(ids, ReleaseRecord::State::kGone);
+  if (removed.ok()) removed = releases_->RecordState(ids, ReleaseRecord::State::kGone);
   ARKSHARE_FAILPOINT("source.gone");
   if (removed.ok()) return;
   for (const HiddenFile& file : files) Retry(file, removed);
 }
 
 void HiddenCopies::Keep(const HiddenFile& file) {
-  const absl::StatusOr<std::optional<ListingRecord>> listing = ledger_->FindListing(file.listing);
+  const absl::StatusOr<std::optional<ListingRecord>> listing = listings_->Find(file.listing);
   const std::string path =
       listing.ok() && listing->has_value() ? (*listing)->path : file.transfer_id.hex();
   // Recorded first, as in Handover::Restore: a restart completes the rest.
-  absl::Status kept =
-      ledger_->RecordReleaseStates({file.transfer_id}, ReleaseRecord::State::kRestored);
+  absl::Status kept = releases_->RecordState({file.transfer_id}, ReleaseRecord::State::kRestored);
   if (!kept.ok()) return Retry(file, kept);
   kept = PutBack(file, path).status();
   LogWarning("kept", {{"book", path},

@@ -31,7 +31,8 @@ class HiddenCopies {
   using HiddenFile = SharedFolder::HiddenFile;
 
   // Both must outlive it.
-  HiddenCopies(const SharedFolder* folder, Ledger* ledger) : folder_(folder), ledger_(ledger) {}
+  HiddenCopies(const SharedFolder* folder, Ledger* ledger)
+      : folder_(folder), listings_(ledger->listings()), releases_(ledger->releases()) {}
   // Stops the thread, also within a file; the next start reads that file from its beginning.
   ~HiddenCopies();
 
@@ -76,7 +77,8 @@ class HiddenCopies {
   void Retry(const HiddenFile& file, const absl::Status& why);
 
   const SharedFolder* const folder_;
-  Ledger* const ledger_;
+  LedgerListings* const listings_;
+  LedgerReleases* const releases_;
   std::atomic<bool> stopping_{false};
 
   mutable Mutex mutex_;

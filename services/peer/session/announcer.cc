@@ -30,7 +30,7 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
       key_(key),
       on_registered_(std::move(on_registered)),
       on_superseded_(std::move(on_superseded)),
-      numbers_(parts_.library, parts_.ledger),
+      numbers_(parts_.library, parts_.ledger->listings()),
       recheck_timer_(options_.recheck),
       better_timer_(options_.recheck),
       return_timer_(options_.return_after),
@@ -40,11 +40,11 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
 Announcer::~Announcer() { Stop(); }
 
 void Announcer::Start() {
-  if (absl::StatusOr<uint32_t> last = parts_.ledger->LastPeerId(); last.ok()) {
+  if (absl::StatusOr<uint32_t> last = parts_.ledger->session()->LastPeerId(); last.ok()) {
     state_.SetPeerId(*last);
   }
   if (parts_.calls != nullptr) {
-    kept_relay_port_ = parts_.ledger->LastRelayPort().value_or(0);
+    kept_relay_port_ = parts_.ledger->session()->LastRelayPort().value_or(0);
     relay_port_ = kept_relay_port_;
     by_relay_ = relay_port_ != 0;
   }
@@ -336,7 +336,7 @@ void Announcer::NoteRelay(const v1::RegisterResponse& response) {
   by_relay_ = response.reachability().way() == v1::WAY_RELAYED;
   const uint32_t kept = by_relay_ ? relay_port_ : 0;
   if (std::exchange(kept_relay_port_, kept) == kept) return;
-  if (absl::Status s = parts_.ledger->SetLastRelayPort(kept); !s.ok()) {
+  if (absl::Status s = parts_.ledger->session()->SetLastRelayPort(kept); !s.ok()) {
     LogWarning("relay_not_kept", {{"why", s}});
   }
 }
@@ -391,7 +391,7 @@ void Announcer::NoteRegistered(const v1::RegisterResponse& response, size_t book
                          {"books", books},
                          {"lease", lease_}});
   if (last_id != response.peer_id()) {
-    if (absl::Status s = parts_.ledger->SetLastPeerId(response.peer_id()); !s.ok()) {
+    if (absl::Status s = parts_.ledger->session()->SetLastPeerId(response.peer_id()); !s.ok()) {
       LogWarning("peer_id_not_kept", {{"why", s}});
     }
   }

@@ -306,22 +306,22 @@ TEST_F(AnnouncerWithRelayTest, UsesTheRelayWhenItCannotBeDialledUntilItCan) {
   EXPECT_EQ(fake_->requests(), "drDDD");
   EXPECT_EQ(announcer_->GetState().way, v1::WAY_DIRECT);
   EXPECT_EQ(announcer_->GetState().trouble, "");
-  EXPECT_EQ(*disk_.ledger->LastRelayPort(), 0u);
+  EXPECT_EQ(*disk_.ledger->session()->LastRelayPort(), 0u);
 }
 
 TEST_F(AnnouncerWithRelayTest, BeginsWithTheRelayWhenThatWasTheLastWay) {
-  ASSERT_TRUE(disk_.ledger->SetLastRelayPort(9).ok());
+  ASSERT_TRUE(disk_.ledger->session()->SetLastRelayPort(9).ok());
   Start({Relayed(), NoBetterWay()});
   EXPECT_TRUE(fake_->AwaitRegistrations(2));
   EXPECT_EQ(fake_->requests().substr(0, 2), "rD");
   EXPECT_EQ(announcer_->GetState().way, v1::WAY_RELAYED);
   EXPECT_EQ(announcer_->GetState().address, "");
   announcer_->Stop();
-  EXPECT_EQ(*disk_.ledger->LastRelayPort(), 9u);
+  EXPECT_EQ(*disk_.ledger->session()->LastRelayPort(), 9u);
 }
 
 TEST_F(AnnouncerWithRelayTest, IsDialledWhenTheRelayOfTheLastTimeHasGone) {
-  ASSERT_TRUE(disk_.ledger->SetLastRelayPort(9).ok());
+  ASSERT_TRUE(disk_.ledger->session()->SetLastRelayPort(9).ok());
   Start({{absl::OkStatus(), false}, {}});
   EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token2"));
   EXPECT_EQ(fake_->requests(), "rd");

@@ -9,7 +9,7 @@ namespace arkshare {
 void ListingNumbers::Check(const std::string& index_address, uint64_t largest_known) {
   uint64_t drawn = library_->number_at_load();
   if (!told_.insert(index_address).second) {
-    const absl::StatusOr<uint64_t> last = ledger_->LastListingNumber();
+    const absl::StatusOr<uint64_t> last = listings_->LastNumber();
     if (!last.ok()) return;
     drawn = *last;
   }

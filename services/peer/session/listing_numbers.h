@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_listings.h"
 #include "services/peer/library/library.h"
 
 namespace arkshare {
@@ -17,7 +17,8 @@ namespace arkshare {
 class ListingNumbers {
  public:
   // Both must outlive it.
-  ListingNumbers(Library* library, Ledger* ledger) : library_(library), ledger_(ledger) {}
+  ListingNumbers(Library* library, LedgerListings* listings)
+      : library_(library), listings_(listings) {}
 
   // Takes the largest number that the index at this address knows of this peer's key, as it answers
   // a registration. Call before the listings are stated to it.
@@ -25,7 +26,7 @@ class ListingNumbers {
 
  private:
   Library* const library_;
-  Ledger* const ledger_;
+  LedgerListings* const listings_;
   // Indexes that this process has told of numbers which it drew itself.
   std::set<std::string> told_;
 };

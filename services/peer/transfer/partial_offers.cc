@@ -18,7 +18,7 @@ void PartialOffers::Begin(Transfer& transfer, int fd) {
   const TransferRecord& record = transfer.record;
   if (record.move || PieceCount(record.content.size) < kMinPieces) return;
   UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  absl::StatusOr<uint64_t> number = ledger_->DrawListingNumber();
+  absl::StatusOr<uint64_t> number = listings_->DrawNumber();
   if (!own.valid() || !number.ok()) return;
   transfer.offer = partials_->Begin(record.content, std::move(own));
   transfer.offer_listing = *number;

@@ -2,7 +2,7 @@
 #ifndef ARKSHARE_SERVICES_PEER_TRANSFER_PARTIAL_OFFERS_H_
 #define ARKSHARE_SERVICES_PEER_TRANSFER_PARTIAL_OFFERS_H_
 
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_listings.h"
 #include "services/peer/disk/partial_books.h"
 #include "services/peer/library/library.h"
 #include "services/peer/transfer/transfer.h"
@@ -13,8 +13,8 @@ namespace arkshare {
 class PartialOffers {
  public:
   // All must outlive it.
-  PartialOffers(PartialBooks* partials, Ledger* ledger, Library* library)
-      : partials_(partials), ledger_(ledger), library_(library) {}
+  PartialOffers(PartialBooks* partials, LedgerListings* listings, Library* library)
+      : partials_(partials), listings_(listings), library_(library) {}
 
   // Offers the staged file `fd` of a copy of at least 8 pieces. A move is not offered: the book
   // stays with its source until the source releases it. Without a descriptor or a listing number
@@ -25,7 +25,7 @@ class PartialOffers {
 
  private:
   PartialBooks* const partials_;
-  Ledger* const ledger_;
+  LedgerListings* const listings_;
   Library* const library_;
 };
 

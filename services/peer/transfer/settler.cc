@@ -242,7 +242,7 @@ Batch Settler::RecordOwned(const Batch& transfers, Batch& later) {
     chosen.push_back(transfer);
   }
   if (chosen.empty()) return {};
-  std::vector<Ledger::Owned> books;
+  std::vector<LedgerTransfers::Owned> books;
   for (size_t i = 0; i < chosen.size(); ++i) books.push_back({&chosen[i]->record, &listings[i]});
   absl::StatusOr<std::vector<uint64_t>> numbers = parts_.store->RecordOwned(books);
   if (!numbers.ok()) {  // a full disk delays, it never discards

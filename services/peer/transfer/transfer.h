@@ -17,7 +17,7 @@
 
 #include "lib/core/content_id.h"
 #include "services/peer/disk/file_attributes.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_records.h"
 #include "services/peer/disk/unique_fd.h"
 #include "services/peer/fetch/holder_rank.h"
 #include "services/peer/transfer/brought.h"

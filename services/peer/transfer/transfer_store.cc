@@ -60,7 +60,7 @@ std::vector<BookName> OtherPlaces(const TransferRecord& record) {
 }  // namespace
 
 absl::StatusOr<std::vector<TransferStore::Recovered>> TransferStore::Recover() {
-  absl::StatusOr<std::vector<TransferRecord>> open = ledger_->OpenTransfers();
+  absl::StatusOr<std::vector<TransferRecord>> open = ledger_transfers_->Open();
   if (!open.ok()) return open.status();
   std::vector<Recovered> go_on;
   std::set<TransferId> kept;
@@ -95,14 +95,14 @@ absl::StatusOr<std::vector<TransferStore::Recovered>> TransferStore::Recover() {
 // written, the next start drops the transfer again.
 void TransferStore::DropUnprepared(const TransferRecord& record) {
   folder_->entrance().Remove(record.id, record.name.value()).IgnoreError();
-  if (absl::Status s = ledger_->RecordDropped(record.id); !s.ok()) {
+  if (absl::Status s = ledger_transfers_->RecordDropped(record.id); !s.ok()) {
     LogWarning("drop_not_recorded", {{"transfer", record.id}, {"why", s}});
   }
 }
 
 absl::Status TransferStore::RecoverOwned(Recovered& recovered) {
   TransferRecord& record = recovered.record;
-  absl::StatusOr<std::optional<ListingRecord>> found = ledger_->FindListing(record.listing);
+  absl::StatusOr<std::optional<ListingRecord>> found = ledger_listings_->Find(record.listing);
   if (!found.ok()) return found.status();
   if (!found->has_value()) return absl::OkStatus();
   ListingRecord& listing = **found;
@@ -117,7 +117,7 @@ absl::Status TransferStore::RecoverOwned(Recovered& recovered) {
   if (absl::IsNotFound(waiting)) {
     // It is in its place, or a person has deleted it and the scan says so.
     if (there && placed.identity != listing.identity) {
-      ledger_->RecordProgress({}, {placed}).IgnoreError();
+      ledger_transfers_->RecordProgress({}, {placed}).IgnoreError();
     }
     return absl::OkStatus();
   }
@@ -128,7 +128,7 @@ absl::Status TransferStore::RecoverOwned(Recovered& recovered) {
     return absl::OkStatus();
   }
   folder_->SyncAdmitted({listing.path});
-  ledger_->RecordProgress({}, {listing}).IgnoreError();
+  ledger_transfers_->RecordProgress({}, {listing}).IgnoreError();
   library_->UnclaimPath(listing.path);
   return absl::OkStatus();
 }
@@ -145,7 +145,7 @@ absl::Status TransferStore::ReserveName(const BookName& name, Entrance::Checked&
 }
 
 absl::Status TransferStore::RecordIntents(absl::Span<const TransferRecord> records) {
-  absl::Status recorded = ledger_->RecordIntents(records);
+  absl::Status recorded = ledger_transfers_->RecordIntents(records);
   if (recorded.ok()) {
     ARKSHARE_FAILPOINT("receiver.intent");
     return recorded;
@@ -201,7 +201,7 @@ absl::Status TransferStore::Prepare(absl::Span<const int> fds, absl::Span<const 
   folder_->SyncStaged(fds, paths);
   ARKSHARE_FAILPOINT("receiver.synced");
   if (!moves.empty()) {
-    if (absl::Status s = ledger_->RecordPrepared(moves); !s.ok()) return s;
+    if (absl::Status s = ledger_transfers_->RecordPrepared(moves); !s.ok()) return s;
   }
   ARKSHARE_FAILPOINT("receiver.prepared");
   return absl::OkStatus();
@@ -233,7 +233,7 @@ absl::Status TransferStore::PlacePrepared(TransferRecord& record, const BookName
   absl::Status placed = folder_->entrance().MoveNear(record.id, from, name.value());
   // The book is found beside either place if a crash comes between the two.
   if (placed.ok()) folder_->SyncStaged({}, {name.value()});
-  if (placed.ok()) placed = ledger_->RenameTransfer(record.id, name);
+  if (placed.ok()) placed = ledger_transfers_->Rename(record.id, name);
   if (!placed.ok()) return placed;
   record.name = name;
   RemoveFoldersMade(from);
@@ -267,8 +267,8 @@ absl::Status TransferStore::ClaimPath(const std::string& path) {
 }
 
 absl::StatusOr<std::vector<uint64_t>> TransferStore::RecordOwned(
-    absl::Span<const Ledger::Owned> books) {
-  absl::StatusOr<std::vector<uint64_t>> numbers = ledger_->RecordOwned(books);
+    absl::Span<const LedgerTransfers::Owned> books) {
+  absl::StatusOr<std::vector<uint64_t>> numbers = ledger_transfers_->RecordOwned(books);
   if (numbers.ok()) ARKSHARE_FAILPOINT("receiver.owned");
   return numbers;
 }
@@ -319,7 +319,7 @@ absl::Status TransferStore::Rename(TransferRecord& record, ListingRecord& listin
   }
   // As in ClaimPath. While Recover runs, the library does not know yet which paths are unshared.
   absl::Status s = library_->unshared().Share(name.value());
-  if (s.ok()) s = ledger_->RenameOwned(record.id, listing.number, name);
+  if (s.ok()) s = ledger_transfers_->RenameOwned(record.id, listing.number, name);
   if (!s.ok()) {
     library_->UnclaimPath(name.value());
     return s;
@@ -358,7 +358,7 @@ void TransferStore::Drop(const TransferRecord& record) {
   folder_->entrance().Remove(record.id, record.name.value()).IgnoreError();
   RemoveFoldersMade(record.name.value());
   library_->UnreserveName(record.name);
-  if (absl::Status s = ledger_->RecordDropped(record.id); !s.ok()) {
+  if (absl::Status s = ledger_transfers_->RecordDropped(record.id); !s.ok()) {
     LogWarning("drop_not_recorded", {{"transfer", record.id}, {"why", s}});
   }
 }

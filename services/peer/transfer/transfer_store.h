@@ -28,7 +28,11 @@ class TransferStore {
  public:
   // All must outlive it.
   TransferStore(const SharedFolder* folder, Ledger* ledger, Library* library, const Clock* clock)
-      : folder_(folder), ledger_(ledger), library_(library), clock_(clock) {}
+      : folder_(folder),
+        ledger_listings_(ledger->listings()),
+        ledger_transfers_(ledger->transfers()),
+        library_(library),
+        clock_(clock) {}
 
   struct Recovered {
     TransferRecord record;
@@ -83,7 +87,7 @@ class TransferStore {
   void UnclaimPath(const std::string& path) { library_->UnclaimPath(path); }
   // Records books and their new listings, in one transaction; returns the numbers of the listings.
   // ResourceExhausted: nothing was recorded.
-  absl::StatusOr<std::vector<uint64_t>> RecordOwned(absl::Span<const Ledger::Owned> books);
+  absl::StatusOr<std::vector<uint64_t>> RecordOwned(absl::Span<const LedgerTransfers::Owned> books);
   // Renames a received book to the name of its listing. If that is taken, to the next free one; if
   // the folder cannot be used any more, into the shared folder itself. Not yet durable. Sets the
   // identity that the file has there. Requires that the path of `listing` is claimed. The path that
@@ -104,7 +108,7 @@ class TransferStore {
   // Stores index_told, confirmed and the state of the records, and the identities of `listings`.
   absl::Status RecordProgress(absl::Span<const TransferRecord> records,
                               absl::Span<const ListingRecord> listings) {
-    return ledger_->RecordProgress(records, listings);
+    return ledger_transfers_->RecordProgress(records, listings);
   }
 
   // Gives up a transfer before it is owned. Removes the file first, which makes room for the record
@@ -126,7 +130,8 @@ class TransferStore {
   bool Identify(ListingRecord& listing) const;
 
   const SharedFolder* const folder_;
-  Ledger* const ledger_;
+  LedgerListings* const ledger_listings_;
+  LedgerTransfers* const ledger_transfers_;
   Library* const library_;
   const Clock* const clock_;
 

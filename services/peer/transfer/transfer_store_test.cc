@@ -93,7 +93,7 @@ TEST_F(TransferStoreTest, AFolderThatCannotBeUsedAnyMoreSendsTheBookToTheSharedF
   EXPECT_EQ(listing.path, "song");
   EXPECT_EQ(record.name.value(), "song");
   EXPECT_EQ(ReadFileAt(temp_ / "song"), book_.bytes);
-  EXPECT_EQ(Must(disk_.ledger->FindListing(listing.number))->path, "song");
+  EXPECT_EQ(Must(disk_.ledger->listings()->Find(listing.number))->path, "song");
 }
 
 TEST_F(TransferStoreTest, AnOwnedBookEntersWhereItsOwnerChooses) {
@@ -107,7 +107,7 @@ TEST_F(TransferStoreTest, AnOwnedBookEntersWhereItsOwnerChooses) {
   EXPECT_EQ(record.name.value(), "other/song");
   EXPECT_EQ(ReadFileAt(temp_ / "other/song"), book_.bytes);
   EXPECT_EQ(listing.identity, Must(disk_.folder->Stat("other/song")).identity);
-  EXPECT_EQ(Must(disk_.ledger->FindListing(listing.number))->path, "other/song");
+  EXPECT_EQ(Must(disk_.ledger->listings()->Find(listing.number))->path, "other/song");
 }
 
 TEST_F(TransferStoreTest, APreparedBookWaitsBesideThePlaceThatItsOwnerChooses) {

@@ -24,7 +24,7 @@ Transfers::Transfers(Parts parts, const PrivateKey& key)
     : parts_(parts),
       board_(parts.clock, parts.bell),
       store_(parts.folder, parts.ledger, parts.library, parts.clock),
-      offers_(parts.partials, parts.ledger, parts.library),
+      offers_(parts.partials, parts.ledger->listings(), parts.library),
       dropper_(&offers_, &store_, &board_),
       placer_(&store_, &board_, parts.clock),
       chooser_(parts.library, parts.index, parts.holders, key.public_key()),

@@ -59,7 +59,7 @@ Wishes::Wishes(Parts parts) : parts_(std::move(parts)), streams_(parts_.index) {
 Wishes::~Wishes() { Stop(); }
 
 absl::Status Wishes::Load() {
-  absl::StatusOr<std::vector<WishRecord>> wishes = parts_.ledger->Wishes();
+  absl::StatusOr<std::vector<WishRecord>> wishes = parts_.ledger->All();
   if (!wishes.ok()) return wishes.status();
   MutexLock lock(&mutex_);
   for (WishRecord& wish : *wishes) table_.Put(std::move(wish), parts_.clock->Monotonic());
@@ -118,7 +118,7 @@ absl::StatusOr<WishView> Wishes::Add(WishRecord wish) {
       MutexLock lock(&mutex_);
       if (absl::Status s = table_.MayAdd(wish.query); !s.ok()) return s;
     }
-    absl::StatusOr<uint64_t> id = parts_.ledger->RecordWish(wish);
+    absl::StatusOr<uint64_t> id = parts_.ledger->Put(wish);
     if (!id.ok()) return id.status();
     ARKSHARE_FAILPOINT("wish.recorded");
     wish.id = *id;
@@ -144,7 +144,7 @@ absl::Status Wishes::Remove(uint64_t wish) {
             absl::StrCat("there is no wish ", wish, "; arkshare-cli wish list shows the wishes"));
       }
     }
-    if (absl::Status s = parts_.ledger->RemoveWish(wish); !s.ok()) return s;
+    if (absl::Status s = parts_.ledger->Remove(wish); !s.ok()) return s;
     MutexLock lock(&mutex_);
     table_.Remove(wish);
   }
@@ -242,7 +242,7 @@ void Wishes::Handle(const WishStreams::News& news) {
   for (const WishFind& find : finds) {
     LogInfo("wish_found", {{"wish", news.wish}, {"book", find.name}, {"peer", find.peer_id}});
   }
-  if (absl::Status s = parts_.ledger->RecordFinds(news.wish, finds); !s.ok()) {
+  if (absl::Status s = parts_.ledger->AddFinds(news.wish, finds); !s.ok()) {
     // The owner was told. After a restart the index tells it again.
     LogWarning("wish_not_recorded", {{"wish", news.wish}, {"why", s}});
   }
@@ -337,7 +337,7 @@ void Wishes::HandleEndOf(const WishTable::Fetch& fetch, const absl::Status& how)
   if (here) {
     LogInfo("wish_fetched", {{"wish", fetch.wish}, {"root", fetch.content}});
     // When this fails, the next run finds that the book is here.
-    parts_.ledger->RecordFetched(fetch.wish, fetch.content).IgnoreError();
+    parts_.ledger->SetFetched(fetch.wish, fetch.content).IgnoreError();
   }
   Tell(/*urgent=*/false);
 }

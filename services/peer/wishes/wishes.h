@@ -16,7 +16,7 @@
 #include "lib/core/bell.h"
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
-#include "services/peer/disk/ledger.h"
+#include "services/peer/disk/ledger_wishes.h"
 #include "services/peer/group/membership.h"
 #include "services/peer/library/library.h"
 #include "services/peer/session/index_client.h"
@@ -33,7 +33,7 @@ namespace arkshare {
 class Wishes {
  public:
   struct Parts {  // all must outlive it
-    Ledger* ledger;
+    LedgerWishes* ledger;
     const Library* library;
     Transfers* transfers;
     const IndexClient* index;

@@ -153,7 +153,7 @@ class WishesTest : public testing::Test {
 
   void Restart() {
     wishes_.reset();
-    wishes_ = std::make_unique<Wishes>(Wishes::Parts{.ledger = disk_.ledger.get(),
+    wishes_ = std::make_unique<Wishes>(Wishes::Parts{.ledger = disk_.ledger->wishes(),
                                                      .library = disk_.library.get(),
                                                      .transfers = &transfers_,
                                                      .index = &index_client_,
