@@ -4,81 +4,24 @@
 #include <utility>
 
 #include "lib/core/errors.h"
+#include "services/peer/transfer/transfer_rules.h"
 
 namespace arkshare {
-namespace {
 
-constexpr size_t kMaxRemembered = 1000;
-
-bool HasEnded(TransferView::State state) {
-  return state == TransferView::State::kDone || state == TransferView::State::kFailed;
+absl::StatusOr<TransferBoard::EntryPtr> TransferBoard::Find(const TransferId& id) const {
+  EntryPtr entry = table_.Find(id);
+  if (entry == nullptr) return NoSuchTransfer();
+  return entry;
 }
 
-absl::Status NoSuchTransfer() {
-  return MakeError(Reason::kTransferUnknown, "there is no such transfer");
-}
-
-// Why a transfer cannot be given up any more; OK while it is received.
-absl::Status MayEnd(const TransferView& view) {
-  switch (view.record.state) {
-    case TransferRecord::State::kIntent:
-      return absl::OkStatus();
-    case TransferRecord::State::kPrepared:
-      return MakeError(Reason::kTransferNotEndable,
-                       "the whole book is here, and its source may have given it away already, so "
-                       "only the source's answer ends this; if the source is gone for good, take "
-                       "the book as a copy with arkshare-cli transfers keep");
-    case TransferRecord::State::kOwned:
-      return MakeError(Reason::kTransferNotEndable,
-                       "the book belongs to this peer already; delete its file if you do not want "
-                       "it");
-    case TransferRecord::State::kDone:
-    case TransferRecord::State::kDropped:
-      break;
-  }
-  return MakeError(Reason::kTransferNotEndable,
-                   "the transfer is over; arkshare-cli transfers forget removes it from the list");
-}
-
-// Whether a transfer that is being received answers the wish.
-bool Answers(const TransferView& view, const FetchWish& wish) {
-  const std::optional<BookName>& name = wish.save_as ? wish.save_as : wish.name;
-  if (name && view.record.name != *name) return false;
-  if (wish.content && view.record.content != *wish.content) return false;
-  // The owner who asks for a copy does not want the source to lose its own.
-  if (wish.copy_only && view.record.move) return false;
-  // After a restart, the number of the peer that it comes from is not known.
-  const bool from_another = view.from_peer_id != 0 && view.from_peer_id != wish.from_peer_id;
-  if (wish.from_peer_id != 0 && from_another) return false;
-  return name || wish.content;
-}
-
-}  // namespace
-
-void TransferBoard::CountChange(Entry* entry) {
-  ++changes_;
-  if (entry != nullptr) {
-    ++entry->version;
-    entry->changed = changes_;
-  } else {
-    last_forgotten_ = changes_;
-  }
+void TransferBoard::Tell() {
   changed_.NotifyAll();
   if (bell_ != nullptr) bell_->Ring();
 }
 
-void TransferBoard::Remember(const EntryPtr& entry) {
-  by_id_[entry->view.record.id] = entry;
-  in_order_.push_back(entry);
-  CountChange(entry.get());
-  if (in_order_.size() <= kMaxRemembered) return;
-  const auto over = std::find_if(in_order_.begin(), in_order_.end(), [](const EntryPtr& other) {
-    return other->view.record.state >= TransferRecord::State::kDone;
-  });
-  if (over == in_order_.end()) return;
-  by_id_.erase((*over)->view.record.id);
-  in_order_.erase(over);
-  CountChange(nullptr);
+void TransferBoard::CountChange(Entry& entry) {
+  table_.CountChange(entry);
+  Tell();
 }
 
 void TransferBoard::Add(const TransferPtr& transfer, TransferView view, const GroupPtr& group,
@@ -86,7 +29,8 @@ void TransferBoard::Add(const TransferPtr& transfer, TransferView view, const Gr
   auto entry = std::make_shared<Entry>(Entry{transfer, std::move(view)});
   entry->view.start = clock_->Now();
   MutexLock lock(&mutex_);
-  Remember(entry);
+  table_.Add(entry);
+  Tell();
   if (group == nullptr) return;
   entry->groups.push_back(group);
   ++group->open_;
@@ -96,16 +40,16 @@ void TransferBoard::Add(const TransferPtr& transfer, TransferView view, const Gr
 void TransferBoard::Update(const Transfer& transfer,
                            absl::FunctionRef<void(TransferView&)> change) {
   MutexLock lock(&mutex_);
-  const auto found = by_id_.find(transfer.record.id);
-  if (found == by_id_.end()) return;  // over, and forgotten since
-  Entry& entry = *found->second;
-  const bool had_ended = HasEnded(entry.view.state);
+  const EntryPtr found = table_.Find(transfer.record.id);
+  if (found == nullptr) return;  // over, and forgotten since
+  Entry& entry = *found;
+  const bool had_ended = entry.view.HasEnded();
   entry.view.record = transfer.record;
   entry.view.waits_for_place = false;
   change(entry.view);
-  CountChange(&entry);
-  if (HasEnded(entry.view.state)) Answer(entry, entry.view.error);
-  if (had_ended || !HasEnded(entry.view.state)) return;
+  CountChange(entry);
+  if (entry.view.HasEnded()) Answer(entry, entry.view.error);
+  if (had_ended || !entry.view.HasEnded()) return;
   for (const std::weak_ptr<Group>& member_of : entry.groups) {
     const GroupPtr group = member_of.lock();
     if (group != nullptr && --group->open_ == 0) group->all_ended_.NotifyAll();
@@ -131,7 +75,7 @@ void TransferBoard::Reopen(Entry& entry) {
   entry.view.state = TransferView::State::kFetching;
   entry.view.error = absl::OkStatus();
   entry.view.message.clear();
-  CountChange(&entry);
+  CountChange(entry);
 }
 
 TransferBoard::Joined TransferBoard::Join(absl::Span<const FetchWish> wishes, const GroupPtr& group,
@@ -139,7 +83,7 @@ TransferBoard::Joined TransferBoard::Join(absl::Span<const FetchWish> wishes, co
   Joined joined;
   MutexLock lock(&mutex_);
   std::vector<EntryPtr> open;
-  for (const EntryPtr& entry : in_order_) {
+  for (const EntryPtr& entry : table_.entries()) {
     if (entry->view.record.state != TransferRecord::State::kIntent) continue;
     const bool in_group =
         std::any_of(entry->groups.begin(), entry->groups.end(),
@@ -171,15 +115,11 @@ std::vector<TransferBoard::Interrupted> TransferBoard::FindInterrupted(
     absl::Span<const FetchWish> wishes) const {
   std::vector<Interrupted> found;
   MutexLock lock(&mutex_);
-  for (const EntryPtr& entry : in_order_) {
+  for (const EntryPtr& entry : table_.entries()) {
     const TransferView& view = entry->view;
-    if (view.record.state != TransferRecord::State::kIntent ||
-        view.state != TransferView::State::kFailed) {
-      continue;
-    }
+    if (!IsInterrupted(view)) continue;
     for (size_t i = 0; i < wishes.size(); ++i) {
-      const std::optional<BookName>& name = wishes[i].save_as ? wishes[i].save_as : wishes[i].name;
-      if (!name || *name != view.record.name || !(wishes[i].name || wishes[i].content)) continue;
+      if (!AsksForName(view, wishes[i])) continue;
       found.push_back({entry->transfer, view.record.content, i});
       break;
     }
@@ -201,9 +141,9 @@ absl::StatusOr<TransferId> TransferBoard::TransferOf(const Group& group, size_t 
 
 absl::StatusOr<TransferPtr> TransferBoard::AskEnd(const TransferId& id, const char* why) {
   MutexLock lock(&mutex_);
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return NoSuchTransfer();
-  const Entry& entry = *found->second;
+  const absl::StatusOr<EntryPtr> found = Find(id);
+  if (!found.ok()) return found.status();
+  const Entry& entry = **found;
   if (absl::Status s = MayEnd(entry.view); !s.ok()) return s;
   entry.transfer->end = why;
   return entry.transfer;
@@ -211,36 +151,19 @@ absl::StatusOr<TransferPtr> TransferBoard::AskEnd(const TransferId& id, const ch
 
 absl::Status TransferBoard::Forget(const TransferId& id) {
   MutexLock lock(&mutex_);
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return NoSuchTransfer();
-  const EntryPtr entry = found->second;
-  switch (entry->view.record.state) {
-    case TransferRecord::State::kDone:
-    case TransferRecord::State::kDropped:
-      break;
-    case TransferRecord::State::kOwned:
-      if (!HasEnded(entry->view.state)) return MayEnd(entry->view);
-      return MakeError(Reason::kTransferNotEndable,
-                       "the book is here, and the index or its source has not been told yet; the "
-                       "peer goes on trying, so forget it later");
-    case TransferRecord::State::kIntent:
-      return MakeError(Reason::kTransferNotEndable,
-                       "the book is still being received; end that first with arkshare-cli "
-                       "transfers cancel");
-    case TransferRecord::State::kPrepared:
-      return MayEnd(entry->view);
-  }
-  by_id_.erase(found);
-  std::erase(in_order_, entry);
-  CountChange(nullptr);
+  const absl::StatusOr<EntryPtr> found = Find(id);
+  if (!found.ok()) return found.status();
+  if (absl::Status s = MayForget((*found)->view); !s.ok()) return s;
+  table_.Forget(*found);
+  Tell();
   return absl::OkStatus();
 }
 
 absl::StatusOr<TransferBoard::GoOn> TransferBoard::AskGoOn(const TransferId& id) {
   MutexLock lock(&mutex_);
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return NoSuchTransfer();
-  Entry& entry = *found->second;
+  const absl::StatusOr<EntryPtr> found = Find(id);
+  if (!found.ok()) return found.status();
+  Entry& entry = **found;
   GoOn go_on{.transfer = entry.transfer};
   switch (entry.view.record.state) {
     case TransferRecord::State::kIntent:
@@ -263,38 +186,32 @@ absl::StatusOr<TransferBoard::GoOn> TransferBoard::AskGoOn(const TransferId& id)
 
 absl::StatusOr<TransferPtr> TransferBoard::AskKeep(const TransferId& id) {
   MutexLock lock(&mutex_);
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return NoSuchTransfer();
-  Entry& entry = *found->second;
-  const TransferRecord& record = entry.view.record;
-  const bool waits = record.state == TransferRecord::State::kPrepared && record.move;
-  if (!waits && !record.kept) {
-    return MakeError(Reason::kTransferNotWaiting,
-                     "this transfer does not wait for its source: it is still being received, or "
-                     "over; arkshare-cli transfers says which");
-  }
-  if (waits) {
+  const absl::StatusOr<EntryPtr> found = Find(id);
+  if (!found.ok()) return found.status();
+  Entry& entry = **found;
+  if (absl::Status s = MayKeep(entry.view); !s.ok()) return s;
+  if (WaitsForSource(entry.view)) {
     entry.transfer->keep = true;
     entry.view.message = "to be kept as a copy, unless the source answers just now";
   }
-  CountChange(&entry);
+  CountChange(entry);
   return entry.transfer;
 }
 
 absl::StatusOr<TransferBoard::EntryPtr> TransferBoard::FindToPlace(const TransferId& id) const {
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return NoSuchTransfer();
-  if (!found->second->view.waits_for_place) {
+  absl::StatusOr<EntryPtr> found = Find(id);
+  if (!found.ok()) return found;
+  if (!(*found)->view.waits_for_place) {
     return MakeError(
         Reason::kTransferNotWaiting,
         "this transfer does not wait for a place: its book can enter the folder, or is "
         "in it already; arkshare-cli transfers says which");
   }
-  if (found->second->place != nullptr) {
+  if ((*found)->place != nullptr) {
     return MakeError(Reason::kTransferNotWaiting,
                      "another place was chosen for it just now; look at arkshare-cli transfers");
   }
-  return found->second;
+  return found;
 }
 
 absl::Status TransferBoard::MayPlace(const TransferId& id) const {
@@ -320,15 +237,15 @@ std::optional<absl::Status> TransferBoard::AwaitPlace(const PlaceWish& wish,
 
 std::optional<BookName> TransferBoard::ChosenPlace(const Transfer& transfer) const {
   MutexLock lock(&mutex_);
-  const auto found = by_id_.find(transfer.record.id);
-  if (found == by_id_.end() || found->second->place == nullptr) return std::nullopt;
-  return found->second->place->name;
+  const EntryPtr entry = table_.Find(transfer.record.id);
+  if (entry == nullptr || entry->place == nullptr) return std::nullopt;
+  return entry->place->name;
 }
 
 void TransferBoard::AnswerPlace(const Transfer& transfer, const absl::Status& answer) {
   MutexLock lock(&mutex_);
-  const auto found = by_id_.find(transfer.record.id);
-  if (found != by_id_.end()) Answer(*found->second, answer);
+  const EntryPtr entry = table_.Find(transfer.record.id);
+  if (entry != nullptr) Answer(*entry, answer);
 }
 
 void TransferBoard::Answer(Entry& entry, const absl::Status& answer) {
@@ -341,9 +258,9 @@ void TransferBoard::Answer(Entry& entry, const absl::Status& answer) {
 absl::StatusOr<TransferBoard::Change> TransferBoard::Await(const TransferId& id, uint64_t version,
                                                            absl::Duration wait) const {
   MutexLock lock(&mutex_);
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return NoSuchTransfer();
-  const EntryPtr entry = found->second;
+  const absl::StatusOr<EntryPtr> found = Find(id);
+  if (!found.ok()) return found.status();
+  const EntryPtr entry = *found;
   const absl::Time until = clock_->Monotonic() + wait;
   while (entry->version == version && !stopped_) {
     const absl::Duration left = until - clock_->Monotonic();
@@ -375,11 +292,21 @@ TransferBoard::GroupChanges TransferBoard::AwaitGroup(Group& group, absl::Durati
   return out;
 }
 
+std::vector<TransferView> TransferBoard::List() const {
+  MutexLock lock(&mutex_);
+  return table_.List();
+}
+
+TransferBoard::Changes TransferBoard::ChangesSince(uint64_t mark, size_t most) const {
+  MutexLock lock(&mutex_);
+  return table_.ChangesSince(mark, most);
+}
+
 void TransferBoard::Stop() {
   MutexLock lock(&mutex_);
   stopped_ = true;
   changed_.NotifyAll();
-  for (const EntryPtr& entry : in_order_) {
+  for (const EntryPtr& entry : table_.entries()) {
     for (const std::weak_ptr<Group>& member_of : entry->groups) {
       if (const GroupPtr group = member_of.lock()) group->all_ended_.NotifyAll();
     }

@@ -2,7 +2,6 @@
 #ifndef ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_BOARD_H_
 #define ARKSHARE_SERVICES_PEER_TRANSFER_TRANSFER_BOARD_H_
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -10,48 +9,35 @@
 #include <absl/types/span.h>
 
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "lib/core/bell.h"
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
-#include "services/peer/transfer/brought.h"
 #include "services/peer/transfer/fetch_wish.h"
 #include "services/peer/transfer/transfer.h"
+#include "services/peer/transfer/transfer_group.h"
+#include "services/peer/transfer/transfer_table.h"
+#include "services/peer/transfer/transfer_view.h"
 
 namespace arkshare {
 
-// A transfer as its owner sees it.
-struct TransferView {
-  enum class State { kQueued, kFetching, kHandingOver, kDone, kFailed };
-
-  TransferRecord record;
-  State state = State::kFetching;
-  uint64_t bytes_done = 0;
-  uint64_t bytes_per_second = 0;
-  int queue_position = 0;
-  std::optional<absl::Duration> estimated_wait{};  // while queued
-  uint32_t from_peer_id = 0;                       // 0 after a restart: not known
-  BroughtByPeer brought{};
-  std::string message{};  // for people
-  // The book is here, and can enter the folder at no place that this peer knows. An Update that
-  // does not set it clears it.
-  bool waits_for_place = false;
-  absl::Status error{};  // when failed
-  absl::Time start{}, end{};
+// Another place that the owner has chosen for a book.
+struct PlaceWish {
+  TransferPtr transfer;
+  BookName name;
+  std::optional<absl::Status> answer{};  // the board's lock guards it
 };
 
-// Keeps the view of each transfer, and lets callers wait for changes. Remembers 1,000 transfers and
-// those that are open. Never calls out with its lock held. Thread-safe.
+// The lock around TransferTable: what the workers show, what the owner asks for, and waiting for
+// changes. transfer_rules.h has what may be asked. Never calls out with its lock held. Thread-safe.
 class TransferBoard {
  public:
-  class Group;
+  using Group = TransferGroup;
   using GroupPtr = std::shared_ptr<Group>;
+  using Changes = TransferTable::Changes;
 
   // Rings `bell`, unless it is nullptr, when a view has changed. Both must outlive it.
   explicit TransferBoard(const Clock* clock, Bell* bell = nullptr) : clock_(clock), bell_(bell) {}
@@ -111,12 +97,6 @@ class TransferBoard {
   // Errors: kTransferUnknown; kTransferNotWaiting when the book is here.
   absl::StatusOr<GoOn> AskGoOn(const TransferId& id);
 
-  // Another place that the owner has chosen for a book.
-  struct PlaceWish {
-    TransferPtr transfer;
-    BookName name;
-    std::optional<absl::Status> answer{};  // the board's lock guards it
-  };
   using PlaceWishPtr = std::shared_ptr<PlaceWish>;
   // Returns OK when a book waits for a place, and no other one was chosen just now. Errors:
   // kTransferUnknown, kTransferNotWaiting.
@@ -149,17 +129,8 @@ class TransferBoard {
   // Waits until all transfers of the group have ended, or for `wait`. Returns what has changed
   // since the last call. One caller a group at a time.
   GroupChanges AwaitGroup(Group& group, absl::Duration wait) const;
-  // Newest first, at most 1,000.
+  // These are TransferTable's.
   std::vector<TransferView> List() const;
-  struct Changes {
-    std::vector<TransferView> views{};  // the latest of each, in the order in which they changed
-    // The ids of all transfers that are remembered, when one was forgotten.
-    std::optional<std::vector<TransferId>> remaining{};
-    uint64_t mark = 0;  // for the next call
-    bool more = false;  // `most` views were not enough
-  };
-  // Returns what has changed since an earlier call returned `mark`; 0: since the beginning. At most
-  // `most` views.
   Changes ChangesSince(uint64_t mark, size_t most) const;
 
   // Ends all waits; later ones end at once.
@@ -167,51 +138,26 @@ class TransferBoard {
   bool stopped() const;
 
  private:
-  struct Entry {
-    TransferPtr transfer;
-    TransferView view;
-    uint64_t version = 1;
-    uint64_t changed = 0;                        // changes_ after the last change of the view
-    std::vector<std::weak_ptr<Group>> groups{};  // to be told of the end
-    PlaceWishPtr place{};                        // without an answer
-  };
-  using EntryPtr = std::shared_ptr<Entry>;
+  using Entry = TransferTable::Entry;
+  using EntryPtr = TransferTable::EntryPtr;
 
+  // Errors: kTransferUnknown.
+  absl::StatusOr<EntryPtr> Find(const TransferId& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<EntryPtr> FindToPlace(const TransferId& id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer(Entry& entry, const absl::Status& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Shows an interrupted download as going on.
   void Reopen(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Remember(const EntryPtr& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Counts a change of a view; nullptr: one was forgotten.
-  void CountChange(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountChange(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells those that wait for changes, or watch them.
+  void Tell() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock* const clock_;
   Bell* const bell_;
   mutable Mutex mutex_;
   mutable CondVar changed_;  // a view
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;         // of views, and forgotten ones
-  uint64_t last_forgotten_ ABSL_GUARDED_BY(mutex_) = 0;  // changes_ after the last of them
-  absl::flat_hash_map<TransferId, EntryPtr> by_id_ ABSL_GUARDED_BY(mutex_);
-  std::deque<EntryPtr> in_order_ ABSL_GUARDED_BY(mutex_);  // oldest first
-};
-
-// The results of the wishes of one call. The board guards all of it with its lock.
-class TransferBoard::Group {
- public:
-  explicit Group(size_t wishes) : members_(wishes) {}
-
- private:
-  friend class TransferBoard;
-  struct Member {
-    EntryPtr entry;
-    absl::Status refused;  // without an entry
-    uint64_t seen = 0;     // the version that AwaitGroup returned last
-  };
-  std::vector<Member> members_;  // in the order of the wishes
-  size_t open_ = 0;              // transfers that have not ended
-  CondVar all_ended_;
+  TransferTable table_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace arkshare
