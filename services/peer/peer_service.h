@@ -1,12 +1,8 @@
-// PeerService: the calls by which the owner drives this peer. The contract is peer.proto. The
-// handlers are in three sources: peer_service.cc, peer_service_library.cc, peer_service_owner.cc.
+// PeerService: the calls by which the owner drives this peer. The contract is peer.proto.
 #ifndef ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_
 #define ARKSHARE_SERVICES_PEER_PEER_SERVICE_H_
 
-#include <absl/functional/function_ref.h>
-
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "arkshare/v1/peer.grpc.pb.h"
@@ -18,8 +14,10 @@
 #include "services/peer/disk/ledger.h"
 #include "services/peer/group/membership.h"
 #include "services/peer/library/sharing.h"
+#include "services/peer/owner/library_calls.h"
 #include "services/peer/owner/library_entries.h"
 #include "services/peer/owner/owner_status.h"
+#include "services/peer/owner/transfer_calls.h"
 #include "services/peer/reach/port_mapper.h"
 #include "services/peer/serve/handover.h"
 #include "services/peer/serve/upload_queue.h"
@@ -122,28 +120,14 @@ class PeerService final : public v1::PeerService::Service {
                         v1::ShutdownResponse* response) override;
 
  private:
-  void AddEntries(absl::Span<const LibraryItem> items, v1::ListLibraryResponse* response) const;
-  // Answers ListLibrary in an order that is not that of the paths, or for keywords.
-  absl::Status ListInOrder(const v1::ListLibraryRequest& request, int page_size,
-                           v1::ListLibraryResponse* response) const;
-  // Reads a wish as this peer's role allows it.
-  absl::StatusOr<FetchWish> Parse(const v1::FetchRequest& request) const;
-  // Repeats `step` until it returns the end of the call, the caller has gone, or the peer stops.
-  // `step` waits for news, but not for long.
-  grpc::Status RepeatUntilEnd(const grpc::ServerContext& context,
-                              absl::FunctionRef<std::optional<grpc::Status>()> step) const;
-  // Calls `on_view` at every change of a transfer, and now and then, until it returns the end of
-  // the call. A transfer that fails ends the call with its error.
-  grpc::Status Follow(
-      const grpc::ServerContext& context, const TransferId& id,
-      absl::FunctionRef<std::optional<grpc::Status>(const TransferView&)> on_view) const;
-
   const Parts parts_;
   const PrivateKey key_;
   const std::function<void()> shut_down_;
   const std::string boot_id_;  // of this process
   const OwnerStatus status_;
   const LibraryEntries entries_;
+  const LibraryCalls library_calls_;
+  const TransferCalls transfer_calls_;
   CallerShares watches_;  // the streams of WatchOwn
 };
 
