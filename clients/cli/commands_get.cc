@@ -39,7 +39,7 @@ bool HasRoot(const v1::SearchResponse::Result& result, const std::string& digits
 // Returns the only content under `name` whose root begins with `digits`.
 absl::StatusOr<v1::ContentId> ContentByRoot(Session& session, const std::string& name,
                                             const std::string& digits) {
-  absl::StatusOr<Results> found = SearchName(session.connection, name);
+  absl::StatusOr<Results> found = SearchName(session.connection.index(), name);
   if (!found.ok()) return found.status();
   Results matches;
   for (v1::SearchResponse::Result& result : *found) {
@@ -99,7 +99,7 @@ int ReportFailure(Session& session, const std::string& name, const absl::Status&
                   const GetOptions& options) {
   PrintFailure(session, name, status);
   if (GetReason(status) != Reason::kAmbiguousName) return Report(session, status, name);
-  const absl::StatusOr<Results> found = SearchName(session.connection, name);
+  const absl::StatusOr<Results> found = SearchName(session.connection.index(), name);
   const int exit_code = Report(session, Ambiguous(name));
   if (!found.ok()) return exit_code;
   Table table(session.console.err, {{"  ROOT"}, {"SIZE", true}, {"AT"}});
@@ -108,7 +108,7 @@ int ReportFailure(Session& session, const std::string& name, const absl::Status&
     table.Add({absl::StrCat("  ", ShortRoot(result.content())),
                FormatByteSize(result.content().size_bytes()),
                PeersInWords({result.holders().begin(), result.holders().end()},
-                            result.holder_count(), session.connection.Names())});
+                            result.holder_count(), session.connection.names().Get())});
   }
   return exit_code;
 }
@@ -160,7 +160,7 @@ int GetOne(Session& session, const std::string& text, const GetOptions& options)
     console.out << ToJson(*transfer) << '\n' << std::flush;
     return kExitDone;
   }
-  console.out << ReceivedInWords(*transfer, options, session.connection.Names()) << '\n'
+  console.out << ReceivedInWords(*transfer, options, session.connection.names().Get()) << '\n'
               << std::flush;
   return kExitDone;
 }
@@ -190,7 +190,7 @@ class ManyGets {
         v1::FetchManyRequest request;
         const size_t n = std::min<size_t>(kMaxItems, wishes_.size() - first);
         for (size_t i = 0; i < n; ++i) *request.add_wishes() = wishes_[first + i];
-        const absl::Status status = session_.connection.FetchMany(
+        const absl::Status status = session_.connection.peer().FetchMany(
             request, [&](uint32_t index, const v1::Transfer& transfer) {
               if (index >= n) return;
               Update(first + index, transfer);
@@ -223,7 +223,7 @@ class ManyGets {
       if (session_.console.json) {
         session_.console.out << ToJson(transfer) << '\n';
       } else if (!transfer.message().empty()) {
-        notes_.push_back(ReceivedInWords(transfer, options_, session_.connection.Names()));
+        notes_.push_back(ReceivedInWords(transfer, options_, session_.connection.names().Get()));
       }
     } else if (transfer.state() == v1::TRANSFER_STATE_FAILED) {
       progress_.NoteEnd(index);
@@ -261,15 +261,15 @@ class ManyGets {
 
 int GetAll(Session& session, const GetOptions& options) {
   std::vector<v1::FetchRequest> wishes;
-  const absl::Status listed =
-      ForEachBook(session.connection, options.from_peer_id, [&](const v1::Listing& listing) {
-        v1::FetchRequest& wish = wishes.emplace_back();
-        wish.set_name(listing.name());
-        *wish.mutable_content() = listing.content();
-        wish.set_listing_number(listing.listing_number());
-        wish.set_from_peer_id(options.from_peer_id);
-        wish.set_copy_only(options.copy_only);
-      });
+  const absl::Status listed = ForEachBook(session.connection.index(), options.from_peer_id,
+                                          [&](const v1::Listing& listing) {
+                                            v1::FetchRequest& wish = wishes.emplace_back();
+                                            wish.set_name(listing.name());
+                                            *wish.mutable_content() = listing.content();
+                                            wish.set_listing_number(listing.listing_number());
+                                            wish.set_from_peer_id(options.from_peer_id);
+                                            wish.set_copy_only(options.copy_only);
+                                          });
   if (!listed.ok()) return Report(session, listed);
   return ManyGets(session, options, std::move(wishes)).Run();
 }

@@ -86,7 +86,7 @@ absl::Status CheckPingResponse(const PublicKey& key, const std::string& nonce,
 
 // "peer 1 (ada) at 192.0.2.7:4711"; or "peer 1 (ada) through the relay".
 std::string NameOf(Session& session, const v1::Peer& peer, bool relayed) {
-  const PeerNames& names = session.connection.Names(peer.public_key());
+  const PeerNames& names = session.connection.names().Get(peer.public_key());
   return absl::StrCat("peer ", names.Show(peer.peer_id(), peer.public_key()),
                       relayed ? " through the relay" : absl::StrCat(" at ", peer.address()));
 }
@@ -99,16 +99,16 @@ absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> ConnectTo(Session& sessio
                                                                  bool& relayed) {
   std::string relay;
   if (peer.relay_port() != 0) {
-    const absl::StatusOr<std::string> index = session.connection.IndexTarget();
+    const absl::StatusOr<std::string> index = session.connection.index().Target();
     if (!index.ok()) return index.status();
     relay = RelayedTarget(*index, peer.relay_port());
   }
   relayed = peer.address().empty() && !relay.empty();
   absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
-      session.connection.ConnectFileService(relayed ? relay : peer.address(), key, kConnectTimeout);
+      session.connection.others().Connect(relayed ? relay : peer.address(), key, kConnectTimeout);
   if (stub.ok() || relayed || relay.empty() || session.interrupts.triggered()) return stub;
   relayed = true;
-  return session.connection.ConnectFileService(relay, key, kConnectTimeout);
+  return session.connection.others().Connect(relay, key, kConnectTimeout);
 }
 
 // "direct", "relay", or "hidden".
@@ -138,7 +138,7 @@ RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingO
     ++trips.sent;
     const absl::Time start = session.console.clock->Monotonic();
     const absl::StatusOr<v1::PingResponse> response =
-        session.connection.Ping(**stub, request, name);
+        session.connection.others().Ping(**stub, request, name);
     const absl::Duration took = session.console.clock->Monotonic() - start;
     if (!response.ok()) {
       trips.trouble = response.status();
@@ -162,7 +162,7 @@ std::string InMilliseconds(absl::Duration duration) {
 
 int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
   Console& console = session.console;
-  const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection, peer_id);
+  const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection.index(), peer_id);
   if (!peer.ok()) return Report(session, peer.status());
   const RoundTrips trips = MeasureRoundTrips(session, *peer, options);
   const std::string name = NameOf(session, *peer, trips.relayed);
@@ -199,10 +199,10 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
 
 // "1 (ada)". Asks the index only when there are names.
 std::string NameOfId(Session& session, uint32_t peer_id) {
-  if (session.connection.Names().empty()) return absl::StrCat(peer_id);
-  const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection, peer_id);
+  if (session.connection.names().Get().empty()) return absl::StrCat(peer_id);
+  const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection.index(), peer_id);
   if (!peer.ok()) return absl::StrCat(peer_id);
-  return session.connection.Names(peer->public_key()).Show(peer_id, peer->public_key());
+  return session.connection.names().Get(peer->public_key()).Show(peer_id, peer->public_key());
 }
 
 }  // namespace
@@ -211,7 +211,8 @@ int RunSearch(Session& session, const SearchOptions& options) {
   Console& console = session.console;
   const absl::StatusOr<v1::SearchRequest> query = QueryOf(options);
   if (!query.ok()) return Report(session, query.status());
-  const absl::StatusOr<SearchResults> found = Search(session.connection, *query, options.limit);
+  const absl::StatusOr<SearchResults> found =
+      Search(session.connection.index(), *query, options.limit);
   if (!found.ok()) return Report(session, found.status());
   if (found->results.empty()) {
     return Report(session, MakeError(Reason::kBookNotFound,
@@ -227,7 +228,8 @@ int RunSearch(Session& session, const SearchOptions& options) {
         console.out << ToJson(result) << '\n';
       } else {
         table.Add({EscapeForDisplay(result.name()), FormatByteSize(result.content().size_bytes()),
-                   ShortRoot(result.content()), HoldersCell(result, session.connection.Names())});
+                   ShortRoot(result.content()),
+                   HoldersCell(result, session.connection.names().Get())});
       }
     }
   }
@@ -251,16 +253,18 @@ int RunBrowse(Session& session, const BrowseOptions& options) {
   absl::Status status;
   {
     Table table(console.out, {{"NAME"}, {"SIZE", true}, {"ROOT"}});
-    status = ForEachBook(session.connection, options.peer_id, [&](const v1::Listing& listing) {
-      ++count;
-      bytes += listing.content().size_bytes();
-      if (console.json) {
-        console.out << ToJson(listing) << '\n';
-      } else {
-        table.Add({EscapeForDisplay(listing.name()), FormatByteSize(listing.content().size_bytes()),
-                   ShortRoot(listing.content())});
-      }
-    });
+    status =
+        ForEachBook(session.connection.index(), options.peer_id, [&](const v1::Listing& listing) {
+          ++count;
+          bytes += listing.content().size_bytes();
+          if (console.json) {
+            console.out << ToJson(listing) << '\n';
+          } else {
+            table.Add({EscapeForDisplay(listing.name()),
+                       FormatByteSize(listing.content().size_bytes()),
+                       ShortRoot(listing.content())});
+          }
+        });
   }
   if (!status.ok() || console.json) return Report(session, status);
   if (count == 0) {
@@ -284,13 +288,13 @@ int RunPeers(Session& session) {
                               {"FREE SLOTS", true},
                               {"UPLOAD LIMIT", true},
                               {"NOTE"}});
-    status = ForEachPeer(session.connection, [&](const v1::Peer& peer) {
+    status = ForEachPeer(session.connection.index(), [&](const v1::Peer& peer) {
       ++count;
       if (console.json) {
         console.out << ToJson(peer) << '\n';
         return;
       }
-      const PeerNames& names = session.connection.Names(peer.public_key());
+      const PeerNames& names = session.connection.names().Get(peer.public_key());
       table.Add({names.Show(peer.peer_id(), peer.public_key()), EscapeForDisplay(peer.address()),
                  std::string(WayInWords(peer)), PolicyInWords(peer.policy()),
                  absl::StrCat(peer.book_count()), absl::StrCat(peer.free_slots()),
@@ -315,7 +319,7 @@ int RunHealth(Session& session, const HealthOptions& options) {
   Console& console = session.console;
   int worst = kExitDone;
   for (const std::string& address : options.addresses) {
-    const absl::StatusOr<Connection::Health> health = session.connection.CheckHealth(address);
+    const absl::StatusOr<HealthCheck::Health> health = session.connection.health().Check(address);
     const bool serving = health.ok() && health->serving;
     if (console.json) {
       JsonObject object;

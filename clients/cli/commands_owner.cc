@@ -181,7 +181,7 @@ std::string ActionInWords(const v1::Wish& wish) {
 int ListWishes(Session& session) {
   Console& console = session.console;
   const absl::StatusOr<v1::ListWishesResponse> response =
-      session.connection.CallPeer(&v1::PeerService::Stub::ListWishes, v1::ListWishesRequest());
+      session.connection.peer().Call(&v1::PeerService::Stub::ListWishes, v1::ListWishesRequest());
   if (!response.ok()) return Report(session, response.status());
   if (console.json) {
     for (const v1::Wish& wish : response->wishes()) console.out << ToJson(wish) << '\n';
@@ -216,7 +216,7 @@ int ListWishes(Session& session) {
 int RunUploads(Session& session) {
   Console& console = session.console;
   const absl::StatusOr<v1::ListUploadsResponse> response =
-      session.connection.CallPeer(&v1::PeerService::Stub::ListUploads, v1::ListUploadsRequest());
+      session.connection.peer().Call(&v1::PeerService::Stub::ListUploads, v1::ListUploadsRequest());
   if (!response.ok()) return Report(session, response.status());
   if (console.json) {
     for (const v1::Upload& upload : response->uploads()) console.out << ToJson(upload) << '\n';
@@ -228,7 +228,7 @@ int RunUploads(Session& session) {
   }
   Table table(console.out,
               {{"BEGUN"}, {"NAME"}, {"SIZE", true}, {"SENT", true}, {"STATE"}, {"TO"}});
-  const PeerNames& names = session.connection.Names();
+  const PeerNames& names = session.connection.names().Get();
   for (const v1::Upload& upload : response->uploads()) {
     std::string name = EscapeForDisplay(upload.name());
     if (upload.book_count() > 1) {
@@ -251,9 +251,9 @@ int RunHistory(Session& session, const HistoryOptions& options) {
   while (left > 0) {
     request.set_page_size(static_cast<int32_t>(std::min<uint64_t>(left, kMaxItems)));
     const absl::StatusOr<v1::ListHistoryResponse> page =
-        session.connection.CallPeer(&v1::PeerService::Stub::ListHistory, request);
+        session.connection.peer().Call(&v1::PeerService::Stub::ListHistory, request);
     if (!page.ok()) return Report(session, page.status());
-    const PeerNames& names = session.connection.Names();
+    const PeerNames& names = session.connection.names().Get();
     for (const v1::HistoryEntry& entry : page->entries()) {
       if (left == 0) break;
       --left;
@@ -280,7 +280,7 @@ int WatchTransfers(Session& session) {
   request.set_transfers(true);
   TransferPrinter printer(console);
   if (console.out_fd >= 0) session.interrupts.EndWhenClosed(console.out_fd);
-  const absl::Status status = session.connection.WatchOwn(
+  const absl::Status status = session.connection.peer().WatchOwn(
       request, [&](const v1::WatchOwnResponse& message) { return printer.Print(message); });
   if (!console.out.good()) return kExitFailed;
   if (session.interrupts.triggered()) return session.interrupts.exit_code();
@@ -293,7 +293,7 @@ int RunWish(Session& session, const WishOptions& options) {
     v1::RemoveWishRequest request;
     request.set_wish_id(id);
     const absl::StatusOr<v1::RemoveWishResponse> removed =
-        session.connection.CallPeer(&v1::PeerService::Stub::RemoveWish, request);
+        session.connection.peer().Call(&v1::PeerService::Stub::RemoveWish, request);
     if (!removed.ok()) return Report(session, removed.status());
     if (!console.json) console.out << "removed wish " << id << '\n';
   }
@@ -302,7 +302,7 @@ int RunWish(Session& session, const WishOptions& options) {
   const absl::StatusOr<v1::AddWishRequest> request = RequestOf(options);
   if (!request.ok()) return Report(session, request.status());
   const absl::StatusOr<v1::AddWishResponse> added =
-      session.connection.CallPeer(&v1::PeerService::Stub::AddWish, *request);
+      session.connection.peer().Call(&v1::PeerService::Stub::AddWish, *request);
   if (!added.ok()) return Report(session, added.status());
   if (console.json) {
     console.out << ToJson(added->wish()) << '\n';

@@ -83,8 +83,8 @@ std::vector<T> Batch(const std::vector<T>& all, size_t begin) {
 absl::StatusOr<v1::ShareResponse> CallShare(Session& session, const v1::ShareRequest& request) {
   const ShareWatch watch(session, request);
   // No timeout: the time to copy grows with the size of the files.
-  return session.connection.CallPeer(&v1::PeerService::Stub::Share, request,
-                                     absl::InfiniteDuration());
+  return session.connection.peer().Call(&v1::PeerService::Stub::Share, request,
+                                        absl::InfiniteDuration());
 }
 
 // Reports what of a path is shared and what is not. Returns the exit code.
@@ -120,7 +120,7 @@ int RunLs(Session& session) {
   absl::Status status;
   {
     Table table(console.out, {{"NAME"}, {"SIZE", true}, {"ROOT"}, {"NOTE"}});
-    status = ForEachLibraryEntry(session.connection, [&](const v1::LibraryEntry& entry) {
+    status = ForEachLibraryEntry(session.connection.peer(), [&](const v1::LibraryEntry& entry) {
       if (console.json) {
         console.out << ToJson(entry) << '\n';
         return;
@@ -149,7 +149,7 @@ int RunLs(Session& session) {
 int RunStatus(Session& session) {
   Console& console = session.console;
   const absl::StatusOr<v1::GetStatusResponse> status =
-      session.connection.CallPeer(&v1::PeerService::Stub::GetStatus, v1::GetStatusRequest());
+      session.connection.peer().Call(&v1::PeerService::Stub::GetStatus, v1::GetStatusRequest());
   if (!status.ok()) return Report(session, status.status());
   if (console.json) {
     console.out << ToJson(*status) << '\n';
@@ -250,7 +250,7 @@ int RunUnshare(Session& session, const UnshareOptions& options) {
     v1::UnshareRequest request;
     for (const std::string& name : Batch(names, begin)) request.add_names(name);
     const absl::StatusOr<v1::UnshareResponse> response =
-        session.connection.CallPeer(&v1::PeerService::Stub::Unshare, request);
+        session.connection.peer().Call(&v1::PeerService::Stub::Unshare, request);
     if (!response.ok()) return std::max(worst, Report(session, response.status()));
     for (const v1::UnshareResponse::Result& result : response->results()) {
       if (console.json) console.out << ToJson(result) << '\n';
@@ -271,7 +271,7 @@ int RunLimits(Session& session, const LimitsOptions& options) {
   if (options.upload.has_value()) request.set_upload_limit(*options.upload);
   if (options.download.has_value()) request.set_download_limit(*options.download);
   const absl::StatusOr<v1::SetLimitsResponse> response =
-      session.connection.CallPeer(&v1::PeerService::Stub::SetLimits, request);
+      session.connection.peer().Call(&v1::PeerService::Stub::SetLimits, request);
   if (!response.ok()) return Report(session, response.status());
   if (console.json) {
     console.out << ToJson(*response) << '\n';
@@ -283,7 +283,7 @@ int RunLimits(Session& session, const LimitsOptions& options) {
 }
 
 int RunQuit(Session& session) {
-  const absl::StatusOr<v1::ShutdownResponse> response = session.connection.CallPeer(
+  const absl::StatusOr<v1::ShutdownResponse> response = session.connection.peer().Call(
       &v1::PeerService::Stub::Shutdown, v1::ShutdownRequest(), kShutdownTimeout);
   if (!response.ok()) return Report(session, response.status());
   if (!session.console.json) session.console.out << "--- Connection with Server closed ---\n";

@@ -681,7 +681,7 @@ TEST_F(CommandsTest, BadAddressesAreRefused) {
   bad.peer = "/run/plain/path.sock";
   const auto plain = Connection::Open(bad, &interrupts_);
   ASSERT_TRUE(plain.ok());
-  EXPECT_EQ((*plain)->peer_target(), "unix:/run/plain/path.sock");
+  EXPECT_EQ((*plain)->peer().target(), "unix:/run/plain/path.sock");
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ int RunTls(Session& session, const TlsExportOptions& options) {
   v1::ExportTlsRequest request;
   request.set_with_certificate_authorities(true);
   const absl::StatusOr<v1::ExportTlsResponse> exported =
-      session.connection.CallPeer(&v1::PeerService::Stub::ExportTls, request);
+      session.connection.peer().Call(&v1::PeerService::Stub::ExportTls, request);
   if (!exported.ok()) return Report(session, exported.status());
   const absl::StatusOr<Group> group = GroupFromProto(*exported);
   if (!group.ok()) return Report(session, group.status());
@@ -53,7 +53,7 @@ int RunTls(Session& session, const TlsExportOptions& options) {
   const std::string certificate = CertificateFileIn(folder);
   const std::string key = PrivateKeyFileIn(folder);
   const std::string authorities = AuthoritiesFileIn(folder);
-  const std::string index = session.connection.IndexTarget().value_or("HOST:PORT");
+  const std::string index = session.connection.index().Target().value_or("HOST:PORT");
   if (console.json) {
     JsonObject object;
     object.Add("certificate", certificate)

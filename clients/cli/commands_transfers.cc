@@ -72,7 +72,7 @@ auto FindById(const Entries& entries, absl::string_view digits, absl::string_vie
 
 int RestoreLimbo(Session& session, const std::string& digits) {
   const absl::StatusOr<v1::ListLimboResponse> limbo =
-      session.connection.CallPeer(&v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
+      session.connection.peer().Call(&v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
   if (!limbo.ok()) return Report(session, limbo.status());
   const absl::StatusOr<v1::LimboEntry> entry =
       FindById(limbo->entries(), digits, "hidden copy", "arkshare-cli limbo");
@@ -80,7 +80,7 @@ int RestoreLimbo(Session& session, const std::string& digits) {
   v1::RestoreLimboRequest request;
   request.set_transfer_id(entry->transfer_id());
   const absl::StatusOr<v1::RestoreLimboResponse> restored =
-      session.connection.CallPeer(&v1::PeerService::Stub::RestoreLimbo, request);
+      session.connection.peer().Call(&v1::PeerService::Stub::RestoreLimbo, request);
   if (!restored.ok()) return Report(session, restored.status());
   if (session.console.json) {
     session.console.out << ToJson(*restored) << '\n';
@@ -98,7 +98,7 @@ bool WaitsForSource(const v1::Transfer& transfer) {
 }
 
 absl::StatusOr<v1::Transfer> FindTransfer(Session& session, const std::string& digits) {
-  const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.CallPeer(
+  const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.peer().Call(
       &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
   if (!transfers.ok()) return transfers.status();
   return FindById(transfers->transfers(), digits, "transfer", "arkshare-cli transfers");
@@ -110,7 +110,7 @@ int KeepTransfer(Session& session, const std::string& digits) {
   v1::KeepTransferRequest request;
   request.set_transfer_id(transfer->transfer_id());
   const absl::StatusOr<v1::KeepTransferResponse> kept =
-      session.connection.CallPeer(&v1::PeerService::Stub::KeepTransfer, request, kKeepTimeout);
+      session.connection.peer().Call(&v1::PeerService::Stub::KeepTransfer, request, kKeepTimeout);
   if (!kept.ok()) return Report(session, kept.status());
   if (session.console.json) {
     session.console.out << ToJson(*kept) << '\n';
@@ -137,7 +137,7 @@ int PlaceTransfer(Session& session, const std::string& digits, const std::string
   request.set_transfer_id(transfer->transfer_id());
   request.set_name(parsed->value());
   const absl::StatusOr<v1::PlaceTransferResponse> placed =
-      session.connection.CallPeer(&v1::PeerService::Stub::PlaceTransfer, request, kKeepTimeout);
+      session.connection.peer().Call(&v1::PeerService::Stub::PlaceTransfer, request, kKeepTimeout);
   if (!placed.ok()) return Report(session, placed.status());
   if (session.console.json) {
     session.console.out << ToJson(*placed) << '\n';
@@ -158,7 +158,7 @@ template <typename Request, typename Method>
 int CallForTransfers(Session& session, const std::vector<std::string>& ids, Method method,
                      absl::string_view done) {
   Console& console = session.console;
-  const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.CallPeer(
+  const absl::StatusOr<v1::ListTransfersResponse> transfers = session.connection.peer().Call(
       &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
   if (!transfers.ok()) return Report(session, transfers.status());
   Request request;
@@ -170,7 +170,7 @@ int CallForTransfers(Session& session, const std::vector<std::string>& ids, Meth
     request.add_transfer_ids(transfer->transfer_id());
     names.push_back(transfer->name());
   }
-  const auto response = session.connection.CallPeer(method, request, kKeepTimeout);
+  const auto response = session.connection.peer().Call(method, request, kKeepTimeout);
   if (!response.ok()) return Report(session, response.status());
   if (static_cast<size_t>(response->results_size()) != names.size()) {
     return Report(session, AnswerInvalid("the number of results is not that of the transfers"));
@@ -210,7 +210,7 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
         session, options.retry, &v1::PeerService::Stub::RetryTransfers, "going on with");
   }
   if (options.watch) return WatchTransfers(session);
-  const absl::StatusOr<v1::ListTransfersResponse> response = session.connection.CallPeer(
+  const absl::StatusOr<v1::ListTransfersResponse> response = session.connection.peer().Call(
       &v1::PeerService::Stub::ListTransfers, v1::ListTransfersRequest());
   if (!response.ok()) return Report(session, response.status());
   if (console.json) {
@@ -233,7 +233,7 @@ int RunTransfers(Session& session, const TransfersOptions& options) {
                             {"FROM", true},
                             {"HOW"},
                             {"NOTE"}});
-  const PeerNames& names = session.connection.Names();
+  const PeerNames& names = session.connection.names().Get();
   for (const v1::Transfer& transfer : response->transfers()) {
     const bool failed = transfer.state() == v1::TRANSFER_STATE_FAILED;
     std::string note = transfer.state() == v1::TRANSFER_STATE_QUEUED ? ProgressInWords(transfer)
@@ -263,7 +263,7 @@ int RunLimbo(Session& session, const LimboOptions& options) {
   Console& console = session.console;
   if (!options.restore.empty()) return RestoreLimbo(session, options.restore);
   const absl::StatusOr<v1::ListLimboResponse> response =
-      session.connection.CallPeer(&v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
+      session.connection.peer().Call(&v1::PeerService::Stub::ListLimbo, v1::ListLimboRequest());
   if (!response.ok()) return Report(session, response.status());
   if (console.json) {
     for (const v1::LimboEntry& entry : response->entries()) console.out << ToJson(entry) << '\n';
@@ -274,7 +274,7 @@ int RunLimbo(Session& session, const LimboOptions& options) {
     return kExitDone;
   }
   Table table(console.out, {{"ID"}, {"NAME"}, {"SIZE", true}, {"GIVEN AWAY"}, {"TO KEY"}});
-  const PeerNames& names = session.connection.Names();
+  const PeerNames& names = session.connection.names().Get();
   for (const v1::LimboEntry& entry : response->entries()) {
     const std::string name = EscapeForDisplay(names.Find(entry.receiver_public_key()));
     table.Add({ToHex(entry.transfer_id()), EscapeForDisplay(entry.name()),

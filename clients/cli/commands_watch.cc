@@ -23,7 +23,7 @@ std::string BookInWords(const v1::Listing& listing) {
 class EventPrinter {
  public:
   explicit EventPrinter(Session& session)
-      : connection_(session.connection), console_(session.console) {}
+      : names_(session.connection.names()), console_(session.console) {}
 
   // Returns false when the output cannot be written: its reader has gone, or the disk is full.
   bool Print(const v1::WatchResponse& event) {
@@ -123,7 +123,7 @@ class EventPrinter {
 
   // Returns "" when only the peer's counters have changed.
   std::string PeerInWords(const v1::Peer& peer) {
-    const PeerNames& names = connection_.Names(peer.public_key());
+    const PeerNames& names = names_.Get(peer.public_key());
     const std::string shown = names.Show(peer.peer_id(), peer.public_key());
     const std::string words =
         absl::StrCat("peer ", shown, PlaceOf(peer), " (", PolicyInWords(peer.policy()), ")",
@@ -142,7 +142,7 @@ class EventPrinter {
     std::string words;  // the last line about the peer
   };
 
-  Connection& connection_;
+  MemberNames& names_;
   Console& console_;
   bool in_snapshot_ = true;
   bool seen_ = false;
@@ -184,7 +184,7 @@ int RunWatch(Session& session, const WatchOptions& options) {
     const std::string last_boot_id = printer.boot_id();
     bool first = true;
     const absl::Status status =
-        session.connection.Watch(request, [&](const v1::WatchResponse& event) {
+        session.connection.index().Watch(request, [&](const v1::WatchResponse& event) {
           if (first && !event.has_resumed()) printer.BeginSnapshot();
           if (first && printer.seen()) {
             console.err << (event.has_resumed() ? "connected again; no change was missed\n"

@@ -88,14 +88,14 @@ bool Start(const std::string& program, const std::string& argument) {
 
 // Returns the number of browsers that are signed in; 0 when the peer does not say.
 int SignedIn(Session& session) {
-  const auto list = session.connection.CallPeer(&v1::PeerService::Stub::ListPageSessions,
-                                                v1::ListPageSessionsRequest());
+  const auto list = session.connection.peer().Call(&v1::PeerService::Stub::ListPageSessions,
+                                                   v1::ListPageSessionsRequest());
   return list.ok() ? list->sessions_size() : 0;
 }
 
 int ClosePage(Session& session) {
   const auto closed =
-      session.connection.CallPeer(&v1::PeerService::Stub::ClosePage, v1::ClosePageRequest());
+      session.connection.peer().Call(&v1::PeerService::Stub::ClosePage, v1::ClosePageRequest());
   if (!closed.ok()) return Report(session, closed.status());
   if (session.console.json) {
     JsonObject object;
@@ -115,7 +115,7 @@ int OpenBrowser(Session& session, const WebOptions& options, const std::string& 
                 absl::Duration life) {
   Console& console = session.console;
   const std::filesystem::path socket(
-      std::string(absl::StripPrefix(session.connection.peer_target(), "unix:")));
+      std::string(absl::StripPrefix(session.connection.peer().target(), "unix:")));
   const absl::StatusOr<RedirectFile> file = RedirectFile::Write(socket.parent_path(), url);
   if (!file.ok()) return Report(session, file.status());
   const int before = SignedIn(session);
@@ -145,7 +145,7 @@ int OpenBrowser(Session& session, const WebOptions& options, const std::string& 
 int RunWeb(Session& session, const WebOptions& options) {
   if (options.close) return ClosePage(session);
   const auto page =
-      session.connection.CallPeer(&v1::PeerService::Stub::OpenPage, v1::OpenPageRequest());
+      session.connection.peer().Call(&v1::PeerService::Stub::OpenPage, v1::OpenPageRequest());
   if (!page.ok()) return Report(session, page.status());
   // It goes into HTML, and to a terminal.
   if (!absl::StartsWith(page->url(), "http://") ||

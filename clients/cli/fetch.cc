@@ -16,7 +16,7 @@ absl::StatusOr<v1::Transfer> FetchWithProgress(Session& session, const v1::Fetch
                      .columns = session.console.columns,
                      .label = label,
                      .line_begun = line_begun});
-  return session.connection.Fetch(
+  return session.connection.peer().Fetch(
       request, [&progress](const v1::Transfer& transfer) { progress.Update(transfer); });
 }
 

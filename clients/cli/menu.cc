@@ -58,8 +58,8 @@ class Menu {
   absl::Status Begin() {
     bool said = false;
     for (absl::Duration waited;; waited += options_.poll_interval) {
-      const absl::StatusOr<v1::GetStatusResponse> status =
-          session_.connection.CallPeer(&v1::PeerService::Stub::GetStatus, v1::GetStatusRequest());
+      const absl::StatusOr<v1::GetStatusResponse> status = session_.connection.peer().Call(
+          &v1::PeerService::Stub::GetStatus, v1::GetStatusRequest());
       if (!status.ok()) return status.status();
       peer_ = status->peer_id() == 0
                   ? "the peer"
@@ -131,7 +131,7 @@ class Menu {
     std::vector<std::pair<uint64_t, std::string>> books;
     uint64_t unshared = 0;
     const absl::Status status =
-        ForEachLibraryEntry(session_.connection, [&](const v1::LibraryEntry& entry) {
+        ForEachLibraryEntry(session_.connection.peer(), [&](const v1::LibraryEntry& entry) {
           if (!entry.unshared_reason().empty()) {
             ++unshared;
             return;
@@ -174,7 +174,7 @@ class Menu {
     v1::ListLibraryRequest own;
     own.set_name(name->value());
     const absl::StatusOr<v1::ListLibraryResponse> library =
-        session_.connection.CallPeer(&v1::PeerService::Stub::ListLibrary, own);
+        session_.connection.peer().Call(&v1::PeerService::Stub::ListLibrary, own);
     if (!library.ok()) return Say(library.status());
     if (!library->entries().empty()) {
       out_ << "file already in your folder\n";
@@ -182,7 +182,7 @@ class Menu {
       if (!reason.empty()) out_ << "(but not shared: " << EscapeForDisplay(reason) << ")\n";
       return;
     }
-    const absl::StatusOr<Results> found = SearchName(session_.connection, name->value());
+    const absl::StatusOr<Results> found = SearchName(session_.connection.index(), name->value());
     if (!found.ok()) return Say(found.status());
     Offer(name->value(), *found);
   }
@@ -204,9 +204,9 @@ class Menu {
               [](const v1::Holder& a, const v1::Holder& b) { return a.peer_id() < b.peer_id(); });
     out_ << HolderTuples(holders) << '\n';
     if (results.size() > 1) PrintContents(name, results);
-    const std::optional<std::string> answer = Ask(
-        absl::StrCat("book found in ", PeersInWords(holders, count, session_.connection.Names()),
-                     " want to download (y for yes) "));
+    const std::optional<std::string> answer = Ask(absl::StrCat(
+        "book found in ", PeersInWords(holders, count, session_.connection.names().Get()),
+        " want to download (y for yes) "));
     if (!answer.has_value()) return End();
     if (*answer != "y" && *answer != "Y" && !absl::EqualsIgnoreCase(*answer, "yes")) {
       out_ << "not downloaded\n";
@@ -229,7 +229,7 @@ class Menu {
       out_ << "  " << i + 1 << ". " << FormatByteSize(result.content().size_bytes()) << ", root "
            << ShortRoot(result.content()) << ", at "
            << PeersInWords({result.holders().begin(), result.holders().end()},
-                           result.holder_count(), session_.connection.Names())
+                           result.holder_count(), session_.connection.names().Get())
            << '\n';
     }
   }
@@ -275,13 +275,13 @@ class Menu {
     }
     out_ << "received the data\n";
     const std::string note =
-        NoteOnTransfer(*transfer, /*copy_asked=*/false, session_.connection.Names());
+        NoteOnTransfer(*transfer, /*copy_asked=*/false, session_.connection.names().Get());
     if (!note.empty()) out_ << "(" << note << ")\n";
     PrintLibrary();
   }
 
   void Quit() {
-    const absl::StatusOr<v1::ShutdownResponse> response = session_.connection.CallPeer(
+    const absl::StatusOr<v1::ShutdownResponse> response = session_.connection.peer().Call(
         &v1::PeerService::Stub::Shutdown, v1::ShutdownRequest(), kShutdownTimeout);
     if (session_.interrupts.triggered()) return;
     if (!response.ok()) Say(response.status());

@@ -33,14 +33,14 @@ absl::Status ForEachPage(Request request, Call call, Take take) {
 
 }  // namespace
 
-absl::Status ForEachLibraryEntry(Connection& connection,
+absl::Status ForEachLibraryEntry(PeerConnection& peer,
                                  const std::function<void(const v1::LibraryEntry&)>& visit) {
   v1::ListLibraryRequest request;
   request.set_page_size(kMaxItems);
   return ForEachPage(
       request,
       [&](const v1::ListLibraryRequest& page) {
-        return connection.CallPeer(&v1::PeerService::Stub::ListLibrary, page);
+        return peer.Call(&v1::PeerService::Stub::ListLibrary, page);
       },
       [&](const v1::ListLibraryResponse& page) {
         for (const v1::LibraryEntry& entry : page.entries()) visit(entry);
@@ -48,7 +48,7 @@ absl::Status ForEachLibraryEntry(Connection& connection,
       });
 }
 
-absl::Status ForEachPeer(Connection& connection,
+absl::Status ForEachPeer(IndexConnection& index,
                          const std::function<void(const v1::Peer&)>& visit) {
   v1::ListPeersRequest request;
   request.set_page_size(kMaxItems);
@@ -57,7 +57,7 @@ absl::Status ForEachPeer(Connection& connection,
   const absl::Status status = ForEachPage(
       request,
       [&](const v1::ListPeersRequest& page) {
-        return connection.CallIndex(&v1::IndexService::Stub::ListPeers, page);
+        return index.Call(&v1::IndexService::Stub::ListPeers, page);
       },
       [&](const v1::ListPeersResponse& page) {
         for (const v1::Peer& peer : page.peers()) {
@@ -72,11 +72,11 @@ absl::Status ForEachPeer(Connection& connection,
   return status;
 }
 
-absl::StatusOr<v1::Peer> FindPeer(Connection& connection, uint32_t peer_id) {
+absl::StatusOr<v1::Peer> FindPeer(IndexConnection& index, uint32_t peer_id) {
   v1::ListPeersRequest request;
   request.set_peer_id(peer_id);
   const absl::StatusOr<v1::ListPeersResponse> response =
-      connection.CallIndex(&v1::IndexService::Stub::ListPeers, request);
+      index.Call(&v1::IndexService::Stub::ListPeers, request);
   if (!response.ok()) return response.status();
   if (response->peers().empty()) {
     return MakeError(Reason::kPeerUnknown, absl::StrCat("the index knows no peer ", peer_id,
@@ -85,7 +85,7 @@ absl::StatusOr<v1::Peer> FindPeer(Connection& connection, uint32_t peer_id) {
   return response->peers(0);
 }
 
-absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
+absl::Status ForEachBook(IndexConnection& index, uint32_t peer_id,
                          const std::function<void(const v1::Listing&)>& visit) {
   v1::ListBooksRequest request;
   request.set_peer_id(peer_id);
@@ -95,7 +95,7 @@ absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
   const absl::Status status = ForEachPage(
       request,
       [&](const v1::ListBooksRequest& page) {
-        return connection.CallIndex(&v1::IndexService::Stub::ListBooks, page);
+        return index.Call(&v1::IndexService::Stub::ListBooks, page);
       },
       [&](const v1::ListBooksResponse& page) {
         for (const v1::Listing& listing : page.listings()) {
@@ -111,7 +111,7 @@ absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
   return status;
 }
 
-absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest query,
+absl::StatusOr<SearchResults> Search(IndexConnection& index, v1::SearchRequest query,
                                      uint64_t limit) {
   query.clear_page_token();
   query.set_page_size(static_cast<int32_t>(std::min<uint64_t>(limit, kMaxItems)));
@@ -119,7 +119,7 @@ absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest q
   const absl::Status status = ForEachPage(
       query,
       [&](const v1::SearchRequest& page) {
-        return connection.CallIndex(&v1::IndexService::Stub::Search, page);
+        return index.Call(&v1::IndexService::Stub::Search, page);
       },
       [&](const v1::SearchResponse& page) {
         found.incomplete = found.incomplete || page.incomplete();
@@ -137,11 +137,11 @@ absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest q
   return found;
 }
 
-absl::StatusOr<std::vector<v1::SearchResponse::Result>> SearchName(Connection& connection,
+absl::StatusOr<std::vector<v1::SearchResponse::Result>> SearchName(IndexConnection& index,
                                                                    const std::string& name) {
   v1::SearchRequest query;
   query.set_name(name);
-  absl::StatusOr<SearchResults> found = Search(connection, std::move(query), kNoLimit);
+  absl::StatusOr<SearchResults> found = Search(index, std::move(query), kNoLimit);
   if (!found.ok()) return found.status();
   return std::move(found->results);
 }

@@ -12,24 +12,25 @@
 
 #include "arkshare/v1/index.pb.h"
 #include "arkshare/v1/peer.pb.h"
-#include "clients/cli/connection.h"
+#include "clients/cli/index_connection.h"
+#include "clients/cli/peer_connection.h"
 
 namespace arkshare {
 
 inline constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 
 // Visits the peer's whole library, in order of name.
-absl::Status ForEachLibraryEntry(Connection& connection,
+absl::Status ForEachLibraryEntry(PeerConnection& peer,
                                  const std::function<void(const v1::LibraryEntry&)>& visit);
 
 // Visits the live peers, in order of number.
-absl::Status ForEachPeer(Connection& connection, const std::function<void(const v1::Peer&)>& visit);
+absl::Status ForEachPeer(IndexConnection& index, const std::function<void(const v1::Peer&)>& visit);
 
 // Returns the live peer with this number; kPeerUnknown when there is none.
-absl::StatusOr<v1::Peer> FindPeer(Connection& connection, uint32_t peer_id);
+absl::StatusOr<v1::Peer> FindPeer(IndexConnection& index, uint32_t peer_id);
 
 // Visits the books of one live peer, in order of name.
-absl::Status ForEachBook(Connection& connection, uint32_t peer_id,
+absl::Status ForEachBook(IndexConnection& index, uint32_t peer_id,
                          const std::function<void(const v1::Listing&)>& visit);
 
 struct SearchResults {
@@ -41,11 +42,11 @@ struct SearchResults {
 };
 
 // Returns the first `limit` results of a query. The page fields of `query` are ignored.
-absl::StatusOr<SearchResults> Search(Connection& connection, v1::SearchRequest query,
+absl::StatusOr<SearchResults> Search(IndexConnection& index, v1::SearchRequest query,
                                      uint64_t limit);
 
 // Returns all contents that live peers list under exactly this name.
-absl::StatusOr<std::vector<v1::SearchResponse::Result>> SearchName(Connection& connection,
+absl::StatusOr<std::vector<v1::SearchResponse::Result>> SearchName(IndexConnection& index,
                                                                    const std::string& name);
 
 }  // namespace arkshare

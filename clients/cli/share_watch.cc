@@ -24,7 +24,7 @@ ShareWatch::ShareWatch(Session& session, const v1::ShareRequest& request)
     : session_(session), paths_(request.paths().begin(), request.paths().end()) {
   if (session.console.json) return;
   stub_ = v1::PeerService::NewStub(
-      MakeChannel(session.connection.peer_target(), grpc::InsecureChannelCredentials()));
+      MakeChannel(session.connection.peer().target(), grpc::InsecureChannelCredentials()));
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -60,7 +60,7 @@ void ShareWatch::Run() {
 v1::GetStatusResponse ShareWatch::Ask() {
   v1::GetStatusResponse status;
   grpc::ClientContext context;
-  SetTimeout(context, Connection::kCallTimeout);
+  SetTimeout(context, kCallTimeout);
   {
     MutexLock lock(&mutex_);
     if (over_) return status;
