@@ -24,7 +24,7 @@ class GetTest : public CliTest {
  protected:
   // Every fetch is refused with `status`.
   void Refuse(absl::Status status) {
-    peer_.SetFetchScript(
+    peer_.fetches().SetFetchScript(
         [status](const v1::FetchRequest&, grpc::ServerContext*,
                  grpc::ServerWriter<v1::FetchResponse>*) { return ToGrpcStatus(status); });
   }
@@ -40,9 +40,9 @@ TEST_F(GetTest, GetsABookAndSaysFromWhom) {
   EXPECT_EQ(RunGet(*session_, {.names = {"195"}}), kExitDone);
   EXPECT_EQ(out(), "received 195 (1000 B) from peer 1\n");
   EXPECT_EQ(err(), "");
-  ASSERT_EQ(peer_.fetches().size(), 1u);
-  EXPECT_EQ(peer_.fetches()[0].name(), "195");
-  EXPECT_FALSE(peer_.fetches()[0].has_content());
+  ASSERT_EQ(peer_.fetches().all().size(), 1u);
+  EXPECT_EQ(peer_.fetches().all()[0].name(), "195");
+  EXPECT_FALSE(peer_.fetches().all()[0].has_content());
   EXPECT_EQ(index_.calls(), 0);
 }
 
@@ -63,7 +63,7 @@ TEST_F(GetTest, PassesOnEveryOption) {
           {.names = {"195"}, .from_peer_id = 3, .save_as = "Bu\u0308cher/195", .copy_only = true}),
       kExitDone);
   EXPECT_EQ(out(), "received Bücher/195 (1000 B) from peer 3 (peer 3 keeps its copy)\n");
-  const v1::FetchRequest request = peer_.fetches().at(0);
+  const v1::FetchRequest request = peer_.fetches().all().at(0);
   EXPECT_EQ(request.from_peer_id(), 3u);
   EXPECT_EQ(request.save_as(), "Bücher/195");
   EXPECT_TRUE(request.copy_only());
@@ -74,14 +74,14 @@ TEST_F(GetTest, ARootMayBeShort) {
   index_.AddResult(MakeResult("195", MakeContent(0xac, 7), {MakeHolder(2, "b:1")}));
   index_.AddResult(MakeResult("195", MakeContent(0xad, 9), {MakeHolder(3, "c:1")}));
   EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "AD1111"}), kExitDone);
-  EXPECT_EQ(peer_.fetches().at(0).content().size_bytes(), 9u);
+  EXPECT_EQ(peer_.fetches().all().at(0).content().size_bytes(), 9u);
 }
 
 TEST_F(GetTest, ARootThatNoPeerHasIsNotFound) {
   index_.AddResult(MakeResult("195", MakeContent(0xab, 5), {MakeHolder(1, "a:1")}));
   EXPECT_EQ(RunGet(*session_, {.names = {"195"}, .root = "cccccc"}), kExitNotFound);
   EXPECT_THAT(err(), HasSubstr("no live peer has a book 195 whose root begins with cccccc"));
-  EXPECT_THAT(peer_.fetches(), IsEmpty());
+  EXPECT_THAT(peer_.fetches().all(), IsEmpty());
 }
 
 TEST_F(GetTest, ARootThatFitsTwoContentsIsAmbiguous) {
@@ -110,8 +110,8 @@ TEST_F(GetTest, AnAmbiguousNameShowsItsCandidates) {
 }
 
 TEST_F(GetTest, ReturnsTheWorstExitCodeOfSeveralBooks) {
-  peer_.RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
-  peer_.RefuseOfMany("8", MakeError(Reason::kDiskFull, "make room"));
+  peer_.fetches().RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
+  peer_.fetches().RefuseOfMany("8", MakeError(Reason::kDiskFull, "make room"));
   EXPECT_EQ(RunGet(*session_, {.names = {"7", "8", "9"}}), kExitNotFound);
   EXPECT_EQ(out(), "received 1 book (1000 B); 2 failed\n");
   EXPECT_EQ(err(), "arkshare-cli: book 7 not found\narkshare-cli: 8: make room\n");
@@ -121,8 +121,8 @@ TEST_F(GetTest, SeveralBooksAreOneCall) {
   EXPECT_EQ(RunGet(*session_, {.names = {"1", "../2", "3"}, .from_peer_id = 4, .copy_only = true}),
             kExitUsage);
   EXPECT_EQ(out(), "received 2 books (2.0 KiB)\n");
-  EXPECT_THAT(peer_.many_sizes(), ElementsAre(2));
-  const std::vector<v1::FetchRequest> wishes = peer_.fetches();
+  EXPECT_THAT(peer_.fetches().many_sizes(), ElementsAre(2));
+  const std::vector<v1::FetchRequest> wishes = peer_.fetches().all();
   EXPECT_EQ(wishes.at(0).name(), "1");
   EXPECT_EQ(wishes.at(1).name(), "3");
   EXPECT_EQ(wishes.at(1).from_peer_id(), 4u);
@@ -130,8 +130,8 @@ TEST_F(GetTest, SeveralBooksAreOneCall) {
 }
 
 TEST_F(GetTest, PrintsOnlyTheUnusualOnesOfSeveralBooks) {
-  peer_.SetFetchManyScript([](const v1::FetchManyRequest& request, grpc::ServerContext*,
-                              grpc::ServerWriter<v1::FetchManyResponse>* writer) {
+  peer_.fetches().SetFetchManyScript([](const v1::FetchManyRequest& request, grpc::ServerContext*,
+                                        grpc::ServerWriter<v1::FetchManyResponse>* writer) {
     v1::FetchManyResponse response;
     for (int i = 0; i < request.wishes_size(); ++i) {
       v1::FetchManyResponse::Update* update = response.add_updates();
@@ -149,7 +149,7 @@ TEST_F(GetTest, PrintsOnlyTheUnusualOnesOfSeveralBooks) {
 
 TEST_F(GetTest, PrintsOneJsonLineForEachOfSeveralBooks) {
   session_->console.json = true;
-  peer_.RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
+  peer_.fetches().RefuseOfMany("7", MakeError(Reason::kBookNotFound, "book 7 not found"));
   EXPECT_EQ(RunGet(*session_, {.names = {"7", "8"}}), kExitNotFound);
   const std::vector<std::string> lines = absl::StrSplit(out(), '\n', absl::SkipEmpty());
   ASSERT_EQ(lines.size(), 2u);
@@ -170,13 +170,13 @@ TEST_F(GetTest, AllGetsEveryBookThatTheIndexListsForThePeer) {
     *listing.mutable_content() = MakeContent(1, 10);
     index_.AddListing(3, listing);
   }
-  peer_.RefuseOfMany("b17", MakeError(Reason::kAlreadyInLibrary, "it is here"));
-  peer_.RefuseOfMany("b18", MakeError(Reason::kNameTaken, "another has that name"));
+  peer_.fetches().RefuseOfMany("b17", MakeError(Reason::kAlreadyInLibrary, "it is here"));
+  peer_.fetches().RefuseOfMany("b18", MakeError(Reason::kNameTaken, "another has that name"));
   EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kExitFailed);
   EXPECT_EQ(out(), "received 2498 books (24.4 KiB); 1 was here already; 1 failed\n");
   EXPECT_EQ(err(), "arkshare-cli: b18: another has that name\n");
-  EXPECT_THAT(peer_.many_sizes(), ElementsAre(1000, 1000, 500));
-  const v1::FetchRequest wish = peer_.fetches().at(0);
+  EXPECT_THAT(peer_.fetches().many_sizes(), ElementsAre(1000, 1000, 500));
+  const v1::FetchRequest wish = peer_.fetches().all().at(0);
   EXPECT_EQ(wish.name(), "b1");
   EXPECT_EQ(wish.listing_number(), 1u);
   EXPECT_EQ(wish.from_peer_id(), 3u);
@@ -185,13 +185,14 @@ TEST_F(GetTest, AllGetsEveryBookThatTheIndexListsForThePeer) {
 
 TEST_F(GetTest, AllOfAnUnknownPeerIsNotFound) {
   EXPECT_EQ(RunGet(*session_, {.all = true, .from_peer_id = 3}), kExitNotFound);
-  EXPECT_THAT(peer_.many_sizes(), IsEmpty());
+  EXPECT_THAT(peer_.fetches().many_sizes(), IsEmpty());
 }
 
 TEST_F(GetTest, ManySlowBooksShowOneBar) {
   session_->console.err_is_terminal = true;
-  peer_.SetFetchManyScript([this](const v1::FetchManyRequest& request, grpc::ServerContext*,
-                                  grpc::ServerWriter<v1::FetchManyResponse>* writer) {
+  peer_.fetches().SetFetchManyScript([this](const v1::FetchManyRequest& request,
+                                            grpc::ServerContext*,
+                                            grpc::ServerWriter<v1::FetchManyResponse>* writer) {
     const auto say = [&](uint32_t index, uint64_t done, v1::TransferState state) {
       v1::FetchManyResponse response;
       v1::FetchManyResponse::Update* update = response.add_updates();
@@ -216,8 +217,8 @@ TEST_F(GetTest, ManySlowBooksShowOneBar) {
 }
 
 TEST_F(GetTest, AFailedTransferSaysWhy) {
-  peer_.SetFetchScript([](const v1::FetchRequest&, grpc::ServerContext*,
-                          grpc::ServerWriter<v1::FetchResponse>* writer) {
+  peer_.fetches().SetFetchScript([](const v1::FetchRequest&, grpc::ServerContext*,
+                                    grpc::ServerWriter<v1::FetchResponse>* writer) {
     v1::FetchResponse response;
     response.mutable_transfer()->set_state(v1::TRANSFER_STATE_FAILED);
     *response.mutable_transfer()->mutable_error() =
@@ -255,7 +256,7 @@ TEST_F(GetTest, ContradictoryOptionsAreRefused) {
   EXPECT_EQ(RunGet(*session_, {.all = true}), kExitUsage);
   EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .all = true, .from_peer_id = 3}), kExitUsage);
   EXPECT_EQ(RunGet(*session_, {.names = {"1"}, .save_as = "/etc/passwd"}), kExitUsage);
-  EXPECT_THAT(peer_.fetches(), IsEmpty());
+  EXPECT_THAT(peer_.fetches().all(), IsEmpty());
 }
 
 class GetInterruptTest : public GetTest,
@@ -271,9 +272,10 @@ TEST_P(GetInterruptTest, CtrlCLeavesTheTransferToThePeer) {
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::CANCELLED;
   };
-  peer_.SetFetchScript([&](const v1::FetchRequest&, grpc::ServerContext* context,
-                           grpc::ServerWriter<v1::FetchResponse>*) { return interrupt(context); });
-  peer_.SetFetchManyScript(
+  peer_.fetches().SetFetchScript(
+      [&](const v1::FetchRequest&, grpc::ServerContext* context,
+          grpc::ServerWriter<v1::FetchResponse>*) { return interrupt(context); });
+  peer_.fetches().SetFetchManyScript(
       [&](const v1::FetchManyRequest&, grpc::ServerContext* context,
           grpc::ServerWriter<v1::FetchManyResponse>*) { return interrupt(context); });
   const std::vector<std::string> names = GetParam();
@@ -286,8 +288,8 @@ TEST_P(GetInterruptTest, CtrlCLeavesTheTransferToThePeer) {
 
 TEST_F(GetTest, ASlowTransferShowsABarOnATerminal) {
   session_->console.err_is_terminal = true;
-  peer_.SetFetchScript([this](const v1::FetchRequest& request, grpc::ServerContext*,
-                              grpc::ServerWriter<v1::FetchResponse>* writer) {
+  peer_.fetches().SetFetchScript([this](const v1::FetchRequest& request, grpc::ServerContext*,
+                                        grpc::ServerWriter<v1::FetchResponse>* writer) {
     v1::FetchResponse response;
     v1::Transfer& transfer = *response.mutable_transfer();
     transfer.set_name(request.name());

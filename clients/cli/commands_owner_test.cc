@@ -44,13 +44,13 @@ TEST_F(CommandsOwnerTest, UploadsSaysWhoTakesWhat) {
   upload.set_bytes_sent(1024);
   upload.set_bytes_per_second(512);
   upload.set_receiver_address("10.0.0.1:4242");
-  peer_.AddUpload(upload);
+  peer_.activity().AddUpload(upload);
   upload.set_upload_id(2);
   upload.set_state(v1::UPLOAD_STATE_WAITING);
   upload.set_name("Emma");
   upload.set_book_count(3);
   upload.set_queue_position(1);
-  peer_.AddUpload(upload);
+  peer_.activity().AddUpload(upload);
   EXPECT_EQ(RunUploads(*session_), kExitDone);
   EXPECT_THAT(out(), AllOf(HasSubstr("Moby Dick"), HasSubstr("512 B/s"), HasSubstr("1.0 KiB"),
                            HasSubstr("10.0.0.1:4242"), HasSubstr("Emma and 2 more"),
@@ -67,7 +67,7 @@ TEST_F(CommandsOwnerTest, UploadsPrintsJson) {
   v1::Upload upload;
   upload.set_upload_id(7);
   upload.set_name("a\nb");
-  peer_.AddUpload(upload);
+  peer_.activity().AddUpload(upload);
   EXPECT_EQ(RunUploads(*session_), kExitDone);
   EXPECT_THAT(out(), AllOf(HasSubstr("\"upload_id\":7"), HasSubstr("a\\u000ab")));
 }
@@ -82,7 +82,7 @@ class HistoryTest : public CommandsOwnerTest {
       entry.set_kind(v1::HISTORY_KIND_GIVEN);
       entry.set_name(name);
       entry.set_public_key(std::string(32, 'k'));
-      peer_.AddHistory(entry);
+      peer_.activity().AddHistory(entry);
     }
   }
 };
@@ -112,16 +112,16 @@ TEST_F(CommandsOwnerTest, TransfersAreWatchedUntilThePeerEnds) {
   *message.add_transfers() = transfer;
   *message.add_transfers() = MakeTransfer('b', "Dune", v1::TRANSFER_STATE_DONE);
   message.set_snapshot_complete(true);
-  peer_.AddWatchMessage(message);
+  peer_.activity().AddWatchMessage(message);
   message.Clear();
   *message.add_transfers() = transfer;  // nothing that is printed has changed
   message.add_transfers_forgotten(std::string(16, 'b'));
-  peer_.AddWatchMessage(message);
+  peer_.activity().AddWatchMessage(message);
   message.Clear();
   transfer.set_state(v1::TRANSFER_STATE_FAILED);
   transfer.set_message("the disk is full");
   *message.add_transfers() = transfer;
-  peer_.AddWatchMessage(message);
+  peer_.activity().AddWatchMessage(message);
   EXPECT_EQ(RunTransfers(*session_, {.watch = true}), kExitUnreachable);
   EXPECT_EQ(out(),
             "616161616161  Emma  50%  500 B of 1000 B\n"
@@ -137,21 +137,21 @@ TEST_F(CommandsOwnerTest, WatchedTransfersAreJsonIfAskedFor) {
   v1::WatchOwnResponse message;
   *message.add_transfers() = MakeTransfer('a', "Emma", v1::TRANSFER_STATE_DONE);
   message.add_transfers_forgotten(std::string(16, 'b'));
-  peer_.AddWatchMessage(message);
+  peer_.activity().AddWatchMessage(message);
   RunTransfers(*session_, {.watch = true});
   EXPECT_THAT(out(),
               AllOf(HasSubstr("\"name\":\"Emma\""), HasSubstr("{\"transfer_forgotten\":\"6262")));
 }
 
 TEST_F(CommandsOwnerTest, RetryGoesOnWithTheTransfersThatItNames) {
-  peer_.AddTransfer(MakeTransfer('a', "Emma", v1::TRANSFER_STATE_FAILED));
-  peer_.AddTransfer(MakeTransfer('b', "Dune", v1::TRANSFER_STATE_FAILED));
-  peer_.RefuseToEnd(std::string(16, 'b'),
-                    MakeError(Reason::kTransferNotWaiting, "the book is here already"));
+  peer_.transfers().AddTransfer(MakeTransfer('a', "Emma", v1::TRANSFER_STATE_FAILED));
+  peer_.transfers().AddTransfer(MakeTransfer('b', "Dune", v1::TRANSFER_STATE_FAILED));
+  peer_.transfers().RefuseToEnd(std::string(16, 'b'),
+                                MakeError(Reason::kTransferNotWaiting, "the book is here already"));
   EXPECT_EQ(RunTransfers(*session_, {.retry = {"616161", "626262"}}), kExitFailed);
   EXPECT_EQ(out(), "going on with Emma\n");
   EXPECT_THAT(err(), HasSubstr("Dune: the book is here already"));
-  EXPECT_THAT(peer_.ended(), ElementsAre(std::string(16, 'a')));
+  EXPECT_THAT(peer_.transfers().ended(), ElementsAre(std::string(16, 'a')));
 }
 
 // --- Wishes ---
@@ -160,15 +160,15 @@ TEST_F(CommandsOwnerTest, AWishIsAddedListedAndRemoved) {
   EXPECT_EQ(RunWish(*session_, {.words = {"old", "man"}, .get = true, .limit = 3, .add = true}),
             kExitDone);
   EXPECT_EQ(out(), "wish 1: old man\n");
-  ASSERT_THAT(peer_.wishes(), SizeIs(1));
-  EXPECT_EQ(peer_.wishes()[0].keywords(), "old man");
-  EXPECT_EQ(peer_.wishes()[0].action(), v1::WISH_ACTION_ANY);
-  EXPECT_EQ(peer_.wishes()[0].fetch_limit(), 3U);
+  ASSERT_THAT(peer_.wishes().all(), SizeIs(1));
+  EXPECT_EQ(peer_.wishes().all()[0].keywords(), "old man");
+  EXPECT_EQ(peer_.wishes().all()[0].action(), v1::WISH_ACTION_ANY);
+  EXPECT_EQ(peer_.wishes().all()[0].fetch_limit(), 3U);
   EXPECT_EQ(RunWish(*session_, {}), kExitDone);
   EXPECT_THAT(out(), AllOf(HasSubstr("old man"), HasSubstr("get 3")));
   EXPECT_EQ(RunWish(*session_, {.remove = {1}}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("removed wish 1\n"));
-  EXPECT_THAT(peer_.wishes(), IsEmpty());
+  EXPECT_THAT(peer_.wishes().all(), IsEmpty());
   EXPECT_EQ(RunWish(*session_, {.remove = {1}}), kExitNotFound);
 }
 
@@ -176,17 +176,17 @@ TEST_F(CommandsOwnerTest, AWishHasOneQuery) {
   const std::string root(64, 'a');
   EXPECT_EQ(RunWish(*session_, {.name = "a name", .copy = true, .add = true}), kExitDone);
   EXPECT_EQ(RunWish(*session_, {.root = root, .size = 7, .add = true}), kExitDone);
-  ASSERT_THAT(peer_.wishes(), SizeIs(2));
-  EXPECT_EQ(peer_.wishes()[0].name(), "a name");
-  EXPECT_EQ(peer_.wishes()[0].action(), v1::WISH_ACTION_COPY);
-  EXPECT_EQ(peer_.wishes()[1].content().size_bytes(), 7U);
+  ASSERT_THAT(peer_.wishes().all(), SizeIs(2));
+  EXPECT_EQ(peer_.wishes().all()[0].name(), "a name");
+  EXPECT_EQ(peer_.wishes().all()[0].action(), v1::WISH_ACTION_COPY);
+  EXPECT_EQ(peer_.wishes().all()[1].content().size_bytes(), 7U);
   const WishOptions wrong[] = {{.add = true},
                                {.words = {"a"}, .name = "b", .add = true},
                                {.root = root, .add = true},
                                {.root = "abc", .size = 7, .add = true},
                                {.words = {"a"}, .get = true, .copy = true, .add = true}};
   for (const WishOptions& options : wrong) EXPECT_NE(RunWish(*session_, options), kExitDone);
-  EXPECT_THAT(peer_.wishes(), SizeIs(2));
+  EXPECT_THAT(peer_.wishes().all(), SizeIs(2));
 }
 
 TEST_F(CommandsOwnerTest, WithoutWishesItSaysHowToMakeOne) {

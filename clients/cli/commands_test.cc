@@ -61,15 +61,15 @@ class CommandsTest : public CliTest {
 };
 
 TEST_F(CommandsTest, LsListsEverythingWithItsReason) {
-  peer_.AddBook("Bücher 日本", MakeContent(0xab, 2048));
-  peer_.AddBook("195", MakeContent(0xcd, 3));
+  peer_.library().AddBook("Bücher 日本", MakeContent(0xab, 2048));
+  peer_.library().AddBook("195", MakeContent(0xcd, 3));
   v1::LibraryEntry entry;
   entry.set_name("new");
   entry.set_size_bytes(7);
-  peer_.AddEntry(entry);
+  peer_.library().AddEntry(entry);
   entry.set_name("bad");
   entry.set_unshared_reason("two names are the same in NFC");
-  peer_.AddEntry(entry);
+  peer_.library().AddEntry(entry);
   EXPECT_EQ(RunLs(*session_), kExitDone);
   EXPECT_EQ(out(),
             "NAME            SIZE  ROOT          NOTE\n"
@@ -86,8 +86,8 @@ TEST_F(CommandsTest, LsOfAnEmptyFolderSaysWhatToDo) {
 }
 
 TEST_F(CommandsTest, LsInJson) {
-  peer_.AddBook("a \"b\" \\", MakeContent(0xab, 2048));
-  peer_.AddBook("日本", MakeContent(0xcd, 3));
+  peer_.library().AddBook("a \"b\" \\", MakeContent(0xab, 2048));
+  peer_.library().AddBook("日本", MakeContent(0xcd, 3));
   session_->console.json = true;
   EXPECT_EQ(RunLs(*session_), kExitDone);
   const std::vector<Struct> lines = JsonLines();
@@ -134,21 +134,21 @@ TEST_F(CommandsTest, TransfersAreATable) {
   transfer.set_bytes_per_second(512);
   transfer.set_from_peer_id(1);
   transfer.set_moving(true);
-  peer_.AddTransfer(transfer);
+  peer_.transfers().AddTransfer(transfer);
   for (uint32_t id = 2; id < 7; ++id) transfer.add_contributions()->set_peer_id(id);
   transfer.set_name("7");
   transfer.set_state(v1::TRANSFER_STATE_FAILED);
   transfer.mutable_error()->set_message("the disk is full");
   transfer.set_bytes_per_second(0);
   transfer.set_moving(false);
-  peer_.AddTransfer(transfer);
+  peer_.transfers().AddTransfer(transfer);
   v1::Transfer waiting;
   waiting.set_name("8");
   *waiting.mutable_content() = MakeContent(2, 2048);
   waiting.set_state(v1::TRANSFER_STATE_QUEUED);
   waiting.set_queue_position(3);
   waiting.mutable_estimated_wait()->set_seconds(125);
-  peer_.AddTransfer(waiting);
+  peer_.transfers().AddTransfer(waiting);
   EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_EQ(
       out(),
@@ -181,13 +181,13 @@ v1::Transfer WaitingTransfer(const std::string& id_begin, const std::string& nam
 }
 
 TEST_F(CommandsTest, TransfersSayHowToKeepWhatWaitsForItsSource) {
-  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  peer_.transfers().AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
   v1::Transfer asking = WaitingTransfer("\x12\x34\x56\x79", "7");
   asking.clear_message();
-  peer_.AddTransfer(asking);
+  peer_.transfers().AddTransfer(asking);
   v1::Transfer done = WaitingTransfer("\x12\x34\x56\x7a", "8");
   done.set_state(v1::TRANSFER_STATE_DONE);
-  peer_.AddTransfer(done);
+  peer_.transfers().AddTransfer(done);
   EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("  waiting for the source: it is not online now (if the source is "
                                "gone for good: arkshare-cli transfers keep 123456786161)\n"));
@@ -196,60 +196,61 @@ TEST_F(CommandsTest, TransfersSayHowToKeepWhatWaitsForItsSource) {
 }
 
 TEST_F(CommandsTest, TransfersShowTheIdsThatOtherCommandsTake) {
-  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  peer_.transfers().AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
   EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("\n123456786161  "));
 }
 
 TEST_F(CommandsTest, KeepTakesTheTransferWithThisId) {
-  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
-  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
+  peer_.transfers().AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  peer_.transfers().AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
   EXPECT_EQ(RunTransfers(*session_, {.keep = "123456"}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("give more digits"));
   EXPECT_EQ(RunTransfers(*session_, {.keep = "12345"}), kExitUsage);
   EXPECT_EQ(RunTransfers(*session_, {.keep = "nothex"}), kExitUsage);
   EXPECT_EQ(RunTransfers(*session_, {.keep = "aaaaaa"}), kExitNotFound);
-  EXPECT_THAT(peer_.kept(), IsEmpty());
+  EXPECT_THAT(peer_.transfers().kept(), IsEmpty());
   EXPECT_EQ(out(), "");
   v1::KeepTransferResponse answer;
   answer.mutable_listing()->set_name("195");
   answer.mutable_listing()->set_listing_number(4);
-  peer_.SetKeepAnswer(answer);
+  peer_.transfers().SetKeepAnswer(answer);
   EXPECT_EQ(RunTransfers(*session_, {.keep = "12345678"}), kExitDone);
   EXPECT_EQ(out(),
             "kept 195 in the library as a copy; the source may have one as well, shared or in its "
             "limbo\n");
-  EXPECT_THAT(peer_.kept(), ElementsAre(std::string("\x12\x34\x56\x78") + std::string(12, 'a')));
+  EXPECT_THAT(peer_.transfers().kept(),
+              ElementsAre(std::string("\x12\x34\x56\x78") + std::string(12, 'a')));
 }
 
 TEST_F(CommandsTest, CancelAndForgetEndTheTransfersWithTheseIds) {
   const std::string first = std::string("\x12\x34\x56\x78") + std::string(12, 'a');
   const std::string second = std::string("\x12\x34\x56\x99") + std::string(12, 'a');
   const std::string third = std::string("\x13\x34\x56\x99") + std::string(12, 'a');
-  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
-  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
-  peer_.AddTransfer(WaitingTransfer("\x13\x34\x56\x99", "8"));
+  peer_.transfers().AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  peer_.transfers().AddTransfer(WaitingTransfer("\x12\x34\x56\x99", "7"));
+  peer_.transfers().AddTransfer(WaitingTransfer("\x13\x34\x56\x99", "8"));
   EXPECT_EQ(RunTransfers(*session_, {.cancel = {"123456"}}), kExitFailed);
   EXPECT_EQ(RunTransfers(*session_, {.forget = {"nothex"}}), kExitUsage);
   EXPECT_EQ(RunTransfers(*session_, {.cancel = {"12345678", "aaaaaa"}}), kExitNotFound);
-  EXPECT_THAT(peer_.ended(), IsEmpty());
+  EXPECT_THAT(peer_.transfers().ended(), IsEmpty());
 
   EXPECT_EQ(RunTransfers(*session_, {.cancel = {"12345678", "12345699"}}), kExitDone);
   EXPECT_EQ(out(), "cancelled 195\ncancelled 7\n");
-  EXPECT_THAT(peer_.ended(), ElementsAre(first, second));
+  EXPECT_THAT(peer_.transfers().ended(), ElementsAre(first, second));
   out_.str("");
-  peer_.RefuseToEnd(third, MakeError(Reason::kTransferNotEndable, "it is too late"));
+  peer_.transfers().RefuseToEnd(third, MakeError(Reason::kTransferNotEndable, "it is too late"));
   EXPECT_EQ(RunTransfers(*session_, {.forget = {"13345699"}}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("it is too late"));
   EXPECT_EQ(out(), "");
 }
 
 TEST_F(CommandsTest, KeepSaysWhatTheSourceAnsweredMeanwhile) {
-  peer_.AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
+  peer_.transfers().AddTransfer(WaitingTransfer("\x12\x34\x56\x78", "195"));
   v1::KeepTransferResponse answer;
   answer.mutable_listing()->set_name("195 (2)");
   answer.set_moved(true);
-  peer_.SetKeepAnswer(answer);
+  peer_.transfers().SetKeepAnswer(answer);
   EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kExitDone);
   EXPECT_EQ(out(),
             "the source has just answered: 195 (2) has moved here, and the source keeps no copy\n");
@@ -259,7 +260,7 @@ TEST_F(CommandsTest, KeepSaysWhatTheSourceAnsweredMeanwhile) {
   ASSERT_EQ(JsonLines().size(), 1u);
   EXPECT_TRUE(JsonLines()[0].fields().at("moved").bool_value());
   out_.str("");
-  peer_.SetKeepAnswer(MakeError(Reason::kTransferNotWaiting, "it is over"));
+  peer_.transfers().SetKeepAnswer(MakeError(Reason::kTransferNotWaiting, "it is over"));
   EXPECT_EQ(RunTransfers(*session_, {.keep = "123456786161"}), kExitFailed);
   EXPECT_EQ(err(), "arkshare-cli: it is over\n");
   EXPECT_EQ(out(), "");
@@ -270,7 +271,8 @@ TEST_F(CommandsTest, KeepSaysWhatTheSourceAnsweredMeanwhile) {
 TEST_F(CommandsTest, ShareSendsAbsolutePathsAndReportsEachOne) {
   const std::string here = std::filesystem::current_path().string();
   EXPECT_EQ(RunShare(*session_, {.paths = {"/a/195", "missing", "folder"}}), kExitNotFound);
-  EXPECT_THAT(peer_.shared_paths(), ElementsAre("/a/195", here + "/missing", here + "/folder"));
+  EXPECT_THAT(peer_.library().shared_paths(),
+              ElementsAre("/a/195", here + "/missing", here + "/folder"));
   EXPECT_EQ(out(), "shared 195\nshared folder and 2 more files\n");
   EXPECT_EQ(err(), "arkshare-cli: " + here + "/missing: there is no such file\n");
 }
@@ -286,7 +288,7 @@ TEST_F(CommandsTest, ShareShowsItsProgressWhenItTakesLong) {
   v1::ShareProgress& of_another_call = *status.add_shares();
   of_another_call.set_path("/a/other");
   peer_.SetStatus(status);
-  peer_.HoldShareForStatus();
+  peer_.library().HoldShareForStatus();
   EXPECT_EQ(RunShare(*session_, {.paths = {"/a/huge"}}), kExitDone);
   EXPECT_THAT(err(), HasSubstr("1.0 GiB of 4.0 GiB copied"));
   EXPECT_THAT(err(), Not(HasSubstr("counting")));
@@ -312,7 +314,7 @@ TEST_F(CommandsTest, LsMarksWhatTheIndexDoesNotList) {
   entry.set_lend_only(true);
   entry.set_lend_only_reason("the file has another hard link");
   entry.set_not_indexed_reason("the index lists at most 1 books of one peer");
-  peer_.AddEntry(entry);
+  peer_.library().AddEntry(entry);
   EXPECT_EQ(RunLs(*session_), kExitDone);
   EXPECT_THAT(out(), HasSubstr("not at the index: the index lists at most 1 books of one peer; "
                                "only lent: the file has another hard link"));
@@ -325,16 +327,17 @@ TEST_F(CommandsTest, ABookThatWaitsForAPlaceIsPlaced) {
   transfer.set_state(v1::TRANSFER_STATE_HANDING_OVER);
   transfer.set_message("waiting: the book cannot enter the folder: music is a file");
   transfer.set_waits_for_place(true);
-  peer_.AddTransfer(transfer);
+  peer_.transfers().AddTransfer(transfer);
   EXPECT_EQ(RunTransfers(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("(to save it elsewhere: arkshare-cli transfers place 123456786161 "
                                "NAME)"));
   EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "../song"}), kExitUsage);
   EXPECT_EQ(RunTransfers(*session_, {.place = "aaaaaa", .place_name = "song"}), kExitNotFound);
-  peer_.RefuseToPlace(MakeError(Reason::kNameTaken, "there is already a file named song"));
+  peer_.transfers().RefuseToPlace(
+      MakeError(Reason::kNameTaken, "there is already a file named song"));
   EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "song"}), kExitFailed);
   EXPECT_THAT(err(), HasSubstr("there is already a file named song"));
-  peer_.RefuseToPlace(absl::OkStatus());
+  peer_.transfers().RefuseToPlace(absl::OkStatus());
   EXPECT_EQ(RunTransfers(*session_, {.place = "123456", .place_name = "songs/song"}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("placed music/song as songs/song\n"));
 }
@@ -350,11 +353,11 @@ TEST_F(CommandsTest, ShareSplitsManyPathsIntoSeveralRequests) {
   std::vector<std::string> paths;
   for (int i = 0; i < 2001; ++i) paths.push_back(absl::StrCat("/a/", i));
   EXPECT_EQ(RunShare(*session_, {.paths = paths}), kExitDone);
-  EXPECT_EQ(peer_.shared_paths(), paths);
+  EXPECT_EQ(peer_.library().shared_paths(), paths);
 }
 
 TEST_F(CommandsTest, UnshareSaysThatTheFileStays) {
-  peer_.AddBook("195", MakeContent(1, 1));
+  peer_.library().AddBook("195", MakeContent(1, 1));
   EXPECT_EQ(RunUnshare(*session_, {.names = {"195", "7"}}), kExitNotFound);
   EXPECT_EQ(out(), "no longer shared: 195 (the file stays where it is)\n");
   EXPECT_EQ(err(), "arkshare-cli: 7: there is no such book in the folder\n");
@@ -384,10 +387,10 @@ TEST_F(CommandsTest, LimboListsAndRestores) {
   entry.set_name("195");
   *entry.mutable_content() = MakeContent(1, 2048);
   entry.set_receiver_public_key(std::string(32, '\x22'));
-  peer_.AddLimbo(entry);
+  peer_.activity().AddLimbo(entry);
   entry.set_transfer_id(std::string("\x12\x34\x56\x99", 4) + std::string(12, 'a'));
   entry.set_name("7");
-  peer_.AddLimbo(entry);
+  peer_.activity().AddLimbo(entry);
   EXPECT_EQ(RunLimbo(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr("12345678616161616161616161616161  195   2.0 KiB"));
   EXPECT_THAT(out(), HasSubstr("222222222222\n"));
@@ -397,10 +400,10 @@ TEST_F(CommandsTest, LimboListsAndRestores) {
   EXPECT_EQ(RunLimbo(*session_, {.restore = "12345"}), kExitUsage);
   EXPECT_EQ(RunLimbo(*session_, {.restore = "nothex"}), kExitUsage);
   EXPECT_EQ(RunLimbo(*session_, {.restore = "aaaaaa"}), kExitNotFound);
-  EXPECT_THAT(peer_.restored(), IsEmpty());
+  EXPECT_THAT(peer_.activity().restored(), IsEmpty());
   EXPECT_EQ(RunLimbo(*session_, {.restore = "12345678"}), kExitDone);
   EXPECT_EQ(out(), "restored 195 to the library; the receiver may have a second copy\n");
-  EXPECT_EQ(peer_.restored().size(), 1u);
+  EXPECT_EQ(peer_.activity().restored().size(), 1u);
 }
 
 TEST_F(CommandsTest, QuitEndsThePeer) {

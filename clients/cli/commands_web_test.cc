@@ -57,7 +57,7 @@ TEST_F(WebCommandTest, AsJson) {
 
 TEST_F(WebCommandTest, ABrowserGetsAFileThatOnlyItsOwnerCanRead) {
   // The browser of this test signs in only when the file is right.
-  peer_.SignInWhenFileAppears(folder_ + "/seen");
+  peer_.page().SignInWhenFileAppears(folder_ + "/seen");
   const std::string browser =
       Browser("stat -c %a \"$1\" >'" + folder_ + "/mode'; cp \"$1\" '" + folder_ + "/copy'; mv '" +
               folder_ + "/copy' '" + folder_ + "/seen'");
@@ -93,7 +93,7 @@ TEST_F(WebCommandTest, Closes) {
 TEST_F(WebCommandTest, AnAddressThatIsNoneIsNotOpened) {
   for (const char* url : {"", "javascript:alert(1)", "http://127.0.0.1:1/\"><script>",
                           "http://127.0.0.1:1/\x1b[2J"}) {
-    peer_.SetPageUrl(url);
+    peer_.page().SetPageUrl(url);
     EXPECT_NE(RunWeb(*session_, {.print = true}), kExitDone) << url;
     EXPECT_EQ(out(), "");
   }

@@ -154,9 +154,9 @@ TEST_F(GroupCommandsTest, SearchAndGetAndTransfersNameThePeers) {
     contribution.set_peer_id(id);
     contribution.set_public_key((id == 1 ? bob_ : eve_).public_key().bytes());
   }
-  peer_.AddTransfer(transfer);
-  peer_.SetFetchScript([transfer](const v1::FetchRequest&, grpc::ServerContext*,
-                                  grpc::ServerWriter<v1::FetchResponse>* writer) {
+  peer_.transfers().AddTransfer(transfer);
+  peer_.fetches().SetFetchScript([transfer](const v1::FetchRequest&, grpc::ServerContext*,
+                                            grpc::ServerWriter<v1::FetchResponse>* writer) {
     v1::FetchResponse response;
     *response.mutable_transfer() = transfer;
     writer->Write(response);
@@ -175,7 +175,7 @@ TEST_F(GroupCommandsTest, LimboAndBrowseNameThePeers) {
   entry.set_transfer_id(std::string(16, 'i'));
   entry.set_name("195");
   entry.set_receiver_public_key(bob_.public_key().bytes());
-  peer_.AddLimbo(entry);
+  peer_.activity().AddLimbo(entry);
   EXPECT_EQ(RunLimbo(*session_, {}), kExitDone);
   EXPECT_THAT(out(), HasSubstr(absl::StrCat(bob_.public_key().hex().substr(0, 12), " (bob)")));
   AddPeer(1, "127.0.0.1:41931", bob_);

@@ -60,7 +60,7 @@ class MenuTest : public CliTest {
 
 TEST_F(MenuTest, PrintsTheFixedPhrases) {
   for (const char* name : {"164", "144", "233", "132", "297"}) {
-    peer_.AddBook(name, MakeContent(1, 1000));
+    peer_.library().AddBook(name, MakeContent(1, 1000));
   }
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
   EXPECT_EQ(Run("1\n195\ny\n3\n"), kExitDone);
@@ -76,14 +76,14 @@ TEST_F(MenuTest, PrintsTheFixedPhrases) {
                        kOperations + "--- Connection with Server closed ---\n");
   EXPECT_EQ(err(), "");
   EXPECT_EQ(peer_.shutdowns(), 1);
-  ASSERT_EQ(peer_.fetches().size(), 1u);
-  EXPECT_EQ(peer_.fetches()[0].name(), "195");
-  EXPECT_EQ(peer_.fetches()[0].content().size_bytes(), 5000u);
-  EXPECT_FALSE(peer_.fetches()[0].copy_only());
+  ASSERT_EQ(peer_.fetches().all().size(), 1u);
+  EXPECT_EQ(peer_.fetches().all()[0].name(), "195");
+  EXPECT_EQ(peer_.fetches().all()[0].content().size_bytes(), 5000u);
+  EXPECT_FALSE(peer_.fetches().all()[0].copy_only());
 }
 
 TEST_F(MenuTest, DoesNotAskTheIndexForABookThatIsHere) {
-  peer_.AddBook("195", MakeContent(1, 1000));
+  peer_.library().AddBook("195", MakeContent(1, 1000));
   index_.AddResult(MakeResult("195", MakeContent(1, 1000), {MakeHolder(1, "127.0.0.1:41931")}));
   EXPECT_EQ(Run("1\n195\n"), kExitDone);
   EXPECT_EQ(AfterStart(), std::string(kOperations) +
@@ -97,7 +97,7 @@ TEST_F(MenuTest, ABookThatIsHereButNotSharedIsHereToo) {
   v1::LibraryEntry entry;
   entry.set_name("195");
   entry.set_unshared_reason("you unshared it");
-  peer_.AddEntry(entry);
+  peer_.library().AddEntry(entry);
   EXPECT_EQ(Run("1\n195\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("file already in your folder\n(but not shared: you unshared it)\n"));
   EXPECT_THAT(out(), HasSubstr("[]\n(1 other file is not shared; arkshare-cli ls says why)\n"));
@@ -111,13 +111,13 @@ TEST_F(MenuTest, ABookThatNoPeerHasIsNotFound) {
                               "book 234 not found\n" +
                               kOperations + kLeaving);
   EXPECT_EQ(index_.calls(), 1);
-  EXPECT_TRUE(peer_.fetches().empty());
+  EXPECT_TRUE(peer_.fetches().all().empty());
 }
 
 TEST_F(MenuTest, SaysThatALenderKeepsItsCopy) {
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
-  peer_.SetFetchScript([](const v1::FetchRequest& request, grpc::ServerContext*,
-                          grpc::ServerWriter<v1::FetchResponse>* writer) {
+  peer_.fetches().SetFetchScript([](const v1::FetchRequest& request, grpc::ServerContext*,
+                                    grpc::ServerWriter<v1::FetchResponse>* writer) {
     v1::FetchResponse response;
     response.mutable_transfer()->set_name(request.name());
     response.mutable_transfer()->set_from_peer_id(1);
@@ -133,7 +133,7 @@ TEST_F(MenuTest, SaysThatALenderKeepsItsCopy) {
 TEST_F(MenuTest, DownloadsOnlyOnYes) {
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
   EXPECT_EQ(Run("1\n195\nn\n1\n195\n\n"), kExitDone);
-  EXPECT_TRUE(peer_.fetches().empty());
+  EXPECT_TRUE(peer_.fetches().all().empty());
   EXPECT_THAT(out(), HasSubstr("(y for yes) \nnot downloaded\n"));
 }
 
@@ -162,9 +162,9 @@ TEST_F(MenuTest, AsksForThePeerWhenAContentHasToBeChosen) {
                                "from which peer \n"
                                "receiving data...\n"
                                "received the data\n"));
-  ASSERT_EQ(peer_.fetches().size(), 1u);
-  EXPECT_EQ(peer_.fetches()[0].from_peer_id(), 4u);
-  EXPECT_EQ(peer_.fetches()[0].content().size_bytes(), 7u * 1024);
+  ASSERT_EQ(peer_.fetches().all().size(), 1u);
+  EXPECT_EQ(peer_.fetches().all()[0].from_peer_id(), 4u);
+  EXPECT_EQ(peer_.fetches().all()[0].content().size_bytes(), 7u * 1024);
 }
 
 TEST_F(MenuTest, APeerWithoutTheBookIsNotAsked) {
@@ -172,7 +172,7 @@ TEST_F(MenuTest, APeerWithoutTheBookIsNotAsked) {
   index_.AddResult(MakeResult("195", MakeContent(2, 7), {MakeHolder(2, "127.0.0.1:2")}));
   EXPECT_EQ(Run("1\n195\ny\n3\n2\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("'3' is none of these peers; not downloaded\n"));
-  EXPECT_TRUE(peer_.fetches().empty());
+  EXPECT_TRUE(peer_.fetches().all().empty());
   EXPECT_EQ(peer_.shutdowns(), 0);
 }
 
@@ -193,8 +193,8 @@ TEST_F(MenuTest, AnInvalidNameIsNotSearched) {
 }
 
 TEST_F(MenuTest, NamesAreComparedInNfcAndShownInAnyScript) {
-  peer_.AddBook("Bücher 日本", MakeContent(1, 1000));
-  peer_.AddBook("it's", MakeContent(2, 1000));
+  peer_.library().AddBook("Bücher 日本", MakeContent(1, 1000));
+  peer_.library().AddBook("it's", MakeContent(2, 1000));
   // Typed decomposed.
   EXPECT_EQ(Run("1\nBu\u0308cher 日本\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("['Bücher 日本', \"it's\"]\n"));
@@ -203,7 +203,7 @@ TEST_F(MenuTest, NamesAreComparedInNfcAndShownInAnyScript) {
 }
 
 TEST_F(MenuTest, ALongLibraryIsShownByItsEnds) {
-  for (int i = 1; i <= 501; ++i) peer_.AddBook(std::to_string(i), MakeContent(1, 1));
+  for (int i = 1; i <= 501; ++i) peer_.library().AddBook(std::to_string(i), MakeContent(1, 1));
   EXPECT_EQ(Run(""), kExitDone);
   EXPECT_THAT(out(), HasSubstr("['1', '2', '3', "));
   EXPECT_THAT(out(), HasSubstr("'480', ..., '482', "));
@@ -264,8 +264,8 @@ TEST_F(MenuTest, ReportsARefusedDownloadAndContinues) {
         std::pair(MakeError(Reason::kBookNotFound, "no"), "book 195 not found\n"),
         std::pair(MakeError(Reason::kAlreadyInLibrary, "no"), "file already in your folder\n")}) {
     out_.str("");
-    peer_.SetFetchScript([refusal = status](const v1::FetchRequest&, grpc::ServerContext*,
-                                            grpc::ServerWriter<v1::FetchResponse>*) {
+    peer_.fetches().SetFetchScript([refusal = status](const v1::FetchRequest&, grpc::ServerContext*,
+                                                      grpc::ServerWriter<v1::FetchResponse>*) {
       return ToGrpcStatus(refusal);
     });
     EXPECT_EQ(Run("1\n195\ny\n"), kExitDone);
@@ -275,8 +275,8 @@ TEST_F(MenuTest, ReportsARefusedDownloadAndContinues) {
 
 TEST_F(MenuTest, CtrlCDuringADownloadLeavesAndThePeerGoesOn) {
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
-  peer_.SetFetchScript([this](const v1::FetchRequest&, grpc::ServerContext* context,
-                              grpc::ServerWriter<v1::FetchResponse>* writer) {
+  peer_.fetches().SetFetchScript([this](const v1::FetchRequest&, grpc::ServerContext* context,
+                                        grpc::ServerWriter<v1::FetchResponse>* writer) {
     v1::FetchResponse response;
     response.mutable_transfer()->set_state(v1::TRANSFER_STATE_FETCHING);
     writer->Write(response);
@@ -312,8 +312,10 @@ TEST_F(MenuTest, QuitWithAPeerThatIsGoneSaysSo) {
 }
 
 TEST_F(MenuTest, ATransferThatEndsWithoutAResultHasFailed) {
-  peer_.SetFetchScript([](const v1::FetchRequest&, grpc::ServerContext*,
-                          grpc::ServerWriter<v1::FetchResponse>*) { return grpc::Status::OK; });
+  peer_.fetches().SetFetchScript(
+      [](const v1::FetchRequest&, grpc::ServerContext*, grpc::ServerWriter<v1::FetchResponse>*) {
+        return grpc::Status::OK;
+      });
   index_.AddResult(MakeResult("195", MakeContent(2, 5000), {MakeHolder(1, "127.0.0.1:41931")}));
   EXPECT_EQ(Run("1\n195\ny\n"), kExitDone);
   EXPECT_THAT(out(), HasSubstr("the peer ended the transfer without a result"));

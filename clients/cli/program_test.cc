@@ -168,7 +168,7 @@ TEST_F(ProgramTest, ADumbTerminalIsReadAsItIs) {
 // calls, because the server may still use it when a test ends.
 class SlowTransfer : public std::enable_shared_from_this<SlowTransfer> {
  public:
-  FakePeer::FetchScript Script() {
+  FakeFetches::FetchScript Script() {
     return
         [self = shared_from_this()](const v1::FetchRequest& request, grpc::ServerContext* context,
                                     grpc::ServerWriter<v1::FetchResponse>* writer) {
@@ -215,7 +215,7 @@ class SlowTransfer : public std::enable_shared_from_this<SlowTransfer> {
 
 TEST_F(ProgramTest, ALongDownloadHasABarBehindTheWords) {
   const auto transfer = std::make_shared<SlowTransfer>();
-  peer_.SetFetchScript(transfer->Script());
+  peer_.fetches().SetFetchScript(transfer->Script());
   index_.AddResult(MakeResult("195", MakeContent(1, 4096), {MakeHolder(1, "127.0.0.1:41931")}));
   const std::unique_ptr<Process> cli = AtTerminal(Command({}));
   WaitFor(*cli, "(Enter choice):");
@@ -235,7 +235,7 @@ TEST_F(ProgramTest, ALongDownloadHasABarBehindTheWords) {
 
 TEST_F(ProgramTest, CtrlCDuringADownloadLeavesItToThePeer) {
   const auto transfer = std::make_shared<SlowTransfer>();
-  peer_.SetFetchScript(transfer->Script());
+  peer_.fetches().SetFetchScript(transfer->Script());
   index_.AddResult(MakeResult("195", MakeContent(1, 4096), {MakeHolder(1, "127.0.0.1:41931")}));
   const std::unique_ptr<Process> cli = AtTerminal(Command({}));
   WaitFor(*cli, "(Enter choice):");
@@ -252,7 +252,7 @@ TEST_F(ProgramTest, CtrlCDuringADownloadLeavesItToThePeer) {
 }
 
 TEST_F(ProgramTest, FromAPipeTheMenuIsATranscript) {
-  peer_.AddBook("164", MakeContent(2, 5));
+  peer_.library().AddBook("164", MakeContent(2, 5));
   index_.AddResult(MakeResult("195", MakeContent(1, 5), {MakeHolder(1, "127.0.0.1:41931")}));
   const Finished finished = Run({}, "1\n164\n1\n195\ny\n3\n");
   const std::string operations =
@@ -309,7 +309,7 @@ TEST_F(ProgramTest, JsonMayComeBeforeOrAfterTheCommand) {
 TEST_F(ProgramTest, NamesAreTakenAsTheyAre) {
   EXPECT_EQ(Run({"get", "[a,b]", "status", "--", "-5"}).exit.code, kExitDone);
   std::vector<std::string> names;
-  for (const v1::FetchRequest& request : peer_.fetches()) names.push_back(request.name());
+  for (const v1::FetchRequest& request : peer_.fetches().all()) names.push_back(request.name());
   EXPECT_THAT(names, ElementsAre("[a,b]", "status", "-5"));
   EXPECT_EQ(Run({"search", "--name", "[x]"}).exit.code, kExitNotFound);
   EXPECT_EQ(index_.searches().back().name(), "[x]");
@@ -338,7 +338,7 @@ TEST_F(ProgramTest, TheDefaultSocketIsTheUsersOwn) {
 }
 
 TEST_F(ProgramTest, OutputThatCannotBeWrittenIsAFailure) {
-  peer_.AddBook("164", MakeContent(2, 5));
+  peer_.library().AddBook("164", MakeContent(2, 5));
   const absl::StatusOr<Finished> finished = RunToEnd(
       {.argv = {"/bin/sh", "-c",
                 absl::StrCat(ARKSHARE_CLI_PROGRAM, " --peer ", peer_target_, " ls > /dev/full")},
