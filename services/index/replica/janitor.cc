@@ -7,6 +7,7 @@
 #include <string>
 
 #include "lib/core/limits.h"
+#include "services/index/replica/session_writes.h"
 #include "services/index/replica/steps.h"
 
 namespace arkshare {
@@ -61,15 +62,7 @@ void Janitor::EndOrphans(absl::Time now) {
     orphans[claim] = since;
     if (!mine || now - since < lease_ || writes >= kMostWrites) continue;
     ++writes;
-    SharedLog::Write write;
-    write.guards = {{SessionKey(session.key), session.epoch},
-                    {ClaimKey(session.key), session.claim_revision}};
-    write.changes = {{SessionKey(session.key), std::nullopt},
-                     {ClaimKey(session.key), std::nullopt}};
-    if (!session.record.proven()) {
-      write.changes.push_back({NumberKey(session.record.peer_id()), std::nullopt});
-    }
-    Commit(std::move(write));
+    Commit(MakeEnd(session, /*guard_claim=*/true));
   }
   orphans_ = std::move(orphans);
 }

@@ -8,25 +8,27 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "arkshare/replica/records.pb.h"
 #include "services/index/replica/roster.h"
+#include "services/index/replica/seat_claim.h"
+#include "services/index/replica/sent_statements.h"
 #include "services/index/sessions/session_table.h"
 
 namespace arkshare {
 
 // The parts of a session that only its replica has: its lease, its stream, and what is on its way
-// to the log. Guarded by ReplicatedSessions::mutex_.
+// to the log. Not thread-safe, except what never changes: the names of the session and its books.
 struct Seat : PeerSession {
-  using Waiting = std::function<void(const absl::Status&)>;
+  using Waiting = SeatClaim::Waiting;
 
   Seat(Catalog* catalog, const SharedSession& shared, std::string its_token)
       : PeerSession(catalog, shared.shelf),
         epoch(shared.epoch),
-        wanted(shared.claim),
-        claim_revision(shared.claim_revision) {
+        sent(shared.record.proven()),
+        claim(shared) {
     order = shared.record.order();
     token = std::move(its_token);
     key = shared.key;
@@ -35,24 +37,11 @@ struct Seat : PeerSession {
     proven = shared.record.proven();
     seen_at = shared.record.seen_at();
     answering = !shared.claim.silent();
-    wanted.set_epoch(epoch);
   }
 
   const int64_t epoch;
-  // The number of the last statement that is in the log or on its way there.
-  uint64_t sent_through = 0;
-  bool sent_complete = false;
-  uint64_t unstored_through = 0;  // the same for an unproven peer, whose statements are not stored
-
-  // The claim as it shall be in the log, and what is known of it there. One write of it is under
-  // way at a time; meanwhile, the next one is gathered.
-  replica::ClaimRecord wanted;
-  int64_t claim_revision = 0;
-  bool dirty = false;              // it is to be written
-  bool take = false;               // whichever replica has it now
-  bool busy = false;               // a write is under way
-  std::vector<Waiting> waiting;    // for the next write
-  std::vector<Waiting> when_free;  // for the end of the one that is under way
+  SentStatements sent;
+  SeatClaim claim;
 
   bool ending = false;  // a write that ends the session is under way
   std::vector<Waiting> waiting_for_end;
