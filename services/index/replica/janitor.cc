@@ -70,8 +70,8 @@ void Janitor::EndOrphans(absl::Time now) {
 // A peer's word about its whole folder is later than the moves before its session: they become a
 // statement of the session, and are not needed for the next one.
 void Janitor::HandOver() {
-  absl::flat_hash_map<PublicKey, std::vector<Roster::Grave>> by_source;
-  for (Roster::Grave& grave : roster_.OldGraves()) {
+  absl::flat_hash_map<PublicKey, std::vector<StoredGrave>> by_source;
+  for (StoredGrave& grave : roster_.OldGraves()) {
     by_source[grave.source].push_back(std::move(grave));
   }
   int writes = 0;
@@ -81,7 +81,7 @@ void Janitor::HandOver() {
     SharedLog::Write write;
     write.guards = {{SessionKey(source), session->epoch}};
     Catalog::Stated gone;
-    for (const Roster::Grave& grave : graves) {
+    for (const StoredGrave& grave : graves) {
       if (grave.revision >= session->epoch) continue;
       if (write.changes.size() >= kMostChanges) break;
       if (!gone.gone.empty() && gone.gone.size() + grave.numbers.size() > kMaxItems) break;
@@ -136,7 +136,7 @@ void Janitor::ForgetNumbers() {
 
   std::vector<std::pair<int64_t, SharedLog::Write>> graves;
   size_t ranges = 0;
-  for (const Roster::Grave& grave : roster_.AllGraves()) {
+  for (const StoredGrave& grave : roster_.AllGraves()) {
     if (roster_.Find(grave.source).has_value()) continue;
     ranges += grave.numbers.size();
     SharedLog::Write write;

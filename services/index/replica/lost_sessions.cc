@@ -37,7 +37,7 @@ void LostSessions::PutBack(const SharedSession& session, Sessions::Done<SharedSe
   const bool begun = restored.has_value() && restored->epoch >= log_->founded();
   const bool other =
       restored.has_value() && restored->record.token_hash() != session.record.token_hash();
-  const std::optional<Roster::Number> owner = roster_.OwnerOf(session.record.peer_id());
+  const std::optional<NumberOwner> owner = roster_.OwnerOf(session.record.peer_id());
   if (begun || other || (owner.has_value() && owner->key != session.key)) return done(here());
   replica::ClaimRecord claim;
   claim.set_replica(log_->replica());

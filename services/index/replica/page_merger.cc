@@ -96,19 +96,19 @@ size_t PageMerger::Merge(const SharedSession& session) {
 
 // Graves from before the session are about to be handed over to it.
 size_t PageMerger::MergeGraves(const SharedSession& session) {
-  std::vector<Roster::Grave> graves = roster_.GravesOf(session.key);
-  std::erase_if(graves, [&](const Roster::Grave& grave) {
+  std::vector<StoredGrave> graves = roster_.GravesOf(session.key);
+  std::erase_if(graves, [&](const StoredGrave& grave) {
     return grave.revision < session.epoch || grave.numbers.size() > kMostRanges / 2;
   });
   if (graves.size() <= kMostGravesOfSource) return 0;
   // The small ones first, so that a large one is seldom written again.
-  std::sort(graves.begin(), graves.end(), [](const Roster::Grave& a, const Roster::Grave& b) {
+  std::sort(graves.begin(), graves.end(), [](const StoredGrave& a, const StoredGrave& b) {
     return a.numbers.size() < b.numbers.size();
   });
   SharedLog::Write write;
   write.guards = {{SessionKey(session.key), session.epoch}};
   NumberSet numbers;
-  for (const Roster::Grave& grave : graves) {
+  for (const StoredGrave& grave : graves) {
     if (write.changes.size() >= kMostGravesMerged ||
         numbers.range_count() + grave.numbers.size() > kMostRanges) {
       break;

@@ -61,14 +61,14 @@ void Registrar::Choose(Attempt& attempt, const std::optional<SharedSession>& old
   // The roster goes on meanwhile, so the guard of a number is what its choice was based on.
   absl::flat_hash_map<uint32_t, int64_t> revisions;
   const auto is_free = [&](uint32_t number) {
-    const std::optional<Roster::Number> owner = roster_.OwnerOf(number);
+    const std::optional<NumberOwner> owner = roster_.OwnerOf(number);
     revisions[number] = owner.has_value() ? owner->revision : 0;
     if (!owner.has_value() || owner->key == peer.key) return true;
     const std::optional<SharedSession> live = roster_.Find(owner->key);
     return !live.has_value() || live->record.peer_id() != number;
   };
   const auto is_remembered = [&](uint32_t number) {
-    const std::optional<Roster::Number> owner = roster_.OwnerOf(number);
+    const std::optional<NumberOwner> owner = roster_.OwnerOf(number);
     return owner.has_value() && owner->key != peer.key;
   };
   NumberFacts numbers{is_free, is_remembered, std::nullopt, roster_.NumberOf(peer.key)};

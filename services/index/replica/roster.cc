@@ -9,12 +9,6 @@
 namespace arkshare {
 namespace {
 
-std::optional<Sha256Digest> DigestOf(const std::string& bytes) {
-  const absl::StatusOr<Sha256Digest> digest = DigestFromBytes(bytes);
-  if (!digest.ok()) return std::nullopt;
-  return *digest;
-}
-
 template <typename Record>
 std::optional<Record> Parse(const std::string& value) {
   Record record;
@@ -89,16 +83,14 @@ void Roster::Fold(int64_t revision, const LogKey& key, LogEvent event, bool live
 
 void Roster::FoldSession(int64_t revision, const LogKey& key,
                          const std::optional<std::string>& value, std::vector<News>& news) {
-  const SessionPtr older = FindCurrent(key.peer);
+  const SharedSessionPtr older = FindCurrent(key.peer);
   if (!value.has_value()) {
     if (older != nullptr) End(older, SessionUnknown(), news);
     return;
   }
   if (older != nullptr && older->epoch == revision) return;
   const auto record = Parse<replica::SessionRecord>(*value);
-  const std::optional<Sha256Digest> token =
-      record.has_value() ? DigestOf(record->token_hash()) : std::nullopt;
-  if (!token.has_value()) {
+  if (!record.has_value() || !DigestFromBytes(record->token_hash()).ok()) {
     LogError("session_unreadable", {{"key", key.peer.hex()}});
     return;
   }
@@ -106,26 +98,24 @@ void Roster::FoldSession(int64_t revision, const LogKey& key,
   session->key = key.peer;
   session->epoch = revision;
   session->record = *record;
+  NumberSet gone;
+  {
+    MutexLock lock(&mutex_);
+    gone = graves_.NumbersOf(key.peer);
+  }
   // Closes the older shelf as well.
-  session->shelf = catalog_->Open(InfoOf(key.peer, *record), record->proven(), GraveOf(key.peer));
+  session->shelf = catalog_->Open(InfoOf(key.peer, *record), record->proven(), std::move(gone));
   if (older != nullptr) End(older, SessionSuperseded(), news);
   MutexLock lock(&mutex_);
-  sessions_[key.peer] = session;
-  tokens_[*token] = key.peer;
-  for (const std::string& hash : record->superseded_token_hashes()) {
-    if (const auto digest = DigestOf(hash)) superseded_.insert(*digest);
-  }
+  sessions_.Add(session);
 }
 
-void Roster::End(const SessionPtr& session, const absl::Status& why, std::vector<News>& news) {
+void Roster::End(const SharedSessionPtr& session, const absl::Status& why,
+                 std::vector<News>& news) {
   catalog_->Close(session->shelf);
   news.push_back({session->key, session->epoch, why, {}});
   MutexLock lock(&mutex_);
-  sessions_.erase(session->key);
-  if (const auto token = DigestOf(session->record.token_hash())) tokens_.erase(*token);
-  for (const std::string& hash : session->record.superseded_token_hashes()) {
-    if (const auto digest = DigestOf(hash)) superseded_.erase(*digest);
-  }
+  sessions_.Remove(session);
 }
 
 void Roster::FoldClaim(int64_t revision, const LogKey& key, const std::optional<std::string>& value,
@@ -133,7 +123,7 @@ void Roster::FoldClaim(int64_t revision, const LogKey& key, const std::optional<
   // It is deleted with its session only.
   if (!value.has_value()) return;
   const auto claim = Parse<replica::ClaimRecord>(*value);
-  const SessionPtr session = FindCurrent(key.peer);
+  const SharedSessionPtr session = FindCurrent(key.peer);
   if (!claim.has_value() || session == nullptr) return;
   if ((claim->epoch() == 0 ? revision : claim->epoch()) != session->epoch) return;
   {
@@ -155,7 +145,7 @@ void Roster::Show(const SharedSession& session) {
 }
 
 void Roster::FoldReplica(const LogKey& key, const std::optional<std::string>& value) {
-  std::vector<SessionPtr> claimed;
+  std::vector<SharedSessionPtr> claimed;
   {
     MutexLock lock(&mutex_);
     // A living replica writes its key every second.
@@ -166,31 +156,26 @@ void Roster::FoldReplica(const LogKey& key, const std::optional<std::string>& va
     } else {
       replicas_.erase(key.replica);
     }
-    for (const auto& [peer, session] : sessions_) {
+    for (const auto& [peer, session] : sessions_.all()) {
       if (session->claim.replica() == key.replica) claimed.push_back(session);
     }
   }
-  std::sort(claimed.begin(), claimed.end(), [](const SessionPtr& a, const SessionPtr& b) {
-    return a->record.peer_id() < b->record.peer_id();
-  });
-  for (const SessionPtr& session : claimed) Show(*session);
+  std::sort(claimed.begin(), claimed.end(),
+            [](const SharedSessionPtr& a, const SharedSessionPtr& b) {
+              return a->record.peer_id() < b->record.peer_id();
+            });
+  for (const SharedSessionPtr& session : claimed) Show(*session);
 }
 
 void Roster::FoldNumber(int64_t revision, const LogKey& key,
                         const std::optional<std::string>& value) {
   MutexLock lock(&mutex_);
-  if (const auto former = numbers_.find(key.number); former != numbers_.end()) {
-    const auto of_key = number_of_.find(former->second.key);
-    if (of_key != number_of_.end() && of_key->second == key.number) number_of_.erase(of_key);
-    numbers_.erase(former);
-  }
+  numbers_.Remove(key.number);
   if (!value.has_value()) return;
   const auto record = Parse<replica::NumberRecord>(*value);
   if (!record.has_value()) return;
   const absl::StatusOr<PublicKey> owner = PublicKey::FromBytes(record->public_key());
-  if (!owner.ok()) return;
-  numbers_[key.number] = {*owner, revision};
-  number_of_[*owner] = key.number;
+  if (owner.ok()) numbers_.Put(key.number, {*owner, revision});
 }
 
 void Roster::FoldPage(const LogKey& key, LogEvent event, bool live) {
@@ -199,7 +184,7 @@ void Roster::FoldPage(const LogKey& key, LogEvent event, bool live) {
     pages_.Remove(event.key);
     return;
   }
-  const SessionPtr session = FindCurrent(key.peer);
+  const SharedSessionPtr session = FindCurrent(key.peer);
   {
     MutexLock lock(&mutex_);
     pages_.Add(event.key, key.peer, key.epoch);
@@ -227,17 +212,11 @@ void Roster::FoldGrave(int64_t revision, const LogKey& key, const LogEvent& even
   std::vector<NumberRange> numbers;
   {
     MutexLock lock(&mutex_);
-    if (!event.value.has_value()) {
-      const auto of_peer = graves_.find(key.peer);
-      if (of_peer == graves_.end()) return;
-      of_peer->second.erase(event.key);
-      if (of_peer->second.empty()) graves_.erase(of_peer);
-      return;
-    }
+    if (!event.value.has_value()) return graves_.Remove(key.peer, event.key);
     const auto record = Parse<replica::GraveRecord>(*event.value);
     if (!record.has_value()) return;
     numbers = NumbersOf(*record);
-    graves_[key.peer][event.key] = {event.key, key.peer, revision, numbers};
+    graves_.Put({event.key, key.peer, revision, numbers});
     touched_.insert(key.peer);
   }
   catalog_->JoinGone(key.peer, numbers);
@@ -246,15 +225,15 @@ void Roster::FoldGrave(int64_t revision, const LogKey& key, const LogEvent& even
 void Roster::Forget(const std::vector<LogEntry>& entries, std::vector<News>& news) {
   absl::flat_hash_set<std::string> keys;
   for (const LogEntry& entry : entries) keys.insert(entry.key);
-  std::vector<SessionPtr> ended;
-  std::vector<SessionPtr> unclaimed;
+  std::vector<SharedSessionPtr> ended;
+  std::vector<SharedSessionPtr> unclaimed;
   std::vector<std::string> dead;
   {
     MutexLock lock(&mutex_);
     for (const auto& [replica, record] : replicas_) {
       if (!keys.contains(ReplicaKey(replica))) dead.push_back(replica);
     }
-    for (const auto& [key, session] : sessions_) {
+    for (const auto& [key, session] : sessions_.all()) {
       if (!keys.contains(SessionKey(key))) {
         ended.push_back(session);
       } else if (!keys.contains(ClaimKey(key))) {
@@ -263,19 +242,8 @@ void Roster::Forget(const std::vector<LogEntry>& entries, std::vector<News>& new
         unclaimed.push_back(session);
       }
     }
-    for (auto place = numbers_.begin(); place != numbers_.end();) {
-      if (keys.contains(NumberKey(place->first))) {
-        ++place;
-        continue;
-      }
-      number_of_.erase(place->second.key);
-      place = numbers_.erase(place);
-    }
-    absl::erase_if(graves_, [&](auto& of_peer) {
-      absl::erase_if(of_peer.second,
-                     [&](const auto& grave) { return !keys.contains(grave.first); });
-      return of_peer.second.empty();
-    });
+    numbers_.RemoveIf([&](uint32_t number) { return !keys.contains(NumberKey(number)); });
+    graves_.RemoveIf([&](const std::string& grave) { return !keys.contains(grave); });
     pages_.RemoveIf([&](const std::string& page) { return !keys.contains(page); });
   }
   for (const std::string& replica : dead) {
@@ -283,8 +251,8 @@ void Roster::Forget(const std::vector<LogEntry>& entries, std::vector<News>& new
     key.replica = replica;
     FoldReplica(key, std::nullopt);
   }
-  for (const SessionPtr& session : ended) End(session, SessionUnknown(), news);
-  for (const SessionPtr& session : unclaimed) Show(*session);
+  for (const SharedSessionPtr& session : ended) End(session, SessionUnknown(), news);
+  for (const SharedSessionPtr& session : unclaimed) Show(*session);
 }
 
 void Roster::Tell(const std::vector<News>& news) {
@@ -297,10 +265,9 @@ void Roster::Tell(const std::vector<News>& news) {
   }
 }
 
-Roster::SessionPtr Roster::FindCurrent(const PublicKey& key) const {
+SharedSessionPtr Roster::FindCurrent(const PublicKey& key) const {
   MutexLock lock(&mutex_);
-  const auto found = sessions_.find(key);
-  return found == sessions_.end() ? nullptr : found->second;
+  return sessions_.Find(key);
 }
 
 PeerInfo Roster::InfoOf(const PublicKey& key, const replica::SessionRecord& record) const {
@@ -316,15 +283,112 @@ PeerInfo Roster::InfoOf(const PublicKey& key, const replica::SessionRecord& reco
   return peer;
 }
 
-NumberSet Roster::GraveOf(const PublicKey& key) const {
-  NumberSet gone;
+// --- what others ask
+
+std::optional<SharedSession> Roster::Find(const PublicKey& key) const {
   MutexLock lock(&mutex_);
-  const auto graves = graves_.find(key);
-  if (graves == graves_.end()) return gone;
-  for (const auto& [name, grave] : graves->second) {
-    for (const NumberRange& range : grave.numbers) gone.Insert(range);
+  const SharedSessionPtr session = sessions_.Find(key);
+  return session == nullptr ? std::nullopt : std::optional(*session);
+}
+
+absl::StatusOr<SharedSession> Roster::FindToken(const Sha256Digest& token_hash) const {
+  MutexLock lock(&mutex_);
+  return sessions_.FindToken(token_hash);
+}
+
+uint64_t Roster::Through(const PublicKey& key, int64_t epoch) const {
+  MutexLock lock(&mutex_);
+  const SharedSessionPtr session = sessions_.Find(key, epoch);
+  return session == nullptr ? 0 : session->through;
+}
+
+std::vector<SharedSession> Roster::Orphans() const {
+  std::vector<SharedSession> orphans;
+  MutexLock lock(&mutex_);
+  for (const auto& [key, session] : sessions_.all()) {
+    if (!replicas_.contains(session->claim.replica())) orphans.push_back(*session);
   }
-  return gone;
+  return orphans;
+}
+
+bool Roster::IsLive(const std::string& replica) const {
+  MutexLock lock(&mutex_);
+  return replicas_.contains(replica);
+}
+
+std::vector<std::string> Roster::LiveReplicas() const {
+  MutexLock lock(&mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, record] : replicas_) names.push_back(name);
+  return names;
+}
+
+std::optional<std::pair<std::string, replica::ReplicaRecord>> Roster::ReplicaOf(
+    const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  const SharedSessionPtr session = sessions_.Find(key);
+  if (session == nullptr || !session->claim.streaming()) return std::nullopt;
+  const auto replica = replicas_.find(session->claim.replica());
+  if (replica == replicas_.end()) return std::nullopt;
+  return *replica;
+}
+
+std::optional<NumberOwner> Roster::OwnerOf(uint32_t number) const {
+  MutexLock lock(&mutex_);
+  return numbers_.OwnerOf(number);
+}
+
+std::optional<uint32_t> Roster::NumberOf(const PublicKey& key) const {
+  MutexLock lock(&mutex_);
+  return numbers_.NumberOf(key);
+}
+
+std::vector<std::pair<uint32_t, NumberOwner>> Roster::AllNumbers() const {
+  MutexLock lock(&mutex_);
+  return numbers_.All();
+}
+
+std::vector<StoredGrave> Roster::AllGraves() const {
+  MutexLock lock(&mutex_);
+  return graves_.All();
+}
+
+std::vector<StoredGrave> Roster::GravesOf(const PublicKey& source) const {
+  MutexLock lock(&mutex_);
+  return graves_.Of(source);
+}
+
+std::vector<StoredGrave> Roster::OldGraves() const {
+  MutexLock lock(&mutex_);
+  return graves_.Before([this](const PublicKey& source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const SharedSessionPtr session = sessions_.Find(source);
+    return session != nullptr && session->complete ? std::optional(session->epoch) : std::nullopt;
+  });
+}
+
+std::vector<std::string> Roster::Garbage(size_t most) const {
+  MutexLock lock(&mutex_);
+  return pages_.Others(
+      most, [this](const PublicKey& key, int64_t epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return sessions_.Find(key, epoch) != nullptr;
+      });
+}
+
+std::vector<PublicKey> Roster::TakeTouched() {
+  MutexLock lock(&mutex_);
+  std::vector<PublicKey> touched(touched_.begin(), touched_.end());
+  touched_.clear();
+  return touched;
+}
+
+StoredPages::Sum Roster::SumOfPages(const PublicKey& key, int64_t epoch) const {
+  MutexLock lock(&mutex_);
+  return pages_.SumOf(key, epoch);
+}
+
+std::vector<StoredPage> Roster::PagesOf(const PublicKey& key, int64_t epoch) const {
+  MutexLock lock(&mutex_);
+  return pages_.Of(key, epoch);
 }
 
 }  // namespace arkshare

@@ -2,12 +2,10 @@
 #ifndef ARKSHARE_SERVICES_INDEX_REPLICA_ROSTER_H_
 #define ARKSHARE_SERVICES_INDEX_REPLICA_ROSTER_H_
 
-#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,26 +16,18 @@
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
 #include "services/index/catalog/catalog.h"
+#include "services/index/replica/shared_sessions.h"
 #include "services/index/replica/steps.h"
+#include "services/index/replica/stored_graves.h"
+#include "services/index/replica/stored_numbers.h"
 #include "services/index/replica/stored_pages.h"
 #include "services/index/shared_log/shared_log.h"
 
 namespace arkshare {
 
-// A session as the log has it.
-struct SharedSession {
-  PublicKey key;
-  int64_t epoch = 0;  // the revision that began it
-  replica::SessionRecord record;
-  replica::ClaimRecord claim;
-  int64_t claim_revision = 0;  // that wrote the claim; 0: there is none
-  Catalog::ShelfPtr shelf;
-  uint64_t through = 0;   // the number of the last statement in sequence
-  bool complete = false;  // its peer has stated its whole folder
-};
-
 // The fold: a pure function of the log, without clock, limit, option or randomness, so that all
-// replicas come to the same result. It drives the catalog. Thread-safe; only the log folds.
+// replicas come to the same result. It drives the catalog, and is the lock around the tables of
+// what the log has. Thread-safe; only the log folds.
 class Roster : public LogFold {
  public:
   // Hears of the sessions of this replica. Called by the log's thread without any lock, after the
@@ -82,25 +72,14 @@ class Roster : public LogFold {
   std::optional<std::pair<std::string, replica::ReplicaRecord>> ReplicaOf(
       const PublicKey& key) const;
 
-  struct Number {
-    PublicKey key;
-    int64_t revision = 0;  // that wrote it
-  };
-  std::optional<Number> OwnerOf(uint32_t number) const;
+  std::optional<NumberOwner> OwnerOf(uint32_t number) const;
   std::optional<uint32_t> NumberOf(const PublicKey& key) const;
-  std::vector<std::pair<uint32_t, Number>> AllNumbers() const;
+  std::vector<std::pair<uint32_t, NumberOwner>> AllNumbers() const;
 
-  // A grave of a key in the log, for the janitor.
-  struct Grave {
-    std::string key;
-    PublicKey source;
-    int64_t revision = 0;  // that wrote it
-    std::vector<NumberRange> numbers;
-  };
-  std::vector<Grave> AllGraves() const;
-  std::vector<Grave> GravesOf(const PublicKey& source) const;
+  std::vector<StoredGrave> AllGraves() const;
+  std::vector<StoredGrave> GravesOf(const PublicKey& source) const;
   // Returns those from before the session of their peer, if it has stated its whole folder.
-  std::vector<Grave> OldGraves() const;
+  std::vector<StoredGrave> OldGraves() const;
   // Returns up to `most` keys of pages that are of no session any more.
   std::vector<std::string> Garbage(size_t most) const;
 
@@ -116,7 +95,6 @@ class Roster : public LogFold {
     std::optional<absl::Status> ended;  // nullopt: claimed
     replica::ClaimRecord claim;
   };
-  using SessionPtr = std::shared_ptr<SharedSession>;
 
   void Fold(int64_t revision, const LogKey& key, LogEvent event, bool live,
             std::vector<News>& news);
@@ -128,27 +106,22 @@ class Roster : public LogFold {
   void FoldNumber(int64_t revision, const LogKey& key, const std::optional<std::string>& value);
   void FoldPage(const LogKey& key, LogEvent event, bool live);
   void FoldGrave(int64_t revision, const LogKey& key, const LogEvent& event);
-  void End(const SessionPtr& session, const absl::Status& why, std::vector<News>& news);
+  void End(const SharedSessionPtr& session, const absl::Status& why, std::vector<News>& news);
   void Show(const SharedSession& session);
   void Tell(const std::vector<News>& news);
   // Removes what the load does not have.
   void Forget(const std::vector<LogEntry>& entries, std::vector<News>& news);
-  SessionPtr FindCurrent(const PublicKey& key) const ABSL_LOCKS_EXCLUDED(mutex_);
+  SharedSessionPtr FindCurrent(const PublicKey& key) const ABSL_LOCKS_EXCLUDED(mutex_);
   PeerInfo InfoOf(const PublicKey& key, const replica::SessionRecord& record) const;
-  NumberSet GraveOf(const PublicKey& key) const;
 
   Catalog* const catalog_;
   const Here here_;
   Listener* const listener_;
   mutable Mutex mutex_;
-  absl::flat_hash_map<PublicKey, SessionPtr> sessions_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<Sha256Digest, PublicKey> tokens_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_set<Sha256Digest> superseded_ ABSL_GUARDED_BY(mutex_);
+  SharedSessions sessions_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, replica::ReplicaRecord> replicas_ ABSL_GUARDED_BY(mutex_);
-  absl::btree_map<uint32_t, Number> numbers_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<PublicKey, uint32_t> number_of_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<PublicKey, absl::btree_map<std::string, Grave>> graves_
-      ABSL_GUARDED_BY(mutex_);
+  StoredNumbers numbers_ ABSL_GUARDED_BY(mutex_);
+  StoredGraves graves_ ABSL_GUARDED_BY(mutex_);
   StoredPages pages_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<PublicKey> touched_ ABSL_GUARDED_BY(mutex_);
 };
