@@ -1,18 +1,17 @@
 #include "services/index/catalog/catalog.h"
 
 #include <absl/container/inlined_vector.h>
-#include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <thread>
 
-#include "lib/core/errors.h"
-#include "services/index/catalog/catalog_change.h"
 #include "services/index/catalog/find_few.h"
 
 namespace arkshare {
 namespace {
 
+// Statements after which the writer gives way to the threads that wait for the lock.
+constexpr size_t kStatementSlice = 32;
 // Books of a closed shelf that are freed under one lock.
 constexpr size_t kReclaimSlice = 1'000;
 // Statements after which the writer also gives up the processor: a thread that wakes up to search
@@ -21,6 +20,23 @@ constexpr size_t kReclaimSlice = 1'000;
 constexpr size_t kStatementTurn = 4 * kStatementSlice;
 
 }  // namespace
+
+// Holds the lock. Its end gives the lock back, then tells watchers and `on_change` of the change.
+class ABSL_SCOPED_LOCKABLE Catalog::Change {
+ public:
+  explicit Change(Catalog* catalog) ABSL_EXCLUSIVE_LOCK_FUNCTION(catalog->tables_.mutex)
+      : catalog_(catalog) {
+    catalog_->tables_.mutex.Lock();
+  }
+  ~Change() ABSL_UNLOCK_FUNCTION() {
+    catalog_->tables_.mutex.Unlock();
+    catalog_->events_.WakeReaders();
+    if (catalog_->on_change_) catalog_->on_change_();
+  }
+
+ private:
+  Catalog* const catalog_;
+};
 
 Catalog::Catalog(Options options)
     : shared_(options.shared),
@@ -37,7 +53,7 @@ ShelfPtr Catalog::Open(PeerInfo peer, bool reachable) {
 
 ShelfPtr Catalog::OpenLocked(PeerInfo peer, bool reachable, std::optional<NumberSet> gone) {
   uint64_t largest = 0;
-  if (const ShelfPtr earlier = shelves_.Find(peer.key); earlier != nullptr) {
+  if (const ShelfPtr earlier = tables_.shelves.Find(peer.key); earlier != nullptr) {
     // A session that has not proven its key may have invented its numbers.
     if (earlier->reachable) largest = earlier->LargestPresent();
     CloseLocked(earlier);
@@ -46,7 +62,7 @@ ShelfPtr Catalog::OpenLocked(PeerInfo peer, bool reachable, std::optional<Number
   shelf->gone_earlier = gone.has_value() ? *std::move(gone) : graveyard_.Exhume(shelf->info.key);
   shelf->largest_earlier = std::max(largest, shelf->gone_earlier.Largest());
   tables_.slots.Add(*shelf);
-  shelves_.Add(shelf);
+  tables_.shelves.Add(shelf);
   return shelf;
 }
 
@@ -97,7 +113,7 @@ void Catalog::CloseLocked(const ShelfPtr& shelf) {
   if (shelf->visible()) publisher_.PublishPeerGone(*shelf);
   tables_.holdings.Close(*shelf);
   tables_.slots.Update(*shelf);
-  shelves_.Remove(shelf);
+  tables_.shelves.Remove(shelf);
   // Tombstones that are too many for a grave are left on the shelf, to be freed in slices.
   if (!shared_ && shelf->gone.range_count() <= Graveyard::kMaxRangesOfGrave) {
     graveyard_.Bury(shelf->info.key, std::exchange(shelf->gone_earlier, NumberSet()));
@@ -138,44 +154,13 @@ Catalog::Applied Catalog::ApplyLocked(const ShelfPtr& shelf,
     const BookToAdd* next = books.data();
     for (const StatementRecord& statement : slice) {
       applied.status = statement.present.has_value()
-                           ? StatePresentLocked(*shelf, statement, *next++)
-                           : StateGoneLocked(*shelf, statement.number);
+                           ? changes_.StatePresent(*shelf, statement, *next++)
+                           : changes_.StateGone(*shelf, statement.number);
       if (!applied.status.ok()) return applied;
       ++applied.count;
     }
   }
   return applied;
-}
-
-absl::Status Catalog::StatePresentLocked(Shelf& shelf, const StatementRecord& statement,
-                                         const BookToAdd& book) {
-  absl::Status status = tables_.holdings.CheckRoom(shelf, statement);
-  if (status.ok()) status = tables_.holdings.CheckNumber(shelf, statement);
-  if (!status.ok()) return status;
-  if (PresentLocked(shelf, statement, book) && shelf.visible()) {
-    publisher_.PublishBook(CatalogEvent::Kind::kBookListed, shelf.info.peer_id, *statement.present);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Catalog::StateGoneLocked(Shelf& shelf, uint64_t number) {
-  const std::optional<BookListing> removed = GoneLocked(shelf, number);
-  if (removed.has_value() && shelf.visible()) {
-    publisher_.PublishBook(CatalogEvent::Kind::kBookGone, shelf.info.peer_id, *removed);
-  }
-  return tables_.holdings.CheckGone(shelf);
-}
-
-bool Catalog::PresentLocked(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book) {
-  const bool added = tables_.holdings.Present(shelf, statement, book);
-  if (added) scans_.Added(shelf, statement.number);
-  return added;
-}
-
-std::optional<BookListing> Catalog::GoneLocked(Shelf& shelf, uint64_t number) {
-  std::optional<BookListing> removed = tables_.holdings.Gone(shelf, number);
-  if (removed.has_value()) scans_.Removed(shelf, *removed);
-  return removed;
 }
 
 void Catalog::CompleteSnapshot(const ShelfPtr& shelf) {
@@ -196,20 +181,18 @@ std::vector<absl::Status> Catalog::UpdateOwner(const ShelfPtr& receiver,
     // The source has given the book away, whether or not the receiver can list it.
     std::optional<BookEvent> old_book = TakeFromSourceLocked(item);
     statuses.back() = tables_.holdings.CheckRoom(*receiver, item.receiver);
-    const bool shown = statuses.back().ok() && receiver->reachable &&
-                       PresentLocked(*receiver, item.receiver, BookOf(item.receiver)) &&
-                       receiver->visible();
-    publisher_.PublishMove(
-        std::move(old_book),
-        shown ? std::optional(BookEvent{receiver->info.peer_id, *item.receiver.present})
-              : std::nullopt);
+    std::optional<BookEvent> book;
+    if (statuses.back().ok()) {
+      book = changes_.GiveTo(*receiver, item.receiver, Holdings::Limits::kHeld);
+    }
+    publisher_.PublishMove(std::move(old_book), std::move(book));
   }
   tables_.holdings.AddWords();
   return statuses;
 }
 
 std::optional<BookEvent> Catalog::TakeFromSourceLocked(const OwnerChange& change) {
-  const ShelfPtr source = shelves_.Find(change.source);
+  const ShelfPtr source = tables_.shelves.Find(change.source);
   if (source == nullptr) {
     graveyard_.Bury(change.source, change.source_listing);
     return std::nullopt;
@@ -221,10 +204,7 @@ std::optional<BookEvent> Catalog::TakeFromSourceLocked(const OwnerChange& change
     if (shelf.gone_earlier.range_count() > Graveyard::kMaxRangesOfGrave) shelf.gone_earlier.Clear();
     return std::nullopt;
   }
-  std::optional<BookListing> removed = tables_.holdings.GoneIfRoom(shelf, change.source_listing);
-  if (removed.has_value()) scans_.Removed(shelf, *removed);
-  if (!removed.has_value() || !shelf.visible()) return std::nullopt;
-  return BookEvent{shelf.info.peer_id, *std::move(removed)};
+  return changes_.TakeFrom(shelf, change.source_listing, Holdings::Limits::kHeld);
 }
 
 void Catalog::GiveWayLocked() {
@@ -232,6 +212,85 @@ void Catalog::GiveWayLocked() {
   tables_.holdings.AddWords();
   tables_.mutex.GiveWay();
 }
+
+// --- the fold of a log that replicas share
+
+void Catalog::BeginStep(uint64_t revision) {
+  WriterLock lock(&tables_.mutex);
+  publisher_.BeginStep(revision);
+}
+
+void Catalog::BeginLoad(uint64_t revision) {
+  WriterLock lock(&tables_.mutex);
+  publisher_.BeginLoad(revision);
+}
+
+void Catalog::EndWatches() {
+  const Change change(this);
+  events_.CutOffAll();
+}
+
+ShelfPtr Catalog::Open(PeerInfo peer, bool reachable, NumberSet gone) {
+  const Change change(this);
+  return OpenLocked(std::move(peer), reachable, std::move(gone));
+}
+
+void Catalog::Join(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements) {
+  const Change change(this);
+  if (!shelf->reachable) return;
+  size_t count = 0;
+  for (const StatementRecord& statement : statements) {
+    if (++count % kStatementSlice == 0) GiveWayLocked();
+    changes_.Join(*shelf, statement);
+  }
+  tables_.holdings.AddWords();
+}
+
+void Catalog::JoinMoves(const ShelfPtr& receiver, absl::Span<const Received> moves) {
+  const Change change(this);
+  size_t count = 0;
+  for (const Received& move : moves) {
+    if (++count % kStatementSlice == 0) GiveWayLocked();
+    std::optional<BookEvent> old_book;
+    if (const ShelfPtr source = tables_.shelves.Find(move.source); source != nullptr) {
+      old_book = changes_.TakeFrom(*source, move.source_listing, Holdings::Limits::kIgnored);
+    }
+    std::optional<BookEvent> book;
+    if (move.receiver != nullptr) {
+      book = changes_.GiveTo(*receiver, *move.receiver, Holdings::Limits::kIgnored);
+    }
+    publisher_.PublishMove(std::move(old_book), std::move(book));
+  }
+  tables_.holdings.AddWords();
+}
+
+void Catalog::JoinGone(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) {
+  const Change change(this);
+  JoinGoneLocked(*shelf, numbers);
+}
+
+void Catalog::JoinGone(const PublicKey& peer, absl::Span<const NumberRange> numbers) {
+  const Change change(this);
+  if (const ShelfPtr shelf = tables_.shelves.Find(peer)) JoinGoneLocked(*shelf, numbers);
+}
+
+// A range can be as long as all that a peer has ever stated, so only its books are visited.
+void Catalog::JoinGoneLocked(Shelf& shelf, absl::Span<const NumberRange> numbers) {
+  size_t count = 0;
+  for (const NumberRange& range : numbers) {
+    for (const auto* books : {&shelf.by_number, &shelf.parts}) {
+      while (true) {
+        const auto book = books->lower_bound(range.first);
+        if (book == books->end() || book->first > range.last) break;
+        changes_.StateGone(shelf, book->first).IgnoreError();
+        if (++count % kStatementSlice == 0) GiveWayLocked();
+      }
+    }
+    tables_.holdings.MarkGone(shelf, range);
+  }
+}
+
+// --- searches and watches
 
 std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, size_t page_size,
                                          const std::optional<SearchKey>& after,
@@ -248,82 +307,6 @@ std::optional<SearchKey> Catalog::Search(const BookQuery& query, bool loopback, 
   return search_.Search(query, loopback, page_size, after, partial_seed, writer, budget);
 }
 
-std::vector<PeerSummary> Catalog::ListPeers(uint32_t after, size_t most) const {
-  ReaderLock lock(&tables_.mutex);
-  return shelves_.List(after, most);
-}
-
-std::vector<PeerSummary> Catalog::ListPeersOf(const std::string& network, uint32_t after,
-                                              size_t most) const {
-  ReaderLock lock(&tables_.mutex);
-  return shelves_.List(after, most, &network);
-}
-
-std::optional<PeerSummary> Catalog::FindPeer(uint32_t peer_id) const {
-  ReaderLock lock(&tables_.mutex);
-  const ShelfPtr shelf = shelves_.Find(peer_id);
-  return shelf == nullptr ? std::nullopt : std::optional(shelf->Summary());
-}
-
-std::optional<PeerSummary> Catalog::FindPeer(const PublicKey& key) const {
-  ReaderLock lock(&tables_.mutex);
-  const ShelfPtr shelf = shelves_.Find(key);
-  return shelf == nullptr ? std::nullopt : std::optional(shelf->Summary());
-}
-
-absl::StatusOr<std::vector<BookListing>> Catalog::ListBooks(
-    uint32_t peer_id, const std::pair<std::string, uint64_t>& after, size_t most) const {
-  while (true) {
-    {
-      ReaderLock lock(&tables_.mutex);
-      const ShelfPtr found = shelves_.Find(peer_id);
-      if (found == nullptr) {
-        return MakeError(Reason::kPeerUnknown,
-                         absl::StrCat("no peer ", peer_id, " is here now: list the peers"));
-      }
-      const Shelf& shelf = *found;
-      std::vector<BookListing> books;
-      if (!shelf.visible()) return books;
-      if (shelf.by_name.has_value() && shelf.by_name->complete()) {
-        const auto visit = [&](EditionId edition, uint64_t number)
-                               ABSL_SHARED_LOCKS_REQUIRED(tables_.mutex) {
-                                 if (books.size() >= most) return false;
-                                 books.push_back(tables_.holdings.ListingOf(edition, number));
-                                 return true;
-                               };
-        shelf.by_name->VisitAfter({after.first, after.second}, visit);
-        return books;
-      }
-    }
-    OrderSome(peer_id);
-  }
-}
-
-// A cache in the shelf, hence const.
-void Catalog::OrderSome(uint32_t peer_id) const {
-  WriterLock lock(&tables_.mutex);
-  const ShelfPtr shelf = shelves_.Find(peer_id);
-  if (shelf != nullptr) tables_.holdings.OrderSome(*shelf);
-}
-
-CatalogTable Catalog::Table(size_t most_peers, size_t most_books) const {
-  ReaderLock lock(&tables_.mutex);
-  CatalogTable table;
-  table.peer_count = shelves_.by_id().size();
-  for (const auto& [peer_id, shelf] : shelves_.by_id()) {
-    if (shelf->streaming) ++table.connection_count;
-    if (table.rows.size() >= most_peers) continue;
-    CatalogTable::Row row{shelf->Summary(), {}};
-    for (const auto& [number, edition] : shelf->by_number) {
-      if (row.first_books.size() >= most_books) break;
-      row.first_books.emplace_back(tables_.holdings.books().NameOf(edition));
-    }
-    std::sort(row.first_books.begin(), row.first_books.end());
-    table.rows.push_back(std::move(row));
-  }
-  return table;
-}
-
 std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> queue) {
   const WatchParts parts = queue->parts();
   if (!parts.snapshot || !parts.books) {
@@ -332,20 +315,20 @@ std::shared_ptr<SnapshotScan> Catalog::StartScan(std::shared_ptr<EventQueue> que
     events_.Add(queue, publisher_.revision());
     static const SnapshotScans::Shelves kNone;
     return SnapshotScans::StartFound(std::move(queue), publisher_.revision(),
-                                     parts.snapshot ? shelves_.by_id() : kNone, {});
+                                     parts.snapshot ? tables_.shelves.by_id() : kNone, {});
   }
   if (queue->filter().has_value()) {
     ReaderLock lock(&tables_.mutex);
     if (std::optional<std::vector<FoundBook>> found = FindFew(*queue->filter(), tables_)) {
       // The events after the revision go to the queue, because none comes while the lock is held.
       events_.Add(queue, publisher_.revision());
-      return SnapshotScans::StartFound(std::move(queue), publisher_.revision(), shelves_.by_id(),
-                                       *std::move(found));
+      return SnapshotScans::StartFound(std::move(queue), publisher_.revision(),
+                                       tables_.shelves.by_id(), *std::move(found));
     }
   }
   WriterLock lock(&tables_.mutex);
   events_.Add(queue, publisher_.revision());
-  return scans_.Start(std::move(queue), publisher_.revision(), shelves_.by_id());
+  return scans_.Start(std::move(queue), publisher_.revision(), tables_.shelves.by_id());
 }
 
 std::vector<EventPtr> Catalog::ContinueScan(SnapshotScan& scan) const {

@@ -17,7 +17,10 @@
 #include <vector>
 
 #include "lib/core/clock.h"
+#include "services/index/catalog/book_changes.h"
+#include "services/index/catalog/catalog_lists.h"
 #include "services/index/catalog/catalog_search.h"
+#include "services/index/catalog/catalog_stated.h"
 #include "services/index/catalog/events.h"
 #include "services/index/catalog/graveyard.h"
 #include "services/index/catalog/publisher.h"
@@ -33,20 +36,10 @@
 
 namespace arkshare {
 
-// The first peers with their first books, to be printed.
-struct CatalogTable {
-  struct Row {
-    PeerSummary peer;
-    std::vector<std::string> first_books;  // the oldest listings, in order of name
-  };
-  std::vector<Row> rows;
-  size_t peer_count = 0;        // live ones
-  size_t connection_count = 0;  // live ones whose Announce stream is open
-};
-
 // A fold over what peers state (Holdings), with the shelves of all live peers, what is gone from
-// absent ones (Graveyard), the events that watchers read, and searches (CatalogSearch). Partial
-// listings appear in Search only: nothing else counts or shows them, and they cause no events.
+// absent ones (Graveyard), and the events that watchers read. It changes the tables (BookChanges);
+// CatalogSearch, CatalogLists and CatalogStated read them. Partial listings appear in Search only:
+// nothing else counts or shows them, and they cause no events.
 //
 // Thread-safe. Readers share the lock. A writer gives way to waiting readers every few dozen
 // listings, and a reader that has much to visit gives the lock back and goes on where it was, so
@@ -135,28 +128,24 @@ class Catalog {
   void JoinGone(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers);
   // The same for the peer's shelf, if it has one.
   void JoinGone(const PublicKey& peer, absl::Span<const NumberRange> numbers);
-  struct Checked : Applied {
-    std::vector<size_t> known;  // those of the `count` statements that say nothing new
-  };
-  // Returns how many of the statements may be stated, from the first, and why the next one not:
-  // LIMIT_EXCEEDED, INVALID_FIELD.
-  Checked Check(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements) const;
-  // Returns the same for each book that the shelf's peer has received.
+  // See CatalogStated.
+  using Checked = CatalogStated::Checked;
+  using Stated = CatalogStated::Stated;
+  Checked Check(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements) const {
+    return stated_.Check(shelf, statements);
+  }
   std::vector<absl::Status> CheckReceived(const ShelfPtr& shelf,
-                                          absl::Span<const OwnerChange> changes) const;
-  struct Stated {
-    std::vector<BookListing> present;
-    std::vector<NumberRange> gone;  // the runs that have one of the numbers, whole
-  };
-  // Returns what the shelf has of the numbers: it says the same as all statements of them so far.
-  // Requires ascending ranges that do not meet, and few books in them.
-  Stated StatedOf(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const;
-  // Returns how many books and runs StatedOf returns.
-  size_t CountStated(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const;
-  // Returns how many books and runs of numbers that are gone the shelf has.
-  size_t CountStated(const ShelfPtr& shelf) const;
-  // Returns a number that is at least as large as every number that is present on the shelf.
-  uint64_t LargestPresent(const ShelfPtr& shelf) const;
+                                          absl::Span<const OwnerChange> changes) const {
+    return stated_.CheckReceived(shelf, changes);
+  }
+  Stated StatedOf(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const {
+    return stated_.StatedOf(shelf, numbers);
+  }
+  size_t CountStated(const ShelfPtr& shelf, absl::Span<const NumberRange> numbers) const {
+    return stated_.CountStated(shelf, numbers);
+  }
+  size_t CountStated(const ShelfPtr& shelf) const { return stated_.CountStated(shelf); }
+  uint64_t LargestPresent(const ShelfPtr& shelf) const { return stated_.LargestPresent(shelf); }
 
   // Adds a page of results after `after` to `writer`, in order, and returns the last one's key when
   // more may follow. Names holders with loopback addresses only when `loopback`. When
@@ -171,18 +160,24 @@ class Catalog {
   std::optional<SearchKey> Search(const BookQuery& query, bool loopback, size_t page_size,
                                   const std::optional<SearchKey>& after,
                                   std::optional<uint64_t> partial_seed, SearchWriter& writer) const;
-  // Returns live peers with a larger id than `after`, in order.
-  std::vector<PeerSummary> ListPeers(uint32_t after, size_t most) const;
-  // The same, of those with a PeerInfo::local_address and this network.
+  // See CatalogLists.
+  std::vector<PeerSummary> ListPeers(uint32_t after, size_t most) const {
+    return lists_.ListPeers(after, most);
+  }
   std::vector<PeerSummary> ListPeersOf(const std::string& network, uint32_t after,
-                                       size_t most) const;
-  std::optional<PeerSummary> FindPeer(uint32_t peer_id) const;
-  std::optional<PeerSummary> FindPeer(const PublicKey& key) const;
-  // Returns the visible books of a live peer after (name, number), in order. PEER_UNKNOWN.
+                                       size_t most) const {
+    return lists_.ListPeersOf(network, after, most);
+  }
+  std::optional<PeerSummary> FindPeer(uint32_t peer_id) const { return lists_.FindPeer(peer_id); }
+  std::optional<PeerSummary> FindPeer(const PublicKey& key) const { return lists_.FindPeer(key); }
   absl::StatusOr<std::vector<BookListing>> ListBooks(uint32_t peer_id,
                                                      const std::pair<std::string, uint64_t>& after,
-                                                     size_t most) const;
-  CatalogTable Table(size_t most_peers, size_t most_books) const;
+                                                     size_t most) const {
+    return lists_.ListBooks(peer_id, after, most);
+  }
+  CatalogTable Table(size_t most_peers, size_t most_books) const {
+    return lists_.Table(most_peers, most_books);
+  }
 
   // For Watch. Begins to read everything that is visible as of one revision; later events go to
   // `queue`.
@@ -212,22 +207,8 @@ class Catalog {
   void ChangeVisibility(const ShelfPtr& shelf, bool Shelf::*flag, bool value);
   Applied ApplyLocked(const ShelfPtr& shelf, absl::Span<const StatementRecord> statements)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  // Each applies one statement and publishes its event.
-  absl::Status StatePresentLocked(Shelf& shelf, const StatementRecord& statement,
-                                  const BookToAdd& book)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  absl::Status StateGoneLocked(Shelf& shelf, uint64_t number)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  // Each changes the holdings and tells the snapshots; for the results see Holdings.
-  bool PresentLocked(Shelf& shelf, const StatementRecord& statement, const BookToAdd& book)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  std::optional<BookListing> GoneLocked(Shelf& shelf, uint64_t number)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   // The source's half of a move. Returns the source's book if it was visible.
   std::optional<BookEvent> TakeFromSourceLocked(const OwnerChange& change)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
-  // Returns whether the book is listed now and was not before.
-  bool JoinPresentLocked(Shelf& shelf, const StatementRecord& statement)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   void JoinGoneLocked(Shelf& shelf, absl::Span<const NumberRange> numbers)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
@@ -235,19 +216,18 @@ class Catalog {
   void GiveWayLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
   void CloseLocked(const ShelfPtr& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tables_.mutex);
 
-  // Puts some more of a peer's books in order; does nothing when the peer is not here.
-  void OrderSome(uint32_t peer_id) const;
-
   const bool shared_;
   const std::function<void()> on_change_;
   Tables tables_;
   const CatalogSearch search_{&tables_};
-  Shelves shelves_ ABSL_GUARDED_BY(tables_.mutex);
+  const CatalogLists lists_{&tables_};
+  const CatalogStated stated_{&tables_};
   std::deque<ShelfPtr> closed_ ABSL_GUARDED_BY(tables_.mutex);  // for Reclaim
   Graveyard graveyard_ ABSL_GUARDED_BY(tables_.mutex);
   SnapshotScans scans_ ABSL_GUARDED_BY(tables_.mutex);
   Events events_;
   Publisher publisher_ ABSL_GUARDED_BY(tables_.mutex){&events_};
+  BookChanges changes_ ABSL_GUARDED_BY(tables_.mutex){&tables_.holdings, &scans_, &publisher_};
 };
 
 }  // namespace arkshare

@@ -16,6 +16,11 @@
 
 namespace arkshare {
 
+// Returns the book of a statement that says that it is present. Its keys stay in the statement.
+inline BookToAdd BookOf(const StatementRecord& present) {
+  return {present.present->name.value(), &present.present->content, &present.keys};
+}
+
 // present(shelf, listing) and gone(shelf, number). Gone is final, so the order in which statements
 // arrive does not matter. Pure: no lock, no events. Not thread-safe.
 //
