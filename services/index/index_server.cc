@@ -20,7 +20,6 @@
 #include "lib/rpc/host_port.h"
 #include "lib/rpc/key_credentials.h"
 #include "lib/rpc/key_mode.h"
-#include "lib/rpc/resolve.h"
 #include "services/index/admin/admin_client.h"
 #include "services/index/book_memory.h"
 #include "services/index/group/logged_group.h"
@@ -48,7 +47,6 @@ constexpr absl::Duration kSavePause = absl::Seconds(1);
 // How long Start waits for what the replicas share: an election and a large table.
 constexpr absl::Duration kMostJoin = absl::Seconds(30);
 constexpr absl::Duration kJoinPause = absl::Milliseconds(10);
-constexpr absl::Duration kMostResolve = absl::Seconds(10);
 constexpr size_t kRelaySecretBytes = 32;
 // Peers that come and go leave holes of some pages each, which malloc keeps. Giving them back to
 // the kernel holds malloc up for at most ten milliseconds.
@@ -67,74 +65,10 @@ void TuneForManyConnections(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
 }
 
-bool ServesOtherMachines(const std::string& listen) {
-  const absl::StatusOr<HostPort> address = ParseHostPort(listen);
-  return address.ok() && !IsLoopbackHost(address->host);
-}
-
-absl::Status CheckOptions(const IndexOptions& options) {
-  if (options.lease > kMaxLease) {
-    return absl::InvalidArgumentError(
-        "--lease is too long: peers refuse an index whose lease is longer than 24h");
-  }
-  const bool home = !options.home.empty();
-  const bool tls = options.tls.enabled();
-  if ((home && tls) || (home && options.insecure) || (tls && options.insecure)) {
-    return absl::InvalidArgumentError(
-        "give only one of --home, --insecure, and --tls-cert with --tls-key and --tls-ca: each is "
-        "another way to admit peers");
-  }
-  if (!options.relay_advertised.empty() && (options.log == nullptr || options.relay.empty())) {
-    return absl::InvalidArgumentError(
-        "--relay-advertise is for an index with --relay and --etcd: other replicas reach the relay "
-        "there");
-  }
-  if (options.log != nullptr && !options.state_file.empty()) {
-    return absl::InvalidArgumentError(
-        "give only one of --etcd and --state: with --etcd, numbers and sessions are there");
-  }
-  if (!home && !tls && !options.insecure && ServesOtherMachines(options.listen)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "will not listen on ", options.listen, " without encryption: give --home DIR, and invite ",
-        "your friends with arkshare-index invite; or, if you have certificates, --tls-cert, ",
-        "--tls-key and --tls-ca; or --insecure if every machine in that network may read and ",
-        "change all data"));
-  }
-  if (!home && !tls && !options.insecure && !options.relay.empty() &&
-      ServesOtherMachines(options.relay)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("will not carry connections at --relay ", options.relay,
-                     " without encryption: give --home DIR, or --insecure if every machine in ",
-                     "that network may read and change all data"));
-  }
-  return absl::OkStatus();
-}
-
-// Returns the "IP:PORT" at which the other replicas reach the relay.
-absl::StatusOr<std::string> PlaceForReplicas(const IndexOptions& options,
-                                             const RelayServer& relay) {
-  if (options.relay_advertised.empty()) {
-    const absl::StatusOr<HostPort> listens = ParseHostPort(relay.address());
-    if (!listens.ok()) return listens.status();
-    if (listens->host != "0.0.0.0" && listens->host != "::") return relay.address();
-    return absl::InvalidArgumentError(
-        absl::StrCat("the other replicas cannot know where to reach --relay ", options.relay,
-                     ": give --relay-advertise HOST:PORT, an address of this machine that they ",
-                     "can reach, and the port of the relay"));
-  }
-  const absl::StatusOr<HostPort> advertised = ParseHostPort(options.relay_advertised);
-  if (!advertised.ok()) return advertised.status();
-  // The relays connect without a name server, which could keep them waiting.
-  const Resolved resolved = Resolve(*advertised, kMostResolve);
-  if (!resolved.addresses.empty()) return ToHostPort(resolved.addresses.front()).ToString();
-  return absl::UnavailableError(absl::StrCat("--relay-advertise ", options.relay_advertised,
-                                             " has no address: ", resolved.trouble));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions options) {
-  if (absl::Status s = CheckOptions(options); !s.ok()) return s;
+  if (absl::Status s = options.Check(); !s.ok()) return s;
   std::unique_ptr<Group> group;
   std::optional<LeafCertificate> leaf;
   std::unique_ptr<KeyDialer> key_dialer;
@@ -171,7 +105,7 @@ absl::StatusOr<std::unique_ptr<IndexServer>> IndexServer::Start(IndexOptions opt
     dial.relay = relay->own_address();
   }
   if (relay != nullptr && options.log != nullptr) {
-    const absl::StatusOr<std::string> place = PlaceForReplicas(options, *relay);
+    const absl::StatusOr<std::string> place = options.RelayForReplicas(relay->address());
     if (!place.ok()) return place.status();
     replica::ReplicaRecord record;
     record.set_relay_address(*place);
@@ -236,7 +170,7 @@ IndexServer::IndexServer(IndexOptions options, LocalSessions::Options session_op
                                                                      replicated_sessions_->roster(),
                                                                      options_.log.get())),
       service_({std::move(dial), group_.get(), gate_.get(), options_.dial_back_timeout,
-                ServesOtherMachines(options_.listen), options_.max_books, options_.max_watches,
+                options_.ServesOtherMachines(), options_.max_books, options_.max_watches,
                 options_.refusal_pause, options_.clock, relay.get()},
                &catalog_, sessions()),
       relay_(std::move(relay)) {
