@@ -3,7 +3,6 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -16,13 +15,13 @@
 #include <utility>
 #include <vector>
 
-#include "lib/relay/sockets.h"
 #include "lib/rpc/testing/silent_address.h"
 #include "tests/audit/audit.h"
 #include "tests/audit/peer_disk.h"
 #include "tests/chaos/scene.h"
 #include "tests/support/cluster.h"
 #include "tests/support/files.h"
+#include "tests/support/free_ports.h"
 
 namespace arkshare {
 namespace {
@@ -34,18 +33,10 @@ int Setting(const char* name, int otherwise) {
   return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
 }
 
-// A port that was free a moment ago. The relay must have the same one after a restart.
-std::string FreeRelayAddress() {
-  const absl::StatusOr<Listening> listening = ListenAt("127.0.0.1:0");
-  if (!listening.ok()) return "";
-  close(listening->fd);
-  return listening->address;
-}
-
 class KillNatTest : public testing::Test {
  protected:
   void StartAll() {
-    ASSERT_TRUE(Ok(cluster_.StartGroup("2s", {}, {"--relay", FreeRelayAddress()})));
+    ASSERT_TRUE(Ok(cluster_.StartGroup("2s", {}, {"--relay", FreeAddress()})));
     for (int i = 0; i < peers_; ++i) {
       names_.push_back(absl::StrCat("p", i));
       books_[absl::StrCat("book ", i)] =

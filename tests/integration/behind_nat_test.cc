@@ -2,7 +2,6 @@
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -10,11 +9,11 @@
 
 #include "lib/core/errors.h"
 #include "lib/core/key.h"
-#include "lib/relay/sockets.h"
 #include "lib/rpc/testing/silent_address.h"
 #include "tests/chaos/scene.h"
 #include "tests/support/cluster.h"
 #include "tests/support/files.h"
+#include "tests/support/free_ports.h"
 
 namespace arkshare {
 namespace {
@@ -24,14 +23,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr char kBook[] = "the book";
-
-// A port that was free a moment ago. The relay must have the same one after a restart.
-std::string FreeAddress() {
-  const absl::StatusOr<Listening> listening = ListenAt("127.0.0.1:0");
-  if (!listening.ok()) return "";
-  close(listening->fd);
-  return listening->address;
-}
 
 class BehindNatTest : public testing::Test {
  protected:
@@ -65,6 +56,7 @@ class BehindNatTest : public testing::Test {
   }
 
   const SilentAddress firewall_;
+  // The relay must have the same port after a restart.
   const std::string relay_ = FreeAddress();
   Cluster cluster_;
 };

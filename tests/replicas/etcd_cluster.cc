@@ -6,11 +6,8 @@
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 #include <absl/time/clock.h>
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,32 +15,14 @@
 #include <set>
 #include <utility>
 
+#include "tests/support/free_ports.h"
+
 namespace arkshare {
 namespace {
 
 constexpr char kEtcd[] = "/usr/bin/etcd";
 constexpr char kEtcdctl[] = "/usr/bin/etcdctl";
 constexpr char kClusterToken[] = "arkshare-test";
-
-// Returns different ports on which no program listens now. They are outside of the range from which
-// the kernel takes ports for connections, so none of them is taken until the nodes listen.
-std::vector<int> FreePorts(size_t count) {
-  std::vector<int> ports;
-  int port = 10'000 + static_cast<int>(getpid() % 2'000) * 10;
-  while (ports.size() < count) {
-    ++port;
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
-      ports.push_back(port);
-    }
-    close(fd);
-  }
-  return ports;
-}
 
 }  // namespace
 
