@@ -210,11 +210,6 @@ bool Carrier::PassEnd(const TunnelPtr& tunnel, int to) {
 void Carrier::EndTunnel(const TunnelPtr& tunnel, End end) {
   for (Side& side : tunnel->sides) {
     if (std::exchange(side.watched, false)) loop_->Forget(side.fd);
-    if (end == End::kClosed) {
-      close(side.fd);
-    } else {
-      CloseWithReset(side.fd);
-    }
   }
   if (turns_.rate() > 0) {
     turns_.Leave(2 * tunnel->id);
@@ -223,6 +218,14 @@ void Carrier::EndTunnel(const TunnelPtr& tunnel, End end) {
   tunnels_.erase(tunnel->id);
   --open_;
   if (tunnel->done) tunnel->done(end);
+  // Last, so that both ends find counted and gone what they see closed.
+  for (const Side& side : tunnel->sides) {
+    if (end == End::kClosed) {
+      close(side.fd);
+    } else {
+      CloseWithReset(side.fd);
+    }
+  }
 }
 
 }  // namespace arkshare
