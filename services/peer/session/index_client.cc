@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/core/errors.h"
+#include "lib/core/limits.h"
 #include "lib/core/log.h"
 #include "lib/rpc/answers.h"
 #include "lib/rpc/channel.h"
