@@ -43,10 +43,21 @@ function(arkshare_check_layers)
     --mistakes)
 endfunction()
 
-# arkshare_library(NAME SOURCES a.cc ... LINK lib ...): a library of ours, with all warnings.
+# Compiles a target that only tests use: where they are built as users get them, most of the time of the
+# compiler goes into code that runs once.
+function(arkshare_compile_for_tests name)
+  if(ARKSHARE_TEST_OPTIMIZATION)
+    target_compile_options(${name} PRIVATE ${ARKSHARE_TEST_OPTIMIZATION})
+  endif()
+endfunction()
+
+# arkshare_library(NAME [FOR_TESTS] SOURCES a.cc ... LINK lib ...): a library of ours, with all warnings.
 function(arkshare_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "FOR_TESTS" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
+  if(arg_FOR_TESTS)
+    arkshare_compile_for_tests(${name})
+  endif()
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE arkshare_compile_flags)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   arkshare_remember_layer(library ${name} "${arg_SOURCES}" "${arg_LINK}")
@@ -90,14 +101,17 @@ function(arkshare_program name)
   endif()
 endfunction()
 
-# arkshare_test(NAME SOURCES a_test.cc ... LINK lib ... [LABELS l ...] [TIMEOUT seconds]): one GoogleTest
-# program, registered as one ctest.
+# arkshare_test(NAME [OPTIMIZED] SOURCES a_test.cc ... LINK lib ... [LABELS l ...] [TIMEOUT seconds]): one
+# GoogleTest program, registered as one ctest. OPTIMIZED: its own code computes for long.
 function(arkshare_test name)
   if(NOT ARKSHARE_TESTS)
     return()
   endif()
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "OPTIMIZED" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   arkshare_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK} GTest::gmock GTest::gtest_main)
+  if(NOT arg_OPTIMIZED)
+    arkshare_compile_for_tests(${name})
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)

@@ -108,7 +108,7 @@ void CallAnswerer::Carry(uint64_t id) {
   carrier_->Carry(std::move(pair), nullptr);
 }
 
-void CallAnswerer::Fail(uint64_t id, const std::string& why) {
+void CallAnswerer::Fail(uint64_t id, std::string why) {
   const auto place = attempts_.find(id);
   if (place == attempts_.end()) return;
   Attempt& attempt = *place->second;

@@ -58,7 +58,7 @@ class CallAnswerer {
   void Begin(const std::string& call_id, uint32_t caller);
   void ConnectToSelf(uint64_t id, RelayDial::Result relay);
   void Carry(uint64_t id);
-  void Fail(uint64_t id, const std::string& why);
+  void Fail(uint64_t id, std::string why);  // `why` may be of the attempt, which ends
 
   const SocketAddress own_address_;
   Mutex mutex_;

@@ -17,7 +17,6 @@ constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 // After an index has refused this peer's books because they are too many.
 constexpr absl::Duration kFirstLimitRetry = absl::Seconds(10);
 constexpr absl::Duration kLastLimitRetry = absl::Minutes(5);
-
 // The longest session pause, as a multiple of the first.
 constexpr int kLongestSessionPause = 64;
 
@@ -33,6 +32,7 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
       numbers_(parts_.library, parts_.ledger->listings()),
       recheck_timer_(options_.recheck),
       better_timer_(options_.recheck),
+      relay_pause_(options_.relay_retry, options_.recheck),
       return_timer_(options_.return_after),
       limit_pause_(kFirstLimitRetry, kLastLimitRetry),
       session_pause_(options_.session_pause, options_.session_pause * kLongestSessionPause) {}
@@ -234,9 +234,9 @@ std::optional<v1::RegisterRequest> Announcer::NextRecheck() {
       return MakeRequest(/*by_relay=*/false, /*try_mapped=*/true);
     }
   }
-  const bool away = !state_.reached() || mapping_died_;
+  const bool away = hidden_ || !state_.reached() || mapping_died_;
   if (away && !by_relay_ && relay_port_ != 0 && now >= next_relay_try_) {
-    next_relay_try_ = now + options_.recheck;
+    next_relay_try_ = now + relay_pause_.Next().to;
     return MakeRequest(/*by_relay=*/true);
   }
   if (by_relay_ && better_timer_.IsDue(now)) {
@@ -293,17 +293,29 @@ absl::StatusOr<v1::RegisterResponse> Announcer::RegisterOneWay(bool by_relay) {
   return response;
 }
 
+bool Announcer::MayBeCarried(const v1::RegisterResponse::Reachability& reachability) const {
+  // A role that lists no books needs no way.
+  return relay_port_ != 0 && !options_.listens_on_loopback &&
+         reachability.reason() != "ROLE_FORBIDS";
+}
+
+absl::StatusOr<v1::RegisterResponse> Announcer::RegisterByRelay() {
+  const uint32_t port = relay_port_;
+  absl::StatusOr<v1::RegisterResponse> response = RegisterOneWay(/*by_relay=*/true);
+  const bool moved = response.ok() && relay_port_ != 0 && relay_port_ != port;
+  if (!moved || response->reachability().reachable()) return response;
+  return RegisterOneWay(/*by_relay=*/true);
+}
+
 absl::Status Announcer::Register() {
-  absl::StatusOr<v1::RegisterResponse> response = RegisterOneWay(by_relay_);
+  absl::StatusOr<v1::RegisterResponse> response =
+      by_relay_ ? RegisterByRelay() : RegisterOneWay(/*by_relay=*/false);
   const bool reachable = response.ok() && response->reachability().reachable();
   // An index that is away does not show that its relay has gone.
   const bool keeps = reachable || (!response.ok() && IsFailureOfIndex(response.status()));
   const bool first_by_relay = std::exchange(by_relay_, by_relay_ && keeps);
   if (!response.ok()) return response.status();
-  // A role that lists no books needs no way.
-  const bool may_relay = relay_port_ != 0 && !options_.listens_on_loopback &&
-                         response->reachability().reason() != "ROLE_FORBIDS";
-  if (!reachable && (first_by_relay || may_relay)) {
+  if (!reachable && (first_by_relay || MayBeCarried(response->reachability()))) {
     absl::StatusOr<v1::RegisterResponse> other = RegisterOneWay(/*by_relay=*/!first_by_relay);
     if (other.ok()) {
       // The remedy is at this peer's port first, and not at the relay.
@@ -358,9 +370,9 @@ void Announcer::NoteRegistered(const v1::RegisterResponse& response, size_t book
   const std::string reachability = ReachabilityInWords(response, options_.listens_on_loopback);
   const uint32_t last_id = state_.Registered(response.peer_id(), response.address(), reachability);
   // An index without a relay does not say the way.
+  const bool reached = response.reachability().reachable();
   const v1::Way way = response.reachability().way();
-  const bool direct = way == v1::WAY_UNSPECIFIED && response.reachability().reachable();
-  state_.SetWay(direct ? v1::WAY_DIRECT : way,
+  state_.SetWay(reached && way == v1::WAY_UNSPECIFIED ? v1::WAY_DIRECT : way,
                 RelayOf(parts_.index->RelayOfPort(response.relay_port())).value_or(""));
   const std::string why_not_first = parts_.index->WhyNotFirst();
   state_.SetNotes(why_not_first, statements_.Trouble());
@@ -370,16 +382,18 @@ void Announcer::NoteRegistered(const v1::RegisterResponse& response, size_t book
     return_timer_.Unreachable(Now());
     LogWarning("not_the_first_index", {{"why", why_not_first}});
   }
-  if (response.reachability().reachable()) {
+  hidden_ = !reached && MayBeCarried(response.reachability());
+  if (reached) {
     recheck_timer_.Reached();
+    relay_pause_.Reset();
   } else {
     recheck_timer_.Unreachable(Now());
   }
-  // In a network where this peer can be dialled, no router is ever asked.
-  const bool direct_way = response.reachability().reachable() && way != v1::WAY_RELAYED;
-  if (parts_.mapper != nullptr && !direct_way) parts_.mapper->Start();
   better_timer_.Reached();
-  if (response.reachability().way() == v1::WAY_RELAYED) better_timer_.Unreachable(Now());
+  if (way == v1::WAY_RELAYED) better_timer_.Unreachable(Now());
+  // In a network where this peer can be dialled, no router is ever asked.
+  const bool directly = reached && way != v1::WAY_RELAYED;
+  if (parts_.mapper != nullptr && !directly) parts_.mapper->Start();
   if (!reachability.empty()) {
     LogWarning("not_reachable", {{"address", response.address()},
                                  {"reason", response.reachability().reason()},

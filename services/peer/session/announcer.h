@@ -48,6 +48,10 @@ class Announcer {
     // The index is asked again to dial a peer that it could not reach: after this, and then after
     // twice the last wait, up to 16 times this.
     absl::Duration recheck = absl::Minutes(1);
+    // The relay is tried again while the index does not reach this peer: after this, and after
+    // twice the last pause, up to `recheck`. It is short, because a try fails whenever the index or
+    // this peer is too busy for a moment.
+    absl::Duration relay_retry = absl::Seconds(1);
     // The peer looks whether an earlier index answers again: after this, and after twice the last
     // wait, up to 16 times this, when that index then fails once more.
     absl::Duration return_after = absl::Seconds(5);
@@ -106,9 +110,14 @@ class Announcer {
   // dial this peer, or first if the relay was the way of the last session.
   absl::Status Register();
   absl::StatusOr<v1::RegisterResponse> RegisterOneWay(bool by_relay);
+  // Registers by the relay that the ledger remembers, and by another one that the index has
+  // instead.
+  absl::StatusOr<v1::RegisterResponse> RegisterByRelay();
   v1::RegisterRequest MakeRequest(bool by_relay, bool try_mapped = false);
   // Begins to use the session of the answer.
   void Adopt(const v1::RegisterResponse& response);
+  // Whether the relay can help a peer of which the index says this.
+  bool MayBeCarried(const v1::RegisterResponse::Reachability& reachability) const;
   // Remembers the relay of the index in use, for this run and the next one.
   void NoteRelay(const v1::RegisterResponse& response);
   void UseRelay();
@@ -149,7 +158,9 @@ class Announcer {
   ListingNumbers numbers_;
   RecheckTimer recheck_timer_;  // when the index is asked to dial back again, without a way
   RecheckTimer better_timer_;   // the same, while the way is the relay
+  bool hidden_ = false;         // the relay could help, and has not yet
   absl::Time next_relay_try_ = absl::InfinitePast();  // while the index does not reach this peer
+  GrowingPause relay_pause_;                          // between these tries
   Recheck recheck_;
   v1::RegisterRequest rechecked_;  // that recheck_ sends
   uint64_t tried_mapping_ = 0;     // PortMapper::Mapping::generation

@@ -240,7 +240,8 @@ class AnnouncerTest : public testing::Test {
     if (second_ != nullptr) addresses.push_back(second_->address());
     index_ = std::make_unique<IndexClient>(addresses, Dialer::Plaintext());
     Announcer::Options options;
-    options.recheck = absl::Milliseconds(1);
+    options.recheck = recheck_;
+    options.relay_retry = absl::Milliseconds(1);
     options.session_pause = absl::Milliseconds(1);
     announcer_ = std::make_unique<Announcer>(
         options,
@@ -260,6 +261,7 @@ class AnnouncerTest : public testing::Test {
   RegistrationGate gate_;
   std::vector<PublicKey> silent_;  // for the announcer's thread, once it has started
   FakeClock watchdog_clock_;
+  absl::Duration recheck_ = absl::Milliseconds(1);
   IdleWatchdog watchdog_{&watchdog_clock_};
   std::atomic<bool> superseded_ = false;
   std::unique_ptr<FakeIndex> fake_;
@@ -326,6 +328,22 @@ TEST_F(AnnouncerWithRelayTest, IsDialledWhenTheRelayOfTheLastTimeHasGone) {
   EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token2"));
   EXPECT_EQ(fake_->requests(), "rd");
   EXPECT_EQ(announcer_->GetState().way, v1::WAY_DIRECT);
+}
+
+TEST_F(AnnouncerWithRelayTest, UsesTheRelayAtItsNewPort) {
+  ASSERT_TRUE(disk_.ledger->session()->SetLastRelayPort(8).ok());
+  Start({Unreachable(), Relayed(), NoBetterWay()});
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token2"));
+  EXPECT_EQ(fake_->requests().substr(0, 2), "rr");
+  EXPECT_EQ(announcer_->GetState().way, v1::WAY_RELAYED);
+}
+
+TEST_F(AnnouncerWithRelayTest, TriesTheRelayAgainSoonAndTheAddressLater) {
+  recheck_ = absl::Hours(1);
+  Start({Unreachable(), Unreachable(), NoBetterWay(), NoBetterWay(), Relayed()});
+  EXPECT_TRUE(fake_->AwaitSnapshot("Bearer token5"));
+  EXPECT_EQ(fake_->requests(), "drRRR");
+  EXPECT_EQ(announcer_->GetState().way, v1::WAY_RELAYED);
 }
 
 TEST_F(AnnouncerWithRelayTest, UsesTheRelayWhenItCannotBeReachedAnyMore) {
