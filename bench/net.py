@@ -63,6 +63,14 @@ def add_namespace(lab, name):
     return full
 
 
+def add_silent_address(lab):
+    """Returns an address in the lab's namespace that never answers, as if a firewall were before it."""
+    if lab.namespace is None:
+        raise Missing("an address that does not answer needs a namespace, and thus root")
+    _ip("-n", lab.namespace, "route", "replace", "192.0.2.0/24", "dev", "lo")
+    return "192.0.2.1"
+
+
 def use_loopback(lab):
     """Gives the lab a loopback of its own, where the congestion control is the same for all."""
     lab.congestion_control = _read("congestion_control")

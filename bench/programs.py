@@ -32,8 +32,9 @@ class Arkshare:
                                       "--uses", "10"], namespace, pipe=True)
                 self.word = "ark1" + invite.read_line("ark1")
 
-    def peer(self, folder, *options, namespace="default", address=LOOPBACK):
-        return Peer(self, folder, options, namespace, address)
+    def peer(self, folder, *options, namespace="default", address=LOOPBACK, member=False):
+        """A peer; a `member` was in this group before."""
+        return Peer(self, folder, options, namespace, address, member)
 
     def wait_for_books(self, count):
         """Until the index lists `count` books."""
@@ -49,14 +50,14 @@ class Arkshare:
 class Peer:
     """One arkshare-peer; its control socket is in the folder of the stage."""
 
-    def __init__(self, arkshare, folder, options, namespace, address):
+    def __init__(self, arkshare, folder, options, namespace, address, member=False):
         self.arkshare, self.folder, stage = arkshare, folder, arkshare.stage
         self.namespace = namespace
         self.control = f"unix:{stage.path(f'c{len(stage.processes)}')}/c.sock"
         arkshare.controls.append(self.control)
         # A folder that was shared before may be in the group of another run.
-        entry = (["--leave", "--join", arkshare.word] if arkshare.word
-                 else ["--index", arkshare.index, "--insecure"])
+        entry = (["--index", arkshare.index, "--insecure"] if not arkshare.word
+                 else [] if member else ["--leave", "--join", arkshare.word])
         self.process = stage.start(
             [stage.lab.program("arkshare-peer"), *entry, "--share", folder,
              "--control", self.control, "--listen", f"{address}:0", *options],

@@ -1,5 +1,5 @@
-"""The price of the relay: one book from a peer that cannot be dialled, an idle one, and the first book over
-a line."""
+"""The price of the relay: one book from a peer that cannot be dialled, an idle one, the first book over a
+line, and how soon a peer behind a router is listed."""
 
 import time
 
@@ -10,6 +10,7 @@ from questions.small import check_books
 from report import Report, Target, extra, row_of, speed_ratio
 
 DIRECT, RELAYED = "direct", "through the relay"
+FIRST, AGAIN = "first start", "restarted"
 MBIT, ONE_WAY_MS = 100, 20
 IDLE_SECONDS = 10
 SMALL = KIB
@@ -82,6 +83,26 @@ def first(relayed):
     return contend
 
 
+def listed(again):
+    """From the start of a peer behind a router, which drops what it has not asked for, to its book in
+    the index; `again`: it was there before."""
+    def contend(stage):
+        silent = net.add_silent_address(stage.lab)
+        share = programs.give_away(stage, stage.lab.books(1, SMALL))
+        network = network_of(stage)
+        hidden = ["--policy", "copy", "--advertise", f"{silent}:1", "--reach", "relay"]
+
+        def start(member=False):
+            peer = network.peer(share, *hidden, address="0.0.0.0", member=member)
+            network.wait_for_books(1)
+            return peer
+        if again:
+            start().process.end()
+            network.controls.clear()
+        return stage.time(lambda: start(member=again), 0)
+    return contend
+
+
 def both(contend):
     return [(DIRECT, contend(False)), (RELAYED, contend(True))]
 
@@ -108,4 +129,9 @@ def run(lab):
     reports.append(Report(
         "nat_first", f"the first book of {SMALL} bytes from a source {2 * ONE_WAY_MS} ms away", rows,
         DIRECT, [Target("more round trips, relayed", trips, at_most=1.25)]))
+    rows = lab.measure([(FIRST, listed(False)), (AGAIN, listed(True))])
+    reports.append(Report(
+        "nat_listed", "from the start of a peer behind a router to its book in the index", rows, FIRST,
+        [Target("first start, listed after s", row_of(rows, FIRST).seconds, at_most=3),
+         Target("restarted, listed after s", row_of(rows, AGAIN).seconds, at_most=1)]))
     return reports

@@ -1,6 +1,5 @@
 #include "services/peer/session/announcer.h"
 
-#include <optional>
 #include <utility>
 
 #include "lib/core/errors.h"
@@ -31,8 +30,7 @@ Announcer::Announcer(Options options, Parts parts, PublicKey key,
       on_superseded_(std::move(on_superseded)),
       numbers_(parts_.library, parts_.ledger->listings()),
       recheck_timer_(options_.recheck),
-      better_timer_(options_.recheck),
-      relay_pause_(options_.relay_retry, options_.recheck),
+      way_plan_(options_.recheck, options_.relay_retry),
       return_timer_(options_.return_after),
       limit_pause_(kFirstLimitRetry, kLastLimitRetry),
       session_pause_(options_.session_pause, options_.session_pause * kLongestSessionPause) {}
@@ -226,31 +224,23 @@ bool Announcer::FindBetterWay() {
 }
 
 std::optional<v1::RegisterRequest> Announcer::NextRecheck() {
-  const absl::Time now = Now();
-  if (parts_.mapper != nullptr) {
-    const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
-    if (mapping.has_value() && mapping->generation != tried_mapping_) {
-      tried_mapping_ = mapping->generation;
-      return MakeRequest(/*by_relay=*/false, /*try_mapped=*/true);
-    }
-  }
-  const bool away = hidden_ || !state_.reached() || mapping_died_;
-  if (away && !by_relay_ && relay_port_ != 0 && now >= next_relay_try_) {
-    next_relay_try_ = now + relay_pause_.Next().to;
-    return MakeRequest(/*by_relay=*/true);
-  }
-  if (by_relay_ && better_timer_.IsDue(now)) {
-    better_timer_.Unreachable(now);
-    return MakeRequest(/*by_relay=*/false);
-  }
-  return std::nullopt;
+  WayPlan::Situation situation{
+      .reached = state_.reached(), .by_relay = by_relay_, .has_relay = relay_port_ != 0};
+  if (const auto mapping = Mapped()) situation.mapping = mapping->generation;
+  const std::optional<WayPlan::Try> next = way_plan_.Next(situation, Now());
+  if (!next.has_value()) return std::nullopt;
+  return MakeRequest(*next == WayPlan::Try::kRelay, *next == WayPlan::Try::kMapping);
+}
+
+std::optional<PortMapper::Mapping> Announcer::Mapped() const {
+  return parts_.mapper == nullptr ? std::nullopt : parts_.mapper->mapping();
 }
 
 void Announcer::Judge(const v1::RegisterRequest& request, bool reached) {
-  if (parts_.mapper == nullptr || request.by_relay()) return;
-  const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
-  if (mapping.has_value() && request.port() == static_cast<uint32_t>(mapping->port)) {
-    mapping_died_ = !reached && mapping->proven;
+  const auto mapping = Mapped();
+  if (!mapping || request.by_relay()) return;
+  if (request.port() == static_cast<uint32_t>(mapping->port)) {
+    if (!reached && mapping->proven) way_plan_.MappingDied();
     parts_.mapper->Judge(mapping->generation, reached);
   }
 }
@@ -259,11 +249,8 @@ v1::RegisterRequest Announcer::MakeRequest(bool by_relay, bool try_mapped) {
   v1::RegisterRequest request;
   request.set_public_key(key_.bytes());
   request.set_port(static_cast<uint32_t>(options_.port));
-  if (parts_.mapper != nullptr) {
-    const std::optional<PortMapper::Mapping> mapping = parts_.mapper->mapping();
-    if (mapping.has_value() && (mapping->proven || try_mapped)) {
-      request.set_port(static_cast<uint32_t>(mapping->port));
-    }
+  if (const auto mapping = Mapped(); mapping && (mapping->proven || try_mapped)) {
+    request.set_port(static_cast<uint32_t>(mapping->port));
   }
   request.set_advertised_address(options_.advertised_address);
   request.set_policy(options_.policy == SharePolicy::kMove ? v1::SHARE_POLICY_MOVE
@@ -330,7 +317,6 @@ absl::Status Announcer::Register() {
 
 void Announcer::Adopt(const v1::RegisterResponse& response) {
   lease_ = DurationFromProto(response.lease(), "lease").value_or(kMinLease);
-  mapping_died_ = false;
   numbers_.Check(parts_.index->address(), response.largest_listing_number());
   // The feed begins before the session can be used. A transfer may then call UpdateOwner with the
   // token, and what the library announces of that book must come after the snapshot.
@@ -382,18 +368,18 @@ void Announcer::NoteRegistered(const v1::RegisterResponse& response, size_t book
     return_timer_.Unreachable(Now());
     LogWarning("not_the_first_index", {{"why", why_not_first}});
   }
-  hidden_ = !reached && MayBeCarried(response.reachability());
   if (reached) {
     recheck_timer_.Reached();
-    relay_pause_.Reset();
   } else {
     recheck_timer_.Unreachable(Now());
   }
-  better_timer_.Reached();
-  if (way == v1::WAY_RELAYED) better_timer_.Unreachable(Now());
+  way_plan_.Begin({.reached = reached,
+                   .relayed = way == v1::WAY_RELAYED,
+                   .may_be_carried = MayBeCarried(response.reachability())},
+                  Now());
   // In a network where this peer can be dialled, no router is ever asked.
-  const bool directly = reached && way != v1::WAY_RELAYED;
-  if (parts_.mapper != nullptr && !directly) parts_.mapper->Start();
+  const bool dialled = reached && way != v1::WAY_RELAYED;
+  if (parts_.mapper != nullptr && !dialled) parts_.mapper->Start();
   if (!reachability.empty()) {
     LogWarning("not_reachable", {{"address", response.address()},
                                  {"reason", response.reachability().reason()},

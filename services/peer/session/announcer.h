@@ -31,6 +31,7 @@
 #include "services/peer/session/session_state.h"
 #include "services/peer/session/session_statements.h"
 #include "services/peer/session/upload_load.h"
+#include "services/peer/session/way_plan.h"
 
 namespace arkshare {
 
@@ -128,6 +129,8 @@ class Announcer {
   bool FindBetterWay();
   // Returns the request that could find one now; nothing when there is no reason to look.
   std::optional<v1::RegisterRequest> NextRecheck();
+  // Returns the port that the router has opened, if it has.
+  std::optional<PortMapper::Mapping> Mapped() const;
   // The index has reached this peer by the request, or has not.
   void Judge(const v1::RegisterRequest& request, bool reached);
   // Notes what people shall know of a session that has begun.
@@ -157,14 +160,9 @@ class Announcer {
   absl::Duration lease_ = absl::Seconds(10);
   ListingNumbers numbers_;
   RecheckTimer recheck_timer_;  // when the index is asked to dial back again, without a way
-  RecheckTimer better_timer_;   // the same, while the way is the relay
-  bool hidden_ = false;         // the relay could help, and has not yet
-  absl::Time next_relay_try_ = absl::InfinitePast();  // while the index does not reach this peer
-  GrowingPause relay_pause_;                          // between these tries
+  WayPlan way_plan_;
   Recheck recheck_;
   v1::RegisterRequest rechecked_;  // that recheck_ sends
-  uint64_t tried_mapping_ = 0;     // PortMapper::Mapping::generation
-  bool mapping_died_ = false;      // that other peers use to reach this one
   bool by_relay_ = false;          // how this peer registers first
   uint32_t relay_port_ = 0;        // of the index in use; 0: it has no relay
   uint32_t kept_relay_port_ = 0;   // in the ledger
