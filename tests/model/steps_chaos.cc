@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tests/model/steps.h"
+#include "tests/model/steps_crash.h"
 #include "tests/model/world.h"
 
 namespace arkshare::model {
@@ -56,141 +57,6 @@ void BeginOrGiveUp(const Model& model, const World& world, int t, Successors& ou
     }
   }
 }
-
-void InLibrary(Transfer& transfer) {
-  transfer.copy = Copy::kInLibrary;
-  transfer.placed = 0;
-}
-
-// SIGKILL or power cut, and a restart. Whatever was not durable survives or vanishes, each on its
-// own.
-class Crash {
- public:
-  Crash(const Model& model, const World& world, int peer)
-      : model_(model), peer_(peer), after_{world} {
-    for (int t = 0; t < model.transfer_count(); ++t) {
-      if (model.spec(t).receiver == peer) Receiver(world.transfers[t], t);
-      if (model.spec(t).source == peer) SourceFiles(world.transfers[t], t);
-    }
-    SourceRecords(world);
-    for (World& next : after_) Restart(next);
-  }
-  const std::vector<World>& after() const { return after_; }
-
- private:
-  template <typename Survive, typename Vanish>
-  void Either(Survive survive, Vanish vanish) {
-    const size_t count = after_.size();
-    for (size_t i = 0; i < count; ++i) {
-      World other = after_[i];
-      survive(after_[i]);
-      vanish(other);
-      after_.push_back(other);
-    }
-  }
-
-  void Receiver(const Transfer& transfer, int t) {
-    if (transfer.copy == Copy::kFetched) {
-      Either([](World&) {}, [t](World& next) { next.transfers[t].copy = Copy::kNone; });
-    }
-    if (transfer.copy == Copy::kRenamed) {
-      Either([t](World& next) { InLibrary(next.transfers[t]); },
-             [this, t](World& next) {
-               next.transfers[t].copy = Copy::kStaged;
-               next.peers[peer_].library[next.transfers[t].placed] = {};
-               next.transfers[t].placed = 0;
-             });
-    }
-    if (transfer.receiver_writing != Receiving::kNone) {
-      Either([this, t](World& next) { CommitReceiver(model_, next, t); },
-             [t](World& next) {
-               next.transfers[t].receiver_writing = Receiving::kNone;
-               next.transfers[t].own_listing = 0;
-               next.transfers[t].kept = 0;
-             });
-    }
-  }
-
-  void SourceFiles(const Transfer& transfer, int t) {
-    if (transfer.hidden == Hidden::kRenamed) {
-      Either([t](World& next) { next.transfers[t].hidden = Hidden::kDurable; },
-             [this, t](World& next) {
-               const uint8_t name = next.peers[peer_].at(next.transfers[t].listing).name;
-               NamedFile& old = next.peers[peer_].library[name];
-               if (old.file != File::kNone) {
-                 // Something came to the old name later, and so the rename was durable.
-                 next.transfers[t].hidden = Hidden::kDurable;
-                 return;
-               }
-               old = next.transfers[t].hidden_file;
-               next.transfers[t].scribbled = 0;
-               next.transfers[t].hidden = Hidden::kNone;
-               next.transfers[t].hidden_file = {};
-             });
-    }
-    if (transfer.hidden == Hidden::kUnlinked) {
-      Either(
-          [t](World& next) {
-            next.transfers[t].hidden = Hidden::kNone;
-            next.transfers[t].hidden_file = {};
-          },
-          [t](World& next) { next.transfers[t].hidden = Hidden::kDurable; });
-    }
-  }
-
-  // The records of a batch are one transaction.
-  void SourceRecords(const World& world) {
-    const bool together =
-        model_.scenario.batch && !model_.Has(Mistake::kBatchInSeparateTransactions);
-    std::vector<int> writing;
-    for (int t = 0; t < model_.transfer_count(); ++t) {
-      if (model_.spec(t).source == peer_ && world.transfers[t].source_writing != Giving::kNone) {
-        writing.push_back(t);
-      }
-    }
-    const size_t step = together && !writing.empty() ? writing.size() : 1;
-    for (size_t i = 0; i < writing.size(); i += step) {
-      const std::vector<int> items(writing.begin() + i, writing.begin() + i + step);
-      Either(
-          [&](World& next) {
-            for (int t : items) CommitSource(model_, next, t);
-          },
-          [&](World& next) {
-            for (int t : items) next.transfers[t].source_writing = Giving::kNone;
-          });
-    }
-  }
-
-  void Restart(World& next) {
-    Peer& peer = next.peers[peer_];
-    for (int t = 0; t < model_.transfer_count(); ++t) {
-      Transfer& transfer = next.transfers[t];
-      if (model_.spec(t).receiver == peer_ && transfer.settled == 2) transfer.settled = 0;
-      if (model_.spec(t).source != peer_) continue;
-      transfer.verdict = Reason::kNone;
-      const bool there = transfer.hidden == Hidden::kDurable;
-      if (there && !transfer.released()) {
-        if (model_.Has(Mistake::kNotPutBack)) {
-          transfer.hidden = Hidden::kOrphan;
-        } else {
-          peer.recovering = 1;
-        }
-      }
-      if (there && transfer.giving == Giving::kReleased &&
-          model_.Has(Mistake::kPutBackThoughReleased)) {
-        peer.recovering = 1;
-      }
-    }
-    EndSession(model_, next, peer_);
-    for (Indexed& entry : next.index.listings[peer_]) {
-      if (entry == Indexed::kPresent) entry = Indexed::kEarlier;
-    }
-  }
-
-  const Model& model_;
-  const int peer_;
-  std::vector<World> after_;
-};
 
 void ForgetPeer(const Model& model, World& next, int p) {
   next.index.listings[p] = {};
@@ -410,8 +276,7 @@ void ChaosSteps(const Model& model, const World& world, Successors& out) {
   for (int p = 0; p < scenario.peers; ++p) {
     if (world.peers[p].lost) continue;
     if (scenario.crashes & Only(p)) {
-      const Crash crash(model, world, p);
-      for (const World& after : crash.after()) {
+      for (const World& after : AfterCrash(model, world, p)) {
         out.Chaos(world, By(p, "CRASHES and restarts")) = after;
       }
     }

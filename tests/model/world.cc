@@ -124,6 +124,11 @@ void PutBack(const Model& model, World& world, int t) {
   transfer.hidden = Hidden::kNone;
 }
 
+void InLibrary(Transfer& transfer) {
+  transfer.copy = Copy::kInLibrary;
+  transfer.placed = 0;
+}
+
 void CommitReceiver(const Model& model, World& world, int t) {
   Transfer& transfer = world.transfers[t];
   transfer.receiving = transfer.receiver_writing;

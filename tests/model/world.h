@@ -42,6 +42,8 @@ int NewListing(const Model& model, World& world, int peer, ListingState state, i
 // released/<transfer> goes back into the library: under its old name or, when a person has taken
 // that, under a free one. Both folders are synced.
 void PutBack(const Model& model, World& world, int transfer);
+// The copy is in the library, under its reserved name.
+void InLibrary(Transfer& transfer);
 
 // The record that the receiver, or the source, of a transfer was writing is durable.
 void CommitReceiver(const Model& model, World& world, int transfer);
