@@ -20,6 +20,8 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
+// In this network, where another machine may have the same address, or none has it.
+constexpr absl::Duration kNearTimeout = absl::Milliseconds(300);
 constexpr size_t kNonceBytes = 32;
 
 absl::StatusOr<v1::SearchRequest> QueryOf(const SearchOptions& options) {
@@ -70,7 +72,7 @@ struct RoundTrips {
   std::vector<absl::Duration> took;
   // The last reason why a ping had no valid answer.
   absl::Status trouble;
-  bool relayed = false;
+  std::string address;  // where the peer was pinged; empty: through the relay
 };
 
 // Checks that the response answers `nonce` and is signed with `key`.
@@ -84,31 +86,49 @@ absl::Status CheckPingResponse(const PublicKey& key, const std::string& nonce,
   return absl::OkStatus();
 }
 
+// How a peer was reached.
+struct Reached {
+  std::string address;  // empty: through the relay
+  std::unique_ptr<v1::FileService::Stub> stub;
+};
+
 // "peer 1 (ada) at 192.0.2.7:4711"; or "peer 1 (ada) through the relay".
-std::string NameOf(Session& session, const v1::Peer& peer, bool relayed) {
+std::string NameOf(Session& session, const v1::Peer& peer, const std::string& address) {
   const PeerNames& names = session.connection.names().Get(peer.public_key());
   return absl::StrCat("peer ", names.Show(peer.peer_id(), peer.public_key()),
-                      relayed ? " through the relay" : absl::StrCat(" at ", peer.address()));
+                      address.empty() ? " through the relay" : absl::StrCat(" at ", address));
 }
 
-// Connects at the peer's address, and if it does not answer there, through the relay. Sets
-// `relayed`.
-absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> ConnectTo(Session& session,
-                                                                 const v1::Peer& peer,
-                                                                 const PublicKey& key,
-                                                                 bool& relayed) {
-  std::string relay;
-  if (peer.relay_port() != 0) {
-    const absl::StatusOr<std::string> index = session.connection.index().Target();
-    if (!index.ok()) return index.status();
-    relay = RelayedTarget(*index, peer.relay_port());
+// Returns where a peer is in this network; empty when it is in another one, or the index does not
+// say.
+std::string AddressInThisNetwork(Session& session, const v1::Peer& peer) {
+  std::string address;
+  const auto look = [&](const v1::Peer& neighbour) {
+    if (neighbour.public_key() == peer.public_key()) address = neighbour.local_address();
+  };
+  return ForEachPeer(session.connection.index(), look, /*same_network=*/true).ok() ? address : "";
+}
+
+// Connects at the peer's address. One that has none, or does not answer there, is reached through
+// the relay, and before that where it is in this network.
+absl::StatusOr<Reached> Reach(Session& session, const v1::Peer& peer, const PublicKey& key) {
+  OtherPeers& others = session.connection.others();
+  if (peer.relay_port() == 0 || !peer.address().empty()) {
+    absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
+        others.Connect(peer.address(), key, kConnectTimeout);
+    if (stub.ok()) return Reached{peer.address(), *std::move(stub)};
+    if (peer.relay_port() == 0 || session.interrupts.triggered()) return stub.status();
+  } else if (const std::string near = AddressInThisNetwork(session, peer); !near.empty()) {
+    absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
+        others.Connect(near, key, kNearTimeout);
+    if (stub.ok()) return Reached{near, *std::move(stub)};
   }
-  relayed = peer.address().empty() && !relay.empty();
+  const absl::StatusOr<std::string> index = session.connection.index().Target();
+  if (!index.ok()) return index.status();
   absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
-      session.connection.others().Connect(relayed ? relay : peer.address(), key, kConnectTimeout);
-  if (stub.ok() || relayed || relay.empty() || session.interrupts.triggered()) return stub;
-  relayed = true;
-  return session.connection.others().Connect(relay, key, kConnectTimeout);
+      others.Connect(RelayedTarget(*index, peer.relay_port()), key, kConnectTimeout);
+  if (!stub.ok()) return stub.status();
+  return Reached{"", *std::move(stub)};
 }
 
 // "direct", "relay", or "hidden".
@@ -119,18 +139,19 @@ absl::string_view WayInWords(const v1::Peer& peer) {
 
 RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingOptions& options) {
   RoundTrips trips;
+  trips.address = peer.address();
   const absl::StatusOr<PublicKey> key = KeyFromProto(peer.public_key(), "public_key");
   if (!key.ok()) {
     trips.trouble = key.status();
     return trips;
   }
-  const absl::StatusOr<std::unique_ptr<v1::FileService::Stub>> stub =
-      ConnectTo(session, peer, *key, trips.relayed);
-  if (!stub.ok()) {
-    trips.trouble = stub.status();
+  const absl::StatusOr<Reached> reached = Reach(session, peer, *key);
+  if (!reached.ok()) {
+    trips.trouble = reached.status();
     return trips;
   }
-  const std::string name = NameOf(session, peer, trips.relayed);
+  trips.address = reached->address;
+  const std::string name = NameOf(session, peer, trips.address);
   for (int i = 0; i < options.count; ++i) {
     if (i > 0 && !session.interrupts.SleepFor(options.interval)) break;
     v1::PingRequest request;
@@ -138,7 +159,7 @@ RoundTrips MeasureRoundTrips(Session& session, const v1::Peer& peer, const PingO
     ++trips.sent;
     const absl::Time start = session.console.clock->Monotonic();
     const absl::StatusOr<v1::PingResponse> response =
-        session.connection.others().Ping(**stub, request, name);
+        session.connection.others().Ping(*reached->stub, request, name);
     const absl::Duration took = session.console.clock->Monotonic() - start;
     if (!response.ok()) {
       trips.trouble = response.status();
@@ -165,7 +186,7 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
   const absl::StatusOr<v1::Peer> peer = FindPeer(session.connection.index(), peer_id);
   if (!peer.ok()) return Report(session, peer.status());
   const RoundTrips trips = MeasureRoundTrips(session, *peer, options);
-  const std::string name = NameOf(session, *peer, trips.relayed);
+  const std::string name = NameOf(session, *peer, trips.address);
   const size_t answered = trips.took.size();
   const bool any = answered > 0;
   // The lower median. The mean, and often the maximum, measure this machine's pauses rather than
@@ -175,12 +196,12 @@ int PingPeer(Session& session, uint32_t peer_id, const PingOptions& options) {
   if (console.json) {
     JsonObject object;
     object.Add("peer_id", uint64_t{peer_id})
-        .Add("address", peer->address())
+        .Add("address", trips.address)
         .Add("public_key", ToHex(peer->public_key()))
         .Add("sent", static_cast<uint64_t>(trips.sent))
         .Add("answered", uint64_t{answered})
         .Add("verified", any && !forged)
-        .Add("relayed", trips.relayed);
+        .Add("relayed", trips.address.empty());
     if (any) {
       object.Add("min_seconds", absl::ToDoubleSeconds(trips.took.front()))
           .Add("median_seconds", absl::ToDoubleSeconds(median))

@@ -48,9 +48,10 @@ absl::Status ForEachLibraryEntry(PeerConnection& peer,
       });
 }
 
-absl::Status ForEachPeer(IndexConnection& index,
-                         const std::function<void(const v1::Peer&)>& visit) {
+absl::Status ForEachPeer(IndexConnection& index, const std::function<void(const v1::Peer&)>& visit,
+                         bool same_network) {
   v1::ListPeersRequest request;
+  request.set_same_network(same_network);
   request.set_page_size(kMaxItems);
   uint32_t last = 0;
   bool in_order = true;

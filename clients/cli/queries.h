@@ -23,8 +23,10 @@ inline constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 absl::Status ForEachLibraryEntry(PeerConnection& peer,
                                  const std::function<void(const v1::LibraryEntry&)>& visit);
 
-// Visits the live peers, in order of number.
-absl::Status ForEachPeer(IndexConnection& index, const std::function<void(const v1::Peer&)>& visit);
+// Visits the live peers, in order of number; with `same_network`, only those in the network of this
+// program, each with its local_address.
+absl::Status ForEachPeer(IndexConnection& index, const std::function<void(const v1::Peer&)>& visit,
+                         bool same_network = false);
 
 // Returns the live peer with this number; kPeerUnknown when there is none.
 absl::StatusOr<v1::Peer> FindPeer(IndexConnection& index, uint32_t peer_id);

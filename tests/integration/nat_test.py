@@ -84,6 +84,9 @@ class NatTest(NatCase):
         carried = source.carried() + receiver.carried()
         self.assertNotIn("through the relay", receiver.cli("get", "book"))
         self.assertEqual(receiver.read("book"), book)
+        number = str(source.status()["peer_id"])
+        self.assertIn(" at 192.168.1.", receiver.cli("ping", number, "--count", "1"))
+        self.assertIn("through the relay", stranger.cli("ping", number, "--count", "1"))
         self.assertLess(source.carried() + receiver.carried() - carried, 100_000)
         # From another home, the same address is another machine, or none.
         self.assertIn("through the relay", stranger.cli("get", "book"))
