@@ -63,9 +63,9 @@ google::rpc::Status DetailsOf(const grpc::Status& status) {
   return details;
 }
 
-// Returns a detail with its bytes, for programs, and its fields, for people and pages.
+// Returns the fields of a detail, for people and pages; nullopt when it is no such detail.
 template <typename Detail>
-std::optional<google::protobuf::Struct> Describe(const google::protobuf::Any& any) {
+std::optional<google::protobuf::Struct> FieldsOf(const google::protobuf::Any& any) {
   Detail detail;
   std::string json;
   google::protobuf::Struct fields;
@@ -73,12 +73,20 @@ std::optional<google::protobuf::Struct> Describe(const google::protobuf::Any& an
       !JsonStringToMessage(json, &fields).ok()) {
     return std::nullopt;
   }
+  return fields;
+}
+
+// Returns a detail with its bytes, for programs, and its fields where they are known here.
+google::protobuf::Struct Describe(const google::protobuf::Any& any) {
+  const absl::string_view url = any.type_url();
   google::protobuf::Struct described;
   auto& members = *described.mutable_fields();
-  members["type"].set_string_value(detail.GetDescriptor()->full_name());
+  members["type"].set_string_value(std::string(url.substr(url.rfind('/') + 1)));
   members["value"].set_string_value(
       std::string(absl::StripSuffix(absl::StripSuffix(absl::Base64Escape(any.value()), "="), "=")));
-  *members["debug"].mutable_struct_value() = std::move(fields);
+  std::optional<google::protobuf::Struct> fields = FieldsOf<google::rpc::ErrorInfo>(any);
+  if (!fields.has_value()) fields = FieldsOf<google::rpc::RetryInfo>(any);
+  if (fields.has_value()) *members["debug"].mutable_struct_value() = *std::move(fields);
   return described;
 }
 
@@ -90,11 +98,7 @@ google::protobuf::Struct ErrorStruct(const grpc::Status& status) {
   members["message"].set_string_value(status.error_message());
   const google::rpc::Status all = DetailsOf(status);
   for (const google::protobuf::Any& any : all.details()) {
-    std::optional<google::protobuf::Struct> described = Describe<google::rpc::ErrorInfo>(any);
-    if (!described.has_value()) described = Describe<google::rpc::RetryInfo>(any);
-    if (!described.has_value()) continue;
-    *members["details"].mutable_list_value()->add_values()->mutable_struct_value() =
-        *std::move(described);
+    *members["details"].mutable_list_value()->add_values()->mutable_struct_value() = Describe(any);
   }
   return error;
 }

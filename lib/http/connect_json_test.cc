@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
+#include <google/rpc/status.pb.h>
 #include <gtest/gtest.h>
 
 #include "arkshare/v1/peer.pb.h"
@@ -75,6 +76,18 @@ TEST(ConnectJsonTest, AnErrorTellsItsReasonAndHowLongToWait) {
   const auto& retry = details.values(1).struct_value().fields();
   EXPECT_EQ(retry.at("type").string_value(), "google.rpc.RetryInfo");
   EXPECT_EQ(retry.at("debug").struct_value().fields().at("retryDelay").string_value(), "2.500s");
+}
+
+TEST(ConnectJsonTest, ADetailOfAnotherKindKeepsItsTypeAndItsBytes) {
+  google::rpc::Status all;
+  all.add_details()->set_type_url("type.example.org/a.b.Other");
+  all.mutable_details(0)->set_value("\1\2\3\4");
+  const google::protobuf::Struct json =
+      Parse(ConnectErrorJson({grpc::StatusCode::NOT_FOUND, "none", all.SerializeAsString()}));
+  const auto& detail = json.fields().at("details").list_value().values(0).struct_value().fields();
+  EXPECT_EQ(detail.at("type").string_value(), "a.b.Other");
+  EXPECT_EQ(detail.at("value").string_value(), "AQIDBA");
+  EXPECT_EQ(detail.count("debug"), 0u);
 }
 
 TEST(ConnectJsonTest, AMessageThatIsNoTextIsNotSentAsJson) {

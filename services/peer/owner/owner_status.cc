@@ -13,8 +13,15 @@
 namespace arkshare {
 namespace {
 
-// Other programs write to the disk too, so smaller changes are no news.
+// Other programs write to the disk too, so small changes are no news, until the disk is almost
+// full.
 constexpr uint64_t kFreeSpaceUnit = 16 * 1024 * 1024;
+constexpr uint64_t kLittleSpace = 4 * kFreeSpaceUnit;
+constexpr uint64_t kLittleSpaceUnit = 64 * 1024;
+
+uint64_t RoundFreeBytes(uint64_t bytes) {
+  return bytes - bytes % (bytes < kLittleSpace ? kLittleSpaceUnit : kFreeSpaceUnit);
+}
 
 // Returns those that are not empty.
 std::vector<std::string> Troubles(std::vector<std::string> all) {
@@ -47,8 +54,7 @@ v1::GetStatusResponse OwnerStatus::Describe() const {
   status.set_policy(parts_.library->policy() == SharePolicy::kMove ? v1::SHARE_POLICY_MOVE
                                                                    : v1::SHARE_POLICY_COPY);
   status.set_share_folder(parts_.folder->path());
-  const uint64_t free_bytes = parts_.folder->FreeBytes();
-  status.set_free_disk_bytes(free_bytes - free_bytes % kFreeSpaceUnit);
+  status.set_free_disk_bytes(RoundFreeBytes(parts_.folder->FreeBytes()));
   status.set_book_count(totals.books);
   status.set_book_bytes(totals.bytes);
   status.set_pending_files(totals.pending);

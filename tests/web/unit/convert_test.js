@@ -12,7 +12,7 @@ export async function run() {
   await test('missing fields are their defaults', () => {
     same(transferRow({transferId: 'AA=='}).done, 0);
     same(statusOf({}).online, false);
-    same(statusOf({}).freeDiskBytes, -1);
+    same(statusOf({}).freeDiskBytes, 0);
     same(statusOf({freeDiskBytes: '5'}).freeDiskBytes, 5);
     same(contentKey(undefined), '');
     same(contentKey({root: 'r'}), 'r0');

@@ -50,7 +50,8 @@ export function statusOf(status) {
   const numbers = {};
   for (const name
            of ['bookCount', 'bookBytes', 'pendingFiles', 'uploadLimit', 'downloadLimit',
-               'limboCount', 'notIndexedCount', 'uploadBytesPerSecond', 'downloadBytesPerSecond']) {
+               'limboCount', 'notIndexedCount', 'uploadBytesPerSecond', 'downloadBytesPerSecond',
+               'freeDiskBytes']) {
     numbers[name] = toNumber(status[name]);
   }
   return {
@@ -68,7 +69,6 @@ export function statusOf(status) {
     version: '',
     ...status,
     ...numbers,
-    freeDiskBytes: status.freeDiskBytes === undefined ? -1 : toNumber(status.freeDiskBytes),
     shares: (status.shares ?? []).map((share) => ({
                                         path: share.path ?? '',
                                         done: toNumber(share.bytesDone),

@@ -146,7 +146,8 @@ class Upload {
       if (error === null)
         ++this.done;
       else
-        this.errors.push({...error, name: next.name});
+        // By name: `...` leaves out the message of an Error.
+        this.errors.push({reason: error.reason, message: error.message, name: next.name});
       if (error?.code === 'missing') this.cancel();
     }
   }

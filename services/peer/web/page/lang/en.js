@@ -137,7 +137,7 @@ export default {
   // Library.
   libraryEmpty: 'No books yet. Drop files here, or search for some.',
   librarySummary: (n, size, free) =>
-      `${count(n, 'book', 'books')} · ${size}${free ? ` · ${free} free` : ''}`,
+      `${count(n, 'book', 'books')} · ${size} · ${free} free`,
   filter: 'Filter',
   addFiles: 'Add files',
   addFolder: 'Add a folder',

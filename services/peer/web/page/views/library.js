@@ -115,7 +115,7 @@ export class LibraryView {
   draw() {
     const {status, library} = this.app.world;
     if (!status) return;
-    const free = status.freeDiskBytes >= 0 ? formatBytes(status.freeDiskBytes) : '';
+    const free = formatBytes(status.freeDiskBytes);
     this.list.setSummary([
       t.librarySummary(library.size, formatBytes(status.bookBytes), free),
       status.pendingFiles > 0 ? t.pendingFiles(status.pendingFiles) : '',
