@@ -15,9 +15,13 @@
 int main(int argc, char** argv) {
   arkshare::TuneProcess();
   const std::map<std::string, void (*)(const arkshare::LoadOptions&)> modes = {
-      {"peers", arkshare::RunPeers},       {"rebirth", arkshare::RunRebirth},
-      {"owner", arkshare::RunOwner},       {"watch", arkshare::RunWatch},
-      {"replicas", arkshare::RunReplicas}, {"replica_search", arkshare::RunReplicaSearch}};
+      {"peers", arkshare::RunPeers},
+      {"rebirth", arkshare::RunRebirth},
+      {"owner", arkshare::RunOwner},
+      {"watch", arkshare::RunWatch},
+      {"replicas", arkshare::RunReplicas},
+      {"replica_announce", arkshare::RunReplicaAnnounce},
+      {"replica_search", arkshare::RunReplicaSearch}};
   arkshare::LoadOptions options;
   std::string mode;
   CLI::App app("An index under load.");

@@ -41,6 +41,8 @@ void RunWatch(const LoadOptions& options);
 // Two replicas of the index over etcd: changes while all is well, while etcd's leader is killed,
 // and while a replica is killed; peers that go; and a replica that comes.
 void RunReplicas(const LoadOptions& options);
+// Two replicas of the index, whose peers have registered, and announce all their books at once.
+void RunReplicaAnnounce(const LoadOptions& options);
 // Searches of an index by itself and of a replica, in turns.
 void RunReplicaSearch(const LoadOptions& options);
 

@@ -21,6 +21,7 @@ constexpr size_t kBooks = 1'000;  // of each
 constexpr size_t kSingles = 100;  // of them move one by one
 constexpr size_t kBatch = 100;
 constexpr size_t kAtATime = 16;
+constexpr size_t kAtATimeOfReplica = 64;  // a call waits for a transaction of etcd
 
 struct Call {
   size_t peer = 0;  // the receiver
@@ -53,11 +54,11 @@ std::unique_ptr<Call> MakeCall(Swarm& swarm, size_t source, size_t first, size_t
 // Makes some calls at a time until all have been answered.
 class Caller {
  public:
-  Caller(Swarm* swarm, std::vector<std::unique_ptr<Call>> calls)
-      : swarm_(*swarm), calls_(std::move(calls)) {}
+  Caller(Swarm* swarm, size_t at_a_time, std::vector<std::unique_ptr<Call>> calls)
+      : swarm_(*swarm), at_a_time_(at_a_time), calls_(std::move(calls)) {}
 
   void Run() {
-    for (size_t i = 0; i < kAtATime; ++i) Next();
+    for (size_t i = 0; i < at_a_time_; ++i) Next();
     while (done_ < calls_.size()) absl::SleepFor(absl::Milliseconds(1));
   }
   uint64_t failed() const { return failed_; }
@@ -87,16 +88,17 @@ class Caller {
   }
 
   Swarm& swarm_;
+  const size_t at_a_time_;
   const std::vector<std::unique_ptr<Call>> calls_;
   std::atomic<size_t> next_ = 0;
   std::atomic<size_t> done_ = 0;
   std::atomic<uint64_t> failed_ = 0;
 };
 
-void Measure(const std::string& what, Swarm& swarm, const LoadIndex& index,
+void Measure(const std::string& what, Swarm& swarm, const LoadIndex& index, size_t at_a_time,
              std::vector<std::unique_ptr<Call>> calls, size_t books_a_call) {
   const double books = static_cast<double>(calls.size() * books_a_call);
-  Caller caller(&swarm, std::move(calls));
+  Caller caller(&swarm, at_a_time, std::move(calls));
   const double cpu = index.CpuSeconds();
   const absl::Time begin = Now();
   caller.Run();
@@ -134,8 +136,9 @@ void RunOwner(const LoadOptions& options) {
       batches.push_back(MakeCall(swarm, source, book, kBatch));
     }
   }
-  Measure("single moves", swarm, index, std::move(singles), 1);
-  Measure("moves by 100", swarm, index, std::move(batches), kBatch);
+  const size_t at_a_time = options.etcd.empty() ? kAtATime : kAtATimeOfReplica;
+  Measure("single moves", swarm, index, at_a_time, std::move(singles), 1);
+  Measure("moves by 100", swarm, index, kAtATime, std::move(batches), kBatch);
 }
 
 }  // namespace arkshare

@@ -193,13 +193,14 @@ void RunReplicas(const LoadOptions& options) {
   Swarm& swarm = *new Swarm({.indexes = {first.address(), second.address()},
                              .peers = options.peers,
                              .books = options.books,
-                             .holders = options.holders});
+                             .holders = options.holders,
+                             .own_addresses = true});
   const absl::Time begin = Now();
   JoinSwarm(swarm);
   uint64_t books = options.peers * options.books;
   Tell("peers online", static_cast<double>(swarm.online()));
-  Tell("books announced a second",
-       static_cast<double>(books) / absl::ToDoubleSeconds(Now() - begin));
+  Tell("peers registered, with their books, a second",
+       static_cast<double>(swarm.online()) / absl::ToDoubleSeconds(Now() - begin));
   Tell("all books at both replicas after s", std::max(AwaitBooks(first.address(), books, begin),
                                                       AwaitBooks(second.address(), books, begin)));
 
@@ -223,6 +224,38 @@ void RunReplicas(const LoadOptions& options) {
   Tell("new replica has all books after s", AwaitBooks(third.address(), books, started));
   Tell("replica resident, MiB", static_cast<double>(third.ResidentBytes()) / (1 << 20));
   for (const auto& [what, count] : swarm.Counts()) Tell(what, static_cast<double>(count));
+}
+
+void RunReplicaAnnounce(const LoadOptions& options) {
+  const LoadIndex first = StartLoadIndex(options, kReplicaLease, "announce");
+  const LoadIndex second = StartLoadIndex(options, kReplicaLease, "announce");
+  // Never destroyed, because its streams would still call it.
+  Swarm& swarm = *new Swarm({.indexes = {first.address(), second.address()},
+                             .peers = options.peers,
+                             .books = options.books,
+                             .holders = options.holders,
+                             .own_addresses = true,
+                             .register_only = true});
+  for (size_t i = 0; i < options.peers; ++i) swarm.peer(i).EncodeSnapshot();
+  const absl::Time joined = Now();
+  for (size_t i = 0; i < options.peers; ++i) swarm.peer(i).Join();
+  while (swarm.registered() < options.peers && Now() < joined + kReplicaPatience) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  Tell("peers registered a second",
+       static_cast<double>(swarm.registered()) / absl::ToDoubleSeconds(Now() - joined));
+  const double cpu = first.CpuSeconds() + second.CpuSeconds();
+  const absl::Time begin = Now();
+  swarm.Announce();
+  const bool all = swarm.WaitOnline(options.peers, kReplicaPatience);
+  const double seconds = absl::ToDoubleSeconds(Now() - begin);
+  const double books = static_cast<double>(options.peers * options.books);
+  Tell("books announced a second", all ? books / seconds : 0);
+  Tell("books announced a CPU second of both replicas",
+       books / (first.CpuSeconds() + second.CpuSeconds() - cpu));
+  Tell("all books at both replicas after s",
+       std::max(AwaitBooks(first.address(), options.peers * options.books, begin),
+                AwaitBooks(second.address(), options.peers * options.books, begin)));
 }
 
 void RunReplicaSearch(const LoadOptions& options) {

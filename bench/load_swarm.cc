@@ -35,6 +35,12 @@ double Random(double from, double to) {
   return absl::Uniform(generator, from, to);
 }
 
+std::string AddressOf(size_t number, int port) {
+  constexpr size_t kOfAByte = 250;
+  return absl::StrCat("127.", 1 + number / kOfAByte / kOfAByte, ".", number / kOfAByte % kOfAByte,
+                      ".", 1 + number % kOfAByte, ":", port);
+}
+
 std::string NameOf(const absl::Status& status) {
   const absl::string_view reason = ReasonName(GetReason(status));
   return std::string(reason.empty() ? absl::StatusCodeToString(status.code()) : reason);
@@ -86,7 +92,8 @@ class Swarm::FileService
   }
 
  private:
-  absl::flat_hash_map<std::string, PrivateKey> keys_;  // by registration id; constant once served
+  absl::flat_hash_map<std::string, PrivateKey>
+      keys_;  // by registration id; constant once peers register
 };
 
 Swarm::Swarm(Options options)
@@ -102,12 +109,9 @@ Swarm::Swarm(Options options)
     }
   }
   KeepCallbackQueue();
-  for (size_t i = 0; i < options_.peers; ++i) {
-    peers_.push_back(std::make_unique<SwarmPeer>(this, i, channels[i % connections]));
-    files_->Add(peers_.back()->registration_id_, peers_.back()->key());
-  }
   RpcServerOptions server_options;
-  server_options.listen = "127.0.0.1:0";
+  server_options.listen = "0.0.0.0:0";  // of all addresses of loopback
+  server_options.insecure = true;
   server_options.configure = [](grpc::ServerBuilder& builder) {
     builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
@@ -120,6 +124,12 @@ Swarm::Swarm(Options options)
     std::exit(1);
   }
   server_ = *std::move(server);
+  for (size_t i = 0; i < options_.peers; ++i) {
+    peers_.push_back(std::make_unique<SwarmPeer>(
+        this, i, AddressOf(options_.own_addresses ? i : 0, server_->port()),
+        channels[i % connections]));
+    files_->Add(peers_.back()->registration_id_, peers_.back()->key());
+  }
 }
 
 Swarm::~Swarm() { agenda_.Stop(); }
@@ -131,6 +141,14 @@ bool Swarm::WaitOnline(size_t count, absl::Duration patience) const {
     absl::SleepFor(absl::Milliseconds(5));
   }
   return true;
+}
+
+void Swarm::Announce() {
+  announcing_ = true;
+  for (const std::unique_ptr<SwarmPeer>& peer : peers_) {
+    MutexLock lock(&peer->mutex_);
+    if (!peer->token_.empty() && peer->stream_ == nullptr) peer->AnnounceLocked();
+  }
 }
 
 std::map<std::string, uint64_t> Swarm::Counts() const {
@@ -205,9 +223,11 @@ class SwarmPeer::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, v1::A
   std::atomic<bool> writing_ = false;
 };
 
-SwarmPeer::SwarmPeer(Swarm* swarm, size_t number, std::shared_ptr<grpc::Channel> channel)
+SwarmPeer::SwarmPeer(Swarm* swarm, size_t number, std::string address,
+                     std::shared_ptr<grpc::Channel> channel)
     : swarm_(*swarm),
       number_(number),
+      address_(std::move(address)),
       own_connection_(channel == nullptr),
       index_(number % swarm_.options().indexes.size()),
       channel_(own_connection_ ? Connect(swarm_.options().indexes[index_]) : std::move(channel)),
@@ -243,6 +263,11 @@ const grpc::ByteBuffer& SwarmPeer::SnapshotLocked() {
   request.set_free_slots(8);
   snapshot_ = ToBytes(request);
   return snapshot_;
+}
+
+void SwarmPeer::EncodeSnapshot() {
+  MutexLock lock(&mutex_);
+  SnapshotLocked();
 }
 
 void SwarmPeer::Join() {
@@ -338,6 +363,7 @@ void SwarmPeer::RegisterLocked() {
   SetTimeout(call->context, kRegisterTimeout);
   call->request.set_public_key(key_.public_key().bytes());
   call->request.set_port(static_cast<uint32_t>(swarm_.server_->port()));
+  call->request.set_advertised_address(address_);
   call->request.set_policy(v1::SHARE_POLICY_MOVE);
   call->request.set_upload_slots(8);
   call->request.set_requested_peer_id(peer_id_);
@@ -366,6 +392,10 @@ void SwarmPeer::OnRegistered(uint64_t life, const absl::Status& status,
   peer_id_ = response.peer_id();
   token_ = response.session_token();
   lease_ = absl::Seconds(response.lease().seconds()) + absl::Nanoseconds(response.lease().nanos());
+  if (swarm_.options().register_only && !swarm_.announcing_) {
+    ++swarm_.registered_;
+    return;
+  }
   AnnounceLocked();
 }
 

@@ -40,6 +40,11 @@ class Swarm {
     size_t books = 100;      // of each peer
     size_t holders = 10;     // of a book, see LoadBooks
     size_t connections = 0;  // shared by all; 0: each has its own
+    // Each peer has an address of its own, as peers on machines of their own have. Otherwise all
+    // have the same, and an index dials two registrations of an address at a time.
+    bool own_addresses = false;
+    // Peers that have registered wait for Announce before they open their streams.
+    bool register_only = false;
   };
   enum class Leaving { kUnregister, kKill, kSilence };
 
@@ -53,6 +58,11 @@ class Swarm {
   size_t online() const { return online_; }
   // Returns false when fewer than `count` are online after `patience`.
   bool WaitOnline(size_t count, absl::Duration patience) const;
+
+  // Returns how many peers have registered with Options::register_only.
+  size_t registered() const { return registered_; }
+  // Has those peers announce their books. Call it once, when no peer registers any more.
+  void Announce();
 
   // Returns how often each event has happened: "Register", "Register LIMIT_EXCEEDED" …
   std::map<std::string, uint64_t> Counts() const;
@@ -74,6 +84,8 @@ class Swarm {
   std::map<std::string, uint64_t> counts_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::pair<absl::Time, absl::Time>> acknowledged_ ABSL_GUARDED_BY(mutex_);
   std::atomic<size_t> online_ = 0;
+  std::atomic<size_t> registered_ = 0;
+  std::atomic<bool> announcing_ = false;
   std::atomic<uint64_t> confused_ = 0;
   std::unique_ptr<FileService> files_;
   std::unique_ptr<RpcServer> server_;
@@ -85,11 +97,15 @@ class Swarm {
 class SwarmPeer {
  public:
   // A null `channel`: the peer has its own connection.
-  SwarmPeer(Swarm* swarm, size_t number, std::shared_ptr<grpc::Channel> channel);
+  // `address` is where the index dials it back.
+  SwarmPeer(Swarm* swarm, size_t number, std::string address,
+            std::shared_ptr<grpc::Channel> channel);
 
   // Registers, at first or again.
   void Join();
   void Leave(Swarm::Leaving how);
+  // Encodes what it will announce, which otherwise is done when it announces.
+  void EncodeSnapshot();
   // Sends one more statement on the stream. Returns false when the stream cannot take one now.
   bool State(v1::Statement statement);
 
@@ -133,6 +149,7 @@ class SwarmPeer {
   const size_t number_;
   const PrivateKey key_ = PrivateKey::Generate();
   const std::string registration_id_ = RandomBytes(16);
+  const std::string address_;
   const bool own_connection_;
 
   mutable Mutex mutex_;

@@ -181,6 +181,7 @@ class Announcing:
         self._requests = queue.Queue()
         self._changed = threading.Condition()
         self.acknowledged = []
+        self.revision = 0  # of the last acknowledgement
         self.error = None
         self._ended = False
         self._call = index.Announce(iter(self._requests.get, None),
@@ -196,6 +197,7 @@ class Announcing:
                         self._on_call(call)
                 with self._changed:
                     self.acknowledged.append(response.acknowledged_sequence)
+                    self.revision = response.revision
                     self._changed.notify_all()
         except grpc.RpcError as failure:
             error = failure

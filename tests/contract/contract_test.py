@@ -483,6 +483,59 @@ class ContractTest(unittest.TestCase):
         self.assertEqual([e for e in events if e.startswith("book")],
                          ["book_listed", "book_gone"])
 
+    def watched(self, last, **request):
+        """The kinds and names of the events of a watch up to one of a book with the name `last`,
+        and the last message that has a boot_id."""
+        events, boot_id = [], b""
+        for event in self.watch(**request):
+            boot_id = event.boot_id or boot_id
+            kind = event.WhichOneof("event")
+            book = getattr(event, kind) if kind.startswith("book_") else None
+            events.append((kind, book.listing.name if book else ""))
+            if events[-1] == last:
+                return events, event.revision, boot_id
+
+    def test_a_watch_goes_on_from_a_revision(self):
+        query = {"keywords": "resumable", "books_only": True}
+        done = ("snapshot_complete", "")
+        _, _, stream = self.join([("resumable one", b"resumable book 1")])
+        listed = ("book_listed", "resumable one")
+        events, revision, boot_id = self.watched(done, **query)
+        self.assertEqual(events, [listed, done])
+
+        # While it is away, the books change.
+        second = self.make_peer([("resumable two", b"resumable book 2")])
+        stream.send(first_sequence=2, statements=[{"gone_listing_number": 1}])
+        stream.wait_acknowledged(2)
+        stream.send(first_sequence=3, statements=[{"present": {
+            "listing_number": 2, "name": "resumable two",
+            "content": second.listing(1).content}}])
+        stream.wait_acknowledged(3)
+        last = ("book_listed", "resumable two")
+        events, later, _ = self.watched(last, from_revision=revision, from_boot_id=boot_id, **query)
+        # Those of from_revision itself can come again.
+        self.assertEqual([event for event in events if event != listed],
+                         [("resumed", ""), ("book_gone", "resumable one"), last])
+        self.assertGreater(later, revision)
+
+        # Another index has begun, or the reader does not know of which one it was: everything comes.
+        for other in (b"another boot id.", b""):
+            events, _, _ = self.watched(done, from_revision=revision, from_boot_id=other, **query)
+            self.assertEqual(events, [last, done])
+
+        stream.send(first_sequence=4, statements=[{"gone_listing_number": 2}])
+        gone = ("book_gone", "resumable two")
+        events, _, _ = self.watched(gone, from_revision=later, from_boot_id=boot_id, **query)
+        self.assertEqual([event for event in events if event != last], [("resumed", ""), gone])
+
+    def test_without_replicas_revisions_are_those_of_watches(self):
+        _, _, stream = self.join([("revised", b"revised book")])
+        self.assertEqual(stream.revision, 0)
+        found = self.index.Search(index_pb2.SearchRequest(name="revised", at_least_revision=0))
+        self.assertEqual((len(found.results), found.revision), (1, 0))
+        _, revision, _ = self.watched(("snapshot_complete", ""), name="revised", books_only=True)
+        self.assertGreater(revision, 0)
+
     def test_a_message_of_a_watch_has_many_events(self):
         books = [(f"together {i}", f"book {i}".encode()) for i in range(300)]
         self.join(books)

@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "services/index/etcd/compaction.h"
 #include "services/index/etcd/endpoint_rotation.h"
 #include "services/index/etcd/etcd_fault.h"
 #include "services/index/etcd/etcd_loader.h"
 #include "services/index/etcd/etcd_version.h"
+#include "services/index/etcd/etcd_writer.h"
 #include "services/index/etcd/presence_check.h"
 
 namespace arkshare {
@@ -137,6 +140,14 @@ TEST(CompactionTest, NoLiveReplicaNeedsWhatIsCompacted) {
   state.lowest_applied = 900;
   state.written = 501;
   EXPECT_EQ(ChooseCompaction(state, 500), std::nullopt) << "another replica has done it";
+}
+
+TEST(TimeoutOfTryTest, AFewTriesAreShortSoThatAnElectionIsNotWaitedForTwice) {
+  const std::vector<double> seconds = {1, 0.5, 0.5, 0.5, 0.5, 1, 2, 4, 4};
+  for (size_t i = 0; i < seconds.size(); ++i) {
+    EXPECT_EQ(TimeoutOfTry(static_cast<int>(i)), absl::Seconds(seconds[i])) << i;
+  }
+  EXPECT_EQ(TimeoutOfTry(1'000'000), absl::Seconds(4));
 }
 
 }  // namespace

@@ -13,6 +13,8 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kFirstTimeout = absl::Seconds(1);
+constexpr absl::Duration kTimeoutOfElections = absl::Milliseconds(500);
+constexpr int kTriesOfElections = 4;
 constexpr absl::Duration kLastTimeout = absl::Seconds(4);
 
 absl::Status StoreFull() {
@@ -23,6 +25,14 @@ absl::Status StoreFull() {
 }
 
 }  // namespace
+
+absl::Duration TimeoutOfTry(int tries) {
+  if (tries == 0) return kFirstTimeout;
+  if (tries <= kTriesOfElections) return kTimeoutOfElections;
+  absl::Duration timeout = kTimeoutOfElections;
+  for (int i = kTriesOfElections; i < tries && timeout < kLastTimeout; ++i) timeout *= 2;
+  return std::min(timeout, kLastTimeout);
+}
 
 void EtcdWriter::Start() {
   for (size_t i = 0; i < TransactionBatcher::kMaxUnderWay; ++i) {
@@ -43,11 +53,11 @@ void EtcdWriter::Send(const PendingWrites::Batch& batch) {
   // In this order: a batch of the log of another birth is not wanted any more.
   const std::string birth = board_->birth();
   const etcdserverpb::TxnRequest request = MakeTransaction(prefix_, birth, batch);
-  absl::Duration timeout = kFirstTimeout;
+  int tries = 0;  // that had no outcome
   absl::BitGen gen;
   while (writes_->IsWanted(batch)) {
     const int64_t folded = board_->folded();
-    const auto answer = client_->Txn(request, timeout);
+    const auto answer = client_->Txn(request, TimeoutOfTry(tries));
     absl::Duration pause = client_->Pause();
     switch (answer.fault) {
       case EtcdFault::kNone:
@@ -69,7 +79,7 @@ void EtcdWriter::Send(const PendingWrites::Batch& batch) {
         pause = absl::Seconds(1);
         break;
       case EtcdFault::kUnknownOutcome:
-        timeout = std::min(2 * timeout, kLastTimeout);
+        ++tries;
         break;
     }
     board_->CountSentAgain();

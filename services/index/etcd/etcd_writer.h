@@ -2,6 +2,8 @@
 #ifndef ARKSHARE_SERVICES_INDEX_ETCD_ETCD_WRITER_H_
 #define ARKSHARE_SERVICES_INDEX_ETCD_ETCD_WRITER_H_
 
+#include <absl/time/time.h>
+
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,6 +13,12 @@
 #include "services/index/etcd/pending_writes.h"
 
 namespace arkshare {
+
+// Returns how long to wait for the outcome of a transaction that was sent `tries` times without
+// one. A follower of etcd forwards a transaction to a leader that is gone, and etcd forgets it, so
+// the first few tries after the first are short: the pause ends soon after the election, which
+// takes one to two seconds. Later ones are longer, because etcd may only be slow.
+absl::Duration TimeoutOfTry(int tries);
 
 // A thread for each transaction that may be under way. A transaction whose outcome is unknown is
 // sent again as it is, at the next endpoint, until there is an outcome.

@@ -1,6 +1,7 @@
 #include "services/index/replica/registrar.h"
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/random/random.h>
 
 #include "lib/core/errors.h"
 #include "services/index/replica/session_writes.h"
@@ -13,6 +14,15 @@ namespace {
 
 constexpr int kMostTries = 8;
 constexpr int kTokensKept = 4;  // of superseded sessions of a key
+
+// Returns how many unused numbers a choice leaves out. After a try that another replica was faster
+// than, both would choose the same numbers again and again, so this one chooses among as many as
+// may be under way at both.
+uint32_t Skip(int tries, size_t under_way) {
+  if (tries == 0) return 0;
+  const auto most = static_cast<uint32_t>(2 * under_way) + (2u << tries);
+  return absl::Uniform<uint32_t>(absl::BitGen(), 0, most);
+}
 
 }  // namespace
 
@@ -39,7 +49,7 @@ void Registrar::Register(Sessions::Registration registration,
 void Registrar::Try(std::shared_ptr<Attempt> attempt) {
   const PublicKey& key = attempt->registration.peer.key;
   const auto again = [this, attempt](const absl::Status& ended) {
-    if (!ended.ok()) return attempt->done(ended);
+    if (!ended.ok()) return Answer(*attempt, ended);
     Try(attempt);
   };
   if (seats_->EndIfOver(key, again)) return;
@@ -50,34 +60,51 @@ void Registrar::Try(std::shared_ptr<Attempt> attempt) {
     facts = {older->record.order(), older->record.address(), older->record.proven()};
   }
   if (absl::Status s = CheckRegistration(attempt->registration, facts); !s.ok()) {
-    return attempt->done(s);
+    return Answer(*attempt, s);
   }
   Choose(*attempt, older);
   Write(attempt, older);
 }
 
-void Registrar::Choose(Attempt& attempt, const std::optional<SharedSession>& older) const {
+void Registrar::Answer(Attempt& attempt, const absl::StatusOr<Sessions::Registered>& answer) {
+  {
+    MutexLock lock(&choosing_);
+    ReleaseLocked(attempt);
+  }
+  attempt.done(answer);
+}
+
+void Registrar::ReleaseLocked(const Attempt& attempt) {
+  const auto chosen = chosen_.find(attempt.number);
+  if (chosen != chosen_.end() && chosen->second == &attempt) chosen_.erase(chosen);
+}
+
+void Registrar::Choose(Attempt& attempt, const std::optional<SharedSession>& older) {
   const PeerInfo& peer = attempt.registration.peer;
+  MutexLock lock(&choosing_);
+  ReleaseLocked(attempt);
   // The roster goes on meanwhile, so the guard of a number is what its choice was based on.
   absl::flat_hash_map<uint32_t, int64_t> revisions;
-  const auto is_free = [&](uint32_t number) {
+  const auto is_free = [&](uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(choosing_) {
     const std::optional<NumberOwner> owner = roster_.OwnerOf(number);
     revisions[number] = owner.has_value() ? owner->revision : 0;
+    if (chosen_.contains(number)) return false;
     if (!owner.has_value() || owner->key == peer.key) return true;
     const std::optional<SharedSession> live = roster_.Find(owner->key);
     return !live.has_value() || live->record.peer_id() != number;
   };
-  const auto is_remembered = [&](uint32_t number) {
-    const std::optional<NumberOwner> owner = roster_.OwnerOf(number);
-    return owner.has_value() && owner->key != peer.key;
+  uint32_t skip = Skip(attempt.tries, chosen_.size());
+  const auto next_unused = [&](uint32_t number) {
+    return roster_.NextUnused(roster_.NextUnused(number) + std::exchange(skip, 0));
   };
-  NumberFacts numbers{is_free, is_remembered, std::nullopt, roster_.NumberOf(peer.key)};
+  NumberFacts numbers{is_free, next_unused, std::nullopt, roster_.NumberOf(peer.key)};
   if (older.has_value()) numbers.current = older->record.peer_id();
   attempt.former_number = numbers.last;
   attempt.number = ChooseNumber(peer.peer_id, numbers);
   // The number of an older session is chosen without a question.
   if (!revisions.contains(attempt.number)) is_free(attempt.number);
   attempt.number_revision = revisions[attempt.number];
+  chosen_.emplace(attempt.number, &attempt);
 }
 
 replica::SessionRecord Registrar::MakeSession(const Attempt& attempt,
@@ -127,12 +154,13 @@ void Registrar::Write(const std::shared_ptr<Attempt>& attempt,
 
 void Registrar::Written(const std::shared_ptr<Attempt>& attempt,
                         const absl::StatusOr<SharedLog::Outcome>& outcome) {
-  if (!outcome.ok()) return attempt->done(outcome.status());
+  if (!outcome.ok()) return Answer(*attempt, outcome.status());
   // The answer to an earlier try of the same write may have been lost.
   if (!outcome->made && outcome->found[0].value != attempt->value) {
     if (++attempt->tries < kMostTries) return Try(attempt);
-    return attempt->done(MakeError(Reason::kLimitExceeded, "too many peers register now: try again",
-                                   {}, absl::Seconds(1)));
+    return Answer(*attempt,
+                  MakeError(Reason::kLimitExceeded, "too many peers register now: try again", {},
+                            absl::Seconds(1)));
   }
   const int64_t epoch = outcome->made ? outcome->revision : outcome->found[0].revision;
   const std::optional<SharedSession> session = roster_.Find(attempt->registration.peer.key);
@@ -142,7 +170,7 @@ void Registrar::Written(const std::shared_ptr<Attempt>& attempt,
     largest = session->shelf->largest_earlier;
     seats_->Sit(*session, attempt->token);
   }
-  attempt->done(Sessions::Registered{attempt->number, attempt->token, largest});
+  Answer(*attempt, Sessions::Registered{attempt->number, attempt->token, largest});
 }
 
 }  // namespace arkshare

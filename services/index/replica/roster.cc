@@ -338,6 +338,11 @@ std::optional<NumberOwner> Roster::OwnerOf(uint32_t number) const {
   return numbers_.OwnerOf(number);
 }
 
+uint32_t Roster::NextUnused(uint32_t number) const {
+  MutexLock lock(&mutex_);
+  return numbers_.NextUnused(number);
+}
+
 std::optional<uint32_t> Roster::NumberOf(const PublicKey& key) const {
   MutexLock lock(&mutex_);
   return numbers_.NumberOf(key);

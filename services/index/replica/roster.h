@@ -74,6 +74,7 @@ class Roster : public LogFold {
 
   std::optional<NumberOwner> OwnerOf(uint32_t number) const;
   std::optional<uint32_t> NumberOf(const PublicKey& key) const;
+  uint32_t NextUnused(uint32_t number) const;
   std::vector<std::pair<uint32_t, NumberOwner>> AllNumbers() const;
 
   std::vector<StoredGrave> AllGraves() const;

@@ -1,11 +1,18 @@
 #include "services/index/replica/stored_numbers.h"
 
+#include <algorithm>
+
 namespace arkshare {
 
 void StoredNumbers::Put(uint32_t number, const NumberOwner& owner) {
   Remove(number);
   owners_[number] = owner;
   by_key_[owner.key] = number;
+  if (number != full_to_ + 1) return;
+  for (auto next = owners_.find(number); next != owners_.end() && next->first == full_to_ + 1;
+       ++next) {
+    ++full_to_;
+  }
 }
 
 void StoredNumbers::Remove(uint32_t number) {
@@ -15,6 +22,7 @@ void StoredNumbers::Remove(uint32_t number) {
   const auto of_key = by_key_.find(former->second.key);
   if (of_key != by_key_.end() && of_key->second == number) by_key_.erase(of_key);
   owners_.erase(former);
+  full_to_ = std::min(full_to_, number - 1);
 }
 
 void StoredNumbers::RemoveIf(absl::FunctionRef<bool(uint32_t number)> wanted) {
@@ -33,6 +41,15 @@ std::optional<uint32_t> StoredNumbers::NumberOf(const PublicKey& key) const {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return std::nullopt;
   return found->second;
+}
+
+uint32_t StoredNumbers::NextUnused(uint32_t number) const {
+  number = std::max(number, full_to_ + 1);
+  for (auto next = owners_.lower_bound(number); next != owners_.end() && next->first == number;
+       ++next) {
+    ++number;
+  }
+  return number;
 }
 
 std::vector<std::pair<uint32_t, NumberOwner>> StoredNumbers::All() const {

@@ -32,11 +32,15 @@ class StoredNumbers {
   std::optional<NumberOwner> OwnerOf(uint32_t number) const;
   // Returns the number that was put last for the key.
   std::optional<uint32_t> NumberOf(const PublicKey& key) const;
+  // Returns the smallest number, this one or a larger one, that no key has or had last.
+  uint32_t NextUnused(uint32_t number) const;
   // Returns all numbers, in order.
   std::vector<std::pair<uint32_t, NumberOwner>> All() const;
 
  private:
   absl::btree_map<uint32_t, NumberOwner> owners_;
+  // All numbers from 1 up to this one have owners: a peer that registers does not count them all.
+  uint32_t full_to_ = 0;
   absl::flat_hash_map<PublicKey, uint32_t> by_key_;
 };
 

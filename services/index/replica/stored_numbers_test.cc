@@ -39,6 +39,25 @@ TEST(StoredNumbers, TheNumberOfAKeyIsTheLastOneAlsoWhenAnotherGoes) {
   EXPECT_EQ(numbers.NumberOf(TestKey(1)), 5u);
 }
 
+TEST(StoredNumbers, TheNextUnusedNumberIsTheSmallestWithoutAnOwner) {
+  StoredNumbers numbers;
+  EXPECT_EQ(numbers.NextUnused(1), 1u);
+  EXPECT_EQ(numbers.NextUnused(9), 9u);
+  for (const uint8_t number : {2, 4, 3, 6}) numbers.Put(number, {TestKey(number), 1});
+  EXPECT_EQ(numbers.NextUnused(1), 1u);
+  EXPECT_EQ(numbers.NextUnused(2), 5u);
+  numbers.Put(1, {TestKey(1), 2});
+  EXPECT_EQ(numbers.NextUnused(1), 5u);
+  EXPECT_EQ(numbers.NextUnused(6), 7u);
+  numbers.Put(3, {TestKey(7), 3});
+  EXPECT_EQ(numbers.NextUnused(1), 5u) << "a number with another owner";
+  numbers.Remove(2);
+  EXPECT_EQ(numbers.NextUnused(1), 2u);
+  EXPECT_EQ(numbers.NextUnused(3), 5u);
+  numbers.Put(2, {TestKey(2), 4});
+  EXPECT_EQ(numbers.NextUnused(1), 5u);
+}
+
 TEST(StoredNumbers, SomeAreRemovedTogether) {
   StoredNumbers numbers;
   for (uint8_t i = 1; i <= 6; ++i) numbers.Put(i, {TestKey(i), i});

@@ -17,25 +17,34 @@ constexpr absl::Duration kFurthestPromise = absl::Seconds(10);
 
 }  // namespace
 
+absl::Status RegisterLine::CheckRoom(const Place& place) {
+  MutexLock lock(&mutex_);
+  const absl::Time now = clock_->Monotonic();
+  if (!IsFullLocked(place, now)) return absl::OkStatus();
+  return RefuseLocked(networks_.at(place.network), now);
+}
+
+bool RegisterLine::IsFullLocked(const Place& place, absl::Time now) {
+  if (networks_.size() >= forget_at_) ForgetLocked(now);
+  Network& network = networks_[place.network];
+  if (network.waiting == 0) {
+    network.last_wait = absl::ZeroDuration();
+    network.last_begin = now;
+  }
+  const bool waits = !HasPlaceLocked(place.network);
+  const absl::Duration wait = std::max(network.last_wait, now - network.last_begin);
+  return (waits && wait >= kMostWait) ||
+         line_.SizeOf({place.network, place.address}) >= kMostWaitingForAddress;
+}
+
 absl::Status RegisterLine::RunInTurn(const Place& place, Turn turn) {
   std::vector<Turn> turns;
   {
     MutexLock lock(&mutex_);
     const absl::Time now = clock_->Monotonic();
-    if (networks_.size() >= forget_at_) ForgetLocked(now);
-    Network& network = networks_[place.network];
-    if (network.waiting == 0) {
-      network.last_wait = absl::ZeroDuration();
-      network.last_begin = now;
-    }
-    const Turns::Caller caller{place.network, place.address};
-    const bool waits = !HasPlaceLocked(place.network);
-    const absl::Duration wait = std::max(network.last_wait, now - network.last_begin);
-    if ((waits && wait >= kMostWait) || line_.SizeOf(caller) >= kMostWaitingForAddress) {
-      return RefuseLocked(network, now);
-    }
-    ++network.waiting;
-    line_.Add(caller, {now, std::move(turn)});
+    if (IsFullLocked(place, now)) return RefuseLocked(networks_.at(place.network), now);
+    ++networks_.at(place.network).waiting;
+    line_.Add({place.network, place.address}, {now, std::move(turn)});
     turns = BeginLocked(now);
   }
   for (const Turn& begun : turns) begun();

@@ -47,6 +47,9 @@ class RegisterLine {
 
   explicit RegisterLine(const Clock* clock) : clock_(clock) {}
 
+  // LIMIT_EXCEEDED, as from RunInTurn, when that would refuse a registration now; otherwise OK. A
+  // caller asks so before it does what is needed for a turn.
+  absl::Status CheckRoom(const Place& place);
   // Calls `turn` now or, from another thread, later. LIMIT_EXCEEDED, with a time to come back.
   absl::Status RunInTurn(const Place& place, Turn turn);
   void EndTurn(const Place& place);
@@ -71,6 +74,8 @@ class RegisterLine {
 
   bool HasPlaceLocked(const std::string& network) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsFreeLocked(const Turns::Caller& caller) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether a registration has to be refused. Adds the network.
+  bool IsFullLocked(const Place& place, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RefuseLocked(Network& network, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the turns that can begin now.
   std::vector<Turn> BeginLocked(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -108,6 +108,22 @@ TEST_F(RegisterLineTest, APortThatSaysNothingHoldsUpNoOther) {
   EXPECT_EQ(begun_.back().address, "honest");
 }
 
+TEST_F(RegisterLineTest, ARegistrationThatWouldBeRefusedIsToldSoBefore) {
+  const Place silent{"a", "silent"};
+  constexpr size_t kFull = RegisterLine::kMostAtAddress + RegisterLine::kMostWaitingForAddress;
+  for (size_t i = 0; i < kFull; ++i) {
+    EXPECT_TRUE(line_.CheckRoom(silent).ok());
+    ASSERT_TRUE(Enter(silent).ok());
+  }
+  const absl::Status refused = line_.CheckRoom(silent);
+  EXPECT_EQ(GetReason(refused), Reason::kLimitExceeded);
+  EXPECT_TRUE(GetRetryAfter(refused).has_value());
+  EXPECT_EQ(GetReason(Enter(silent)), Reason::kLimitExceeded);
+  EXPECT_TRUE(line_.CheckRoom({"a", "other"}).ok());
+  line_.EndTurn(silent);
+  EXPECT_TRUE(line_.CheckRoom(silent).ok());
+}
+
 TEST_F(RegisterLineTest, ARegistrationThatWouldWaitLongLearnsWhenToComeBack) {
   Fill("a");
   ASSERT_TRUE(Enter("a").ok());

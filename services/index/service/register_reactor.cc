@@ -98,6 +98,8 @@ class IndexService::RegisterReactor : public grpc::ServerUnaryReactor {
     if (absl::Status s = ParseWay(request, *peer); !s.ok()) return s;
     place_.address = by_relay_ ? PeerAuthority(peer->key) : peer->address;
     if (absl::Status s = service_->failed_dials_.Check(place_, Now()); !s.ok()) return s;
+    // Before the registration begins, because with replicas that is a write.
+    if (absl::Status s = service_->register_line_.CheckRoom(place_); !s.ok()) return s;
     registration_.peer = *std::move(peer);
     if (request.advertised_address().empty() && !by_relay_) registration_.seen_at = caller.host;
     registration_.keep = request.keep_session();

@@ -315,10 +315,11 @@ uint32_t LocalSessions::ChooseIdLocked(const PublicKey& key, uint32_t requested)
     const PeerSessionPtr session = table_.FindById(id);
     return session == nullptr ? !kept_.IsReserved(id, key) : session->key == key;
   };
-  const auto is_remembered = [&](uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return kept_.HasOwner(id);
+  const auto next_unused = [&](uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    while (kept_.HasOwner(id)) ++id;
+    return id;
   };
-  NumberFacts facts{is_free, is_remembered, std::nullopt, kept_.IdOf(key)};
+  NumberFacts facts{is_free, next_unused, std::nullopt, kept_.IdOf(key)};
   if (const PeerSessionPtr older = table_.FindByKey(key)) facts.current = older->peer_id;
   return ChooseNumber(requested, facts);
 }

@@ -43,8 +43,8 @@ uint32_t ChooseNumber(uint32_t requested, const NumberFacts& facts) {
   if (requested != 0 && facts.is_free(requested)) return requested;
   if (facts.current.has_value()) return *facts.current;
   if (facts.last.has_value() && facts.is_free(*facts.last)) return *facts.last;
-  uint32_t number = 1;
-  while (facts.is_remembered(number) || !facts.is_free(number)) ++number;
+  uint32_t number = facts.next_unused(1);
+  while (!facts.is_free(number)) number = facts.next_unused(number + 1);
   return number;
 }
 

@@ -36,13 +36,13 @@ absl::Status CheckRegistration(const Sessions::Registration& registration,
 struct NumberFacts {
   // Whether the key may have the number now: no session of another key has it.
   absl::FunctionRef<bool(uint32_t)> is_free;
-  // Whether some other key had the number last.
-  absl::FunctionRef<bool(uint32_t)> is_remembered;
+  // The smallest number, this one or a larger one, that no key had last.
+  absl::FunctionRef<uint32_t(uint32_t)> next_unused;
   std::optional<uint32_t> current;  // the number of the key's live session
   std::optional<uint32_t> last;     // the number that the key had last
 };
 // Returns the number of a peer that registers: the requested one if it is free (0 requests none),
-// then that of its live session, then its last one, then the smallest one that no other key had.
+// then that of its live session, then its last one, then the smallest free one that no key had.
 // Pure.
 uint32_t ChooseNumber(uint32_t requested, const NumberFacts& facts);
 

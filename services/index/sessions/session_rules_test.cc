@@ -53,10 +53,13 @@ TEST(SessionRulesTest, WhichNumberAPeerGets) {
   const std::set<uint32_t> taken = {1, 2, 5};
   const std::set<uint32_t> remembered = {3};
   const auto is_free = [&](uint32_t number) { return !taken.contains(number); };
-  const auto is_remembered = [&](uint32_t number) { return remembered.contains(number); };
+  const auto next_unused = [&](uint32_t number) {
+    while (remembered.contains(number)) ++number;
+    return number;
+  };
   const auto choose = [&](uint32_t requested, std::optional<uint32_t> current,
                           std::optional<uint32_t> last) {
-    return ChooseNumber(requested, {is_free, is_remembered, current, last});
+    return ChooseNumber(requested, {is_free, next_unused, current, last});
   };
   EXPECT_EQ(choose(0, std::nullopt, std::nullopt), 4u);
   EXPECT_EQ(choose(3, std::nullopt, std::nullopt), 3u) << "remembered, but free";
