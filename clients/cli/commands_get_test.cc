@@ -56,6 +56,18 @@ TEST_F(GetTest, NamesTheSourcesOfACopyAndOfAMovedBook) {
   EXPECT_EQ(SourcesInWords(transfer, {}), "1");
 }
 
+TEST_F(GetTest, SaysHowTheBytesCame) {
+  v1::Transfer transfer;
+  transfer.set_state(v1::TRANSFER_STATE_DONE);
+  transfer.set_from_peer_id(1);
+  for (uint32_t id = 2; id < 5; ++id) transfer.add_contributions()->set_peer_id(id);
+  transfer.mutable_contributions(0)->set_called_back(true);
+  // It came when it was called, and later it could not.
+  transfer.mutable_contributions(1)->set_called_back(true);
+  transfer.mutable_contributions(1)->set_relayed(true);
+  EXPECT_EQ(SourcesInWords(transfer, {}), "2 (called back), 3 (through the relay), 4");
+}
+
 TEST_F(GetTest, PassesOnEveryOption) {
   EXPECT_EQ(
       RunGet(

@@ -32,7 +32,7 @@ std::string SourcesInWords(const v1::Transfer& transfer, const PeerNames& names)
   const std::string source = names.Show(transfer.from_peer_id(), transfer.source_public_key());
   const auto& all = transfer.contributions();
   const auto way = [](const v1::Contribution& from) {
-    return from.relayed() ? " (through the relay)" : "";
+    return from.relayed() ? " (through the relay)" : from.called_back() ? " (called back)" : "";
   };
   if (all.empty() || transfer.moving()) {
     if (transfer.from_peer_id() == 0) return "";

@@ -21,6 +21,7 @@ constexpr RoleRow kRoleRows[] = {
     {"Search", MemberRole::kWatcher},
     {"UpdateOwner", MemberRole::kFull},
     {"Unregister", MemberRole::kReader},
+    {"CallPeer", MemberRole::kReader},
     {"ListPeers", MemberRole::kWatcher},
     {"ListBooks", MemberRole::kWatcher},
     {"Watch", MemberRole::kWatcher},

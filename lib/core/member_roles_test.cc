@@ -21,6 +21,7 @@ TEST(MemberRolesTest, EachMethodHasItsRoles) {
       {"ListPeers", "full reader watcher"},
       {"ListBooks", "full reader watcher"},
       {"Watch", "full reader watcher"},
+      {"CallPeer", "full reader"},
       {"ListMembers", "full reader watcher"},
       {"Ping", "full reader watcher"},
       {"GetManifest", "full reader"},

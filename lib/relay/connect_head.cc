@@ -15,7 +15,7 @@ namespace arkshare {
 namespace {
 
 constexpr absl::string_view kEndOfHead = "\r\n\r\n";
-constexpr absl::string_view kOnwardHeader = "\r\nArkshare-Onward: ";
+constexpr absl::string_view kOnwardLine = "Arkshare-Onward";
 constexpr absl::string_view kThisMachine = "-";
 constexpr size_t kKeyBytes = 32;
 constexpr size_t kProofBytes = 32;
@@ -54,7 +54,7 @@ std::string OnwardProof(absl::string_view secret, absl::string_view peer_key,
 std::string ConnectRequest(absl::string_view authority, const std::optional<OnwardCaller>& caller) {
   std::string head = absl::StrCat("CONNECT ", authority, " HTTP/1.1\r\nHost: ", authority);
   if (caller.has_value()) {
-    absl::StrAppend(&head, kOnwardHeader,
+    absl::StrAppend(&head, "\r\n", kOnwardLine, ": ",
                     caller->source.empty() ? kThisMachine : absl::string_view(caller->source), " ",
                     ToHex(caller->proof));
   }
@@ -106,11 +106,18 @@ std::optional<int> ParseConnectAnswer(absl::string_view head) {
   return code;
 }
 
+std::optional<std::string> ConnectLine(absl::string_view head, absl::string_view name) {
+  const std::string begin = absl::StrCat("\r\n", name, ": ");
+  const size_t place = head.find(begin);
+  if (place == absl::string_view::npos) return std::nullopt;
+  const absl::string_view value = head.substr(place + begin.size());
+  return std::string(value.substr(0, value.find("\r\n")));
+}
+
 std::optional<OnwardCaller> ParseOnwardCaller(absl::string_view head) {
-  const size_t begin = head.find(kOnwardHeader);
-  if (begin == absl::string_view::npos) return std::nullopt;
-  absl::string_view line = head.substr(begin + kOnwardHeader.size());
-  line = line.substr(0, line.find("\r\n"));
+  const std::optional<std::string> value = ConnectLine(head, kOnwardLine);
+  if (!value.has_value()) return std::nullopt;
+  const absl::string_view line = *value;
   const size_t space = line.find(' ');
   if (space == 0 || space == absl::string_view::npos) return std::nullopt;
   OnwardCaller caller;

@@ -62,6 +62,8 @@ std::string ConnectAnswer(RelayAnswer answer);
 // Parse a head of HeadReader. Nothing: it is not such a head.
 std::optional<RelayTarget> ParseConnectRequest(absl::string_view head);
 std::optional<int> ParseConnectAnswer(absl::string_view head);
+// Returns the value of the line "NAME: VALUE" of a head; nothing: it has no such line.
+std::optional<std::string> ConnectLine(absl::string_view head, absl::string_view name);
 // Returns the caller that the head of a request names; nothing: it names none, or not as it should.
 std::optional<OnwardCaller> ParseOnwardCaller(absl::string_view head);
 

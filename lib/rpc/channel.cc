@@ -22,6 +22,8 @@ namespace {
 // GRPC_ARG_HTTP_CONNECT_SERVER, which no public header has. GRPC_ARG_HTTP_PROXY would obey the
 // variable no_proxy of the environment.
 constexpr char kConnectServer[] = "grpc.http_connect_server";
+// GRPC_ARG_HTTP_CONNECT_HEADERS, the same.
+constexpr char kConnectHeaders[] = "grpc.http_connect_headers";
 
 }  // namespace
 
@@ -37,9 +39,10 @@ std::string TargetUri(const std::string& target) {
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     int read_ahead, absl::Duration connect_timeout, const std::string& tls_name,
-    const std::string& authority) {
+    const std::string& authority, const std::string& connect_lines) {
   grpc::ChannelArguments args;
   if (!authority.empty()) args.SetString(kConnectServer, authority);
+  if (!connect_lines.empty()) args.SetString(kConnectHeaders, connect_lines);
   if (!tls_name.empty()) args.SetSslTargetNameOverride(tls_name);
   // Notices a dead connection within 15 s, even without calls. RpcServer allows a ping every 5 s.
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);

@@ -21,11 +21,13 @@ namespace arkshare {
 // `connect_timeout`, with TLS. A name whose address changes is resolved again after at most a
 // second without a connection. With TLS the server must have a certificate for `tls_name`; "": for
 // the host of the target. With `authority` (lib/rpc/relayed_target.h) the target is a relay, which
-// is asked to connect to that, whatever the environment says of proxies.
+// is asked to connect to that, whatever the environment says of proxies, in a head with
+// `connect_lines` besides: "NAME:VALUE", with "\n" between them.
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     int read_ahead = 0, absl::Duration connect_timeout = absl::Seconds(5),
-    const std::string& tls_name = "", const std::string& authority = "");
+    const std::string& tls_name = "", const std::string& authority = "",
+    const std::string& connect_lines = "");
 
 // Returns the URI that MakeChannel gives to gRPC; "" for a target of another form. gRPC itself
 // would make a socket of "unix:7070", and of "dns:7070" a name without a port.

@@ -66,12 +66,15 @@ std::shared_ptr<Dialer> Dialer::WithKey(const LeafCertificate& leaf) {
 }
 
 std::shared_ptr<grpc::Channel> Dialer::Dial(const std::string& target, const PublicKey* expected,
-                                            int read_ahead, absl::Duration connect_timeout) {
+                                            int read_ahead, absl::Duration connect_timeout,
+                                            const Door* door) {
   const std::optional<std::string> relay = expected == nullptr ? std::nullopt : RelayOf(target);
-  const std::string& place = relay.has_value() ? *relay : target;
+  const bool by_door = relay.has_value() && door != nullptr;
+  const std::string& place = by_door ? door->address : relay.has_value() ? *relay : target;
+  const std::string lines = by_door ? door->lines : "";
   const std::string authority = relay.has_value() ? PeerAuthority(*expected) : "";
   if (!uses_keys()) {
-    return MakeChannel(place, credentials_, read_ahead, connect_timeout, "", authority);
+    return MakeChannel(place, credentials_, read_ahead, connect_timeout, "", authority, lines);
   }
   // TargetUri takes "unix:7070" for a host, so this does too.
   if (absl::StartsWith(TargetUri(target), "unix:")) {
@@ -81,7 +84,7 @@ std::shared_ptr<grpc::Channel> Dialer::Dial(const std::string& target, const Pub
   const auto note = [wrong_keys = wrong_keys_, place_of_key = PlaceOf(target, *expected)](
                         absl::string_view why) { wrong_keys->Note(place_of_key, why); };
   return MakeChannel(place, MakeKeyChannelCredentials(*leaf_, *expected, note), read_ahead,
-                     connect_timeout, kKeyTargetName, authority);
+                     connect_timeout, kKeyTargetName, authority, lines);
 }
 
 absl::Status Dialer::WithCause(const absl::Status& status, absl::string_view server,

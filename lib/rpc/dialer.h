@@ -34,14 +34,20 @@ class Dialer {
   // True after WithKey.
   bool uses_keys() const { return leaf_.has_value(); }
 
+  // A program on this machine that takes the place of a relay.
+  struct Door {
+    std::string address;  // "HOST:PORT"
+    std::string lines;    // MakeChannel's `connect_lines`
+  };
   // Makes a channel; see MakeChannel for `target`, `read_ahead` and `connect_timeout`. With keys, a
   // call is sent only to the owner of `*expected`, and without `expected` every call fails, because
   // no key says who answers. Otherwise `expected` is ignored. A "unix:" target is always
   // plaintext: the rights of its folder protect it. A relayed target (RelayedTarget) leads to the
-  // peer with the key `*expected`, which it requires.
+  // peer with the key `*expected`, which it requires; with `door`, through that.
   std::shared_ptr<grpc::Channel> Dial(const std::string& target, const PublicKey* expected,
                                       int read_ahead = 0,
-                                      absl::Duration connect_timeout = absl::Seconds(5));
+                                      absl::Duration connect_timeout = absl::Seconds(5),
+                                      const Door* door = nullptr);
 
   // Says for people why a call on a channel to `target` failed with kIndexUnreachable or
   // kPeerUnreachable; returns every other `status` as it is. `server` is as in FromGrpcStatus.

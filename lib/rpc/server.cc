@@ -11,7 +11,11 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <utility>
@@ -161,20 +165,47 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(RpcServerOptions opt
     }
     server->address_ = options.listen;
   } else {
-    int port = 0;
-    builder.AddListeningPort(host_port.ToString(), credentials, &port);
-    if (options.configure) options.configure(builder);
-    server->server_ = builder.BuildAndStart();
-    if (server->server_ == nullptr || port <= 0) {
-      return ExplainBindFailure(host_port);
+    if (absl::Status s = server->Listen(builder, options, host_port, credentials); !s.ok()) {
+      return s;
     }
-    server->port_ = host_port.port = port;
-    server->address_ = host_port.ToString();
-    server->connection_bound_ =
-        std::make_unique<ConnectionBound>(port, options.connections_of_network);
   }
   server->SetServing(false);
   return server;
+}
+
+absl::Status RpcServer::Listen(grpc::ServerBuilder& builder, const RpcServerOptions& options,
+                               HostPort address,
+                               const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+  int port = address.port;
+  if (options.adopts) {
+    MutexLock lock(&mutex_);
+    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
+  } else {
+    builder.AddListeningPort(address.ToString(), credentials, &port);
+  }
+  if (options.configure) options.configure(builder);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port <= 0) return ExplainBindFailure(address);
+  port_ = address.port = port;
+  address_ = address.ToString();
+  connection_bound_ = std::make_unique<ConnectionBound>(port, options.connections_of_network);
+  return absl::OkStatus();
+}
+
+void RpcServer::Adopt(int fd) {
+  MutexLock lock(&mutex_);
+  if (acceptor_ == nullptr) {
+    close(fd);
+    return;
+  }
+  // As gRPC does with those that it accepts: otherwise a handshake waits for the other side's
+  // delayed acknowledgements.
+  const int on = 1;
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+  connection.fd = fd;
+  acceptor_->HandleNewConnection(&connection);
 }
 
 RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
@@ -192,6 +223,10 @@ void RpcServer::SetServing(bool serving) {
 void RpcServer::Shutdown(absl::Duration grace) {
   if (server_ == nullptr) return;
   SetServing(false);
+  {
+    MutexLock lock(&mutex_);
+    acceptor_ = nullptr;
+  }
   server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(grace));
 }
 

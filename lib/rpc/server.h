@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "lib/core/mutex.h"
 #include "lib/rpc/call_bounds.h"
+#include "lib/rpc/host_port.h"
 #include "lib/rpc/tls_options.h"
 
 // Declared only: gRPC's headers would cost each includer seconds of build time.
@@ -22,6 +24,9 @@ class Server;
 class ServerBuilder;
 class ServerCredentials;
 class Service;
+namespace experimental {
+class ExternalConnectionAcceptor;
+}
 }  // namespace grpc
 
 namespace arkshare {
@@ -32,6 +37,9 @@ class SocketLock;
 struct RpcServerOptions {
   // "IP:PORT" (port 0: any free port), "[IPv6]:PORT", or "unix:PATH".
   std::string listen;
+  // The server does not bind `listen`. The caller listens there, and gives connections to Adopt.
+  // Not for a unix socket.
+  bool adopts = false;
   TlsOptions tls{};
   // In place of `tls`, see MakeKeyServerCredentials. Not for a unix socket.
   std::shared_ptr<grpc::ServerCredentials> credentials{};
@@ -76,6 +84,11 @@ class RpcServer {
   // The bound port; 0 for a unix socket.
   int port() const { return port_; }
 
+  // Serves a connection that was accepted at address(), as if the server had accepted it, and
+  // closes it at its end; at once after Shutdown. It must not block. Only with
+  // RpcServerOptions::adopts.
+  void Adopt(int fd);
+
   // Returns a channel to this server that stays within the process. It must not outlive the server.
   std::shared_ptr<grpc::Channel> InProcess() const;
 
@@ -88,11 +101,18 @@ class RpcServer {
 
  private:
   RpcServer();
+  // Binds the address, or prepares to adopt connections, and serves.
+  absl::Status Listen(grpc::ServerBuilder& builder, const RpcServerOptions& options,
+                      HostPort address,
+                      const std::shared_ptr<grpc::ServerCredentials>& credentials);
 
   // Declared before server_, so that gRPC removes its socket before the lock ends.
   std::unique_ptr<SocketLock> socket_lock_;
   std::unique_ptr<ConnectionBound> connection_bound_;
   std::unique_ptr<grpc::Server> server_;
+  Mutex mutex_;
+  // Null: it adopts no connections (any more). gRPC leaks those that it gets after its shutdown.
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> service_names_;
   std::string address_;
   int port_ = 0;

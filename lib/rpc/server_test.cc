@@ -6,6 +6,7 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,12 +18,14 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "arkshare/v1/file.grpc.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/credentials.h"
+#include "lib/rpc/host_port.h"
 #include "lib/rpc/status.h"
 #include "lib/rpc/testing/tls_files.h"
 
@@ -168,6 +171,69 @@ TEST_F(RpcServerTest, APortIsFreeAgainAfterTheEnd) {
   const std::string address = (*first)->address();
   first->reset();
   EXPECT_TRUE(Start(address).ok());
+}
+
+// A port whose connections the test accepts, and gives to the server.
+class AdoptedTest : public RpcServerTest {
+ protected:
+  void Serve(TlsOptions tls = {}) {
+    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in place{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(place);
+    auto* const address = reinterpret_cast<sockaddr*>(&place);
+    ASSERT_EQ(bind(listener_, address, length), 0);
+    ASSERT_EQ(listen(listener_, 16), 0);
+    ASSERT_EQ(getsockname(listener_, address, &length), 0);
+    RpcServerOptions options;
+    options.listen = absl::StrCat("127.0.0.1:", ntohs(place.sin_port));
+    options.adopts = true;
+    options.tls = std::move(tls);
+    auto server = RpcServer::Start(std::move(options), {&service_});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    EXPECT_EQ(server_->address(), absl::StrCat("127.0.0.1:", ntohs(place.sin_port)));
+    acceptor_ = std::thread([this] {
+      for (int fd = 0; (fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK)) >= 0;) {
+        server_->Adopt(fd);
+      }
+    });
+  }
+  void TearDown() override {
+    shutdown(listener_, SHUT_RDWR);
+    if (acceptor_.joinable()) acceptor_.join();
+    close(listener_);
+    server_.reset();
+    RpcServerTest::TearDown();
+  }
+
+  int listener_ = -1;
+  std::unique_ptr<RpcServer> server_;
+  std::thread acceptor_;
+};
+
+TEST_F(AdoptedTest, ConnectionsAreServed) {
+  Serve();
+  EXPECT_TRUE(Ping(server_->address()).ok());
+  EXPECT_TRUE(Ping(server_->address()).ok());
+}
+
+TEST_F(AdoptedTest, ConnectionsAreServedWithTls) {
+  const auto ca = TestCa::Make(folder_, "ca");
+  if (!ca.has_value()) GTEST_SKIP() << "SKIP: needs the openssl command";
+  Serve(ca->Issue("server").value());
+  EXPECT_TRUE(Ping(server_->address(), ca->Issue("client").value()).ok());
+  EXPECT_FALSE(Ping(server_->address()).ok());
+}
+
+TEST_F(AdoptedTest, ConnectionsAfterTheShutdownAreClosed) {
+  Serve();
+  server_->Shutdown(absl::ZeroDuration());
+  const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const SocketAddress place = *ToSocketAddress(*ParseHostPort(server_->address()));
+  ASSERT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&place.storage), place.length), 0);
+  char byte = 0;
+  EXPECT_LE(recv(client, &byte, 1, 0), 0);
+  close(client);
 }
 
 TEST_F(RpcServerTest, RefusesBadAddresses) {

@@ -67,6 +67,13 @@ class GroupClient {
     v1::UpdateOwnerResponse response;
     return Result(stub_->UpdateOwner(Context(token), request, &response), response).status();
   }
+  absl::Status CallPeer(const std::string& token) {
+    v1::CallPeerRequest request;
+    request.set_public_key(key_.public_key().bytes());
+    request.set_call_id(RandomBytes(16));
+    v1::CallPeerResponse response;
+    return Result(stub_->CallPeer(Context(token), request, &response), response).status();
+  }
   absl::Status Unregister(const std::string& token) {
     v1::UnregisterResponse response;
     return Result(stub_->Unregister(Context(token), {}, &response), response).status();
@@ -209,6 +216,18 @@ TEST_F(GroupServiceTest, AMemberRegistersItsOwnKeyOnly) {
   GroupClient ada = NewMember(MemberRole::kFull);
   GroupClient bob = NewMember(MemberRole::kFull);
   EXPECT_EQ(GetReason(ada.Register(bob.key().public_key(), 4000).status()), Reason::kNotAMember);
+}
+
+TEST_F(GroupServiceTest, AMemberCallsPeersWithItsOwnSessionOnly) {
+  EXPECT_EQ(GetReason(NewMember(MemberRole::kWatcher).CallPeer("x")), Reason::kRoleForbids);
+  GroupClient ada = NewMember(MemberRole::kReader);
+  GroupClient bob = NewMember(MemberRole::kFull);
+  const absl::StatusOr<v1::RegisterResponse> registered =
+      ada.Register(ada.key().public_key(), 4000);
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  EXPECT_EQ(GetReason(bob.CallPeer(registered->session_token())), Reason::kSessionUnknown);
+  EXPECT_EQ(GetReason(ada.CallPeer(registered->session_token())), Reason::kPeerUnreachable)
+      << "the index has no relay";
 }
 
 TEST_F(GroupServiceTest, AHandshakeProvesThatThePeerIsReachable) {

@@ -159,8 +159,12 @@ absl::Status PeerNode::EnterGroup(const PrivateKey& key) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<RpcServer>> PeerNode::StartFileServer(const PrivateKey& key) {
-  RpcServerOptions options{.listen = options_.listen,
+absl::Status PeerNode::StartFileServer(const PrivateKey& key) {
+  absl::StatusOr<std::unique_ptr<CallFront>> front = CallFront::Listen(options_.listen);
+  if (!front.ok()) return front.status();
+  front_ = *std::move(front);
+  RpcServerOptions options{.listen = front_->address(),
+                           .adopts = true,
                            .tls = options_.tls,
                            .insecure = options_.insecure,
                            .calls = file_service_->server_bounds(),
@@ -173,16 +177,33 @@ absl::StatusOr<std::unique_ptr<RpcServer>> PeerNode::StartFileServer(const Priva
         MakeLeafCertificate(key, leaf),
         [calls = member_calls_.get()](const LeafClaims& caller) { return calls->Admit(caller); });
   }
-  return RpcServer::Start(std::move(options), {file_service_.get()});
+  absl::StatusOr<std::unique_ptr<RpcServer>> server =
+      RpcServer::Start(std::move(options), {file_service_.get()});
+  if (!server.ok()) return server.status();
+  files_server_ = *std::move(server);
+  files_server_->SetServing(true);
+  front_->Open([server = files_server_.get()](int fd) { server->Adopt(fd); });
+  absl::StatusOr<std::unique_ptr<CallDoor>> door =
+      CallDoor::Open({.front = front_.get(),
+                      .reached_directly =
+                          [this] {
+                            return announcer_ != nullptr && announcer_->GetState().online &&
+                                   announcer_->GetState().way == v1::WAY_DIRECT;
+                          },
+                      .call_peer =
+                          [this](const PublicKey& peer, const std::string& call_id) {
+                            return index_->CallPeer(peer, call_id);
+                          }});
+  if (!door.ok()) return door.status();
+  door_ = *std::move(door);
+  holders_->SetDoor(door_.get());
+  return absl::OkStatus();
 }
 
 absl::Status PeerNode::Serve() {
   absl::StatusOr<PrivateKey> key = folder_->LoadOrCreateKey();
   if (!key.ok()) return key.status();
-  absl::StatusOr<std::unique_ptr<RpcServer>> files = StartFileServer(*key);
-  if (!files.ok()) return files.status();
-  files_server_ = *std::move(files);
-  files_server_->SetServing(true);
+  if (absl::Status s = StartFileServer(*key); !s.ok()) return s;
   // Without encryption, a port on loopback must not become one for other machines.
   if (options_.use_relay && !ListensOnLoopback(*files_server_)) {
     calls_ = std::make_unique<CallAnswerer>(files_server_->address());
@@ -273,6 +294,9 @@ PeerNode::~PeerNode() {
   // Its streams are calls of the control server, which would wait for them.
   if (page_) page_->Stop();
   if (control_server_) control_server_->Shutdown(kDrain);
+  // Both call what is destroyed before them.
+  if (door_) door_->Stop();
+  if (front_) front_->Close();
   if (files_server_) files_server_->Shutdown(kDrain);
 }
 

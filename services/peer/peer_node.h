@@ -18,6 +18,8 @@
 #include "lib/rpc/server.h"
 #include "lib/rpc/tls_options.h"
 #include "services/peer/calls/call_answerer.h"
+#include "services/peer/calls/call_door.h"
+#include "services/peer/calls/call_front.h"
 #include "services/peer/disk/hash_cache.h"
 #include "services/peer/disk/ledger.h"
 #include "services/peer/disk/partial_books.h"
@@ -103,7 +105,8 @@ class PeerNode {
   absl::Status Open();
   // Joins or leaves a group, and decides how this peer connects to others.
   absl::Status EnterGroup(const PrivateKey& key);
-  absl::StatusOr<std::unique_ptr<RpcServer>> StartFileServer(const PrivateKey& key);
+  // Listens for other peers, and for those that were called.
+  absl::Status StartFileServer(const PrivateKey& key);
   absl::Status Serve();
 
   PeerOptions options_;
@@ -127,9 +130,11 @@ class PeerNode {
   PartialBooks partials_;
   std::unique_ptr<FileService> file_service_;
   std::unique_ptr<RpcServer> files_server_;
+  std::unique_ptr<CallFront> front_;     // the port of files_server_
   std::unique_ptr<CallAnswerer> calls_;  // nullptr: the relay is not used
   std::unique_ptr<PortMapper> mapper_;   // nullptr: no router is asked
   std::unique_ptr<IndexClient> index_;
+  std::unique_ptr<CallDoor> door_;
   std::unique_ptr<Neighbours> neighbours_;
   std::unique_ptr<Holders> holders_;
   std::unique_ptr<Fetcher> fetcher_;

@@ -6,10 +6,12 @@ tests/support/arkshare_test_client.py says what this needs. CTest runs it.
 """
 
 import os
+import queue
 import socket
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
@@ -37,6 +39,7 @@ class CallablePeer(peers.Peer):
     def __init__(self, books, relay):
         super().__init__(books)
         self.relay, self.callers, self.answers_from_relay = relay, [], []
+        self.addresses = queue.Queue()
         self._threads = []
 
     def register_request(self, **fields):
@@ -49,7 +52,10 @@ class CallablePeer(peers.Peer):
 
     def answer_call(self, call):
         self.callers.append(call.caller)
-        self.answer(call.call_id)
+        if call.address:  # these tests only look at it
+            self.addresses.put((call.call_id, call.address))
+        else:
+            self.answer(call.call_id)
 
     def _answer(self, call_id):
         with socket.create_connection(self.relay, WAIT) as relay:
@@ -241,6 +247,122 @@ class RelayContractTest(unittest.TestCase):
             self.file_service(silent.key.public).Ping(file_pb2.PingRequest(nonce=os.urandom(16)))
         self.assertEqual(raised.exception.code(), Code.UNAVAILABLE)
         self.assertIn("504", raised.exception.details())
+
+    # --- CallPeer ---
+
+    def join_directly(self, **fields):
+        """A peer that is reached at its address: (peer, registration)."""
+        peer = self.make_peer()
+        answer = self.index.Register(peer.register_request(**fields))
+        self.addCleanup(self.index.Unregister, index_pb2.UnregisterRequest(),
+                        metadata=(("authorization", "Bearer " + answer.session_token),))
+        stream = peers.Announcing(self.index, answer.session_token, peer.answer_call)
+        self.addCleanup(stream.cancel)
+        stream.wait_acknowledged(0)
+        return peer, answer
+
+    def call_peer(self, token, key, call_id=None):
+        return self.index.CallPeer(
+            index_pb2.CallPeerRequest(public_key=key, call_id=call_id or os.urandom(16)),
+            metadata=(("authorization", "Bearer " + token),) if token else ())
+
+    def test_a_peer_is_called_to_the_proven_address_of_the_caller(self):
+        source, _ = self.join([])
+        receiver, answer = self.join_directly()
+        call_id = os.urandom(16)
+        self.call_peer(answer.session_token, source.key.public, call_id)
+        self.assertEqual(source.addresses.get(timeout=WAIT),
+                         (call_id, "127.0.0.1:%d" % receiver.port))
+        # Any peer that takes calls can be called, also one that is reached at its address.
+        other, _ = self.join_directly()
+        self.call_peer(answer.session_token, other.key.public, call_id)
+        self.assertEqual(other.addresses.get(timeout=WAIT)[0], call_id)
+
+    def test_call_peer_says_why_it_does_not_call(self):
+        source, relayed = self.join([])
+        _, answer = self.join_directly()
+        token, key = answer.session_token, source.key.public
+        self.assert_fails(Code.UNAUTHENTICATED, "SESSION_UNKNOWN", lambda: self.call_peer("", key))
+        self.assert_fails(Code.UNAUTHENTICATED, "SESSION_UNKNOWN",
+                          lambda: self.call_peer("no session", key))
+        self.assert_fails(Code.INVALID_ARGUMENT, "INVALID_FIELD",
+                          lambda: self.call_peer(token, key[:31]))
+        for wrong in (b"short", os.urandom(17)):
+            self.assert_fails(Code.INVALID_ARGUMENT, "INVALID_FIELD",
+                              lambda wrong=wrong: self.call_peer(token, key, wrong))
+        self.assert_fails(Code.UNAVAILABLE, "PEER_UNREACHABLE",
+                          lambda: self.call_peer(token, self.make_peer().key.public))
+        silent, _ = self.join_directly(takes_calls=False)
+        self.assert_fails(Code.UNAVAILABLE, "PEER_UNREACHABLE",
+                          lambda: self.call_peer(token, silent.key.public))
+        # A caller without an address of its own, and one whose address is a name.
+        self.assert_fails(Code.INVALID_ARGUMENT, "ADDRESS_NOT_ALLOWED",
+                          lambda: self.call_peer(relayed.session_token, key))
+        named = self.make_peer()
+        named_answer = self.index.Register(
+            named.register_request(advertised_address="localhost:%d" % named.port))
+        self.assertTrue(named_answer.reachability.reachable, named_answer)
+        self.assert_fails(Code.INVALID_ARGUMENT, "ADDRESS_NOT_ALLOWED",
+                          lambda: self.call_peer(named_answer.session_token, key))
+        # A caller that the index has not reached.
+        hidden = self.index.Register(self.make_peer().register_request(port=1))
+        self.assert_fails(Code.INVALID_ARGUMENT, "ADDRESS_NOT_ALLOWED",
+                          lambda: self.call_peer(hidden.session_token, key))
+        self.assertTrue(source.addresses.empty())
+
+    def test_a_caller_has_eight_calls_at_once(self):
+        source, _ = self.join([])
+        _, answer = self.join_directly()
+        begin, made, refused = time.monotonic(), 0, False
+        while not refused:
+            try:
+                self.call_peer(answer.session_token, source.key.public)
+                made += 1
+            except grpc.RpcError as error:
+                code, info, details = peers.error_info(error)
+                self.assertEqual((code, info.reason), (Code.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED"))
+                self.assertEqual(len(details), 2)  # RetryInfo is the other one
+                refused = True
+        self.assertGreaterEqual(made, 8)
+        self.assertLessEqual(made, 8 + int(time.monotonic() - begin) + 1)
+        # Another caller is not held up.
+        _, other = self.join_directly()
+        self.call_peer(other.session_token, source.key.public)
+
+    def test_the_calls_of_a_peer_are_those_of_the_relay(self):
+        source, _ = self.join([])
+        receivers = [self.join_directly()[1].session_token for _ in range(9)]
+        begin = time.monotonic()
+        outcomes = []
+        for receiver in receivers:
+            for _ in range(8):
+                try:
+                    self.call_peer(receiver, source.key.public)
+                    outcomes.append("")
+                except grpc.RpcError as error:
+                    outcomes.append(peers.error_info(error)[1].reason)
+        earned = int((time.monotonic() - begin) * 20) + 1  # a call in 50 ms
+        self.assertLessEqual(outcomes.count(""), 64 + earned)
+        self.assertEqual(set(outcomes[:64]), {""})
+        if earned <= 8:
+            self.assertIn("LIMIT_EXCEEDED", outcomes[64:])
+            self.assertEqual(self.ask(f"CONNECT {source.key.public.hex()}.peer:1 HTTP/1.1\r\n\r\n"),
+                             "HTTP/1.1 429 Too Many Requests")
+
+    def test_an_index_without_a_relay_calls_no_peer(self):
+        index = Program("arkshare-index", "--listen", "127.0.0.1:0")
+        try:
+            with grpc.insecure_channel(index.address) as channel:
+                service = Service(channel, index_pb2, "IndexService")
+                answer = service.Register(self.make_peer().register_request())
+                with self.assertRaises(grpc.RpcError) as raised:
+                    service.CallPeer(
+                        index_pb2.CallPeerRequest(public_key=self.make_peer().key.public,
+                                                  call_id=os.urandom(16)),
+                        metadata=(("authorization", "Bearer " + answer.session_token),))
+                self.assertEqual(peers.error_info(raised.exception)[1].reason, "PEER_UNREACHABLE")
+        finally:
+            index.end()
 
 
 if __name__ == "__main__":

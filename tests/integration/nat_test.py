@@ -94,6 +94,48 @@ class NatTest(NatCase):
         # The receiver has the book by now, too, and is as far away.
         self.assertGreater(source.carried() + receiver.carried() - carried, 5_000_000)
 
+    def test_a_peer_in_a_home_comes_to_a_receiver_that_can_be_dialled(self):
+        home = Router(self, self.internet, "192.168.1.", symmetric=True)
+        walled = Machine(self)
+        self.internet.attach(walled)
+        walled.nft(FIREWALL)
+        shut_in = Machine(self)
+        self.internet.attach(shut_in)
+        outside = Machine(self)
+        address = self.internet.attach(outside)
+        # It can neither be dialled nor dial the receiver.
+        shut_in.nft(FIREWALL + """
+table inet filter {
+  chain output {
+    type filter hook output priority 0;
+    ip daddr ADDRESS drop
+  }
+}
+""".replace("ADDRESS", address))
+        receiver = Peer(self, outside, "receiver")
+        sources = {name: Peer(self, machine, name) for name, machine in
+                   (("home", self.machine_at(home.inside)), ("walled", walled),
+                    ("shut-in", shut_in))}
+        books = {name: os.urandom(5_000_000) for name in sources}
+        for name, source in sources.items():
+            source.write(f"book-{name}", books[name])
+            self.assert_way(source, "through the relay")
+        self.assert_way(receiver, "directly")
+        self.assert_lists(receiver, [f"book-{name}" for name in sources])
+        for name, source in sources.items():
+            carried = source.carried()
+            words = receiver.cli("get", f"book-{name}")
+            self.assertEqual(receiver.read(f"book-{name}"), books[name])
+            if name == "shut-in":
+                self.assertIn("through the relay", words)
+                self.assertGreater(source.carried() - carried, 5_000_000)
+            else:
+                self.assertIn("(called back)", words)
+                self.assertEqual(source.carried(), carried)
+            # It was moved, so Release and Confirm went the same way.
+            self.assertTrue(eventually(
+                lambda name=name, source=source: not os.path.exists(f"{source.folder}/book-{name}")))
+
     def test_a_peer_that_slept_comes_back_under_another_address(self):
         home = Router(self, self.internet, "192.168.1.")
         machine = self.machine_at(home.inside)
@@ -155,7 +197,7 @@ class NatTest(NatCase):
         self.assert_lists(receiver, ["book"])
         # The receiver also reports it. The index, which hears such reports of a peer once a minute,
         # then looks, and tells the peer: too long for this test.
-        self.assertIn("through the relay", receiver.cli("get", "book"))
+        self.assertIn("(called back)", receiver.cli("get", "book"))
         self.assertEqual(receiver.read("book"), b"the book")
 
     @unittest.skipIf(MINIUPNPD is None, "miniupnpd is not installed")

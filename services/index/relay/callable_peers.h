@@ -20,6 +20,7 @@ namespace arkshare {
 struct PeerCall {
   std::string id;
   uint32_t caller = 0;
+  std::string address{};  // to which the peer is called; empty: to the relay
 };
 
 // A peer is here while its Announce stream is open and its session may be called. Thread-safe.

@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace arkshare {
-namespace {
-
-// Peers whose calls are remembered before those that have none left are forgotten.
-constexpr size_t kManyPeers = 4'096;
-
-}  // namespace
 
 RelayAnswer Pairing::Arrive(Connection connection, const std::string& source, absl::Time now) {
   if (silent_count_ >= kMostSilent) return RelayAnswer::kFull;
@@ -158,13 +152,8 @@ void Pairing::Count(const State& state, int by) {
 }
 
 bool Pairing::PayForCall(const PublicKey& key, absl::Time now) {
-  if (paid_until_.size() >= kManyPeers) {
-    absl::erase_if(paid_until_, [now](const auto& entry) { return entry.second <= now; });
-  }
-  absl::Time& paid_until = paid_until_.try_emplace(key, now).first->second;
-  paid_until = std::max(paid_until, now);
-  if (paid_until - now > (kMostCallsAtOnce - 1) * kCallPause) return false;
-  paid_until += kCallPause;
+  if (calls_.Wait(key.view(), now) > absl::ZeroDuration()) return false;
+  calls_.Charge(key.view(), kCallPause, now);
   return true;
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/core/debts.h"
 #include "lib/core/key.h"
 #include "lib/relay/connect_head.h"
 
@@ -70,6 +71,9 @@ class Pairing {
     };
     std::optional<Pair> pair;
   };
+  // Takes one of the calls that a peer may have. False: it has had too many.
+  bool PayForCall(const PublicKey& key, absl::Time now);
+
   // The connection names a call.
   Named NameCall(Connection connection, const std::string& id, absl::Time now);
 
@@ -110,15 +114,13 @@ class Pairing {
   void SetStage(Connection connection, Stage stage, absl::Time late);
   // Adds to the counts of its stage, or takes from them.
   void Count(const State& state, int by);
-  // False when the peer was called too often.
-  bool PayForCall(const PublicKey& key, absl::Time now);
   Named Join(Connection receiver, Connection answer);
 
   const size_t most_carried_;
   absl::flat_hash_map<Connection, State> connections_;
   absl::flat_hash_map<std::string, Source> sources_;
   absl::flat_hash_map<PublicKey, size_t> to_peer_;
-  absl::flat_hash_map<PublicKey, absl::Time> paid_until_;  // calls
+  Debts calls_{(kMostCallsAtOnce - 1) * kCallPause};       // of peers
   absl::flat_hash_map<std::string, Connection> asking_;    // receivers by the id of their call
   absl::flat_hash_map<std::string, Connection> early_;     // answers
   absl::flat_hash_map<std::string, std::string> tickets_;  // to registration ids

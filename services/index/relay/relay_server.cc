@@ -32,11 +32,10 @@ constexpr char kTlsHandshake = 0x16;
 
 absl::Time RelayNow() { return Clock::Real()->Monotonic(); }
 
-// Returns the network that a connection comes from; "" for this machine.
-std::string SourceOf(const SocketAddress& address) {
-  const HostPort host_port = ToHostPort(address);
-  const bool v4 = address.storage.ss_family == AF_INET;
-  const std::string peer = absl::StrCat(v4 ? "ipv4:" : "ipv6:", host_port.ToString());
+// Returns the network of an IP address; "" for this machine.
+std::string SourceOf(const HostPort& address) {
+  const bool v4 = address.host.find(':') == std::string::npos;
+  const std::string peer = absl::StrCat(v4 ? "ipv4:" : "ipv6:", address.ToString());
   const std::string network = NetworkOfCaller(peer);
   return network == NetworkOfCaller("ipv4:127.0.0.1:1") ? "" : network;
 }
@@ -98,6 +97,20 @@ void RelayServer::CountRefusal(RelayAnswer answer) {
   if (place != kRefusals.end()) ++refusals_[static_cast<size_t>(place - kRefusals.begin())];
 }
 
+void RelayServer::CallPeer(const PublicKey& key, const std::string& call_id,
+                           const std::string& address, std::function<void(RelayAnswer)> done) {
+  loop_.Post([this, key, call_id, address, done = std::move(done)] {
+    if (!pairing_.PayForCall(key, RelayNow())) return done(RelayAnswer::kTooMany);
+    const absl::StatusOr<HostPort> place = ParseHostPort(address);
+    const std::string source = place.ok() ? SourceOf(*place) : "";
+    if (!callable_.Call(key, {call_id, CallerNumber(source), address})) {
+      return done(RelayAnswer::kNoSuchPeer);
+    }
+    ++calls_;
+    done(RelayAnswer::kConnected);
+  });
+}
+
 void RelayServer::Accept() {
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     SocketAddress address{{}, sizeof(address.storage)};
@@ -108,7 +121,7 @@ void RelayServer::Accept() {
     const uint64_t id = next_id_++;
     auto connection = std::make_unique<Connection>();
     connection->fd = fd;
-    connection->source = SourceOf(address);
+    connection->source = SourceOf(ToHostPort(address));
     const RelayAnswer admitted = pairing_.Arrive(id, connection->source, RelayNow());
     connections_[id] = std::move(connection);
     loop_.Watch(fd, EPOLLIN, [this, id](uint32_t events) { OnEvents(id, events); });

@@ -78,6 +78,12 @@ class RelayServer {
   std::string Expect(const std::string& registration_id);
   void Unexpect(const std::string& registration_id);
 
+  // Calls the peer with this key to `address`, an IP address with its port, on behalf of the
+  // network of that address. Calls `done` with kConnected when it has been called, kNoSuchPeer or
+  // kTooMany, on the thread of the relay.
+  void CallPeer(const PublicKey& key, const std::string& call_id, const std::string& address,
+                std::function<void(RelayAnswer)> done);
+
   // Pairs that are carried now; bytes, and calls to peers, since the start.
   size_t connections() const { return carrier_->tunnels(); }
   uint64_t bytes() const { return carrier_->bytes(); }

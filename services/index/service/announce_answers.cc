@@ -48,6 +48,7 @@ std::optional<grpc::ByteBuffer> AnnounceAnswers::Take(MemberUpdates& updates) {
     v1::AnnounceResponse::Call& told = *response.add_calls();
     told.set_call_id(std::move(call.id));
     told.set_caller(call.caller);
+    told.set_address(std::move(call.address));
   }
   calls_.clear();
   if (!members.has_value()) return EncodeAnswer(response, nullptr);

@@ -20,8 +20,8 @@ DurationCounts::Snapshot DurationCounts::Read() const {
 
 absl::string_view MethodName(IndexMethod method) {
   constexpr std::array<absl::string_view, kIndexMethods> kNames = {
-      "Register",  "Announce",  "Search", "UpdateOwner", "Unregister",
-      "ListPeers", "ListBooks", "Watch",  "Join",        "ListMembers"};
+      "Register",  "Announce", "Search", "UpdateOwner", "Unregister", "ListPeers",
+      "ListBooks", "Watch",    "Join",   "ListMembers", "CallPeer"};
   return kNames[static_cast<size_t>(method)];
 }
 

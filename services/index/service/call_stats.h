@@ -49,8 +49,9 @@ enum class IndexMethod {
   kWatch,  // a stream counts as a call without a duration
   kJoin,
   kListMembers,
+  kCallPeer,
 };
-inline constexpr size_t kIndexMethods = 10;
+inline constexpr size_t kIndexMethods = 11;
 // Returns the name in the proto.
 absl::string_view MethodName(IndexMethod method);
 

@@ -5,8 +5,8 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
+#include "lib/core/debts.h"
 #include "lib/core/mutex.h"
-#include "services/index/service/debts.h"
 #include "services/index/service/register_line.h"
 
 namespace arkshare {

@@ -8,9 +8,9 @@
 
 #include <cstddef>
 
+#include "lib/core/debts.h"
 #include "lib/core/key.h"
 #include "lib/core/mutex.h"
-#include "services/index/service/debts.h"
 
 namespace arkshare {
 

@@ -26,6 +26,7 @@
 #include "services/index/service/forged_tickets.h"
 #include "services/index/service/member_gate.h"
 #include "services/index/service/member_updates.h"
+#include "services/index/service/peer_calls.h"
 #include "services/index/service/reach_dialer.h"
 #include "services/index/service/register_line.h"
 #include "services/index/service/streams.h"
@@ -39,7 +40,8 @@ namespace arkshare {
 using IndexMessages = v1::IndexService::WithCallbackMethod_Register<
     v1::IndexService::WithCallbackMethod_Unregister<v1::IndexService::WithCallbackMethod_ListPeers<
         v1::IndexService::WithCallbackMethod_ListBooks<v1::IndexService::WithCallbackMethod_Join<
-            v1::IndexService::WithCallbackMethod_ListMembers<v1::IndexService::Service>>>>>>;
+            v1::IndexService::WithCallbackMethod_ListMembers<
+                v1::IndexService::WithCallbackMethod_CallPeer<v1::IndexService::Service>>>>>>>;
 using IndexCallbacks =
     v1::IndexService::WithRawCallbackMethod_Announce<v1::IndexService::WithRawCallbackMethod_Search<
         v1::IndexService::WithRawCallbackMethod_UpdateOwner<
@@ -99,6 +101,11 @@ class IndexService : public IndexCallbacks {
                                         const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override;
 
+  // call_peer.cc
+  grpc::ServerUnaryReactor* CallPeer(grpc::CallbackServerContext* context,
+                                     const v1::CallPeerRequest* request,
+                                     v1::CallPeerResponse* response) override;
+
   // The rest is in index_service.cc.
   grpc::ServerUnaryReactor* Unregister(grpc::CallbackServerContext* context,
                                        const v1::UnregisterRequest* request,
@@ -137,6 +144,11 @@ class IndexService : public IndexCallbacks {
                   std::function<void(const absl::Status&)> done) const;
   void EndSession(const std::string& token, std::function<void(const absl::Status&)> done);
 
+  // Calls `wanted` for the owner of a session, who calls from `network`.
+  void CallPeerFor(const PublicKey& caller, const std::string& network, const PublicKey& wanted,
+                   const std::string& call_id,
+                   const std::function<void(const absl::Status&)>& done);
+
   // Answers with run(), once the catalog has the revision.
   template <typename Response, typename Run>
   grpc::ServerUnaryReactor* AnswerAt(grpc::CallbackServerContext* context, uint64_t revision,
@@ -149,6 +161,7 @@ class IndexService : public IndexCallbacks {
   RegisterLine register_line_;
   FailedDials failed_dials_;
   ForgedTickets forged_tickets_;
+  PeerCalls peer_calls_;
   std::atomic<uint64_t> search_count_ = 0;
   CallerShares watch_shares_;
   CallerShares refusal_shares_;  // of watches that wait to be refused

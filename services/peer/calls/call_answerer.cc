@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "lib/core/clock.h"
 #include "lib/core/log.h"
 #include "lib/relay/connect_head.h"
 #include "lib/relay/sockets.h"
@@ -30,13 +31,15 @@ SocketAddress OwnPlace(const std::string& address) {
 
 CallAnswerer::CallAnswerer(const std::string& own_address)
     : own_address_(OwnPlace(own_address)),
-      carrier_(std::make_unique<Carrier>(&loop_, /*bytes_per_second=*/0)) {}
+      carrier_(std::make_unique<Carrier>(&loop_, /*bytes_per_second=*/0)),
+      receiver_carrier_(std::make_unique<Carrier>(&loop_, /*bytes_per_second=*/0)) {}
 
 CallAnswerer::~CallAnswerer() {
   loop_.Stop();
   carrier_.reset();
+  receiver_carrier_.reset();
   for (const auto& [id, attempt] : attempts_) {
-    for (const int fd : {attempt->relay.fd, attempt->own_fd}) {
+    for (const int fd : {attempt->caller_end.fd, attempt->own_fd}) {
       if (fd >= 0) CloseWithReset(fd);
     }
   }
@@ -59,35 +62,48 @@ void CallAnswerer::UseRelay(const std::string& address) {
   relays_ = std::move(relays);
 }
 
-void CallAnswerer::Answer(const std::string& call_id, uint32_t caller) {
-  loop_.Post([this, call_id, caller] { Begin(call_id, caller); });
+void CallAnswerer::Answer(const std::string& call_id, uint32_t caller, const std::string& address) {
+  loop_.Post([this, call_id, caller, address] { Begin(call_id, caller, address); });
 }
 
-void CallAnswerer::Begin(const std::string& call_id, uint32_t caller) {
-  if (attempts_.size() >= kMostConnecting || attempts_.size() + carrier_->tunnels() >= kMostInAll ||
+void CallAnswerer::Begin(const std::string& call_id, uint32_t caller, const std::string& address) {
+  const size_t in_all = attempts_.size() + carrier_->tunnels() + receiver_carrier_->tunnels();
+  if (attempts_.size() >= kMostConnecting || in_all >= kMostInAll ||
       call_id.size() != kCallIdBytes) {
     return;
   }
-  std::vector<SocketAddress> relays;
+  std::vector<SocketAddress> places;
   {
     MutexLock lock(&mutex_);
-    relays = relays_;
+    places = relays_;
+  }
+  if (!address.empty()) {
+    const std::optional<SocketAddress> receiver =
+        called_.Take(address, places, Clock::Real()->Monotonic());
+    if (!receiver.has_value()) {
+      return LogInfo("call_not_answered",
+                     {{"why", "this peer does not connect to the address that it was called to"}});
+    }
+    places = {*receiver};
   }
   const uint64_t id = next_id_++;
   auto attempt = std::make_unique<Attempt>();
   attempt->caller = caller;
+  attempt->by_relay = address.empty();
+  attempt->place =
+      address.empty() ? "the relay of the index" : absl::StrCat("the peer at ", address);
   attempt->timer = loop_.After(kPatience, [this, id] { Fail(id, "it takes too long"); });
   attempt->dial = std::make_unique<RelayDial>(
-      &loop_, std::move(relays), ConnectRequest(CallAuthority(call_id)), kPatience,
-      [this, id](RelayDial::Result relay) { ConnectToSelf(id, std::move(relay)); });
+      &loop_, std::move(places), ConnectRequest(CallAuthority(call_id)), kPatience,
+      [this, id](RelayDial::Result end) { ConnectToSelf(id, std::move(end)); });
   attempts_[id] = std::move(attempt);
 }
 
-void CallAnswerer::ConnectToSelf(uint64_t id, RelayDial::Result relay) {
+void CallAnswerer::ConnectToSelf(uint64_t id, RelayDial::Result caller_end) {
   Attempt& attempt = *attempts_.at(id);
   attempt.dial.reset();
-  attempt.relay = std::move(relay);
-  if (attempt.relay.fd < 0) return Fail(id, attempt.relay.why);
+  attempt.caller_end = std::move(caller_end);
+  if (attempt.caller_end.fd < 0) return Fail(id, attempt.caller_end.why);
   const std::optional<SocketAddress> from =
       ToSocketAddress(HostPort{RelayedCallerHost(attempt.caller), 0});
   attempt.own_fd = BeginConnect(own_address_, from.has_value() ? &*from : nullptr);
@@ -101,25 +117,27 @@ void CallAnswerer::Carry(uint64_t id) {
   loop_.Forget(attempt.own_fd);
   loop_.Cancel(attempt.timer);
   Carrier::Pair pair;
-  pair.first = attempt.relay.fd;
+  pair.first = attempt.caller_end.fd;
   pair.second = attempt.own_fd;
-  pair.to_second = std::string(attempt.relay.reader.rest());
+  pair.to_second = std::string(attempt.caller_end.reader.rest());
+  Carrier& carrier = attempt.by_relay ? *carrier_ : *receiver_carrier_;
   attempts_.erase(id);
-  carrier_->Carry(std::move(pair), nullptr);
+  carrier.Carry(std::move(pair), nullptr);
 }
 
 void CallAnswerer::Fail(uint64_t id, std::string why) {
   const auto place = attempts_.find(id);
   if (place == attempts_.end()) return;
   Attempt& attempt = *place->second;
-  for (const int fd : {attempt.relay.fd, attempt.own_fd}) {
+  for (const int fd : {attempt.caller_end.fd, attempt.own_fd}) {
     if (fd < 0) continue;
     loop_.Forget(fd);
     CloseWithReset(fd);
   }
   loop_.Cancel(attempt.timer);
+  const std::string why_not = absl::StrCat(attempt.place, ": ", why);
   attempts_.erase(place);
-  LogInfo("call_not_answered", {{"why", absl::StrCat("the relay of the index: ", why)}});
+  LogInfo("call_not_answered", {{"why", why_not}});
 }
 
 }  // namespace arkshare

@@ -17,12 +17,14 @@
 #include "lib/relay/event_loop.h"
 #include "lib/relay/relay_dial.h"
 #include "lib/rpc/host_port.h"
+#include "services/peer/calls/called_addresses.h"
 
 namespace arkshare {
 
 // When another program wants to reach this peer, the index calls it. The answer is a connection to
-// the relay, which names the call, and one to this peer's own FileService. Bytes are copied between
-// them. It connects to no other address than these two. One thread. Thread-safe.
+// the relay, or to a receiver that can be reached itself, which names the call, and one to this
+// peer's own FileService. Bytes are copied between them. It connects to no other address than
+// these, and CalledAddresses says to which receivers. One thread. Thread-safe.
 class CallAnswerer {
  public:
   static constexpr size_t kMostConnecting = 16;
@@ -37,11 +39,13 @@ class CallAnswerer {
   // Answers at the relay at `address`, "HOST:PORT", from now on; "" for none. Blocks for up to 2 s
   // while the name is resolved.
   void UseRelay(const std::string& address);
-  // Answers a call, without waiting. Ignores it when there is no relay, or there are too many. To
-  // FileService, connections with the same `caller` (AnnounceResponse.Call) come from one network.
-  void Answer(const std::string& call_id, uint32_t caller = 0);
+  // Answers AnnounceResponse.Call, without waiting: at `address`, or at the relay when that is
+  // empty. Ignores the call when there is no relay, or there are too many. To FileService,
+  // connections with the same `caller` come from one network.
+  void Answer(const std::string& call_id, uint32_t caller = 0, const std::string& address = "");
 
-  // Connections that are carried now, and the bytes since the start, in both directions.
+  // Connections that the relay carries to this peer now, and the bytes since the start, in both
+  // directions.
   size_t connections() const { return carrier_->tunnels(); }
   uint64_t bytes() const { return carrier_->bytes(); }
 
@@ -49,14 +53,16 @@ class CallAnswerer {
   // An attempt to answer one call.
   struct Attempt {
     uint32_t caller = 0;
-    std::unique_ptr<RelayDial> dial;  // null once the relay has answered
-    RelayDial::Result relay{};        // the connection to it
+    bool by_relay = true;
+    std::string place;                // where it answers, for people
+    std::unique_ptr<RelayDial> dial;  // null once that has answered
+    RelayDial::Result caller_end{};   // the connection to it
     int own_fd = -1;
     uint64_t timer = 0;
   };
 
-  void Begin(const std::string& call_id, uint32_t caller);
-  void ConnectToSelf(uint64_t id, RelayDial::Result relay);
+  void Begin(const std::string& call_id, uint32_t caller, const std::string& address);
+  void ConnectToSelf(uint64_t id, RelayDial::Result caller_end);
   void Carry(uint64_t id);
   void Fail(uint64_t id, std::string why);  // `why` may be of the attempt, which ends
 
@@ -64,11 +70,13 @@ class CallAnswerer {
   Mutex mutex_;
   std::string relay_ ABSL_GUARDED_BY(mutex_);
   std::vector<SocketAddress> relays_ ABSL_GUARDED_BY(mutex_);
-  // The rest is for the thread of the loop, but for the counters of carrier_.
+  // The rest is for the thread of the loop, but for the counters of the carriers.
+  CalledAddresses called_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Attempt>> attempts_;
   uint64_t next_id_ = 1;
   EventLoop loop_;
-  std::unique_ptr<Carrier> carrier_;
+  std::unique_ptr<Carrier> carrier_;           // from the relay
+  std::unique_ptr<Carrier> receiver_carrier_;  // from receivers that this peer has come to
 };
 
 }  // namespace arkshare

@@ -10,6 +10,8 @@
 #include <string>
 
 #include "lib/relay/sockets.h"
+#include "lib/rpc/caller_shares.h"
+#include "lib/rpc/host_port.h"
 #include "lib/rpc/relayed_target.h"
 
 namespace arkshare {
@@ -76,6 +78,39 @@ TEST_F(CallAnswererTest, ConnectsTheRelayToItsOwnPort) {
   close(own);
   EXPECT_EQ(Read(relay, 1), "");
   close(relay);
+}
+
+TEST_F(CallAnswererTest, ConnectsAReceiverToItsOwnPort) {
+  answerer_->UseRelay(relay_.address);
+  const Listening receiver = Listen("127.0.0.1:0");
+  answerer_->Answer(id_, /*caller=*/7, receiver.address);
+  const int fd = Accept(receiver);
+  const std::string head = ConnectRequest(CallAuthority(id_));
+  EXPECT_EQ(Read(fd, head.size()), head);
+  Send(fd, ConnectAnswer(RelayAnswer::kConnected) + "question");
+  SocketAddress from{{}, sizeof(from.storage)};
+  pollfd wanted{.fd = own_.fd, .events = POLLIN, .revents = 0};
+  ASSERT_EQ(poll(&wanted, 1, 60'000), 1);
+  const int own = accept(own_.fd, reinterpret_cast<sockaddr*>(&from.storage), &from.length);
+  EXPECT_EQ(ToHostPort(from).host, RelayedCallerHost(7));
+  EXPECT_EQ(Read(own, 8), "question");
+  Send(own, "answer");
+  EXPECT_EQ(Read(fd, 6), "answer");
+  EXPECT_EQ(answerer_->connections(), 0u) << "the relay carries nothing";
+  EXPECT_EQ(answerer_->bytes(), 0u);
+  close(own);
+  EXPECT_EQ(Read(fd, 1), "");
+  for (const int open : {fd, receiver.fd}) close(open);
+}
+
+TEST_F(CallAnswererTest, IgnoresACallToAnAddressThatIsNotOfAReceiver) {
+  answerer_->UseRelay(relay_.address);
+  answerer_->Answer(id_, 0, "127.0.0.1:22");
+  answerer_->Answer(id_, 0, "localhost:7000");
+  answerer_->Answer(id_, 0, "192.0.2.1");
+  // Calls are answered in their order, so it has connected to none of those.
+  answerer_->Answer(id_);
+  close(AwaitCall(id_));
 }
 
 TEST_F(CallAnswererTest, HangsUpWhenItIsRefused) {

@@ -33,6 +33,7 @@ struct BookHolder {
   absl::Duration round_trip = absl::InfiniteDuration();
   std::optional<double> goodput{};  // bytes a second; unknown before the first download
   bool relayed = false;             // it is reached through the relay
+  bool called_back = false;         // it came when it was called, and the relay carries nothing
 };
 
 // Estimates how long `bytes` from this holder will take: round_trip + bytes / goodput, where

@@ -13,6 +13,7 @@
 #include "lib/rpc/channel.h"
 #include "lib/rpc/convert.h"
 #include "lib/rpc/relayed_target.h"
+#include "services/peer/calls/call_door.h"
 
 namespace arkshare {
 namespace {
@@ -36,6 +37,10 @@ constexpr int kSlowReadAhead = 256 * 1024;
 constexpr absl::Duration kReportTime = absl::Seconds(1);
 // The holder is called first, and comes to the relay.
 constexpr absl::Duration kRelayedPingTimeout = absl::Seconds(4);
+// The door waits for the holder before it goes to the relay.
+constexpr absl::Duration kDoorPingTimeout = absl::Seconds(6);
+// For one attempt to connect: both ways, and the handshake.
+constexpr absl::Duration kDoorTimeout = absl::Seconds(7);
 // In one home, an answer takes some milliseconds; and the address may be an old one.
 constexpr absl::Duration kLocalPingTimeout = absl::Milliseconds(300);
 // The length of boot_id in the protos.
@@ -61,7 +66,7 @@ std::shared_ptr<v1::FileService::Stub> Holders::Stub(const std::string& address,
       static_cast<double>(bytes_per_second) * absl::ToDoubleSeconds(round_trip);
   if (on_the_way > kSlowReadAhead / 2) return known.stub;
   if (known.slow_stub == nullptr) {
-    known.slow_stub = v1::FileService::NewStub(dialer_->Dial(address, &key, kSlowReadAhead));
+    known.slow_stub = v1::FileService::NewStub(Dial({address, key}, known.by_door, kSlowReadAhead));
   }
   return known.slow_stub;
 }
@@ -78,12 +83,22 @@ void Holders::ReportMismatch(const std::string& address, const PublicKey& key,
 
 Holders::Known& Holders::KnownAt(const Place& place) {
   const auto found = known_.find(place);
-  if (found != known_.end()) return found->second;
+  // Once other peers reach this one, a channel to the relay becomes one to the door. The door knows
+  // when they do not any more.
+  const bool can_call = door_ != nullptr && RelayOf(place.first).has_value() && door_->CanCall();
+  if (found != known_.end() && (found->second.by_door || !can_call)) return found->second;
   if (known_.size() >= kMaxChannels) known_.erase(known_.begin());
-  Known& known = known_[place];
-  known.channel = dialer_->Dial(place.first, &place.second);
+  Known& known = known_[place] = Known();
+  known.by_door = can_call;
+  known.channel = Dial(place, can_call);
   known.stub = v1::FileService::NewStub(known.channel);
   return known;
+}
+
+std::shared_ptr<grpc::Channel> Holders::Dial(const Place& place, bool by_door, int read_ahead) {
+  if (!by_door) return dialer_->Dial(place.first, &place.second, read_ahead);
+  const Dialer::Door door{door_->address(), door_->Lines(*RelayOf(place.first))};
+  return dialer_->Dial(place.first, &place.second, read_ahead, kDoorTimeout, &door);
 }
 
 bool Holders::ProvenLately(const BookHolder& holder) {
@@ -220,6 +235,9 @@ std::vector<BookHolder> Holders::Reachable(std::vector<BookHolder> holders, absl
       // The direct way comes first.
       if (!one.proven || answered[one.position]) continue;
       answered[one.position] = true;
+      one.holder.called_back =
+          one.holder.relayed && door_ != nullptr && door_->CalledBack(one.holder.key);
+      if (one.holder.called_back) one.holder.relayed = false;
       Fill(one.holder);
       reachable.push_back(std::move(one.holder));
     }
@@ -273,7 +291,8 @@ void Holders::Ping(std::vector<Try>& tries, absl::Duration timeout) {
       while (left == kMostPings) done.Wait(&mutex);
       ++left;
     }
-    SetTimeout(call.context, one.holder.relayed ? std::max(timeout, kRelayedPingTimeout) : timeout);
+    const absl::Duration relayed = door_ == nullptr ? kRelayedPingTimeout : kDoorPingTimeout;
+    SetTimeout(call.context, one.holder.relayed ? std::max(timeout, relayed) : timeout);
     call.begin = clock_->Monotonic();
     call.stub->async()->Ping(
         &call.context, &call.request, &call.response,

@@ -24,6 +24,8 @@
 
 namespace arkshare {
 
+class CallDoor;
+
 // Thread-safe.
 class Holders {
  public:
@@ -35,6 +37,10 @@ class Holders {
   void SetFindLocal(std::function<std::string(const PublicKey&)> find) {
     find_local_ = std::move(find);
   }
+
+  // Peers that only the relay reaches are called first, by this door, which must outlive this
+  // object; nullptr: they are not. Call it before other methods.
+  void SetDoor(CallDoor* door) { door_ = door; }
 
   // Returns a stub on the one channel to the peer with this key at this address, which is kept for
   // later calls. With a low `bytes_per_second` (0: unlimited) returns one on a second channel with
@@ -51,7 +57,8 @@ class Holders {
   // A holder that has a relay is pinged first at its address in this network, if it has one, for
   // 0.3 seconds. One that does not answer at its address is pinged through the relay if it has one,
   // at once when its address did not answer within the last ten minutes. A ping through the relay
-  // may take four seconds, because the holder is called first.
+  // may take four seconds, because the holder is called first; and with a door two more, because it
+  // is called to this peer before that.
   std::vector<BookHolder> Reachable(std::vector<BookHolder> holders, absl::Duration timeout,
                                     uint64_t bytes = 0);
 
@@ -92,11 +99,13 @@ class Holders {
     std::shared_ptr<v1::FileService::Stub> stub;
     std::shared_ptr<v1::FileService::Stub> slow_stub;  // nullptr until it is needed
     absl::Time proven = absl::InfinitePast();          // when the key was proven last; monotonic
+    bool by_door = false;
   };
 
   void NoteRoundTrip(const PublicKey& key, absl::Duration round_trip);
   Experience& Remember(const PublicKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Known& KnownAt(const Place& place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<grpc::Channel> Dial(const Place& place, bool by_door, int read_ahead = 0);
   // Returns those that prove their key at an address in this network, by their positions.
   std::vector<Try> PingLocally(const std::vector<BookHolder>& holders);
   // Pings each, and sets `proven`.
@@ -111,6 +120,7 @@ class Holders {
   const std::shared_ptr<Dialer> dialer_;
   const Clock* const clock_;
   std::function<std::string(const PublicKey&)> find_local_;
+  CallDoor* door_ = nullptr;
   Mutex mutex_;
   absl::flat_hash_map<Place, Known> known_ ABSL_GUARDED_BY(mutex_);
   std::map<PublicKey, Experience> experience_ ABSL_GUARDED_BY(mutex_);

@@ -107,6 +107,7 @@ v1::Transfer ToProto(const TransferView& view) {
     contribution.set_bytes(brought.bytes);
     contribution.set_public_key(key.bytes());
     contribution.set_relayed(brought.relayed);
+    contribution.set_called_back(brought.called_back);
   }
   std::stable_sort(proto.mutable_contributions()->begin(), proto.mutable_contributions()->end(),
                    [](const auto& a, const auto& b) { return a.bytes() > b.bytes(); });

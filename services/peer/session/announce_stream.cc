@@ -121,7 +121,7 @@ absl::Status AnnounceStream::ReadAcknowledgements() {
     }
     if (parts_.calls != nullptr) {
       for (const auto& call : acknowledgement.calls()) {
-        parts_.calls->Answer(call.call_id(), call.caller());
+        parts_.calls->Answer(call.call_id(), call.caller(), call.address());
       }
     }
     watch_.Progress();

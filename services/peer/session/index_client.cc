@@ -16,6 +16,8 @@ namespace arkshare {
 namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(5);
+// A caller does not wait longer for the peer, either.
+constexpr absl::Duration kCallPeerTimeout = absl::Seconds(2);
 // A restarted index must dial back all its peers, and a second request only makes that longer.
 constexpr absl::Duration kRegisterTimeout = absl::Seconds(15);
 // Thousands of peers that come back at once take longer to connect than one, and an attempt that is
@@ -280,6 +282,17 @@ absl::StatusOr<std::vector<absl::Status>> IndexClient::UpdateOwner(
     results.push_back(result.has_error() ? FromItemError(result.error()) : absl::OkStatus());
   }
   return results;
+}
+
+absl::Status IndexClient::CallPeer(const PublicKey& key, const std::string& call_id) {
+  grpc::ClientContext context;
+  SetTimeout(context, kCallPeerTimeout);
+  AddToken(context);
+  v1::CallPeerRequest request;
+  request.set_public_key(key.bytes());
+  request.set_call_id(call_id);
+  v1::CallPeerResponse response;
+  return ToStatus(stub()->CallPeer(&context, request, &response));
 }
 
 absl::Status IndexClient::Unregister() {

@@ -79,6 +79,8 @@ class IndexClient {
   };
   // Returns one status an update. kIndexUnreachable without a session.
   absl::StatusOr<std::vector<absl::Status>> UpdateOwner(absl::Span<const Update> updates);
+  // Asks the index to call a peer to this one. Waits at most 2 s.
+  absl::Status CallPeer(const PublicKey& key, const std::string& call_id);
   absl::Status Unregister();
   // Ends a Register that waits, and lets later ones fail at once.
   void Stop();

@@ -10,9 +10,10 @@
 namespace arkshare {
 
 struct Brought {
-  uint32_t peer_id = 0;  // its number when it sent the last of them
-  uint64_t bytes = 0;    // verified
-  bool relayed = false;  // some of them came through the relay
+  uint32_t peer_id = 0;      // its number when it sent the last of them
+  uint64_t bytes = 0;        // verified
+  bool relayed = false;      // some of them came through the relay
+  bool called_back = false;  // some of them came on a connection for which it was called
 
   bool operator==(const Brought&) const = default;
 };

@@ -77,6 +77,7 @@ Outcome Receiver::ReceiveOne(const TransferPtr& shared) {
             brought.peer_id = from.peer_id;
             brought.bytes += bytes;
             brought.relayed = brought.relayed || from.relayed;
+            brought.called_back = brought.called_back || from.called_back;
             if (from.key == record.source) transfer.bytes_from_source += bytes;
           },
       .attributes_of = record.source,

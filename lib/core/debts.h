@@ -1,6 +1,6 @@
-// The debts of callers that have caused work for nothing.
-#ifndef ARKSHARE_SERVICES_INDEX_SERVICE_DEBTS_H_
-#define ARKSHARE_SERVICES_INDEX_SERVICE_DEBTS_H_
+// The debts of callers that have caused work.
+#ifndef ARKSHARE_LIB_CORE_DEBTS_H_
+#define ARKSHARE_LIB_CORE_DEBTS_H_
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/strings/string_view.h>
@@ -49,4 +49,4 @@ class Debts {
 
 }  // namespace arkshare
 
-#endif  // ARKSHARE_SERVICES_INDEX_SERVICE_DEBTS_H_
+#endif  // ARKSHARE_LIB_CORE_DEBTS_H_

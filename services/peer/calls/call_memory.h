@@ -1,0 +1,59 @@
+// Which peers come when they are called, and which do not.
+#ifndef ARKSHARE_SERVICES_PEER_CALLS_CALL_MEMORY_H_
+#define ARKSHARE_SERVICES_PEER_CALLS_CALL_MEMORY_H_
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/time/time.h>
+
+#include <cstddef>
+
+#include "lib/core/key.h"
+
+namespace arkshare {
+
+// A call that no peer answers costs the seconds of waiting, so it is not repeated soon. Remembers
+// the last kMostPeers, roughly.
+//
+// Pure: no lock; times must not go back. Not thread-safe.
+class CallMemory {
+ public:
+  static constexpr absl::Duration kPause = absl::Minutes(10);
+  static constexpr size_t kMostPeers = 1'024;
+
+  // Whether the peer may be called.
+  bool MayCall(const PublicKey& key, absl::Time now) const {
+    const auto peer = peers_.find(key);
+    return peer == peers_.end() || peer->second.silent_until <= now;
+  }
+  // The peer was called and did not come, or cannot be called.
+  void NoteSilent(const PublicKey& key, absl::Time now) { At(key).silent_until = now + kPause; }
+  // A connection to the peer is there: the peer came when it was called, or the relay carries it.
+  void NoteConnection(const PublicKey& key, bool called_back) {
+    Peer& peer = At(key);
+    peer.called_back = called_back;
+    if (called_back) peer.silent_until = absl::InfinitePast();
+  }
+  // Whether the last connection to the peer is one that it made when it was called.
+  bool CalledBack(const PublicKey& key) const {
+    const auto peer = peers_.find(key);
+    return peer != peers_.end() && peer->second.called_back;
+  }
+  size_t size() const { return peers_.size(); }
+
+ private:
+  struct Peer {
+    absl::Time silent_until = absl::InfinitePast();
+    bool called_back = false;
+  };
+
+  Peer& At(const PublicKey& key) {
+    if (peers_.size() >= kMostPeers && !peers_.contains(key)) peers_.erase(peers_.begin());
+    return peers_[key];
+  }
+
+  absl::flat_hash_map<PublicKey, Peer> peers_;
+};
+
+}  // namespace arkshare
+
+#endif  // ARKSHARE_SERVICES_PEER_CALLS_CALL_MEMORY_H_
