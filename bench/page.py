@@ -15,6 +15,8 @@ from harness import Missing, check
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "web"))
 import browser  # noqa: E402
+import fixture  # noqa: E402
+import samples  # noqa: E402
 
 SERVICE = "/arkshare.v1.PeerService/"
 # Notes when the first row of a list was there, and when all of them were.
@@ -87,6 +89,34 @@ class PeerWithPage:
                                          headers={"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=20) as answer:
             return Calls(url.removeprefix("http://").rstrip("/"), json.load(answer)["token"])
+
+
+class PeerOfRows(fixture.FakePeer):
+    """The tests' fixture with a library of `count` books, which no disk here has to hold. Its messages are
+    made before they are asked for, so what is measured is the browser."""
+
+    def __init__(self, count, built):
+        super().__init__()
+        self.count = count
+        self.messages = [json.dumps({"library": samples.library(fixture.PAGE_SIZE, first)}).encode()
+                         for first in range(0, count, fixture.PAGE_SIZE)]
+        self.server = fixture.Fixture(self, built if built.is_dir() else fixture.PAGE)
+
+    def status_now(self):
+        return {**self.status, "bookCount": str(self.count), "bookBytes": str(84 << 30)}
+
+    def watch_own(self):
+        yield {"bootId": self.boot_id, "status": self.status_now()}
+        yield from self.messages
+        yield {"snapshotComplete": True}
+        yield from self.follow(self.own_watchers)
+
+    def open_url(self):
+        return self.server.open_url
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Calls:

@@ -34,6 +34,7 @@ def parse():
     parser.add_argument("--size", type=size, default=GIB,
                         help="of the large book, as 256MiB; swarm takes a quarter, far a sixteenth")
     parser.add_argument("--count", type=int, default=1000, help="of the small books")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="web: of its largest library")
     parser.add_argument("--patience", type=int, default=2, help="repetitions of a noisy run")
     parser.add_argument("--seconds", type=float, default=600,
                         help="after which a question begins no more rounds")
@@ -51,6 +52,7 @@ def parse():
         parser.error(f"no such question: {', '.join(unknown)}")
     if options.quick:
         options.rounds, options.size, options.count = 1, options.size // 4, options.count // 4
+        options.rows //= 10
     return options
 
 

@@ -26,7 +26,10 @@ GenericCall::GenericCall(const std::shared_ptr<grpc::Channel>& channel,
   if (!Traits::Serialize(request, &bytes_, &own_buffer).ok()) context_.TryCancel();
   grpc::GenericStub stub(channel);
   stream_ = stub.PrepareCall(&context_, options.method, &queue_);
+  // The request goes out with the metadata, so nothing is to be waited for between them.
+  context_.set_initial_metadata_corked(true);
   stream_->StartCall(kTag);
+  stream_->WriteLast(bytes_, grpc::WriteOptions(), kTag);
 }
 
 GenericCall::~GenericCall() {
@@ -40,10 +43,6 @@ GenericCall::~GenericCall() {
 
 void GenericCall::Advance() {
   switch (step_) {
-    case Step::kStart:
-      step_ = Step::kWrite;
-      stream_->WriteLast(bytes_, grpc::WriteOptions(), kTag);
-      return;
     case Step::kWrite:
     case Step::kIdle:
       step_ = Step::kRead;

@@ -46,7 +46,7 @@ class GenericCall {
   void Cancel() { context_.TryCancel(); }
 
  private:
-  enum class Step { kStart, kWrite, kRead, kIdle, kBroken };
+  enum class Step { kWrite, kRead, kIdle, kBroken };
 
   // Begins what comes after the operation that has succeeded.
   void Advance();
@@ -56,7 +56,7 @@ class GenericCall {
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream_;
   grpc::ByteBuffer bytes_;
   // The operation that is running; none in kIdle and kBroken.
-  Step step_ = Step::kStart;
+  Step step_ = Step::kWrite;
 };
 
 }  // namespace arkshare

@@ -369,7 +369,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             messages.close()
 
     def send_envelope(self, flags, message):
-        body = json.dumps(message).encode()
+        body = message if isinstance(message, bytes) else json.dumps(message).encode()
         part = bytes([flags]) + len(body).to_bytes(4, "big") + body
         self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
         self.wfile.flush()

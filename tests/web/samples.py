@@ -12,10 +12,10 @@ def entry(name, size, **more):
             "listedTime": "2026-11-20T10:00:00Z", **more}
 
 
-def library(count):
-    """A large library in order of name."""
+def library(count, first=0):
+    """A large library in order of name, or a part of it."""
     return [entry(f"shelf {i // 1000:04}/book {i:07}.epub", 1000 + i * 7919 % 100000)
-            for i in range(count)]
+            for i in range(first, first + count)]
 
 
 def unshared(name, reason):

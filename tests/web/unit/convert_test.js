@@ -15,7 +15,8 @@ export async function run() {
     same(statusOf({}).freeDiskBytes, 0);
     same(statusOf({freeDiskBytes: '5'}).freeDiskBytes, 5);
     same(contentKey(undefined), '');
-    same(contentKey({root: 'r'}), 'r0');
+    same(contentKey({root: 'r'}), 'r');
+    same(contentKey({root: `QUJDREVGR0hJSktM${'A'.repeat(27)}=`, sizeBytes: '7'}), 'ABCDEFGHIJKL');
     same(Number.isNaN(toSeconds(undefined)), true);
     same(toSeconds('1.5s'), 1.5);
     same(toHex('AP8='), '00ff');

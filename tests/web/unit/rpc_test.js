@@ -51,6 +51,27 @@ export async function run() {
     const error = await rpc.call('PeerService/NoSuchCall').catch((thrown) => thrown);
     same(error.code, 'unimplemented');
   });
+  await test('a long stream leaves the browser time to draw', async () => {
+    const message = envelope(0, '{}'), before = globalThis.fetch;
+    let read = 0, ended = false, drawn = 0;
+    globalThis.fetch = async () => new Response(new ReadableStream({
+      // All of it is there at once, and each message is work.
+      pull: (stream) => ended ? stream.enqueue(envelope(2, '{}')) : stream.enqueue(message)
+    }));
+    try {
+      const rpc = new Rpc({token: () => '', signedOut: () => {}});
+      setTimeout(() => drawn = read, 0);
+      for await (const _ of rpc.stream('PeerService/WatchOwn', {}, new AbortController().signal)) {
+        ++read;
+        const end = performance.now() + 5;
+        while (performance.now() < end) continue;
+        ended = drawn > 0 || read === 200;
+      }
+    } finally {
+      globalThis.fetch = before;
+    }
+    same(drawn > 0, true, 'the timer ran before the stream ended');
+  });
   await test('a wrong token signs out with the reason of the server', async () => {
     const said = [];
     const rpc = new Rpc({token: () => 'wrong', signedOut: (token, why) => said.push([token, why])});

@@ -32,9 +32,18 @@ export function toHex(base64) {
       .join('');
 }
 
-/** @param {any} content a ContentId @returns {string} a key of it; "" for none */
+/** The length of a root as base64. */
+const ROOT_LENGTH = 44;
+
+/**
+ * Returns a key of a content; "" for none. The first 96 bits of a root tell contents apart, and
+ * take half the memory.
+ * @param {any} content a ContentId
+ * @returns {string}
+ */
 export function contentKey(content) {
-  return content?.root ? `${content.root}${content.sizeBytes ?? 0}` : '';
+  const root = content?.root ?? '';
+  return root.length === ROOT_LENGTH ? atob(root.slice(0, 16)) : root;
 }
 
 /**
@@ -83,6 +92,8 @@ export function libraryRow(entry) {
   return {
     key: entry.path || entry.name || '',
     name: entry.name ?? '',
+    /** The name as it is compared, once it was. A field that comes later takes more memory. */
+    folded: undefined,
     size: toNumber(entry.sizeBytes ?? content?.sizeBytes),
     content: contentKey(content),
     listed: toTime(entry.listedTime),
@@ -195,7 +206,8 @@ export function holderOf(holder) {
 export function resultRow(result) {
   const holders = (result.holders ?? []).filter((holder) => !holder.partial).map(holderOf);
   return {
-    key: `${contentKey(result.content)}/${result.name ?? ''}`,
+    // All of the content, as a false one must not hide the true one.
+    key: `${result.content?.root ?? ''}${result.content?.sizeBytes ?? 0}/${result.name ?? ''}`,
     name: result.name ?? '',
     content: result.content,
     contentKey: contentKey(result.content),

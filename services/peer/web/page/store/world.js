@@ -25,11 +25,13 @@ export class World {
     /** @type {Link} */
     this.link = {state: 'starting', since: 0, retryAt: 0, error: ''};
     this.bootId = '';
-    /** How many books of the library have a content. @type {Map<string, number>} */
-    this.contents = new Map();
+    /**
+     * How many books of the library have a content; null until a view asks.
+     * @type {Map<string, number>|null}
+     */
+    this.contents = null;
     /** @type {Set<(what: string) => void>} */
     this.listeners = new Set();
-    this.trackContents();
   }
 
   get library() {
@@ -50,6 +52,7 @@ export class World {
 
   /** Whether the library has the content. @param {string} contentKey */
   has(contentKey) {
+    if (this.contents === null) this.trackContents();
     return contentKey !== '' && this.contents.has(contentKey);
   }
 
@@ -102,6 +105,7 @@ export class World {
 
   /** @private */
   trackContents() {
+    this.contents = new Map();
     const count = (row, by) => {
       if (!row?.content) return;
       const now = (this.contents.get(row.content) ?? 0) + by;
@@ -110,6 +114,7 @@ export class World {
       else
         this.contents.delete(row.content);
     };
+    for (const row of this.library.rows.values()) count(row, 1);
     this.library.listen(({put, old, gone}) => {
       for (const row of gone) count(row, -1);
       put.forEach((row, i) => {
