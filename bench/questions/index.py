@@ -10,24 +10,22 @@ SEARCH = "Search by exact name"
 LONGEST_SECONDS = 1200
 
 
-def load(mode, *options):
-    """Runs one mode of arkshare-bench-index-load; what it tells is the sample's extra."""
-    def contend(stage):
-        told = {}
+def run_load(stage, mode, *options):
+    """A sample of one mode of arkshare-bench-index-load; what it tells is the sample's extra."""
+    told = {}
 
-        def run():
-            process = stage.start([stage.lab.program("arkshare-bench-index-load"), mode, "--program",
-                                   stage.lab.program("arkshare-index"), "--state",
-                                   stage.path("peers"), *options], pipe=True)
-            for line in process.popen.stdout:
-                name, value = line.rsplit("=", 1)
-                told[name] = float(value)
-            process.wait()
-        sample = stage.time(run, 0, limit=LONGEST_SECONDS)
-        check(told, f"{mode} has told nothing")
-        sample.extra = told
-        return sample
-    return contend
+    def run():
+        told.update(figures_of(stage.start(
+            [stage.lab.program("arkshare-bench-index-load"), mode, "--program",
+             stage.lab.program("arkshare-index"), *options], pipe=True)))
+    sample = stage.time(run, 0, limit=LONGEST_SECONDS)
+    check(told, f"{mode} has told nothing")
+    sample.extra = told
+    return sample
+
+
+def load(mode, *options):
+    return lambda stage: run_load(stage, mode, "--state", stage.path("peers"), *options)
 
 
 def search(stage):

@@ -1,9 +1,9 @@
 """Replicas of the index over three etcd nodes: what they cost, and what is seen when parts are killed."""
 
 import databases
-from harness import check, figures_of, need
+from harness import need
 from programs import LOOPBACK
-from questions.index import LONGEST_SECONDS
+from questions.index import run_load
 from report import Report, Target, extra, row_of
 
 NODES = 3
@@ -46,23 +46,14 @@ class Etcd:
 
 
 def load(mode, *options):
-    """Runs a mode of arkshare-bench-index-load against an etcd of its own."""
+    """With an etcd of its own. An option can be a function of it, which returns words."""
     def contend(stage):
         etcd = Etcd(stage)
-        told = {}
-
-        def run():
-            words = [word for option in options
-                     for word in (option(etcd) if callable(option) else [option])]
-            process = stage.start([stage.lab.program("arkshare-bench-index-load"), mode, "--program",
-                                   stage.lab.program("arkshare-index"), "--etcd", etcd.endpoints,
-                                   *words], pipe=True)
-            told.update(figures_of(process))
-        sample = stage.time(run, 0, limit=LONGEST_SECONDS)
-        check(told, f"{mode} has told nothing")
-        told[ETCD_RESIDENT] = max(node.peak() for node in etcd.nodes
-                                  if node.popen.poll() is None) / (1 << 20)
-        sample.extra = told
+        words = [word for option in options
+                 for word in (option(etcd) if callable(option) else [option])]
+        sample = run_load(stage, mode, "--etcd", etcd.endpoints, *words)
+        sample.extra[ETCD_RESIDENT] = max(node.peak() for node in etcd.nodes
+                                          if node.popen.poll() is None) / (1 << 20)
         return sample
     return contend
 

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <future>
 #include <memory>
 #include <set>
 #include <thread>
@@ -124,33 +123,6 @@ TEST_F(ReplicasTest, NumbersAreUniqueAmongAll) {
   for (std::thread& peer : peers) peer.join();
   EXPECT_EQ(std::set<uint32_t>(numbers.begin(), numbers.end()).size(), numbers.size());
   EXPECT_THAT(numbers, testing::Contains(5u));
-}
-
-TEST_F(ReplicasTest, ManyPeersThatComeTogetherGetNumbersAtOnceAlsoAtTwoReplicas) {
-  constexpr uint8_t kPeers = 60;
-  const auto a = Make();
-  const auto b = Make();
-  const auto at = [&](uint8_t peer) -> IndexReplica& { return peer <= kPeers / 2 ? *a : *b; };
-  std::vector<std::promise<absl::StatusOr<Sessions::Registered>>> answers(kPeers + 1);
-  std::vector<uint64_t> orders(kPeers + 1);
-  for (uint8_t i = 1; i <= kPeers; ++i) orders[i] = at(i).sync().BeginRegistration();
-  // All of them are decided before any of them is made.
-  for (const auto* replica : {&a, &b}) engine_.Hold((*replica)->name(), true);
-  for (uint8_t i = 1; i <= kPeers; ++i) {
-    PeerInfo peer = TestPeer(0, i);
-    peer.address = TestPeer(i, i).address;
-    at(i).sessions().Register(
-        {orders[i], std::move(peer), true, ""},
-        [&answers, i](const auto& registered) { answers[i].set_value(registered); });
-  }
-  for (const auto* replica : {&a, &b}) engine_.Hold((*replica)->name(), false);
-  std::set<uint32_t> numbers;
-  for (uint8_t i = 1; i <= kPeers; ++i) {
-    const auto registered = answers[i].get_future().get();
-    ASSERT_TRUE(registered.ok()) << registered.status();
-    numbers.insert(registered->peer_id);
-  }
-  EXPECT_EQ(numbers.size(), kPeers);
 }
 
 TEST_F(ReplicasTest, ANewerRegistrationSupersedesAtAllReplicas) {
