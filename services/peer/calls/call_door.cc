@@ -11,7 +11,6 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/content_id.h"
-#include "lib/core/errors.h"
 #include "lib/core/hmac.h"
 #include "lib/core/log.h"
 #include "lib/rpc/relayed_target.h"
@@ -27,13 +26,6 @@ constexpr absl::Duration kFindPatience = absl::Seconds(2);
 constexpr size_t kWorkers = 4;
 
 absl::Time DoorNow() { return Clock::Real()->Monotonic(); }
-
-// Whether the next call of the peer would be refused as well.
-bool IsLasting(const absl::Status& refused) {
-  const Reason reason = GetReason(refused);
-  return reason != Reason::kLimitExceeded && reason != Reason::kIndexUnreachable &&
-         reason != Reason::kSessionUnknown;
-}
 
 }  // namespace
 
@@ -136,7 +128,7 @@ void CallDoor::Begin(uint64_t id, Guest& guest, const std::string& relay) {
     parts_.front->Expect(guest.call_id,
                          [this, id](CallFront::Caller caller) { OnCaller(id, std::move(caller)); });
     guest.timer = loop_->After(parts_.patience, [this, id, call_id = guest.call_id] {
-      OnNoCaller(id, call_id, /*silent=*/true);
+      OnNoCaller(id, call_id, /*called=*/true);
     });
   }
   workers_.Add([this, id, key = guest.key, call_id = guest.call_id, relay] {
@@ -147,8 +139,7 @@ void CallDoor::Begin(uint64_t id, Guest& guest, const std::string& relay) {
     if (call_id.empty()) return;
     const absl::Status called = parts_.call_peer(key, call_id);
     if (called.ok()) return;
-    const bool lasting = IsLasting(called);
-    loop_->Post([this, id, call_id, lasting] { OnNoCaller(id, call_id, lasting); });
+    loop_->Post([this, id, call_id] { OnNoCaller(id, call_id, /*called=*/false); });
   });
 }
 
@@ -159,16 +150,20 @@ void CallDoor::OnCaller(uint64_t id, CallFront::Caller caller) {
         /*called_back=*/true);
 }
 
-void CallDoor::OnNoCaller(uint64_t id, const std::string& call_id, bool silent) {
+void CallDoor::OnNoCaller(uint64_t id, const std::string& call_id, bool called) {
   const auto place = guests_.find(id);
   if (place == guests_.end() || place->second->call_id != call_id) return;
   Guest& guest = *place->second;
   parts_.front->Unexpect(std::exchange(guest.call_id, ""));
   loop_->Cancel(std::exchange(guest.timer, 0));
-  LogInfo("peer_did_not_come", {{"peer", guest.key.hex()}});
-  if (silent) {
+  LogInfo("peer_did_not_come", {{"peer", guest.key.hex()}, {"called", called}});
+  {
     MutexLock lock(&mutex_);
-    memory_.NoteSilent(guest.key, DoorNow());
+    if (called) {
+      memory_.NoteSilent(guest.key, DoorNow());
+    } else {
+      memory_.NoteRefused(guest.key, DoorNow());
+    }
   }
   if (guest.found) DialRelay(id, guest);
 }

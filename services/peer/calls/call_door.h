@@ -88,8 +88,8 @@ class CallDoor {
   // Calls the peer, if it may be called, and finds the addresses of the relay meanwhile.
   void Begin(uint64_t id, Guest& guest, const std::string& relay);
   void OnCaller(uint64_t id, CallFront::Caller caller);
-  // The peer does not come for this call. `silent`: it will not for the next ones either.
-  void OnNoCaller(uint64_t id, const std::string& call_id, bool silent);
+  // The peer does not come for this call: it has not in time, or it is not called.
+  void OnNoCaller(uint64_t id, const std::string& call_id, bool called);
   void OnFound(uint64_t id, std::vector<SocketAddress> relays);
   void DialRelay(uint64_t id, Guest& guest);
   void OnRelay(uint64_t id, RelayDial::Result relay);

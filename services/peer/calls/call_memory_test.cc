@@ -26,6 +26,14 @@ TEST(CallMemoryTest, ASilentPeerIsNotCalledForTenMinutes) {
   EXPECT_TRUE(memory.MayCall(key, kCalled + absl::Minutes(10)));
 }
 
+TEST(CallMemoryTest, APeerThatTheIndexDoesNotCallIsCalledAgainSoon) {
+  CallMemory memory;
+  const PublicKey key = KeyOfPeer(1);
+  memory.NoteRefused(key, kCalled);
+  EXPECT_FALSE(memory.MayCall(key, kCalled + absl::Seconds(9)));
+  EXPECT_TRUE(memory.MayCall(key, kCalled + absl::Seconds(10)));
+}
+
 TEST(CallMemoryTest, APeerThatComesIsForgiven) {
   CallMemory memory;
   const PublicKey key = KeyOfPeer(1);
