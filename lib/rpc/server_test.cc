@@ -178,7 +178,9 @@ class AdoptedTest : public RpcServerTest {
  protected:
   void Serve(TlsOptions tls = {}) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in place{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    sockaddr_in place{};
+    place.sin_family = AF_INET;
+    place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof(place);
     auto* const address = reinterpret_cast<sockaddr*>(&place);
     ASSERT_EQ(bind(listener_, address, length), 0);
