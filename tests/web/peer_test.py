@@ -285,6 +285,33 @@ class OwnerTest(RealPeersTest):
         self.row("retried.bin")
         until_text(self.driver, "got", ".rows")
 
+    def test_the_browser_goes_back_to_the_search(self):
+        self.go("search?q=kept")
+        self.row("kept.txt")
+        self.go("library")
+        self.row("own.txt")
+        self.driver.back()
+        self.row("kept.txt")
+        self.assertEqual(self.js("return document.getElementById('search').value"), "kept")
+        self.driver.forward()
+        self.row("own.txt")
+
+    def test_a_book_in_limbo_is_taken_back_when_its_receiver_is_gone(self):
+        self.owner.share("lost.txt", "lost" * 2000)
+        taker = Peer(self.address, f"{type(self).__name__}-taker", {}, failpoints="receiver.released=kill")
+        self.addCleanup(taker.program.end)
+        taker.run("get", "lost.txt")
+        taker.program.process.wait()
+        self.assertFalse(self.owner.has("lost.txt"))
+        self.go("limbo")
+        self.row("lost.txt").click()
+        self.button("Take back")
+        self.button("Take back")
+        until(lambda: self.owner.has("lost.txt"), "it is back")
+        until(lambda: "lost.txt" not in text_of(self.driver, ".rows"), "limbo has it no more")
+        self.go("library")
+        self.row("lost.txt")
+
     def test_the_page_reads_one_stream_and_does_not_poll(self):
         self.go("library")
         self.row("own.txt")

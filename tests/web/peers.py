@@ -14,8 +14,8 @@ from arkshare_test_client import BIN, FOLDER, Program  # noqa: E402
 
 
 class Peer:
-    def __init__(self, index, name, books, *options):
-        self.index, self.options = index, options
+    def __init__(self, index, name, books, *options, failpoints=""):
+        self.index, self.options, self.failpoints = index, options, failpoints
         self.folder = pathlib.Path(FOLDER.name) / name
         self.folder.mkdir(exist_ok=True)
         self.control = f"unix:{self.folder}.sock"
@@ -25,7 +25,8 @@ class Peer:
 
     def start(self):
         self.program = Program("arkshare-peer", "--index", self.index, "--share", str(self.folder),
-                               "--control", self.control, *self.options)
+                               "--control", self.control, *self.options,
+                               env={**os.environ, "ARKSHARE_FAILPOINTS": self.failpoints})
 
     def write(self, name, data):
         path = self.folder / name
