@@ -90,20 +90,26 @@ absl::StatusOr<bool> LogStore::Commit(const SharedLog::Write& write) {
 }
 
 void LogStore::Load(int64_t /*revision*/, std::vector<LogEntry> entries) {
+  GroupContentsPtr before;
   {
     MutexLock lock(&mutex_);
+    before = contents_;
     logged_.Load(std::move(entries));
     loaded_ = true;
+    TakeOverLocked();
   }
-  Folded();
+  Tell(before);
 }
 
 void LogStore::Step(int64_t revision, std::vector<LogEvent> events) {
+  GroupContentsPtr before;
   {
     MutexLock lock(&mutex_);
+    before = contents_;
     logged_.Step(revision, std::move(events));
+    TakeOverLocked();
   }
-  Folded();
+  Tell(before);
 }
 
 void LogStore::Refounded() {
@@ -114,32 +120,30 @@ void LogStore::Refounded() {
   loaded_ = false;
 }
 
-void LogStore::Folded() {
-  GroupContentsPtr before;
-  GroupContentsPtr after;
-  {
-    MutexLock lock(&mutex_);
-    if (logged_.other_key().has_value()) return;
-    before = contents_;
-    // The log was changed by another program than an index of the group.
-    if (!logged_.founded() || logged_.damaged() ||
-        logged_.members().version() < contents_->members->version()) {
-      lacking_ = *contents_;
-    }
-    GroupContents now = *contents_;
-    if (logged_.members() != *now.members) now.SetMembers(logged_.members());
-    if (logged_.invitations() != *now.invitations) now.SetInvitations(logged_.invitations());
-    if (lacking_.has_value()) {
-      now = MergeGroups(now, *lacking_);
-      if (logged_.WriteOf(*now.members, *now.invitations).changes.empty()) lacking_.reset();
-      // Only what has changed is written to the files.
-      if (*now.members == *before->members) now.members = before->members;
-      if (*now.invitations == *before->invitations) now.invitations = before->invitations;
-    }
-    if (now.members == before->members && now.invitations == before->invitations) return;
-    after = std::make_shared<const GroupContents>(std::move(now));
-    contents_ = after;
+void LogStore::TakeOverLocked() {
+  if (logged_.other_key().has_value()) return;
+  // The log was changed by another program than an index of the group.
+  if (!logged_.founded() || logged_.damaged() ||
+      logged_.members().version() < contents_->members->version()) {
+    lacking_ = *contents_;
   }
+  GroupContents now = *contents_;
+  if (logged_.members() != *now.members) now.SetMembers(logged_.members());
+  if (logged_.invitations() != *now.invitations) now.SetInvitations(logged_.invitations());
+  if (lacking_.has_value()) {
+    now = MergeGroups(now, *lacking_);
+    if (logged_.WriteOf(*now.members, *now.invitations).changes.empty()) lacking_.reset();
+    // Only what has changed is written to the files.
+    if (*now.members == *contents_->members) now.members = contents_->members;
+    if (*now.invitations == *contents_->invitations) now.invitations = contents_->invitations;
+  }
+  if (now.members == contents_->members && now.invitations == contents_->invitations) return;
+  contents_ = std::make_shared<const GroupContents>(std::move(now));
+}
+
+void LogStore::Tell(const GroupContentsPtr& before) {
+  const GroupContentsPtr after = Read();
+  if (after == before) return;
   // The copy is for the loss of the log; the log has it anyhow.
   if (absl::Status saved = WriteHome(home_, *before, *after); !saved.ok()) {
     LogError("group_not_saved", {{"why", saved}});

@@ -40,8 +40,11 @@ class LogStore : public GroupStore, private LogFold {
   void Step(int64_t revision, std::vector<LogEvent> events) override;
   void Refounded() override;
 
-  // Takes over what was folded, and tells of it.
-  void Folded();
+  // Makes what was folded the contents. It is in the same critical section as the fold itself: a
+  // write is decided on the contents and guarded by what was folded, so these must not differ.
+  void TakeOverLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes what has changed since `before` to the files, and tells the listener of it.
+  void Tell(const GroupContentsPtr& before);
   absl::Status CheckKeyLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Blocks. True when it was made, false when a guard did not hold.
   absl::StatusOr<bool> Commit(const SharedLog::Write& write);

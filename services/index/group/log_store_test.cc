@@ -152,7 +152,7 @@ TEST_F(LogStoreTest, AnInvitationOfOneReplicaIsUsedAtTheOther) {
 }
 
 TEST_F(LogStoreTest, OfManyThatRaceAtTwoReplicasForTheLastUseOneJoins) {
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < 40; ++round) {
     const std::string secret = Invite(round % 2 == 0 ? *a_ : *b_);
     const size_t before = a_->Settled()->members().size();
     std::atomic<int> joined = 0;
