@@ -111,14 +111,15 @@ TEST(EtcdLogTest, ALostEndOfALeaseIsFoundByTheBeat) {
   FakeWorld world;
   Replica observer(world);
   std::string gone;
-  world.etcd().LoseNextExpiry();
+  world.etcd().LoseExpiries();
   {
     Replica other(world);
     gone = other.key();
     ASSERT_TRUE(observer.fold().AwaitKey(gone));
   }
   EXPECT_TRUE(observer.fold().AwaitValue(gone, std::nullopt));
-  EXPECT_EQ(observer.loads(LoadCause::kReplicas), 1u);
+  // More often on a busy machine, where a lease ends that its replica did not renew in time.
+  EXPECT_GE(observer.loads(LoadCause::kReplicas), 1u);
 }
 
 TEST(EtcdLogTest, AReplicaWhoseLeaseEndedPutsItsKeyAgain) {

@@ -176,7 +176,9 @@ TEST_F(MetricsTest, AReplicaTellsHowItIs) {
   EXPECT_EQ(peers.replica().store(), v1::ReplicaState::STORE_CUT_OFF);
   EXPECT_TRUE(peers.replica().has_behind());
   EXPECT_EQ(peers.peers_size(), 1);
+  // The log ends before its engine.
   server_.reset();
+  options_.log.reset();
 }
 
 TEST_F(MetricsTest, WithoutReplicasNothingIsSaidOfThem) {

@@ -341,9 +341,9 @@ void FakeEtcd::LoseEvents(int count) {
   lose_events_ = count;
 }
 
-void FakeEtcd::LoseNextExpiry() {
+void FakeEtcd::LoseExpiries() {
   MutexLock lock(&mutex_);
-  lose_expiry_ = true;
+  lose_expiries_ = true;
 }
 
 void FakeEtcd::HideGaps(bool hide) {
@@ -435,7 +435,7 @@ void FakeEtcd::ExpireInTime() {
   MutexLock lock(&mutex_);
   while (!stopped_) {
     if (store_.Expire(Monotonic())) {
-      if (std::exchange(lose_expiry_, false)) store_.Lose(store_.revision());
+      if (lose_expiries_) store_.Lose(store_.revision());
       changed_.NotifyAll();
     }
     const absl::Time next = store_.NextExpiry();

@@ -39,8 +39,8 @@ class FakeEtcd {
   void LoseOutcomes(int count);
   // The next `count` revisions that change a key of an owner are not told by watches.
   void LoseEvents(int count);
-  // The next end of a lease is not told by watches.
-  void LoseNextExpiry();
+  // From now on, watches do not tell that a lease has ended.
+  void LoseExpiries();
   // Watches that this store tells have a version of `head` without gaps.
   void HideGaps(bool hide);
   // Compacts everything up to now, and ends all watches for it. With `say_so` false, the watches
@@ -79,7 +79,7 @@ class FakeEtcd {
   FakeStore store_ ABSL_GUARDED_BY(mutex_);
   int lose_outcomes_ ABSL_GUARDED_BY(mutex_) = 0;
   int lose_events_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool lose_expiry_ ABSL_GUARDED_BY(mutex_) = false;
+  bool lose_expiries_ ABSL_GUARDED_BY(mutex_) = false;
   bool hide_gaps_ ABSL_GUARDED_BY(mutex_) = false;
   bool hide_compaction_ ABSL_GUARDED_BY(mutex_) = false;
   bool full_ ABSL_GUARDED_BY(mutex_) = false;
