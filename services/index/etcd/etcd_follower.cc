@@ -191,11 +191,12 @@ void EtcdFollower::Load(const FoundLog& found) {
   }
   LogInfo("etcd_loaded",
           {{"cause", LoadCauseName(cause)}, {"keys", loaded.entries.size()}, {"revision", end}});
+  // Before its effect can be seen.
+  parts_.board->CountLoad(cause);
   fold_->Load(end, std::move(loaded.entries));
   chain_.Begin(found.revision + 1, found.head_version, parts_.board->birth(), found.head_revision,
                found.head_value);
   load_.reset();
-  parts_.board->CountLoad(cause);
   parts_.board->SetReplicas(std::move(replicas));
   parts_.board->Folded(end, found.head_version);
   parts_.waiters->Folded(end);
